@@ -1,0 +1,177 @@
+//! GET /events/{eventId}/dates/{date}/seats: a date's seats.
+
+use serde::Serialize;
+use shared::app::{App, SeatOnSale, check_not_closed, check_seated};
+use shared::event::{EventDate, Programme, Section};
+use shared::http::{Answer, Call, decode_cursor, encode_cursor};
+use shared::ids::{DateKey, EventId, SeatNumber};
+use shared::lambda::{Function, Init};
+use shared::money::Money;
+use shared::refusal::{FieldError, Refusal};
+use shared::seats::SeatStatus;
+
+/// The endpoint.
+pub const FUNCTION: Function = Function {
+    name: "list-seats",
+    init: Init::Keys,
+    handler: |app, call| Box::pin(handle(app, call)),
+};
+
+/// A page of seats is at most so long; without `limit` it is as long.
+const MOST_SEATS: usize = 1_000;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    date: DateKey,
+    seats: Vec<SeatView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    later_dates: Option<Vec<LaterDate>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SeatView {
+    seat_number: SeatNumber,
+    section: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<u32>,
+    price: Money,
+    status: SeatStatus,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LaterDate {
+    date: DateKey,
+    available_seats: u32,
+}
+
+impl From<SeatOnSale> for SeatView {
+    fn from(seat: SeatOnSale) -> Self {
+        Self {
+            seat_number: seat.seat_number,
+            section: seat.section,
+            row: seat.row,
+            price: seat.price,
+            status: seat.status,
+        }
+    }
+}
+
+async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
+    let token = call.event_token(app).await?;
+    let date_key = call.path_date()?;
+    let shows_all = call.query("status", which)?.unwrap_or(false);
+    let limit = call.limit(MOST_SEATS, MOST_SEATS)?;
+    let after: Option<SeatNumber> = match call.query("cursor", |text| Ok(text.to_owned()))? {
+        Some(cursor) => Some(decode_cursor(&cursor)?),
+        None => None,
+    };
+    let wanted = call.query("section", |name| Ok(name.to_owned()))?;
+    let programme = app.programme(&token.event_id, call.now()).await?;
+    check_seated(&programme.event)?;
+    check_not_closed(&programme.event, call.now())?;
+    app.admit(&programme, &token, call.now()).await?;
+    let date = programme
+        .dates
+        .get(&date_key)
+        .ok_or(Refusal::DateNotFound)?;
+    let sections = sections(date, wanted.as_deref(), after)?;
+    let mut seats: Vec<SeatOnSale> = app
+        .section_seats(&token.event_id, date_key, sections, call.now())
+        .await?
+        .iter()
+        .flat_map(|section| section.seats())
+        .filter(|seat| after.is_none_or(|after| seat.seat_number > after))
+        .filter(|seat| shows_all || seat.status == SeatStatus::Available)
+        .take(limit + 1)
+        .collect();
+    let has_more = seats.len() > limit;
+    seats.truncate(limit);
+    let next_cursor = seats
+        .last()
+        .filter(|_| has_more)
+        .map(|seat| encode_cursor(&seat.seat_number));
+    let nothing_left = after.is_none()
+        && !seats
+            .iter()
+            .any(|seat| seat.status == SeatStatus::Available)
+        && !has_more;
+    let later_dates = if nothing_left {
+        Some(later_dates(app, &token.event_id, &programme, date, call).await?)
+    } else {
+        None
+    };
+    Ok(Answer::ok(&Body {
+        date: date_key,
+        message: later_dates.as_deref().map(message),
+        later_dates,
+        seats: seats.into_iter().map(SeatView::from).collect(),
+        next_cursor,
+    }))
+}
+
+/// `status=all`, or only what is available.
+fn which(text: &str) -> Result<bool, String> {
+    match text {
+        "all" => Ok(true),
+        "available" => Ok(false),
+        _ => Err("must be all or available".to_owned()),
+    }
+}
+
+/// The sections that a page may need: the one that was asked for, or all, from the cursor on.
+fn sections(
+    date: &EventDate,
+    wanted: Option<&str>,
+    after: Option<SeatNumber>,
+) -> Result<Vec<Section>, Refusal> {
+    if let Some(name) = wanted
+        && !date.sections.iter().any(|section| section.name == name)
+    {
+        return Err(FieldError::new("query:section", "is no section of this date").into());
+    }
+    Ok(date
+        .sections
+        .iter()
+        .filter(|section| wanted.is_none_or(|name| section.name == name))
+        .filter(|section| after.is_none_or(|after| section.last_seat() > after))
+        .cloned()
+        .collect())
+}
+
+async fn later_dates(
+    app: &App,
+    event_id: &EventId,
+    programme: &Programme,
+    date: &EventDate,
+    call: &Call,
+) -> Result<Vec<LaterDate>, Refusal> {
+    let later = programme
+        .dates
+        .values()
+        .filter(|later| later.date > date.date && !later.has_begun(call.now()));
+    Ok(app
+        .availability(event_id, later, call.now())
+        .await?
+        .into_iter()
+        .filter(|later| later.available_seats > 0)
+        .map(|later| LaterDate {
+            date: later.date,
+            available_seats: later.available_seats,
+        })
+        .collect())
+}
+
+fn message(later: &[LaterDate]) -> String {
+    if later.is_empty() {
+        "No seat is left for this date, and none for a later one.".to_owned()
+    } else {
+        "No seat is left for this date. Later dates have some.".to_owned()
+    }
+}

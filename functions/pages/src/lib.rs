@@ -1,0 +1,35 @@
+//! GET / and everything that no other function answers: an index that says where to go, and the 404 and 405 answers.
+
+mod routes;
+
+pub use routes::{ROUTES, Resolved, Route, methods_of, resolve};
+
+use shared::app::App;
+use shared::http::{Answer, Call};
+use shared::lambda::{Function, Init};
+use shared::refusal::Refusal;
+
+/// The endpoint.
+pub const FUNCTION: Function = Function {
+    name: "pages",
+    init: Init::Nothing,
+    handler: |app, call| Box::pin(handle(app, call)),
+};
+
+const INDEX: &str = include_str!("index.html");
+
+#[expect(clippy::unused_async, reason = "a handler like the others")]
+async fn handle(_: &App, call: &mut Call) -> Result<Answer, Refusal> {
+    let path = call.path();
+    if call.method() == "GET" && path == "/" {
+        return Ok(Answer::page("text/html; charset=utf-8", INDEX));
+    }
+    let methods = methods_of(&path);
+    // A page that does not exist (yet) is no method problem.
+    if methods.is_empty() || methods.contains(&call.method().as_str()) {
+        return Err(Refusal::RouteNotFound);
+    }
+    Err(Refusal::MethodNotAllowed {
+        allow: methods.join(", "),
+    })
+}

@@ -1,0 +1,126 @@
+//! The routes of template.yaml, matched as API Gateway's HTTP API matches them.
+
+use percent_encoding::percent_decode_str;
+
+/// One route of the API.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// The function that answers.
+    pub function: &'static str,
+    pub method: &'static str,
+    /// With `{parameter}` segments; `{parameter+}` at the end takes all that follows.
+    pub path: &'static str,
+}
+
+/// All routes but `$default`.
+pub const ROUTES: &[Route] = include!(concat!(env!("OUT_DIR"), "/routes.rs"));
+
+/// Where a request goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Resolved {
+    /// To the function of a route, with its parameters, percent-decoded once.
+    Route {
+        function: &'static str,
+        route: &'static str,
+        parameters: Vec<(&'static str, String)>,
+    },
+    /// To `$default`.
+    Unmatched,
+}
+
+/// Finds the route of a request. A path without parameters comes before one with.
+#[must_use]
+pub fn resolve(method: &str, raw_path: &str) -> Resolved {
+    ROUTES
+        .iter()
+        .filter(|route| route.method == method)
+        .filter_map(|route| Some((route, parameters(route.path, raw_path)?)))
+        .min_by_key(|(_, parameters)| parameters.len())
+        .map_or(Resolved::Unmatched, |(route, parameters)| Resolved::Route {
+            function: route.function,
+            route: route.path,
+            parameters,
+        })
+}
+
+/// The methods that a path takes, in alphabetical order.
+#[must_use]
+pub fn methods_of(raw_path: &str) -> Vec<&'static str> {
+    let mut methods: Vec<_> = ROUTES
+        .iter()
+        .filter(|route| parameters(route.path, raw_path).is_some())
+        .map(|route| route.method)
+        .collect();
+    methods.sort_unstable();
+    methods.dedup();
+    methods
+}
+
+/// The values of a pattern's parameters, if the path is of that pattern.
+fn parameters(pattern: &'static str, raw_path: &str) -> Option<Vec<(&'static str, String)>> {
+    let mut found = Vec::new();
+    let mut segments = raw_path.split('/');
+    for expected in pattern.split('/') {
+        let segment = segments.next()?;
+        let name = expected
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        match name {
+            None if segment == expected => {}
+            None => return None,
+            Some(_) if segment.is_empty() => return None,
+            Some(name) => match name.strip_suffix('+') {
+                None => found.push((name, decode(segment))),
+                Some(name) => {
+                    let rest = segments.by_ref().map(decode);
+                    let whole: Vec<_> = std::iter::once(decode(segment)).chain(rest).collect();
+                    found.push((name, whole.join("/")));
+                }
+            },
+        }
+    }
+    segments.next().is_none().then_some(found)
+}
+
+fn decode(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn function(method: &str, path: &str) -> Option<(&'static str, Vec<String>)> {
+        match resolve(method, path) {
+            Resolved::Route {
+                function,
+                parameters,
+                ..
+            } => Some((function, parameters.into_iter().map(|(_, v)| v).collect())),
+            Resolved::Unmatched => None,
+        }
+    }
+
+    #[test]
+    fn a_path_goes_to_its_function_with_its_parameters() {
+        let found = function("GET", "/events/winter-live/dates/2026-12-24T19%3A00/seats");
+        let expected = ["winter-live", "2026-12-24T19:00"].map(str::to_owned).to_vec();
+        assert_eq!(found, Some(("list-seats", expected)));
+        assert_eq!(function("GET", "/"), Some(("pages", Vec::new())));
+    }
+
+    #[test]
+    fn paths_are_exact() {
+        for path in ["/events/", "/events/a/", "//events", "/Events", "/events/a/tokens/you", ""] {
+            assert_eq!(function("GET", path), None, "{path}");
+        }
+        assert_eq!(function("HEAD", "/events"), None);
+        assert_eq!(function("GET", "/events//queue"), None);
+    }
+
+    #[test]
+    fn a_path_knows_its_methods() {
+        assert_eq!(methods_of("/events/a/tokens/me"), ["DELETE", "GET"]);
+        assert_eq!(methods_of("/nowhere"), [""; 0]);
+    }
+}

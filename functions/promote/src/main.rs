@@ -1,0 +1,12 @@
+//! Init and run, nothing else.
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::Value;
+use shared::lambda::{Init, start};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::telemetry::init_lambda();
+    let app = &start(Init::Catalog).await?;
+    lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| promote::handle(app))).await
+}

@@ -1,0 +1,426 @@
+//! Holding, paying and cancelling.
+
+use futures::future::try_join;
+
+use super::App;
+use crate::clock::EpochMs;
+use crate::event::{Admission, EventDate, Programme, SaleState};
+use crate::ids::{DateKey, ReservationId, SeatNumber, UserId};
+use crate::queue::Session;
+use crate::refusal::{Limit, Refusal};
+use crate::reservation::{Payment, Reservation, ReservedSeat, State, Status};
+use crate::seats::{Claim, SeatSelection};
+use crate::money::Money;
+use crate::store::{
+    ChargeRecord, ChargeRefused, Charged, Consistency, HoldConflict, HoldRequest, Place, StoreError,
+    TransactionLost,
+};
+use crate::token::Token;
+use crate::wallet::{IdempotencyKey, Refusal as WalletRefusal, Wallet};
+
+/// A transaction that found something changed since it was read is decided anew, so many times at most.
+const ATTEMPTS: usize = 6;
+
+/// Where a page of a user's history ends: when the reservation was made, and its id.
+pub type HistoryPosition = (EpochMs, String);
+
+/// So many archived reservations are read at once, and so often for one page.
+const ARCHIVE_PAGE: usize = 100;
+const MOST_ARCHIVE_PAGES: usize = 20;
+
+/// Whether an answer is the first one or the first one again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answered {
+    Now,
+    Before,
+}
+
+/// Why a hold is refused before the store is asked.
+enum Unfit {
+    /// Said whether or not the user is inside.
+    Anyone(Refusal),
+    /// Said only to those who are inside.
+    Inside(Refusal),
+}
+
+impl App {
+    /// Holds seats of a date for a user who is inside. Asking for the same hold again gives the same one, before
+    /// anything else is looked at.
+    pub async fn hold(
+        &self,
+        programme: &Programme,
+        token: &Token,
+        date: DateKey,
+        seats: &SeatSelection,
+        now: EpochMs,
+    ) -> Result<(Answered, Reservation), Refusal> {
+        let reserved = match fitting_seats(programme, date, seats, now) {
+            Ok(reserved) => reserved,
+            Err(unfit) => {
+                return self
+                    .hold_unfit(programme, token, date, seats, unfit, now)
+                    .await;
+            }
+        };
+        let request = HoldRequest {
+            user_id: token.user_id,
+            event: &programme.event,
+            date,
+            seats: reserved,
+            place: Place {
+                event_id: token.event_id.clone(),
+                lane: token.lane,
+                rank: token.rank(),
+            },
+        };
+        let mut replaced = None;
+        for _ in 0..ATTEMPTS {
+            let conflict = match self.store.hold(&request, replaced.as_ref()).await? {
+                Ok(reservation) => return Ok((Answered::Now, reservation)),
+                Err(conflict) => conflict,
+            };
+            let now = self.clock().now();
+            match self
+                .judge(programme, token, seats, conflict, now)
+                .await?
+            {
+                Judgement::Same(reservation) => return Ok((Answered::Before, reservation)),
+                Judgement::Replace(ended) => replaced = Some(ended),
+                Judgement::TryAgain => {}
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// A hold that cannot be made may still be one that was made before.
+    async fn hold_unfit(
+        &self,
+        programme: &Programme,
+        token: &Token,
+        date: DateKey,
+        seats: &SeatSelection,
+        unfit: Unfit,
+        now: EpochMs,
+    ) -> Result<(Answered, Reservation), Refusal> {
+        let former = self
+            .store
+            .reservation_for(token.user_id, &programme.event.event_id, Some(date))
+            .await?
+            .filter(|reservation| reservation.is_same_hold(seats.seats(), now));
+        if let Some(former) = former {
+            return Ok((Answered::Before, former));
+        }
+        match unfit {
+            Unfit::Anyone(refusal) => Err(refusal),
+            Unfit::Inside(refusal) => {
+                self.admit(programme, token, now).await?;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// What a refused hold means, in the order in which refusals answer.
+    async fn judge(
+        &self,
+        programme: &Programme,
+        token: &Token,
+        seats: &SeatSelection,
+        conflict: HoldConflict,
+        now: EpochMs,
+    ) -> Result<Judgement, Refusal> {
+        if let Some(former) = &conflict.reservation
+            && former.is_same_hold(seats.seats(), now)
+        {
+            return Ok(Judgement::Same(former.clone()));
+        }
+        match conflict.session {
+            None => {}
+            // It lives, but seats could only be held until `holdBy`.
+            Some(Some(Session::Live { expires_at, hold_by, .. }))
+                if expires_at > now && hold_by <= now =>
+            {
+                return Err(Refusal::TurnOver);
+            }
+            // Not seen yet, or not called yet, or over: arriving tells.
+            Some(_) => self.admit(programme, token, now).await?,
+        }
+        if let Some(former) = &conflict.reservation
+            && former.is_live(now)
+        {
+            return Err(Refusal::AlreadyReserved(former.reservation_id.clone()));
+        }
+        match conflict.seat {
+            Some((seat, Some(Claim::Held { held_until, .. }))) if held_until > now => {
+                return Err(Refusal::SeatTaken {
+                    seat,
+                    held_until: Some(held_until),
+                });
+            }
+            Some((seat, Some(Claim::Sold { .. }))) => {
+                return Err(Refusal::SeatTaken {
+                    seat,
+                    held_until: None,
+                });
+            }
+            // It lapsed between the refusal and now.
+            Some(_) | None => {}
+        }
+        match conflict.reservation {
+            Some(ended) => Ok(Judgement::Replace(ended)),
+            None => Ok(Judgement::TryAgain),
+        }
+    }
+
+    /// Pays a hold from the user's wallet. Paying again gives the first payment.
+    pub async fn pay(
+        &self,
+        user: UserId,
+        id: &ReservationId,
+        now: EpochMs,
+    ) -> Result<(Answered, Payment), Refusal> {
+        let mut now = now;
+        for _ in 0..ATTEMPTS {
+            let (reservation, wallet) = self.reservation_and_wallet(user, id).await?;
+            match (reservation.status(now), &reservation.state) {
+                (Status::Confirmed, State::Confirmed { payment: Some(payment) }) => {
+                    return Ok((Answered::Before, payment.clone()));
+                }
+                // Confirmed without a price, or cancelled: there is nothing to pay.
+                (Status::Confirmed | Status::Cancelled, _) => return Err(Refusal::NotPayable),
+                (Status::Expired, _) => return Err(Refusal::HoldExpired),
+                (Status::Held, _) => {}
+            }
+            let wallet_after = wallet
+                .paid(reservation.total_price)
+                .map_err(insufficient)?;
+            match self.store.pay(&reservation, wallet, wallet_after, now).await {
+                Ok(payment) => return Ok((Answered::Now, payment)),
+                Err(TransactionLost::Changed) => now = self.clock().now(),
+                Err(TransactionLost::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// The reservation and the wallet of a payment, read at once, both for sure.
+    async fn reservation_and_wallet(
+        &self,
+        user: UserId,
+        id: &ReservationId,
+    ) -> Result<(Reservation, Wallet), Refusal> {
+        let (current, wallet) = try_join(
+            self.store.reservation_for(user, id.event_id(), id.date()),
+            self.store.wallet(user, Consistency::Strong),
+        )
+        .await?;
+        let reservation = match current.filter(|current| current.reservation_id == *id) {
+            Some(current) => current,
+            None => self
+                .store
+                .archived(user, id)
+                .await?
+                .ok_or(Refusal::ReservationNotFound)?,
+        };
+        Ok((reservation, wallet))
+    }
+
+    /// A user's own reservation; another's is as unknown as none.
+    pub async fn reservation(
+        &self,
+        user: UserId,
+        id: &ReservationId,
+    ) -> Result<Reservation, Refusal> {
+        self.store
+            .reservation(user, id)
+            .await?
+            .ok_or(Refusal::ReservationNotFound)
+    }
+
+    /// Cancels a reservation: a hold is released, what was paid goes back to the wallet. Cancelling again gives the
+    /// same answer.
+    pub async fn cancel(
+        &self,
+        user: UserId,
+        id: &ReservationId,
+        now: EpochMs,
+    ) -> Result<Reservation, Refusal> {
+        let mut now = now;
+        for _ in 0..ATTEMPTS {
+            let reservation = self.reservation(user, id).await?;
+            let wallet = match &reservation.state {
+                State::Cancelled { .. } => return Ok(reservation),
+                State::Held { held_until } if *held_until <= now => {
+                    return Err(Refusal::NotCancellable("the hold has lapsed"));
+                }
+                State::Held { .. } => None,
+                State::Confirmed { payment } => {
+                    self.check_cancellable(&reservation, now).await?;
+                    match payment {
+                        Some(_) => Some(self.store.wallet(user, Consistency::Strong).await?),
+                        None => None,
+                    }
+                }
+            };
+            match self.store.cancel(&reservation, wallet, now).await {
+                Ok(reservation) => return Ok(reservation),
+                Err(TransactionLost::Changed) => now = self.clock().now(),
+                Err(TransactionLost::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// One page of a user's reservations, newest first, and where the next begins.
+    pub async fn reservations(
+        &self,
+        user: UserId,
+        status: Option<Status>,
+        before: Option<HistoryPosition>,
+        limit: usize,
+        now: EpochMs,
+    ) -> Result<(Vec<Reservation>, Option<HistoryPosition>), Refusal> {
+        let position = |r: &Reservation| (r.created_at, r.reservation_id.to_string());
+        let mut page: Vec<Reservation> = Vec::new();
+        let mut rest: Vec<Reservation> = self.store.current_reservations(user).await?;
+        rest.retain(|r| before.as_ref().is_none_or(|before| position(r) < *before));
+        let mut archived_before = before;
+        // Each round reads a page of the archive; a filter may ask for many.
+        for _ in 0..MOST_ARCHIVE_PAGES {
+            let archived = self
+                .store
+                .archived_reservations(user, archived_before.as_ref(), ARCHIVE_PAGE)
+                .await?;
+            let read_to = archived
+                .last()
+                .filter(|_| archived.len() == ARCHIVE_PAGE)
+                .map(position);
+            rest.extend(archived);
+            rest.sort_by_cached_key(|r| std::cmp::Reverse(position(r)));
+            // What is older than the archive has been read waits: the archive may have newer ones.
+            let ready = rest.partition_point(|r| {
+                read_to.as_ref().is_none_or(|read_to| position(r) >= *read_to)
+            });
+            page.extend(
+                rest.drain(..ready)
+                    .filter(|r| status.is_none_or(|status| r.status(now) == status)),
+            );
+            archived_before = read_to;
+            if page.len() > limit || archived_before.is_none() {
+                break;
+            }
+        }
+        let next = if page.len() > limit {
+            page.truncate(limit);
+            page.last().map(position)
+        } else {
+            archived_before
+        };
+        Ok((page, next))
+    }
+
+    /// Puts money into a wallet, once for each key.
+    pub async fn charge(
+        &self,
+        user: UserId,
+        key: &IdempotencyKey,
+        amount: Money,
+        now: EpochMs,
+    ) -> Result<(Answered, ChargeRecord), Refusal> {
+        let ceiling = self.settings(now).await?.wallet_ceiling;
+        match self.store.charge(user, key, amount, ceiling).await {
+            Ok(Charged::Now(charge)) => Ok((Answered::Now, charge)),
+            Ok(Charged::Before(charge)) => Ok((Answered::Before, charge)),
+            Err(ChargeRefused::KeyReused) => Err(Refusal::IdempotencyKeyReused),
+            Err(ChargeRefused::OverCeiling { balance, ceiling }) => {
+                Err(Refusal::LimitExceeded(Limit::Wallet { balance, ceiling }))
+            }
+            Err(ChargeRefused::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// What is paid can be cancelled until so many hours before the start.
+    async fn check_cancellable(
+        &self,
+        reservation: &Reservation,
+        now: EpochMs,
+    ) -> Result<(), Refusal> {
+        let programme = self.programme(reservation.event_id(), now).await?;
+        let starts_at = match reservation.date() {
+            Some(date) => programme.dates.get(&date).map(|date| date.starts_at),
+            None => programme.event.terms.last_start,
+        };
+        let hours = i64::from(programme.event.terms.cancel_until_hours);
+        let is_too_late =
+            starts_at.is_some_and(|start| now >= start.plus_ms(-hours * 3_600_000));
+        if is_too_late {
+            return Err(Refusal::NotCancellable("it is too late to cancel"));
+        }
+        Ok(())
+    }
+}
+
+enum Judgement {
+    /// It is the very hold that the user has.
+    Same(Reservation),
+    /// An ended reservation is in the way: archive and replace it.
+    Replace(Reservation),
+    TryAgain,
+}
+
+/// The seats with their sections and prices, where the date is on sale and has them all.
+fn fitting_seats(
+    programme: &Programme,
+    date: DateKey,
+    seats: &SeatSelection,
+    now: EpochMs,
+) -> Result<Vec<ReservedSeat>, Unfit> {
+    let date = on_sale(programme, date, now)?;
+    let reserved = seats
+        .seats()
+        .iter()
+        .map(|seat| reserved_seat(date, *seat))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Unfit::Inside)?;
+    let most = programme.event.terms.max_seats_per_user;
+    if reserved.len() > most as usize {
+        return Err(Unfit::Inside(Refusal::LimitExceeded(Limit::Seats { most })));
+    }
+    Ok(reserved)
+}
+
+fn on_sale(programme: &Programme, date: DateKey, now: EpochMs) -> Result<&EventDate, Unfit> {
+    if programme.event.terms.admission != Admission::Seated {
+        return Err(Unfit::Anyone(Refusal::WrongAdmission));
+    }
+    if programme.event.sale_state(now) == SaleState::Closed {
+        return Err(Unfit::Anyone(Refusal::NotOpen("the sale is closed")));
+    }
+    match programme.dates.get(&date) {
+        None => Err(Unfit::Inside(Refusal::DateNotFound)),
+        Some(date) if date.has_begun(now) => {
+            Err(Unfit::Anyone(Refusal::NotOpen("the performance has begun")))
+        }
+        Some(date) => Ok(date),
+    }
+}
+
+fn reserved_seat(date: &EventDate, seat: SeatNumber) -> Result<ReservedSeat, Refusal> {
+    date.section_of(seat)
+        .map(|section| ReservedSeat {
+            seat_number: seat,
+            section: section.name.clone(),
+            price: section.price,
+        })
+        .ok_or(Refusal::SeatNotFound(seat))
+}
+
+fn insufficient(refusal: WalletRefusal) -> Refusal {
+    match refusal {
+        WalletRefusal::Insufficient { balance, required } => {
+            Refusal::InsufficientBalance { balance, required }
+        }
+        WalletRefusal::OverCeiling { balance, ceiling } => {
+            Refusal::LimitExceeded(Limit::Wallet { balance, ceiling })
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A small cache by time: what was read, and when.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clock::EpochMs;
+
+/// More entries than this are not kept; a process that has so many starts afresh.
+const MOST_ENTRIES: usize = 10_000;
+
+#[derive(Debug)]
+struct Entry<V> {
+    value: Arc<V>,
+    read_at: EpochMs,
+    /// Somebody has been reading it anew since then; the others make do with what is there.
+    claimed_at: EpochMs,
+}
+
+/// Values with the time at which they were read.
+#[derive(Debug)]
+pub(crate) struct Cache<K, V> {
+    entries: Mutex<HashMap<K, Entry<V>>>,
+}
+
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Self {
+        Self {
+            entries: Mutex::new(HashMap::new()),
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone, V> Cache<K, V> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<K, Entry<V>>> {
+        // A panic between two lines of this file leaves a whole map.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The value, however old.
+    pub(crate) fn any(&self, key: &K) -> Option<Arc<V>> {
+        self.entries().get(key).map(|entry| entry.value.clone())
+    }
+
+    /// The value, if it is younger than `max_age_ms`.
+    pub(crate) fn fresh(&self, key: &K, now: EpochMs, max_age_ms: i64) -> Option<Arc<V>> {
+        let entries = self.entries();
+        let entry = entries.get(key)?;
+        is_fresh(entry.read_at, now, max_age_ms).then(|| entry.value.clone())
+    }
+
+    /// The value, if it is younger than `max_age_ms`; or younger than twice that while somebody else reads it anew.
+    /// None means: it is you who reads.
+    pub(crate) fn fresh_or_claim(&self, key: &K, now: EpochMs, max_age_ms: i64) -> Option<Arc<V>> {
+        let mut entries = self.entries();
+        let entry = entries.get_mut(key)?;
+        let is_being_read = is_fresh(entry.claimed_at, now, max_age_ms)
+            && is_fresh(entry.read_at, now, 2 * max_age_ms);
+        if is_fresh(entry.read_at, now, max_age_ms) || is_being_read {
+            return Some(entry.value.clone());
+        }
+        entry.claimed_at = now;
+        None
+    }
+
+    /// Keeps a value that was read at `now`.
+    pub(crate) fn put(&self, key: K, value: V, now: EpochMs) -> Arc<V> {
+        let value = Arc::new(value);
+        let mut entries = self.entries();
+        if entries.len() >= MOST_ENTRIES && !entries.contains_key(&key) {
+            entries.clear();
+        }
+        entries.insert(
+            key,
+            Entry {
+                value: value.clone(),
+                read_at: now,
+                claimed_at: now,
+            },
+        );
+        value
+    }
+}
+
+/// A time ahead of `now` is a clock that was set back: not fresh.
+fn is_fresh(at: EpochMs, now: EpochMs, max_age_ms: i64) -> bool {
+    (0..max_age_ms).contains(&now.ms_since(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_fresh_for_its_time_and_no_longer() {
+        let cache = Cache::default();
+        cache.put("k", 1, EpochMs(1000));
+        assert_eq!(cache.fresh(&"k", EpochMs(1999), 1000).as_deref(), Some(&1));
+        assert_eq!(cache.fresh(&"k", EpochMs(2000), 1000), None);
+        assert_eq!(cache.fresh(&"k", EpochMs(999), 1000), None);
+    }
+
+    #[test]
+    fn while_one_reads_the_others_make_do_with_what_is_there_but_not_for_long() {
+        let cache = Cache::default();
+        cache.put("k", 1, EpochMs(1000));
+        assert_eq!(cache.fresh_or_claim(&"k", EpochMs(2100), 1000), None);
+        let meanwhile = cache.fresh_or_claim(&"k", EpochMs(2200), 1000);
+        assert_eq!(meanwhile.as_deref(), Some(&1));
+        assert_eq!(cache.fresh_or_claim(&"k", EpochMs(3000), 1000), None);
+    }
+
+    #[test]
+    fn a_cache_does_not_grow_without_end() {
+        let cache = Cache::default();
+        for key in 0..=MOST_ENTRIES {
+            cache.put(key, (), EpochMs(0));
+        }
+        assert!(cache.entries().len() <= MOST_ENTRIES);
+    }
+}

@@ -1,0 +1,167 @@
+//! What a process keeps between requests, and the operations that the functions call: each loads what a rule
+//! needs, lets the rule decide, and has the store write.
+
+mod booking;
+mod cache;
+mod house;
+mod line;
+mod promotion;
+
+use std::sync::Arc;
+
+use crate::clock::{Clock, EpochMs};
+use crate::event::{Programme, SaleState};
+use crate::ids::{EventId, Lane};
+use crate::queue::Head;
+use crate::refusal::Refusal;
+use crate::store::{Consistency, Settings, Store, StoreError};
+use crate::token::{KeyRing, Rejection, Token};
+use cache::Cache;
+
+pub use booking::{Answered, HistoryPosition};
+pub use house::{DateAvailability, SeatOnSale, SectionSeats, check_not_closed, check_seated};
+pub use line::{Joined, Joining};
+pub use promotion::{Promoted, PromotionSummary};
+
+/// Policies are cached so long: a pause or a new price is seen by every process within it.
+const PROGRAMME_CACHE_MS: i64 = 2_000;
+/// A lane's head is cached so long: a waiting poll then costs nothing.
+const HEAD_CACHE_MS: i64 = 1_000;
+/// A token of an unknown key makes a process read the keys again, at most so often.
+const KEYS_CACHE_MS: i64 = 10_000;
+
+/// One process's view of the system. Shared by all its requests.
+#[derive(Debug)]
+pub struct App {
+    store: Store,
+    keys: Cache<(), KeyRing>,
+    settings: Cache<(), Settings>,
+    programmes: Cache<EventId, Programme>,
+    heads: Cache<(EventId, Lane), Head>,
+    seat_maps: house::SeatMapCache,
+}
+
+impl App {
+    /// A process over a store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            keys: Cache::default(),
+            settings: Cache::default(),
+            programmes: Cache::default(),
+            heads: Cache::default(),
+            seat_maps: Cache::default(),
+        }
+    }
+
+    /// The clock of this process.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        self.store.clock()
+    }
+
+    /// The store, for what needs no cache.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The signing keys, read once.
+    pub async fn keys(&self) -> Result<Arc<KeyRing>, StoreError> {
+        match self.keys.any(&()) {
+            Some(ring) => Ok(ring),
+            None => self.read_keys().await,
+        }
+    }
+
+    async fn read_keys(&self) -> Result<Arc<KeyRing>, StoreError> {
+        let ring = self.store.signing_keys().await?;
+        Ok(self.keys.put((), ring, self.clock().now()))
+    }
+
+    /// Signs a token with the newest key.
+    pub async fn sign(&self, token: &Token) -> Result<String, StoreError> {
+        self.keys()
+            .await?
+            .sign(token)
+            .map_err(|error| StoreError::Unavailable(format!("cannot sign: {error}")))
+    }
+
+    /// Reads a token. One signed by a key that is younger than this process makes it read the keys again.
+    pub async fn verify(&self, text: &str, now: EpochMs) -> Result<Token, Refusal> {
+        match self.keys().await?.verify(text, now) {
+            Ok(token) => Ok(token),
+            Err(Rejection::Invalid) => Err(Refusal::TokenInvalid),
+            Err(Rejection::UnknownKey) if self.keys.fresh(&(), now, KEYS_CACHE_MS).is_some() => {
+                Err(Refusal::TokenInvalid)
+            }
+            Err(Rejection::UnknownKey) => self
+                .read_keys()
+                .await?
+                .verify(text, now)
+                .map_err(|_| Refusal::TokenInvalid),
+        }
+    }
+
+    /// The table's currency and ceiling. A table without a catalogue has no events and no users either.
+    pub async fn settings(&self, now: EpochMs) -> Result<Arc<Settings>, Refusal> {
+        if let Some(settings) = self.settings.fresh(&(), now, PROGRAMME_CACHE_MS) {
+            return Ok(settings);
+        }
+        let settings = self.store.settings().await?.ok_or_else(|| {
+            StoreError::Unavailable("no catalogue has been applied to this table".to_owned())
+        })?;
+        Ok(self.settings.put((), settings, now))
+    }
+
+    /// An event and its dates, at most two seconds old.
+    pub async fn programme(&self, id: &EventId, now: EpochMs) -> Result<Arc<Programme>, Refusal> {
+        if let Some(programme) = self.programmes.fresh(id, now, PROGRAMME_CACHE_MS) {
+            return Ok(programme);
+        }
+        let programme = self
+            .store
+            .programme(id, Consistency::Eventual)
+            .await?
+            .ok_or(Refusal::EventNotFound)?;
+        Ok(self.programmes.put(id.clone(), programme, now))
+    }
+
+    /// A lane's head, at most a second old. Whoever reads it anew and finds people waiting and the last promotion
+    /// older than a second promotes.
+    pub async fn head(
+        &self,
+        programme: &Programme,
+        lane: Lane,
+        now: EpochMs,
+    ) -> Result<Head, Refusal> {
+        let event = &programme.event;
+        let key = (event.event_id.clone(), lane);
+        if let Some(head) = self.heads.fresh_or_claim(&key, now, HEAD_CACHE_MS) {
+            return Ok(*head);
+        }
+        let head = self.read_head(event.event_id.clone(), lane, now).await?;
+        let due = head.waiting() > 0
+            && event.sale_state(now) == SaleState::Open
+            && head.promotion_is_due(now);
+        if due && let Promoted::To(promoted) = self.promote(&event.event_id, lane).await? {
+            return Ok(promoted);
+        }
+        Ok(head)
+    }
+
+    async fn read_head(
+        &self,
+        event: EventId,
+        lane: Lane,
+        now: EpochMs,
+    ) -> Result<Head, Refusal> {
+        let head = self
+            .store
+            .head(&event, lane, Consistency::Eventual)
+            .await?
+            .ok_or(Refusal::EventNotFound)?;
+        Ok(*self.heads.put((event, lane), head, now))
+    }
+}

@@ -1,0 +1,186 @@
+//! Time: epoch milliseconds, UTC, and where they come from.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+/// A moment: milliseconds since 1970-01-01T00:00:00Z. Stored as a number, shown as RFC 3339.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EpochMs(pub i64);
+
+impl EpochMs {
+    /// The end of the year 9999, the last moment that RFC 3339 can write.
+    pub const MAX: Self = Self(253_402_300_799_999);
+
+    /// `seconds` later, never past [`EpochMs::MAX`].
+    #[must_use]
+    pub fn plus_seconds(self, seconds: u32) -> Self {
+        self.plus_ms(i64::from(seconds) * 1000)
+    }
+
+    /// `ms` milliseconds later (earlier where negative), within what RFC 3339 can write.
+    #[must_use]
+    pub fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms).clamp(0, Self::MAX.0))
+    }
+
+    /// Milliseconds from `earlier` until this moment; negative where it is the later one.
+    #[must_use]
+    pub fn ms_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Whole seconds since 1970, rounded up: what DynamoDB's TTL wants.
+    #[must_use]
+    pub fn ttl_seconds(self) -> i64 {
+        self.0.div_euclid(1000) + 1
+    }
+
+    /// Reads RFC 3339 with any offset.
+    ///
+    /// # Errors
+    /// Where the text is no RFC 3339 time, or lies before 1970.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339)
+            .map_err(|e| format!("not an RFC 3339 time: {e}"))?;
+        i64::try_from(moment.unix_timestamp_nanos() / 1_000_000)
+            .ok()
+            .filter(|ms| (0..=Self::MAX.0).contains(ms))
+            .map(Self)
+            .ok_or_else(|| "a time before 1970 or after 9999".to_owned())
+    }
+
+    /// The moment as a date and time in UTC.
+    #[must_use]
+    pub fn to_utc(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for EpochMs {
+    /// RFC 3339, UTC, with milliseconds: `2026-12-24T10:00:00.000Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+        );
+        let text = self.to_utc().format(&format).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+/// For fields of HTTP answers: `#[serde(serialize_with = "rfc3339::serialize")]`.
+pub mod rfc3339 {
+    use super::EpochMs;
+    use serde::Serializer;
+
+    /// Writes the moment as RFC 3339.
+    pub fn serialize<S: Serializer>(moment: &EpochMs, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(moment)
+    }
+
+    /// The same for an optional field; pair it with `skip_serializing_if`.
+    pub mod option {
+        use super::super::EpochMs;
+        use serde::Serializer;
+
+        /// Writes the moment as RFC 3339, or nothing.
+        pub fn serialize<S: Serializer>(
+            moment: &Option<EpochMs>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match moment {
+                Some(moment) => serializer.collect_str(moment),
+                None => serializer.serialize_none(),
+            }
+        }
+    }
+}
+
+/// Where `now` comes from: the machine's clock, or one that a test moves by hand.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// A clock that stands still until it is moved.
+    Manual(ManualClock),
+}
+
+impl Clock {
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> EpochMs {
+        match self {
+            Self::System => {
+                let since = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default();
+                EpochMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            }
+            Self::Manual(clock) => clock.now(),
+        }
+    }
+}
+
+/// A clock for tests; clones show the same time.
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<AtomicI64>);
+
+impl ManualClock {
+    /// A clock that stands at `start`.
+    #[must_use]
+    pub fn at(start: EpochMs) -> Self {
+        Self(Arc::new(AtomicI64::new(start.0)))
+    }
+
+    /// The time it shows.
+    #[must_use]
+    pub fn now(&self) -> EpochMs {
+        EpochMs(self.0.load(Ordering::SeqCst))
+    }
+
+    /// Moves it forward by `ms` milliseconds.
+    pub fn advance_ms(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Moves it forward by whole seconds.
+    pub fn advance_seconds(&self, seconds: u32) {
+        self.advance_ms(i64::from(seconds) * 1000);
+    }
+
+    /// Sets it.
+    pub fn set(&self, to: EpochMs) {
+        self.0.store(to.0, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_shown_in_utc_with_milliseconds() {
+        let moment = EpochMs::parse("2026-12-24T19:00:00+09:00").unwrap();
+        assert_eq!(moment.to_string(), "2026-12-24T10:00:00.000Z");
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_again() {
+        let moment = EpochMs(1_793_000_000_123);
+        assert_eq!(EpochMs::parse(&moment.to_string()), Ok(moment));
+    }
+
+    #[test]
+    fn a_ttl_never_ends_before_the_moment_it_stands_for() {
+        assert_eq!(EpochMs(1_000).ttl_seconds(), 2);
+        assert_eq!(EpochMs(1_001).ttl_seconds(), 2);
+    }
+}

@@ -1,0 +1,262 @@
+//! Events, their dates and sections, and when they are on sale.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::EpochMs;
+use crate::ids::{DateKey, EventId, SeatNumber};
+use crate::money::{Currency, Money};
+use crate::queue::{Control, QueuePolicy};
+
+/// What an operator's catalogue says of an event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Terms {
+    pub name: String,
+    pub venue: String,
+    pub admission: Admission,
+    pub currency: Currency,
+    /// Tickets in one reservation, 1 to 20.
+    pub max_seats_per_user: u32,
+    /// How long a hold lives, in seconds.
+    pub hold_seconds: u32,
+    /// A paid reservation can be cancelled until so many hours before the start.
+    pub cancel_until_hours: u32,
+    /// When the sale opens; none: it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<EpochMs>,
+    /// When the sale closes, where the catalogue says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes_at: Option<EpochMs>,
+    /// The start of the last date; none for general admission without a start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_start: Option<EpochMs>,
+    pub queue: QueuePolicy,
+}
+
+/// How people get in: to a seat of a date, or to the whole event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Admission {
+    /// Numbered seats on dates.
+    Seated,
+    /// So many tickets, no dates.
+    General {
+        total_tickets: u32,
+        price: Money,
+        /// In how many parts the stock is kept, so that many can take from it at once.
+        stock_shards: u32,
+    },
+}
+
+impl Admission {
+    /// The word of the contract.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Seated => "seated",
+            Self::General { .. } => "general",
+        }
+    }
+}
+
+/// An event as it is stored: its terms, and what operators did to its queue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    pub event_id: EventId,
+    pub terms: Terms,
+    #[serde(default)]
+    pub control: Control,
+    /// When a catalogue first named it; relative dates count from here.
+    pub first_applied_at: EpochMs,
+}
+
+/// Whether tickets can be had. The first that fits, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SaleState {
+    /// Over for good, or until an operator says otherwise.
+    Closed,
+    /// Before `opensAt`: one may join, not enter.
+    NotOpen,
+    /// The operator stopped calling and arriving for a while.
+    Paused,
+    /// On sale.
+    Open,
+}
+
+impl Event {
+    /// When the sale ends: what the catalogue says, else the start of the last date.
+    #[must_use]
+    pub fn closes_at(&self) -> Option<EpochMs> {
+        self.terms.closes_at.or(self.terms.last_start)
+    }
+
+    /// Whether tickets can be had at `now`.
+    #[must_use]
+    pub fn sale_state(&self, now: EpochMs) -> SaleState {
+        if self.control.closed || self.closes_at().is_some_and(|at| at <= now) {
+            SaleState::Closed
+        } else if self.terms.opens_at.is_some_and(|at| at > now) {
+            SaleState::NotOpen
+        } else if self.control.is_paused() {
+            SaleState::Paused
+        } else {
+            SaleState::Open
+        }
+    }
+
+    /// Until when what belongs to the sale (tickets in line, marks of those who left early) must be
+    /// kept: 30 days, the life of a token, after the sale or after `now`, whichever is later.
+    #[must_use]
+    pub fn keep_until(&self, now: EpochMs) -> EpochMs {
+        let end = self.closes_at().map_or(now, |at| at.max(now));
+        end.plus_seconds(crate::token::LIFETIME_SECONDS)
+    }
+}
+
+/// A date of an event.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventDate {
+    pub date: DateKey,
+    pub starts_at: EpochMs,
+    pub sections: Vec<Section>,
+}
+
+/// A block of seats of one price, numbered on from the section before it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Section {
+    pub name: String,
+    pub price: Money,
+    pub first_seat: SeatNumber,
+    pub seats: u32,
+    /// In how many rows the seats stand, the first row nearest the stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u32>,
+}
+
+impl Section {
+    /// The section's last seat.
+    #[must_use]
+    pub fn last_seat(&self) -> SeatNumber {
+        SeatNumber(self.first_seat.0 + self.seats - 1)
+    }
+
+    /// Whether the seat is in this section.
+    #[must_use]
+    pub fn has(&self, seat: SeatNumber) -> bool {
+        (self.first_seat..=self.last_seat()).contains(&seat)
+    }
+
+    /// The section's seats in order.
+    pub fn seat_numbers(&self) -> impl Iterator<Item = SeatNumber> + use<> {
+        (self.first_seat.0..=self.last_seat().0).map(SeatNumber)
+    }
+
+    /// Seats in a full row. Rows are filled from the front; the last may be shorter.
+    #[must_use]
+    pub fn seats_per_row(&self) -> Option<u32> {
+        self.rows.map(|rows| self.seats.div_ceil(rows))
+    }
+
+    /// The seat's row, counted from 1 at the stage; none where the section has no rows.
+    #[must_use]
+    pub fn row_of(&self, seat: SeatNumber) -> Option<u32> {
+        self.seats_per_row()
+            .map(|per_row| (seat.0 - self.first_seat.0) / per_row + 1)
+    }
+}
+
+impl EventDate {
+    /// All seats of the date.
+    #[must_use]
+    pub fn total_seats(&self) -> u32 {
+        self.sections.iter().map(|s| s.seats).sum()
+    }
+
+    /// The section that has the seat.
+    #[must_use]
+    pub fn section_of(&self, seat: SeatNumber) -> Option<&Section> {
+        self.sections.iter().find(|section| section.has(seat))
+    }
+
+    /// Whether the performance has begun: nobody can buy for it any more.
+    #[must_use]
+    pub fn has_begun(&self, now: EpochMs) -> bool {
+        self.starts_at <= now
+    }
+}
+
+/// An event and all its dates.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Programme {
+    pub event: Event,
+    pub dates: BTreeMap<DateKey, EventDate>,
+}
+
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn event() -> Event {
+        Event {
+            event_id: EventId::parse("winter-live").unwrap(),
+            terms: Terms {
+                name: "Winter Live".to_owned(),
+                venue: "Olympic Hall".to_owned(),
+                admission: Admission::Seated,
+                currency: Currency::try_from("KRW".to_owned()).unwrap(),
+                max_seats_per_user: 1,
+                hold_seconds: 300,
+                cancel_until_hours: 24,
+                opens_at: Some(EpochMs(1_000_000)),
+                closes_at: None,
+                last_start: Some(EpochMs(9_000_000)),
+                queue: QueuePolicy::default(),
+            },
+            control: Control::default(),
+            first_applied_at: EpochMs(0),
+        }
+    }
+
+    #[test]
+    fn a_sale_opens_at_its_hour_and_closes_with_the_last_start() {
+        let event = event();
+        assert_eq!(event.sale_state(EpochMs(999_999)), SaleState::NotOpen);
+        assert_eq!(event.sale_state(EpochMs(1_000_000)), SaleState::Open);
+        assert_eq!(event.sale_state(EpochMs(8_999_999)), SaleState::Open);
+        assert_eq!(event.sale_state(EpochMs(9_000_000)), SaleState::Closed);
+    }
+
+    #[test]
+    fn closed_is_said_before_not_open_and_not_open_before_paused() {
+        let mut event = event();
+        event.control = event.control.paused_at(EpochMs(5), 120);
+        assert_eq!(event.sale_state(EpochMs(10)), SaleState::NotOpen);
+        assert_eq!(event.sale_state(EpochMs(2_000_000)), SaleState::Paused);
+        event.control.closed = true;
+        assert_eq!(event.sale_state(EpochMs(10)), SaleState::Closed);
+    }
+
+    #[test]
+    fn seats_stand_in_rows_from_the_front_and_the_last_row_may_be_shorter() {
+        let section = Section {
+            name: "R".to_owned(),
+            price: Money(99_000),
+            first_seat: SeatNumber(11),
+            seats: 10,
+            rows: Some(3),
+        };
+        let rows: Vec<_> = section
+            .seat_numbers()
+            .map(|seat| section.row_of(seat).unwrap())
+            .collect();
+        assert_eq!(rows, [1, 1, 1, 1, 2, 2, 2, 2, 3, 3]);
+        assert!(section.has(SeatNumber(20)) && !section.has(SeatNumber(21)));
+    }
+}

@@ -1,0 +1,217 @@
+//! A request, read bit by bit in the order in which refusals answer.
+
+use std::borrow::Cow;
+
+use lambda_http::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use lambda_http::http::{HeaderMap, Method};
+use lambda_http::{Body, Request, RequestExt};
+
+use super::{Fields, LARGEST_BODY};
+use crate::app::App;
+use crate::clock::EpochMs;
+use crate::ids::{DateKey, EventId, Malformed, ReservationId, UserId};
+use crate::refusal::{FieldError, Refusal};
+use crate::token::Token;
+
+/// One request, and when it came. The clock is read once.
+#[derive(Debug)]
+pub struct Call {
+    request: Request,
+    now: EpochMs,
+    user_id: Option<UserId>,
+}
+
+impl Call {
+    pub(crate) fn new(request: Request, now: EpochMs) -> Self {
+        Self {
+            request,
+            now,
+            user_id: None,
+        }
+    }
+
+    /// When the request came.
+    #[must_use]
+    pub fn now(&self) -> EpochMs {
+        self.now
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        self.request.method()
+    }
+
+    /// The path as it was sent.
+    #[must_use]
+    pub fn path(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.request.raw_http_path())
+    }
+
+    /// For the log: the method, and the path where it is a known one. Ids stand in fields of their own.
+    pub(crate) fn route(&self) -> String {
+        let parameters = self.request.path_parameters();
+        let mut path = self.request.raw_http_path().to_owned();
+        for (name, value) in parameters.iter() {
+            path = path.replacen(&format!("/{value}"), &format!("/{{{name}}}"), 1);
+        }
+        format!("{} {path}", self.method())
+    }
+
+    /// For the log: whose request it was, once the token has said so.
+    pub(crate) fn user_id(&self) -> Option<UserId> {
+        self.user_id
+    }
+
+    /// For the log.
+    pub(crate) fn event_id(&self) -> Option<EventId> {
+        self.event_id_in_path().ok()
+    }
+
+    /// Notes whose request it is, where no token says so.
+    pub fn is_by(&mut self, user_id: UserId) {
+        self.user_id = Some(user_id);
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
+    /// A header's value, if it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().get(name)?.to_str().ok()
+    }
+
+    fn body(&self) -> &[u8] {
+        match self.request.body() {
+            Body::Empty => &[],
+            Body::Text(text) => text.as_bytes(),
+            Body::Binary(bytes) => bytes,
+            // Kinds that later versions of the runtime may bring.
+            _ => &[],
+        }
+    }
+
+    /// Media type and size, which answer before anything else that a function looks at. An empty body, or an empty
+    /// object, needs no media type.
+    pub(crate) fn check_body(&self) -> Result<(), Refusal> {
+        let body = self.body();
+        let is_empty = matches!(body.trim_ascii(), b"" | b"{}");
+        let takes_body = *self.method() == Method::POST;
+        if takes_body && !is_empty && !self.is_json() {
+            return Err(Refusal::UnsupportedMediaType);
+        }
+        if body.len() > LARGEST_BODY {
+            return Err(Refusal::BodyTooLarge);
+        }
+        Ok(())
+    }
+
+    fn is_json(&self) -> bool {
+        self.headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    }
+
+    /// The body's fields.
+    pub fn fields(&self) -> Result<Fields, Refusal> {
+        Fields::of_body(self.body())
+    }
+
+    /// *known*: a genuine, unexpired token of any event.
+    pub async fn token(&mut self, app: &App) -> Result<Token, Refusal> {
+        let text = self.bearer().ok_or(Refusal::TokenMissing)?;
+        let token = app.verify(text, self.now).await?;
+        self.user_id = Some(token.user_id);
+        Ok(token)
+    }
+
+    /// *known* for the event in the path: a token of another event is none.
+    pub async fn event_token(&mut self, app: &App) -> Result<Token, Refusal> {
+        let token = self.token(app).await?;
+        if self.event_id_in_path().as_ref() == Ok(&token.event_id) {
+            Ok(token)
+        } else {
+            Err(Refusal::TokenInvalid)
+        }
+    }
+
+    /// *known*, and the user in the path; the last check of a request before it is looked up.
+    pub fn check_own(token: &Token, user: UserId) -> Result<(), Refusal> {
+        if token.user_id == user {
+            Ok(())
+        } else {
+            Err(Refusal::NotYours)
+        }
+    }
+
+    fn bearer(&self) -> Option<&str> {
+        let value = self.headers().get(AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = value.trim().split_once(' ')?;
+        let token = token.trim();
+        (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    }
+
+    fn parameter<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Malformed>,
+    ) -> Result<T, FieldError> {
+        let parameters = self.request.path_parameters();
+        parse(parameters.first(name).unwrap_or_default())
+            .map_err(|message| FieldError::new(format!("path:{name}"), message))
+    }
+
+    fn event_id_in_path(&self) -> Result<EventId, FieldError> {
+        self.parameter("eventId", EventId::parse)
+    }
+
+    /// The event in the path.
+    pub fn path_event(&self) -> Result<EventId, Refusal> {
+        Ok(self.event_id_in_path()?)
+    }
+
+    /// The user in the path.
+    pub fn path_user(&self) -> Result<UserId, Refusal> {
+        Ok(self.parameter("userId", UserId::parse)?)
+    }
+
+    /// The date in the path.
+    pub fn path_date(&self) -> Result<DateKey, FieldError> {
+        self.parameter("date", DateKey::parse)
+    }
+
+    /// The reservation in the path; a text that is no id names none.
+    pub fn path_reservation(&self) -> Result<ReservationId, Refusal> {
+        self.parameter("reservationId", ReservationId::parse)
+            .map_err(|_| Refusal::ReservationNotFound)
+    }
+
+    /// A query parameter that is there is read by `parse`.
+    pub fn query<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, FieldError> {
+        self.request
+            .query_string_parameters()
+            .first(name)
+            .map(parse)
+            .transpose()
+            .map_err(|message| FieldError::new(format!("query:{name}"), message))
+    }
+
+    /// `limit`: 1 to `most`.
+    pub fn limit(&self, default: usize, most: usize) -> Result<usize, FieldError> {
+        let limit = self.query("limit", |text| {
+            text.parse()
+                .ok()
+                .filter(|limit| (1..=most).contains(limit))
+                .ok_or_else(|| format!("must be 1 to {most}"))
+        })?;
+        Ok(limit.unwrap_or(default))
+    }
+}

@@ -1,0 +1,23 @@
+//! Cursors: where a list goes on, opaque to clients.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::refusal::{FieldError, Refusal};
+
+/// Makes a cursor of where the next page begins.
+#[must_use]
+pub fn encode_cursor(position: &impl Serialize) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(position).unwrap_or_default())
+}
+
+/// Reads a cursor that an answer gave.
+pub fn decode_cursor<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+    URL_SAFE_NO_PAD
+        .decode(text)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .ok_or_else(|| FieldError::new("query:cursor", "is not a cursor of this list").into())
+}

@@ -1,0 +1,102 @@
+//! A function: its name, what it needs made ready, and what it does. The same value runs on Lambda and behind the local
+//! front.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Instant;
+
+use lambda_http::{Body, Request, Response, service_fn};
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config;
+use crate::http::{Answer, Call, problem};
+use crate::refusal::Refusal;
+use crate::store::{Consistency, Store, connect};
+
+/// What a handler gives back.
+pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<Answer, Refusal>> + Send + 'a>>;
+
+/// What is made ready before the first request, which then finds an open connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Init {
+    /// It never asks the store.
+    Nothing,
+    /// The list of events is read, which opens the connection.
+    Catalog,
+    /// The signing keys are read, which opens the connection.
+    Keys,
+}
+
+/// An endpoint.
+#[derive(Clone, Copy)]
+pub struct Function {
+    /// As in template.yaml and in the logs.
+    pub name: &'static str,
+    pub init: Init,
+    pub handler: for<'a> fn(&'a App, &'a mut Call) -> HandlerFuture<'a>,
+}
+
+impl Function {
+    /// Answers one request, and writes its line in the log.
+    pub async fn answer(&self, app: &App, request: Request) -> Response<Body> {
+        let began = Instant::now();
+        let mut call = Call::new(request, app.clock().now());
+        let result = match call.check_body() {
+            Ok(()) => (self.handler)(app, &mut call).await,
+            Err(refusal) => Err(refusal),
+        };
+        let (code, response) = match result {
+            Ok(answer) => ("ok", answer.into_response()),
+            Err(refusal) => {
+                if let Refusal::Busy(cause) = &refusal {
+                    tracing::error!(function = self.name, %cause, "the store failed");
+                }
+                let problem = problem::Problem::of(&refusal);
+                (problem.code, problem.into_answer().into_response())
+            }
+        };
+        tracing::info!(
+            function = self.name,
+            route = call.route(),
+            status = response.status().as_u16(),
+            code,
+            latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            user_id = call.user_id().map(tracing::field::display),
+            event_id = call.event_id().map(tracing::field::display),
+            "request"
+        );
+        response
+    }
+}
+
+/// Makes ready what the function needs, then runs it until Lambda ends the process.
+pub async fn run(function: Function) -> Result<(), lambda_http::Error> {
+    crate::telemetry::init_lambda();
+    let app = start(function.init).await?;
+    let app = &app;
+    lambda_http::run(service_fn(move |request: Request| async move {
+        Ok::<_, lambda_http::Error>(function.answer(app, request).await)
+    }))
+    .await
+}
+
+/// The process's view of the tables, with its connection open.
+pub async fn start(init: Init) -> Result<App, lambda_http::Error> {
+    let store = Store::new(
+        connect(config::connection()?),
+        config::table_names()?,
+        Clock::System,
+    );
+    let app = App::new(store);
+    match init {
+        Init::Nothing => {}
+        Init::Catalog => {
+            app.store().events(Consistency::Eventual).await?;
+        }
+        Init::Keys => {
+            app.keys().await?;
+        }
+    }
+    Ok(app)
+}

@@ -1,0 +1,24 @@
+//! Boxoffice's domain crate.
+//!
+//! Three things are kept apart here. The rules ([`event`], [`queue`], [`seats`], [`reservation`],
+//! [`wallet`], [`token`]) are pure: no I/O and no clock, `now` is passed in. The [`store`] is the only
+//! place that knows table keys, expressions and the AWS SDK. [`http`] is the only place that knows
+//! status codes. [`app`] holds what a process keeps between requests and the operations that
+//! the functions call.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod event;
+pub mod http;
+pub mod ids;
+pub mod lambda;
+pub mod money;
+pub mod queue;
+pub mod refusal;
+pub mod reservation;
+pub mod seats;
+pub mod store;
+pub mod telemetry;
+pub mod token;
+pub mod wallet;

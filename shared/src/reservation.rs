@@ -1,0 +1,172 @@
+//! Reservations: held, confirmed, cancelled, or lapsed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::EpochMs;
+use crate::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
+use crate::money::Money;
+
+/// A seat of a reservation, with what it cost when it was held.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReservedSeat {
+    pub seat_number: SeatNumber,
+    pub section: String,
+    pub price: Money,
+}
+
+/// What was paid.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Payment {
+    pub payment_id: EntryId,
+    pub amount: Money,
+    /// The wallet's balance after it: a repeated payment answers with the same.
+    pub balance_after: Money,
+    pub paid_at: EpochMs,
+}
+
+/// A reservation's state as it is stored. A hold that lapsed is still stored as held.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum State {
+    Held { held_until: EpochMs },
+    Confirmed { payment: Option<Payment> },
+    Cancelled {
+        payment: Option<Payment>,
+        refunded: Money,
+    },
+}
+
+/// A user's tickets for a date of an event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reservation {
+    pub reservation_id: ReservationId,
+    pub user_id: UserId,
+    pub event_name: String,
+    pub seats: Vec<ReservedSeat>,
+    pub quantity: u32,
+    pub total_price: Money,
+    pub state: State,
+    /// The session that made it, which payment ends.
+    pub lane: Lane,
+    pub rank: Rank,
+    pub created_at: EpochMs,
+    pub modified_at: EpochMs,
+}
+
+/// A reservation's status as everybody sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    Held,
+    Confirmed,
+    Cancelled,
+    /// A hold that lapsed.
+    Expired,
+}
+
+impl Status {
+    /// Reads the contract's word.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "HELD" => Ok(Self::Held),
+            "CONFIRMED" => Ok(Self::Confirmed),
+            "CANCELLED" => Ok(Self::Cancelled),
+            "EXPIRED" => Ok(Self::Expired),
+            _ => Err("one of HELD, CONFIRMED, CANCELLED, EXPIRED".to_owned()),
+        }
+    }
+}
+
+impl Reservation {
+    /// The event it is for.
+    #[must_use]
+    pub fn event_id(&self) -> &EventId {
+        self.reservation_id.event_id()
+    }
+
+    /// The date it is for; none for general admission.
+    #[must_use]
+    pub fn date(&self) -> Option<DateKey> {
+        self.reservation_id.date()
+    }
+
+    /// What it is at `now`.
+    #[must_use]
+    pub fn status(&self, now: EpochMs) -> Status {
+        match &self.state {
+            State::Held { held_until } if *held_until <= now => Status::Expired,
+            State::Held { .. } => Status::Held,
+            State::Confirmed { .. } => Status::Confirmed,
+            State::Cancelled { .. } => Status::Cancelled,
+        }
+    }
+
+    /// Whether it still binds: a user has one of these for a date.
+    #[must_use]
+    pub fn is_live(&self, now: EpochMs) -> bool {
+        match self.status(now) {
+            Status::Held | Status::Confirmed => true,
+            Status::Cancelled | Status::Expired => false,
+        }
+    }
+
+    /// Whether it is a living hold of just these seats: asking for it again gives the same.
+    #[must_use]
+    pub fn is_same_hold(&self, seats: &[SeatNumber], now: EpochMs) -> bool {
+        self.status(now) == Status::Held && self.seats.iter().map(|s| &s.seat_number).eq(seats)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reservation(state: State) -> Reservation {
+        let event = EventId::parse("e").unwrap();
+        let date = DateKey::parse("2026-12-24").unwrap();
+        Reservation {
+            reservation_id: ReservationId::new(event, Some(date), EpochMs(0)),
+            user_id: UserId::random(),
+            event_name: "E".to_owned(),
+            seats: [7, 8]
+                .map(|seat| ReservedSeat {
+                    seat_number: SeatNumber(seat),
+                    section: "R".to_owned(),
+                    price: Money(100),
+                })
+                .to_vec(),
+            quantity: 2,
+            total_price: Money(200),
+            state,
+            lane: Lane::FIRST,
+            rank: Rank(1),
+            created_at: EpochMs(0),
+            modified_at: EpochMs(0),
+        }
+    }
+
+    #[test]
+    fn a_hold_binds_until_the_millisecond_it_lapses() {
+        let held = reservation(State::Held {
+            held_until: EpochMs(1000),
+        });
+        assert_eq!(held.status(EpochMs(999)), Status::Held);
+        assert!(held.is_live(EpochMs(999)));
+        assert_eq!(held.status(EpochMs(1000)), Status::Expired);
+        assert!(!held.is_live(EpochMs(1000)));
+    }
+
+    #[test]
+    fn the_same_hold_is_the_same_seats_while_it_lives() {
+        let seats = [SeatNumber(7), SeatNumber(8)];
+        let held = reservation(State::Held {
+            held_until: EpochMs(1000),
+        });
+        assert!(held.is_same_hold(&seats, EpochMs(0)));
+        assert!(!held.is_same_hold(&seats[..1], EpochMs(0)));
+        assert!(!held.is_same_hold(&seats, EpochMs(1000)));
+        let sold = reservation(State::Confirmed { payment: None });
+        assert!(!sold.is_same_hold(&seats, EpochMs(0)));
+    }
+}

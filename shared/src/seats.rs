@@ -1,0 +1,233 @@
+//! Seats: who has one, and how many are left.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::EpochMs;
+use crate::ids::{ReservationId, SeatNumber, UserId};
+
+/// A claim on a seat. There is none while the seat is free, so a free seat costs nothing, and a hold that has lapsed
+/// is as good as none: no job has to release it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Claim {
+    Held {
+        user_id: UserId,
+        reservation_id: ReservationId,
+        held_until: EpochMs,
+    },
+    Sold {
+        user_id: UserId,
+        reservation_id: ReservationId,
+    },
+}
+
+/// What a buyer sees of a seat.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum SeatStatus {
+    Available,
+    Held,
+    Sold,
+}
+
+impl SeatStatus {
+    /// What a claim means at `now`.
+    #[must_use]
+    pub fn of(claim: Option<&Claim>, now: EpochMs) -> Self {
+        match claim {
+            None => Self::Available,
+            Some(Claim::Held { held_until, .. }) if *held_until <= now => Self::Available,
+            Some(Claim::Held { .. }) => Self::Held,
+            Some(Claim::Sold { .. }) => Self::Sold,
+        }
+    }
+
+    fn to_bits(self) -> u8 {
+        match self {
+            Self::Available => 0,
+            Self::Held => 1,
+            Self::Sold => 2,
+        }
+    }
+
+    fn from_bits(bits: u8) -> Self {
+        match bits {
+            0 => Self::Available,
+            1 => Self::Held,
+            _ => Self::Sold,
+        }
+    }
+}
+
+/// A section's seats at a moment: two bits a seat, in order of their numbers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeatMap {
+    bits: Vec<u8>,
+    seats: u32,
+    available: u32,
+    /// When the claims were read.
+    pub built_at: EpochMs,
+}
+
+impl SeatMap {
+    /// The map of a section of `seats` seats from `first_seat` on, of which only the claimed are given.
+    #[must_use]
+    pub fn build(
+        first_seat: SeatNumber,
+        seats: u32,
+        claims: &BTreeMap<SeatNumber, Claim>,
+        now: EpochMs,
+    ) -> Self {
+        let mut map = Self {
+            bits: vec![0; seats.div_ceil(4) as usize],
+            seats,
+            available: seats,
+            built_at: now,
+        };
+        for (seat, claim) in claims {
+            let status = SeatStatus::of(Some(claim), now);
+            let Some(index) = seat.0.checked_sub(first_seat.0).filter(|i| *i < seats) else {
+                continue;
+            };
+            if status != SeatStatus::Available {
+                map.available -= 1;
+                map.bits[(index / 4) as usize] |= status.to_bits() << (index % 4 * 2);
+            }
+        }
+        map
+    }
+
+    /// A map as it was stored; none where the bytes do not fit the number of seats (the section was changed since).
+    #[must_use]
+    pub fn from_stored(bits: Vec<u8>, seats: u32, built_at: EpochMs) -> Option<Self> {
+        if bits.len() != seats.div_ceil(4) as usize {
+            return None;
+        }
+        let mut map = Self {
+            bits,
+            seats,
+            available: 0,
+            built_at,
+        };
+        let available = map
+            .statuses()
+            .filter(|status| *status == SeatStatus::Available)
+            .count();
+        map.available = u32::try_from(available).ok()?;
+        Some(map)
+    }
+
+    /// The bytes to store.
+    #[must_use]
+    pub fn bits(&self) -> &[u8] {
+        &self.bits
+    }
+
+    /// How many seats can be had; a held one counts as taken.
+    #[must_use]
+    pub fn available(&self) -> u32 {
+        self.available
+    }
+
+    /// Every seat's status, in order.
+    pub fn statuses(&self) -> impl Iterator<Item = SeatStatus> + '_ {
+        (0..self.seats).map(|index| {
+            SeatStatus::from_bits(self.bits[(index / 4) as usize] >> (index % 4 * 2) & 3)
+        })
+    }
+}
+
+/// The seats that one hold asks for: at least one, none twice, in order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeatSelection(Vec<SeatNumber>);
+
+impl SeatSelection {
+    /// A selection; a sentence where it is none.
+    pub fn new(seats: &[SeatNumber]) -> Result<Self, String> {
+        let unique: BTreeSet<_> = seats.iter().copied().collect();
+        if unique.is_empty() {
+            return Err("at least one seat".to_owned());
+        }
+        if unique.len() < seats.len() {
+            return Err("each seat once".to_owned());
+        }
+        Ok(Self(unique.into_iter().collect()))
+    }
+
+    /// The seats, in ascending order.
+    #[must_use]
+    pub fn seats(&self) -> &[SeatNumber] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{DateKey, EventId};
+    use proptest::prelude::*;
+
+    fn claim(kind: u8, until: i64) -> Claim {
+        let reservation_id = ReservationId::new(
+            EventId::parse("e").unwrap(),
+            Some(DateKey::parse("2026-12-24").unwrap()),
+            EpochMs(0),
+        );
+        let user_id = UserId::random();
+        match kind {
+            0 => Claim::Sold {
+                user_id,
+                reservation_id,
+            },
+            _ => Claim::Held {
+                user_id,
+                reservation_id,
+                held_until: EpochMs(until),
+            },
+        }
+    }
+
+    #[test]
+    fn a_hold_is_free_again_in_the_very_millisecond_it_lapses() {
+        let held = claim(1, 1000);
+        assert_eq!(SeatStatus::of(Some(&held), EpochMs(999)), SeatStatus::Held);
+        assert_eq!(
+            SeatStatus::of(Some(&held), EpochMs(1000)),
+            SeatStatus::Available
+        );
+    }
+
+    #[test]
+    fn a_selection_names_each_seat_once() {
+        let seats = |numbers: &[u32]| numbers.iter().copied().map(SeatNumber).collect::<Vec<_>>();
+        assert!(SeatSelection::new(&[]).is_err());
+        assert!(SeatSelection::new(&seats(&[3, 3])).is_err());
+        let selection = SeatSelection::new(&seats(&[9, 3])).unwrap();
+        assert_eq!(selection.seats(), seats(&[3, 9]));
+    }
+
+    proptest! {
+        #[test]
+        fn a_seat_map_tells_the_same_as_the_claims(
+            first in 1..1000_u32,
+            seats in 1..300_u32,
+            claimed in proptest::collection::btree_map(0..320_u32, (0..2_u8, 0..2000_i64), 0..100),
+        ) {
+            let now = EpochMs(1000);
+            let claims: BTreeMap<_, _> = claimed.iter()
+                .map(|(offset, (kind, until))| (SeatNumber(first + offset), claim(*kind, *until)))
+                .collect();
+            let map = SeatMap::build(SeatNumber(first), seats, &claims, now);
+            let statuses: Vec<_> = map.statuses().collect();
+            let expected: Vec<_> = (first..first + seats)
+                .map(|seat| SeatStatus::of(claims.get(&SeatNumber(seat)), now))
+                .collect();
+            prop_assert_eq!(&statuses, &expected);
+            let available = expected.iter().filter(|s| **s == SeatStatus::Available).count();
+            prop_assert_eq!(map.available() as usize, available);
+            let stored = SeatMap::from_stored(map.bits().to_vec(), seats, now);
+            prop_assert_eq!(stored, Some(map));
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Events and their dates, and the table's settings.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::expression::{IntoAttribute, Write};
+use super::{
+    Consistency, Item, Query, Result, Returning, Store, StoreError, TransactionError, WriteError,
+    keys, read_item, write_item,
+};
+use crate::clock::EpochMs;
+use crate::event::{Admission, Event, EventDate, Programme};
+use crate::ids::{DateKey, EventId, Lane};
+use crate::queue::Control;
+
+/// What one event's application of a catalogue writes.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A new event.
+    Create(Programme),
+    /// New terms and dates for one that is there. What operators did to its queue stays.
+    Update {
+        programme: Programme,
+        /// Dates that are no more.
+        removed: Vec<DateKey>,
+    },
+}
+
+/// Somebody else changed the event meanwhile.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyRefused {
+    #[error("the event was changed by somebody else at the same time; try again")]
+    Raced,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<WriteError> for ApplyRefused {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Refused(_) => Self::Raced,
+            WriteError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StockRecord {
+    left: u32,
+}
+
+impl Store {
+    /// All events, as they are listed.
+    pub async fn events(&self, consistency: Consistency) -> Result<Vec<Event>> {
+        let query = Query::new("#pk = :pk", [(":pk", keys::CATALOG.into_attribute())])
+            .consistency(consistency);
+        self.query_all(&query)
+            .await?
+            .into_iter()
+            .map(read_item)
+            .collect()
+    }
+
+    /// An event without its dates.
+    pub async fn event(&self, id: &EventId, consistency: Consistency) -> Result<Option<Event>> {
+        self.get(&keys::event(id), consistency).await
+    }
+
+    /// An event and its dates.
+    pub async fn programme(
+        &self,
+        id: &EventId,
+        consistency: Consistency,
+    ) -> Result<Option<Programme>> {
+        let query = Query::new("#pk = :pk", [(":pk", keys::event_pk(id).into_attribute())])
+            .consistency(consistency);
+        let mut event = None;
+        let mut dates = BTreeMap::new();
+        for item in self.query_all(&query).await? {
+            let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
+            match sk.map(String::as_str) {
+                Some(keys::META) => event = Some(read_item::<Event>(item)?),
+                Some(sk) if sk.starts_with(keys::DATE_PREFIX) => {
+                    let date: EventDate = read_item(item)?;
+                    dates.insert(date.date, date);
+                }
+                _ => {}
+            }
+        }
+        Ok(event.map(|event| Programme { event, dates }))
+    }
+
+    /// Creates or updates an event. The event itself is written last, so that whoever sees it sees all
+    /// its dates; repeating an application that was cut short completes it.
+    pub async fn apply(&self, change: &Change) -> std::result::Result<(), ApplyRefused> {
+        match change {
+            Change::Create(programme) => {
+                self.put_dates(programme).await?;
+                self.create_queue(&programme.event.event_id).await?;
+                self.create_stock(&programme.event).await?;
+                self.put_event(&programme.event, None).await
+            }
+            Change::Update { programme, removed } => {
+                self.put_dates(programme).await?;
+                let id = &programme.event.event_id;
+                self.put_event(&programme.event, Some(programme.event.control))
+                    .await?;
+                for date in removed {
+                    self.write(Returning::Nothing, |_| {
+                        Write::delete(keys::date(id, *date))
+                    })
+                    .await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn put_dates(&self, programme: &Programme) -> std::result::Result<(), ApplyRefused> {
+        for date in programme.dates.values() {
+            let key = keys::date(&programme.event.event_id, date.date);
+            self.write(Returning::Nothing, |_| {
+                Write::put(key.clone(), write_item(date))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn create_queue(&self, id: &EventId) -> std::result::Result<(), ApplyRefused> {
+        self.create(keys::head(id, Lane::FIRST), write_item(&crate::queue::Head::default()))
+            .await
+    }
+
+    async fn create_stock(&self, event: &Event) -> std::result::Result<(), ApplyRefused> {
+        let Admission::General {
+            total_tickets,
+            stock_shards,
+            ..
+        } = event.terms.admission
+        else {
+            return Ok(());
+        };
+        for shard in 0..stock_shards {
+            // The first shards take what does not divide.
+            let left = total_tickets / stock_shards + u32::from(shard < total_tickets % stock_shards);
+            self.create(
+                keys::stock(&event.event_id, shard),
+                write_item(&StockRecord { left }),
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Puts an item where there is none; one that is there stays.
+    async fn create(
+        &self,
+        key: super::expression::Key,
+        item: Item,
+    ) -> std::result::Result<(), ApplyRefused> {
+        let put = self
+            .write(Returning::Nothing, |_| {
+                Write::put(key.clone(), item.clone()).when_absent()
+            })
+            .await;
+        match put {
+            Ok(_) | Err(WriteError::Refused(_)) => Ok(()),
+            Err(WriteError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Writes the event and its entry in the list together, on condition that its control is still `expected`
+    /// (none: that there is no event).
+    async fn put_event(
+        &self,
+        event: &Event,
+        expected: Option<Control>,
+    ) -> std::result::Result<(), ApplyRefused> {
+        let item = write_item(event);
+        let written = self
+            .transact(|_| {
+                let meta = Write::put(keys::event(&event.event_id), item.clone());
+                let meta = match expected {
+                    None => meta.when_absent(),
+                    Some(control) => meta
+                        .when("#control = :control")
+                        .bind(":control", control_attribute(control)),
+                };
+                let listed = Write::put(keys::catalog_entry(&event.event_id), item.clone());
+                vec![meta, listed]
+            })
+            .await;
+        match written {
+            Ok(()) => Ok(()),
+            Err(TransactionError::Refused(_)) => Err(ApplyRefused::Raced),
+            Err(TransactionError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Changes what operators do to a queue, from what it was.
+    pub async fn set_control(
+        &self,
+        event: &Event,
+        control: Control,
+    ) -> std::result::Result<Event, ApplyRefused> {
+        let changed = Event {
+            control,
+            ..event.clone()
+        };
+        self.put_event(&changed, Some(event.control)).await?;
+        Ok(changed)
+    }
+
+    /// Tickets left of a general-admission event, over all its shards.
+    pub async fn stock_left(&self, event: &EventId, shards: u32) -> Result<u32> {
+        use futures::stream::{StreamExt, TryStreamExt};
+        futures::stream::iter(0..shards)
+            .map(|shard| async move {
+                let record: Option<StockRecord> = self
+                    .get(&keys::stock(event, shard), Consistency::Eventual)
+                    .await?;
+                Ok(record.map_or(0, |record| record.left))
+            })
+            .buffer_unordered(16)
+            .try_fold(0, |sum, left| async move { Ok(sum + left) })
+            .await
+    }
+
+    /// When a lane's queue last began a promotion; none before the first.
+    pub async fn last_promotion(&self, event: &EventId, lane: Lane) -> Result<Option<EpochMs>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct ClaimRecord {
+            began_at: EpochMs,
+        }
+        let claim: Option<ClaimRecord> = self
+            .get(&keys::promotion_claim(event, lane), Consistency::Eventual)
+            .await?;
+        Ok(claim.map(|claim| claim.began_at))
+    }
+}
+
+fn control_attribute(control: Control) -> aws_sdk_dynamodb::types::AttributeValue {
+    aws_sdk_dynamodb::types::AttributeValue::M(write_item(&control))
+}

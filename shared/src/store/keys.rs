@@ -1,0 +1,135 @@
+//! Every key of the table, in one place. docs/DATA-MODEL.md lists what lies under each.
+
+use super::expression::Key;
+use crate::clock::EpochMs;
+use crate::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
+
+fn key(pk: String, sk: impl Into<String>) -> Key {
+    Key { pk, sk: sk.into() }
+}
+
+/// All events, for the list.
+pub(super) const CATALOG: &str = "CATALOG";
+
+pub(super) fn catalog_entry(event: &EventId) -> Key {
+    key(CATALOG.to_owned(), event_pk(event))
+}
+
+pub(super) fn settings() -> Key {
+    key("SETTINGS".to_owned(), "TABLE")
+}
+
+pub(super) fn event_pk(event: &EventId) -> String {
+    format!("EVENT#{event}")
+}
+
+pub(super) const META: &str = "META";
+pub(super) const DATE_PREFIX: &str = "DATE#";
+
+pub(super) fn event(event: &EventId) -> Key {
+    key(event_pk(event), META)
+}
+
+pub(super) fn date(event: &EventId, date: DateKey) -> Key {
+    key(event_pk(event), format!("{DATE_PREFIX}{date}"))
+}
+
+pub(super) fn seats_pk(event: &EventId, date: DateKey, section: &str) -> String {
+    format!("SEATS#{event}#{date}#{section}")
+}
+
+pub(super) fn seat(event: &EventId, date: DateKey, section: &str, seat: SeatNumber) -> Key {
+    key(
+        seats_pk(event, date, section),
+        format!("{SEAT_PREFIX}{:05}", seat.0),
+    )
+}
+
+const SEAT_PREFIX: &str = "SEAT#";
+
+pub(super) fn seat_of_sk(sk: &str) -> Option<SeatNumber> {
+    sk.strip_prefix(SEAT_PREFIX)?.parse().ok().map(SeatNumber)
+}
+
+pub(super) fn seat_map(event: &EventId, date: DateKey, section: &str) -> Key {
+    key(format!("SEATMAP#{event}#{date}#{section}"), "MAP")
+}
+
+pub(super) fn stock(event: &EventId, shard: u32) -> Key {
+    key(format!("STOCK#{event}#{shard}"), "STOCK")
+}
+
+pub(super) fn head(event: &EventId, lane: Lane) -> Key {
+    key(format!("QUEUE#{event}#{lane}"), "HEAD")
+}
+
+pub(super) fn promotion_claim(event: &EventId, lane: Lane) -> Key {
+    key(format!("PROMOTE#{event}#{lane}"), "CLAIM")
+}
+
+pub(super) fn sessions_pk(event: &EventId, lane: Lane) -> String {
+    format!("SESSIONS#{event}#{lane}")
+}
+
+pub(super) fn rank_sk(rank: Rank) -> String {
+    format!("{:012}", rank.0)
+}
+
+pub(super) fn session(event: &EventId, lane: Lane, rank: Rank) -> Key {
+    key(sessions_pk(event, lane), rank_sk(rank))
+}
+
+pub(super) fn user_pk(user: UserId) -> String {
+    format!("USER#{user}")
+}
+
+pub(super) fn ticket(user: UserId, event: &EventId) -> Key {
+    key(user_pk(user), format!("TICKET#{event}"))
+}
+
+pub(super) const RESERVATION_PREFIX: &str = "RESERVATION#";
+
+/// Where a user's reservation for an event and date is: there is one at most.
+pub(super) fn reservation(user: UserId, event: &EventId, date: Option<DateKey>) -> Key {
+    let date = date.map(|date| date.to_string()).unwrap_or_default();
+    key(
+        user_pk(user),
+        format!("{RESERVATION_PREFIX}{event}#{date}"),
+    )
+}
+
+pub(super) const ARCHIVE_PREFIX: &str = "ARCHIVE#";
+
+/// Where an ended reservation goes when another takes its place; both parts are known from its id.
+pub(super) fn archive(user: UserId, id: &ReservationId) -> Key {
+    key(user_pk(user), archive_sk(id.created_at(), &id.to_string()))
+}
+
+pub(super) fn archive_sk(created_at: EpochMs, id: &str) -> String {
+    format!("{ARCHIVE_PREFIX}{:015}#{id}", created_at.0)
+}
+
+pub(super) fn wallet_pk(user: UserId) -> String {
+    format!("WALLET#{user}")
+}
+
+pub(super) fn wallet(user: UserId) -> Key {
+    key(wallet_pk(user), "BALANCE")
+}
+
+pub(super) const LEDGER_PREFIX: &str = "LEDGER#";
+
+pub(super) fn ledger_entry(user: UserId, seq: u64) -> Key {
+    key(wallet_pk(user), format!("{LEDGER_PREFIX}{seq:012}"))
+}
+
+pub(super) fn charge_key(user: UserId, sha256: &str) -> Key {
+    key(wallet_pk(user), format!("IDEMPOTENCY#{sha256}"))
+}
+
+/// All signing keys, in the table of their own.
+pub(super) const SIGNING_KEYS: &str = "SIGNING";
+
+pub(super) fn signing_key(kid: &str) -> Key {
+    key(SIGNING_KEYS.to_owned(), kid)
+}

@@ -1,0 +1,502 @@
+//! The store: the only place that knows table keys, expressions and the AWS SDK.
+//!
+//! One concrete type over DynamoDB. Reads return domain types; writes say in a condition what must hold, and a
+//! refused write reads the reason from the item that refused it instead of asking again.
+
+mod connect;
+mod events;
+mod expression;
+mod keys;
+mod queue;
+mod reservations;
+mod seats;
+mod signing_keys;
+mod tables;
+mod wallets;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ReturnValue};
+use serde::de::DeserializeOwned;
+
+use crate::clock::{Clock, EpochMs};
+use expression::{Key, Write};
+
+pub use connect::{Connection, connect};
+pub use events::{ApplyRefused, Change};
+pub use queue::{Arrival, Place};
+pub use reservations::{HoldConflict, HoldRequest, TransactionLost};
+pub use tables::create_tables;
+pub use wallets::{ChargeRecord, ChargeRefused, Charged, Settings};
+
+type Item = HashMap<String, AttributeValue>;
+
+/// An operation's time-out, retries included: a write decided at t is over by t + 2 s.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
+/// One attempt's, so that a lost answer leaves time for a second attempt.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(950);
+/// How often a write that met a conflict is tried in all. The SDK retries no conflicts.
+const CONFLICT_ATTEMPTS: u32 = 6;
+
+/// How closely a read follows the writes before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consistency {
+    /// May be some milliseconds behind, at half the price.
+    Eventual,
+    /// Sees every write that was answered before.
+    Strong,
+}
+
+impl Consistency {
+    fn is_strong(self) -> bool {
+        self == Self::Strong
+    }
+}
+
+/// Why the store could not answer. Nothing is half done; whether a write was done may be unknown.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// DynamoDB refused for want of capacity, retries included.
+    #[error("DynamoDB throttles")]
+    Throttled,
+    /// Others were at the same items at the same time, retries included.
+    #[error("too many conflicts")]
+    Conflict,
+    /// No answer in time, or none at all.
+    #[error("DynamoDB did not answer: {0}")]
+    Unavailable(String),
+    /// An item is not what this version writes.
+    #[error("cannot read an item: {0}")]
+    Unreadable(String),
+}
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Why a single write was not made.
+enum WriteError {
+    /// The condition failed; the item as it is, if there is one.
+    Refused(Option<Item>),
+    Store(StoreError),
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Why a transaction was not made.
+enum TransactionError {
+    /// Conditions failed: for each write of the transaction, whether its own did.
+    Refused(Vec<Verdict>),
+    Store(StoreError),
+}
+
+/// What a cancelled transaction says of one of its writes.
+#[derive(Debug)]
+enum Verdict {
+    Fine,
+    /// Its condition failed; the item as it is, if there is one.
+    Refused(Option<Item>),
+}
+
+/// The tables' names.
+#[derive(Clone, Debug)]
+pub struct TableNames {
+    /// Events, queues, seats, wallets.
+    pub main: String,
+    /// The signing keys, apart: exports and streams of the sales never carry them.
+    pub keys: String,
+}
+
+/// DynamoDB, as the rest of the system sees it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    tables: TableNames,
+    clock: Clock,
+}
+
+impl Store {
+    /// A store over a connected client.
+    #[must_use]
+    pub fn new(client: Client, tables: TableNames, clock: Clock) -> Self {
+        Self {
+            client,
+            tables,
+            clock,
+        }
+    }
+
+    /// The clock that every condition is decided by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+        consistency: Consistency,
+    ) -> Result<Option<T>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.tables.main)
+            .set_key(Some(key.to_item()))
+            .consistent_read(consistency.is_strong())
+            .send()
+            .await
+            .map_err(store_error)?;
+        answer.item.map(read_item).transpose()
+    }
+
+    /// One page of a query; see [`Query`].
+    async fn query(&self, query: &Query<'_>, start: Option<Item>) -> Result<Page> {
+        let answer = self
+            .client
+            .query()
+            .table_name(query.table.unwrap_or(&self.tables.main))
+            .key_condition_expression(query.condition)
+            .set_expression_attribute_names(Some(expression::names_in(query.condition)))
+            .set_expression_attribute_values(Some(query.values.clone()))
+            .consistent_read(query.consistency.is_strong())
+            .scan_index_forward(query.ascending)
+            .set_limit(query.limit)
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(store_error)?;
+        Ok(Page {
+            items: answer.items.unwrap_or_default(),
+            next: answer.last_evaluated_key.filter(|key| !key.is_empty()),
+        })
+    }
+
+    /// All pages of a query, at most [`MAX_PAGES`].
+    async fn query_all(&self, query: &Query<'_>) -> Result<Vec<Item>> {
+        let mut items = Vec::new();
+        let mut start = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.query(query, start).await?;
+            items.extend(page.items);
+            start = page.next;
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
+        Err(StoreError::Unreadable(format!(
+            "more than {MAX_PAGES} pages under one key"
+        )))
+    }
+
+    /// Makes one write; conflicts with transactions are retried, with the clock read anew.
+    /// Gives the item as it is afterwards, where `returning` asks for it.
+    async fn write(
+        &self,
+        returning: Returning,
+        build: impl Fn(EpochMs) -> Write,
+    ) -> std::result::Result<Item, WriteError> {
+        for attempt in 1.. {
+            let write = build(self.clock.now());
+            match self.send(write, returning).await {
+                Err(WriteError::Store(StoreError::Conflict)) if attempt < CONFLICT_ATTEMPTS => {
+                    back_off(attempt).await;
+                }
+                result => return result,
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn send(
+        &self,
+        write: Write,
+        returning: Returning,
+    ) -> std::result::Result<Item, WriteError> {
+        use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
+        let names = write.names();
+        let table = &self.tables.main;
+        match write.action {
+            expression::Action::Put(item) => self
+                .client
+                .put_item()
+                .table_name(table)
+                .set_item(Some(item))
+                .set_condition_expression(write.condition)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(write.values)
+                .return_values_on_condition_check_failure(AllOld)
+                .send()
+                .await
+                .map(|_| Item::new())
+                .map_err(write_error),
+            expression::Action::Update(update) => self
+                .client
+                .update_item()
+                .table_name(table)
+                .set_key(Some(write.key.to_item()))
+                .update_expression(update)
+                .set_condition_expression(write.condition)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(write.values)
+                .return_values_on_condition_check_failure(AllOld)
+                .return_values(returning.into())
+                .send()
+                .await
+                .map(|answer| answer.attributes.unwrap_or_default())
+                .map_err(write_error),
+            expression::Action::Delete => self
+                .client
+                .delete_item()
+                .table_name(table)
+                .set_key(Some(write.key.to_item()))
+                .set_condition_expression(write.condition)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(write.values)
+                .return_values_on_condition_check_failure(AllOld)
+                .send()
+                .await
+                .map(|_| Item::new())
+                .map_err(write_error),
+        }
+    }
+
+    /// Makes all writes or none. Conflicts are retried a bounded number of times with jitter, with the
+    /// clock read anew for each attempt.
+    async fn transact(
+        &self,
+        build: impl Fn(EpochMs) -> Vec<Write>,
+    ) -> std::result::Result<(), TransactionError> {
+        for attempt in 1.. {
+            let items = build(self.clock.now())
+                .into_iter()
+                .map(|write| write.into_transact_item(&self.tables.main))
+                .collect::<Result<Vec<_>>>()
+                .map_err(TransactionError::Store)?;
+            let sent = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items))
+                .send()
+                .await;
+            match sent.map_err(transaction_error) {
+                Ok(_) => return Ok(()),
+                Err(TransactionError::Store(StoreError::Conflict))
+                    if attempt < CONFLICT_ATTEMPTS =>
+                {
+                    back_off(attempt).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(TransactionError::Store(StoreError::Conflict))
+    }
+}
+
+/// A query of one partition.
+struct Query<'a> {
+    /// The main table where it is none.
+    table: Option<&'a str>,
+    condition: &'a str,
+    values: HashMap<String, AttributeValue>,
+    consistency: Consistency,
+    ascending: bool,
+    limit: Option<i32>,
+}
+
+impl<'a> Query<'a> {
+    fn new<const N: usize>(condition: &'a str, values: [(&str, AttributeValue); N]) -> Self {
+        Self {
+            table: None,
+            condition,
+            values: values.map(|(name, value)| (name.to_owned(), value)).into(),
+            consistency: Consistency::Eventual,
+            ascending: true,
+            limit: None,
+        }
+    }
+
+    fn consistency(self, consistency: Consistency) -> Self {
+        Self {
+            consistency,
+            ..self
+        }
+    }
+}
+
+struct Page {
+    items: Vec<Item>,
+    next: Option<Item>,
+}
+
+/// A page is up to a megabyte: a thousand of them are more than any partition here should hold.
+const MAX_PAGES: usize = 1_000;
+
+/// What an update gives back.
+#[derive(Clone, Copy)]
+enum Returning {
+    Nothing,
+    /// The whole item as it is afterwards.
+    New,
+}
+
+impl From<Returning> for ReturnValue {
+    fn from(returning: Returning) -> Self {
+        match returning {
+            Returning::Nothing => Self::None,
+            Returning::New => Self::AllNew,
+        }
+    }
+}
+
+fn read_item<T: DeserializeOwned>(item: Item) -> Result<T> {
+    serde_dynamo::from_item(item).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+fn write_item<T: serde::Serialize>(record: &T) -> Item {
+    // The records are plain structs of strings and numbers: they always convert.
+    serde_dynamo::to_item(record).unwrap_or_default()
+}
+
+/// Waits before the attempt after this one: up to 15, 30, 60 … ms, at random.
+async fn back_off(attempt: u32) {
+    let longest = 15_u64 << attempt.min(5);
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=longest))).await;
+}
+
+/// The one place where an SDK error becomes ours.
+fn store_error<E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
+    error: SdkError<E, R>,
+) -> StoreError {
+    match error.code() {
+        Some(code) => service_error(code, error.message().unwrap_or_default()),
+        None => StoreError::Unavailable(describe(&error)),
+    }
+}
+
+/// What happened, without the request that it happened to: that may carry a person's data.
+fn describe<E, R>(error: &SdkError<E, R>) -> String {
+    let kind = match error {
+        SdkError::TimeoutError(_) => "time-out",
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "connection timed out",
+        SdkError::DispatchFailure(_) => "no connection",
+        SdkError::ResponseError(_) => "answer not understood",
+        SdkError::ConstructionFailure(_) => "request not built",
+        _ => "failure",
+    };
+    kind.to_owned()
+}
+
+fn service_error(code: &str, message: &str) -> StoreError {
+    match code {
+        "ThrottlingException"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded"
+        | "ThrottlingError"
+        | "ProvisionedThroughputExceeded" => StoreError::Throttled,
+        "TransactionConflictException"
+        | "TransactionConflict"
+        | "TransactionInProgressException" => StoreError::Conflict,
+        _ => StoreError::Unavailable(format!("{code}: {message}")),
+    }
+}
+
+/// Errors of single writes that may carry the item that refused them.
+trait ConditionFailure {
+    fn refused_by(self) -> Option<Option<Item>>;
+}
+
+macro_rules! condition_failure {
+    ($($error:path),+) => {$(
+        impl ConditionFailure for $error {
+            fn refused_by(self) -> Option<Option<Item>> {
+                match self {
+                    Self::ConditionalCheckFailedException(failure) => Some(failure.item),
+                    _ => None,
+                }
+            }
+        }
+    )+};
+}
+
+condition_failure!(
+    aws_sdk_dynamodb::operation::put_item::PutItemError,
+    aws_sdk_dynamodb::operation::update_item::UpdateItemError,
+    aws_sdk_dynamodb::operation::delete_item::DeleteItemError
+);
+
+fn write_error<E, R>(error: SdkError<E, R>) -> WriteError
+where
+    E: ConditionFailure + ProvideErrorMetadata + std::fmt::Debug,
+    R: std::fmt::Debug,
+{
+    if error.code() != Some("ConditionalCheckFailedException") {
+        return WriteError::Store(store_error(error));
+    }
+    match error {
+        SdkError::ServiceError(service) => {
+            WriteError::Refused(service.into_err().refused_by().flatten())
+        }
+        other => WriteError::Store(StoreError::Unavailable(describe(&other))),
+    }
+}
+
+fn transaction_error<R: std::fmt::Debug>(
+    error: SdkError<TransactWriteItemsError, R>,
+) -> TransactionError {
+    match error {
+        SdkError::ServiceError(service) => match service.into_err() {
+            TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+                cancellation(cancelled.cancellation_reasons.unwrap_or_default())
+            }
+            other => TransactionError::Store(service_error(
+                other.code().unwrap_or_default(),
+                other.message().unwrap_or_default(),
+            )),
+        },
+        other => TransactionError::Store(store_error(other)),
+    }
+}
+
+/// A failed condition is an answer, whatever else happened to the transaction; without one, a
+/// conflict or a throttle is worth another attempt.
+fn cancellation(reasons: Vec<CancellationReason>) -> TransactionError {
+    let is = |reason: &CancellationReason, code: &str| reason.code.as_deref() == Some(code);
+    let other = reasons
+        .iter()
+        .find(|reason| {
+            !matches!(
+                reason.code.as_deref(),
+                None | Some("None" | "ConditionalCheckFailed")
+            )
+        })
+        .map(|reason| {
+            service_error(
+                reason.code.as_deref().unwrap_or_default(),
+                reason.message.as_deref().unwrap_or_default(),
+            )
+        });
+    let refused = reasons
+        .iter()
+        .any(|reason| is(reason, "ConditionalCheckFailed"));
+    match other {
+        Some(error) if !refused => TransactionError::Store(error),
+        _ => TransactionError::Refused(
+            reasons
+                .into_iter()
+                .map(|reason| {
+                    if is(&reason, "ConditionalCheckFailed") {
+                        Verdict::Refused(reason.item)
+                    } else {
+                        Verdict::Fine
+                    }
+                })
+                .collect(),
+        ),
+    }
+}

@@ -1,0 +1,442 @@
+//! The queue's items: heads, sessions, tickets in line.
+
+use serde::{Deserialize, Serialize};
+
+use super::expression::{IntoAttribute, Write};
+use super::{
+    Consistency, Item, Query, Result, Returning, Store, StoreError, WriteError, keys, read_item,
+    write_item,
+};
+use crate::clock::EpochMs;
+use crate::event::Event;
+use crate::ids::{EventId, Lane, Rank, UserId};
+use crate::queue::{
+    Head, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Session, TOMBSTONE_SECONDS, Ticket,
+};
+
+/// Whose turn, in which queue: a rank of a lane of an event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    pub event_id: EventId,
+    pub lane: Lane,
+    pub rank: Rank,
+}
+
+/// What came of a called user's arrival.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// Inside, from now on or already.
+    Inside { expires_at: EpochMs },
+    /// There is no living session at the rank.
+    Missed,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum SessionState {
+    Open,
+    Called,
+    Live,
+    Ended,
+}
+
+/// A session as it is stored; the rank is its sort key.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionRecord {
+    state: SessionState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<EpochMs>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold_by: Option<EpochMs>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+}
+
+impl TryFrom<SessionRecord> for Session {
+    type Error = StoreError;
+    fn try_from(record: SessionRecord) -> Result<Self> {
+        let missing = |field| StoreError::Unreadable(format!("a session without {field}"));
+        let expires_at = record.expires_at.ok_or_else(|| missing("expiresAt"));
+        Ok(match record.state {
+            SessionState::Open => Self::Open,
+            SessionState::Called => Self::Called {
+                expires_at: expires_at?,
+            },
+            SessionState::Live => Self::Live {
+                user_id: record.user_id.ok_or_else(|| missing("userId"))?,
+                expires_at: expires_at?,
+                hold_by: record.hold_by.ok_or_else(|| missing("holdBy"))?,
+            },
+            SessionState::Ended => Self::Ended,
+        })
+    }
+}
+
+pub(super) fn read_session(item: Item) -> Result<Session> {
+    read_item::<SessionRecord>(item)?.try_into()
+}
+
+/// A session's item is swept a day after it ends.
+pub(super) fn session_ttl(ends_at: EpochMs) -> i64 {
+    ends_at.plus_seconds(TOMBSTONE_SECONDS).ttl_seconds()
+}
+
+/// Ends a session, whatever state it is in, so that its rank is never called (again).
+pub(super) fn end_session(place: &Place, keep_until: EpochMs) -> Write {
+    let key = keys::session(&place.event_id, place.lane, place.rank);
+    Write::update(key, "SET #state = :ended, #ttl = :ttl")
+        .bind(":ended", "ENDED")
+        .bind(":ttl", session_ttl(keep_until))
+}
+
+fn claim_promotion(event: &EventId, lane: Lane, now: EpochMs) -> Write {
+    // A claim from the future was written by a clock that runs ahead; it must not stop the others.
+    Write::update(keys::promotion_claim(event, lane), "SET #beganAt = :now")
+        .when("attribute_not_exists(#pk) OR #beganAt <= :before OR #beganAt > :skewed")
+        .bind(":now", now)
+        .bind(":before", now.plus_ms(-PROMOTION_INTERVAL_MS))
+        .bind(":skewed", now.plus_ms(SKEW_MS))
+}
+
+fn take_number(event: &EventId, lane: Lane) -> Write {
+    Write::update(keys::head(event, lane), "ADD #issued :one")
+        .when("attribute_exists(#pk)")
+        .bind(":one", 1_u64)
+}
+
+fn put_ticket(
+    user: UserId,
+    event: &EventId,
+    ticket: Ticket,
+    replaces: Option<u64>,
+    keep_until: EpochMs,
+) -> Write {
+    let put = Write::put(keys::ticket(user, event), write_item(&ticket)).with_ttl(keep_until);
+    match replaces {
+        None => put.when_absent(),
+        Some(number) => put
+            .when("attribute_not_exists(#pk) OR #number = :former")
+            .bind(":former", number),
+    }
+}
+
+fn delete_ticket(user: UserId, event: &EventId, number: u64) -> Write {
+    Write::delete(keys::ticket(user, event))
+        .when("#number = :number")
+        .bind(":number", number)
+}
+
+/// The holder of a called rank comes. The place must still be kept for them: never seen yet (OPEN), or called and
+/// awaited (later than `cutoff`, see [`crate::queue::Control::called_cutoff`]).
+fn arrive(place: &Place, user: UserId, cutoff: EpochMs, expires_at: EpochMs) -> Write {
+    let key = keys::session(&place.event_id, place.lane, place.rank);
+    Write::update(
+        key,
+        "SET #state = :live, #userId = :user, #expiresAt = :end, #holdBy = :end, #ttl = :ttl",
+    )
+    .when("#state = :open OR (#state = :called AND #expiresAt > :cutoff)")
+    .bind(":live", "LIVE")
+    .bind(":open", "OPEN")
+    .bind(":called", "CALLED")
+    .bind(":user", user)
+    .bind(":end", expires_at)
+    .bind(":cutoff", cutoff)
+    .bind(":ttl", session_ttl(expires_at))
+}
+
+fn open_place(place: &Place) -> Write {
+    let record = SessionRecord {
+        state: SessionState::Open,
+        expires_at: None,
+        hold_by: None,
+        user_id: None,
+    };
+    let key = keys::session(&place.event_id, place.lane, place.rank);
+    Write::put(key, write_item(&record)).when_absent()
+}
+
+/// The grace of a kept place starts: its number is out, and the watermark has passed it.
+fn call(place: &Place, expires_at: EpochMs) -> Write {
+    let key = keys::session(&place.event_id, place.lane, place.rank);
+    Write::update(
+        key,
+        "SET #state = :called, #expiresAt = :end, #ttl = :ttl",
+    )
+    .when("#state = :open")
+    .bind(":called", "CALLED")
+    .bind(":open", "OPEN")
+    .bind(":end", expires_at)
+    .bind(":ttl", session_ttl(expires_at))
+}
+
+fn move_watermark(
+    event: &EventId,
+    lane: Lane,
+    from: u64,
+    to: u64,
+    floor: u64,
+    rate: Rate,
+    now: EpochMs,
+) -> Write {
+    Write::update(
+        keys::head(event, lane),
+        "SET #admitted = :to, #floor = :floor, #promotedAt = :now, #rate = :rate",
+    )
+    .when("#admitted = :from")
+    .bind(":from", from)
+    .bind(":to", to)
+    .bind(":floor", floor)
+    .bind(":now", now)
+    .bind(
+        ":rate",
+        aws_sdk_dynamodb::types::AttributeValue::M(write_item(&rate)),
+    )
+}
+
+impl Store {
+    /// A lane's head; none where there is no such queue.
+    pub async fn head(
+        &self,
+        event: &EventId,
+        lane: Lane,
+        consistency: Consistency,
+    ) -> Result<Option<Head>> {
+        self.get(&keys::head(event, lane), consistency).await
+    }
+
+    /// Hands out a number: the head after it, whose `issued` is the number. None where there is no such queue.
+    pub async fn take_number(&self, event: &EventId, lane: Lane) -> Result<Option<Head>> {
+        match self
+            .write(Returning::New, |_| take_number(event, lane))
+            .await
+        {
+            Ok(head) => read_item(head).map(Some),
+            Err(WriteError::Refused(_)) => Ok(None),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+
+    /// A user's ticket in line.
+    pub async fn ticket(
+        &self,
+        user: UserId,
+        event: &EventId,
+        consistency: Consistency,
+    ) -> Result<Option<Ticket>> {
+        self.get(&keys::ticket(user, event), consistency).await
+    }
+
+    /// Puts the user's ticket, where there is none but the one that it replaces. Gives the ticket that is in force
+    /// afterwards: another where the same user was faster elsewhere.
+    pub async fn put_ticket(
+        &self,
+        user: UserId,
+        event: &Event,
+        ticket: Ticket,
+        replaces: Option<u64>,
+    ) -> Result<Ticket> {
+        let keep_until = event.keep_until(ticket.joined_at);
+        let put = self
+            .write(Returning::Nothing, |_| {
+                put_ticket(user, &event.event_id, ticket, replaces, keep_until)
+            })
+            .await;
+        match put {
+            Ok(_) => Ok(ticket),
+            Err(WriteError::Refused(Some(other))) => read_item(other),
+            // Gone between the refusal and its answer: as good as a conflict.
+            Err(WriteError::Refused(None)) => Err(StoreError::Conflict),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Deletes the user's ticket if it bears the number.
+    pub async fn delete_ticket(&self, user: UserId, event: &EventId, number: u64) -> Result<()> {
+        done_or_refused(
+            self.write(Returning::Nothing, |_| delete_ticket(user, event, number))
+                .await,
+        )
+    }
+
+    /// The session at a rank.
+    pub async fn session(
+        &self,
+        place: &Place,
+        consistency: Consistency,
+    ) -> Result<Option<Session>> {
+        let key = keys::session(&place.event_id, place.lane, place.rank);
+        let record: Option<SessionRecord> = self.get(&key, consistency).await?;
+        record.map(Session::try_from).transpose()
+    }
+
+    /// The holder of a called rank comes.
+    pub async fn arrive(&self, place: &Place, user: UserId, event: &Event) -> Result<Arrival> {
+        let queue = event.terms.queue;
+        let expires = |now: EpochMs| now.plus_seconds(queue.session_seconds);
+        let arrived = self
+            .write(Returning::New, |now| {
+                let cutoff = event.control.called_cutoff(now, queue.grace_seconds);
+                arrive(place, user, cutoff, expires(now))
+            })
+            .await;
+        let item = match arrived {
+            Ok(item) => item,
+            Err(WriteError::Refused(Some(item))) => item,
+            Err(WriteError::Refused(None)) => return Ok(Arrival::Missed),
+            Err(WriteError::Store(error)) => return Err(error),
+        };
+        // Refused by a living session: the same user came by another tab, or this is the second try of a
+        // write whose answer was lost.
+        match read_session(item)? {
+            Session::Live { expires_at, .. } if expires_at > self.clock.now() => {
+                Ok(Arrival::Inside { expires_at })
+            }
+            _ => Ok(Arrival::Missed),
+        }
+    }
+
+    /// Ends the session at a rank, or marks the rank ahead of time so that it is never called.
+    pub async fn end_session(&self, place: &Place, keep_until: EpochMs) -> Result<()> {
+        done_or_refused(
+            self.write(Returning::Nothing, |_| end_session(place, keep_until))
+                .await,
+        )
+    }
+
+    /// Claims a promotion of a lane; false where one began less than a second ago.
+    pub async fn claim_promotion(&self, event: &EventId, lane: Lane) -> Result<bool> {
+        match self
+            .write(Returning::Nothing, |now| claim_promotion(event, lane, now))
+            .await
+        {
+            Ok(_) => Ok(true),
+            Err(WriteError::Refused(_)) => Ok(false),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+
+    /// The sessions of the ranks in (floor, admitted], in order, as every write before has left them.
+    pub async fn sessions(
+        &self,
+        event: &EventId,
+        lane: Lane,
+        head: &Head,
+    ) -> Result<Vec<(Rank, Session)>> {
+        if head.floor >= head.admitted {
+            return Ok(Vec::new());
+        }
+        let query = Query::new(
+            "#pk = :pk AND #sk BETWEEN :first AND :last",
+            [
+                (":pk", keys::sessions_pk(event, lane).into_attribute()),
+                (
+                    ":first",
+                    keys::rank_sk(Rank(head.floor).next()).into_attribute(),
+                ),
+                (":last", keys::rank_sk(Rank(head.admitted)).into_attribute()),
+            ],
+        )
+        .consistency(Consistency::Strong);
+        self.query_all(&query)
+            .await?
+            .into_iter()
+            .map(|item| {
+                let rank = item
+                    .get("sk")
+                    .and_then(|sk| sk.as_s().ok())
+                    .and_then(|sk| sk.parse().ok())
+                    .map(Rank)
+                    .ok_or_else(|| StoreError::Unreadable("a session without rank".to_owned()))?;
+                Ok((rank, read_session(item)?))
+            })
+            .collect()
+    }
+
+    /// Keeps a place for a rank. Gives what is there already, if something is.
+    pub async fn open_place(&self, place: &Place) -> Result<Option<Session>> {
+        match self.write(Returning::Nothing, |_| open_place(place)).await {
+            Ok(_) => Ok(None),
+            Err(WriteError::Refused(Some(item))) => read_session(item).map(Some),
+            Err(WriteError::Refused(None)) => Err(StoreError::Conflict),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Starts the grace of a place that is still OPEN; any other state stays.
+    pub async fn call(&self, place: &Place, grace_seconds: u32) -> Result<()> {
+        done_or_refused(
+            self.write(Returning::Nothing, |now| {
+                call(place, now.plus_seconds(grace_seconds))
+            })
+            .await,
+        )
+    }
+
+    /// Moves the watermark from where `head` has it; none where another promotion was faster.
+    pub async fn move_watermark(
+        &self,
+        event: &EventId,
+        lane: Lane,
+        head: &Head,
+        to: u64,
+        floor: u64,
+    ) -> Result<Option<Head>> {
+        let moved = self
+            .write(Returning::New, |now| {
+                let called = head.issued.min(to);
+                let rate = Rate::observe(head.rate, now, called, head.waiting() > 0);
+                move_watermark(event, lane, head.admitted, to, floor, rate, now)
+            })
+            .await;
+        match moved {
+            Ok(item) => read_item(item).map(Some),
+            Err(WriteError::Refused(_)) => Ok(None),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+}
+
+fn done_or_refused(result: std::result::Result<Item, WriteError>) -> Result<()> {
+    match result {
+        Ok(_) | Err(WriteError::Refused(_)) => Ok(()),
+        Err(WriteError::Store(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_placeholder_is_bound() {
+        let event = EventId::parse("e").unwrap();
+        let user = UserId::random();
+        let at = EpochMs(1_000_000);
+        let place = Place {
+            event_id: event.clone(),
+            lane: Lane::FIRST,
+            rank: Rank(7),
+        };
+        let ticket = Ticket {
+            lane: Lane::FIRST,
+            number: 7,
+            joined_at: at,
+        };
+        let rate = Rate::observe(None, at, 0, false);
+        for write in [
+            end_session(&place, at),
+            claim_promotion(&event, Lane::FIRST, at),
+            take_number(&event, Lane::FIRST),
+            put_ticket(user, &event, ticket, None, at),
+            put_ticket(user, &event, ticket, Some(3), at),
+            delete_ticket(user, &event, 7),
+            arrive(&place, user, at, at),
+            open_place(&place),
+            call(&place, at),
+            move_watermark(&event, Lane::FIRST, 0, 1, 0, rate, at),
+        ] {
+            write.check().unwrap();
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Seat claims, and the seat maps that are built from them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use serde::{Deserialize, Serialize};
+
+use super::expression::{IntoAttribute, Key, Write};
+use super::{
+    Item, Query, Result, Returning, Store, StoreError, WriteError, keys, read_item,
+    store_error,
+};
+use crate::clock::EpochMs;
+use crate::event::Section;
+use crate::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
+use crate::seats::{Claim, SeatMap};
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum ClaimState {
+    Held,
+    Sold,
+}
+
+/// A claim as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClaimRecord {
+    state: ClaimState,
+    user_id: UserId,
+    reservation_id: ReservationId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held_until: Option<EpochMs>,
+}
+
+impl TryFrom<ClaimRecord> for Claim {
+    type Error = StoreError;
+    fn try_from(record: ClaimRecord) -> Result<Self> {
+        let (user_id, reservation_id) = (record.user_id, record.reservation_id);
+        match (record.state, record.held_until) {
+            (ClaimState::Sold, _) => Ok(Self::Sold {
+                user_id,
+                reservation_id,
+            }),
+            (ClaimState::Held, Some(held_until)) => Ok(Self::Held {
+                user_id,
+                reservation_id,
+                held_until,
+            }),
+            (ClaimState::Held, None) => {
+                Err(StoreError::Unreadable("a hold without an end".to_owned()))
+            }
+        }
+    }
+}
+
+pub(super) fn read_claim(item: Item) -> Result<Claim> {
+    read_item::<ClaimRecord>(item)?.try_into()
+}
+
+/// Holds a seat that is free: there is no claim, or one that has lapsed.
+pub(super) fn hold_claim(
+    key: Key,
+    user: UserId,
+    reservation: &ReservationId,
+    held_until: EpochMs,
+    now: EpochMs,
+) -> Write {
+    let record = ClaimRecord {
+        state: ClaimState::Held,
+        user_id: user,
+        reservation_id: reservation.clone(),
+        held_until: Some(held_until),
+    };
+    Write::put(key, super::write_item(&record))
+        .when("attribute_not_exists(#pk) OR (#state = :held AND #heldUntil <= :now)")
+        .bind(":held", "HELD")
+        .bind(":now", now)
+        .with_ttl(held_until)
+}
+
+/// Makes a held seat its holder's for good: the claim must be this reservation's, and the hold must live.
+pub(super) fn sell_claim(key: Key, reservation: &ReservationId, now: EpochMs) -> Write {
+    Write::update(key, "SET #state = :sold REMOVE #ttl, #heldUntil")
+        .when("#reservationId = :reservation AND #state = :held AND #heldUntil > :now")
+        .bind(":sold", "SOLD")
+        .bind(":held", "HELD")
+        .bind(":reservation", reservation)
+        .bind(":now", now)
+}
+
+/// Gives a seat back, if it is this reservation's.
+pub(super) fn release_claim(key: Key, reservation: &ReservationId) -> Write {
+    Write::delete(key)
+        .when("#reservationId = :reservation")
+        .bind(":reservation", reservation)
+}
+
+/// Claims the rebuilding of a section's seat map, at most one a second.
+fn claim_seat_map(key: Key, stale: EpochMs, now: EpochMs) -> Write {
+    Write::update(key, "SET #claimedAt = :now")
+        .when("attribute_not_exists(#claimedAt) OR #claimedAt <= :stale OR #claimedAt > :skewed")
+        .bind(":now", now)
+        .bind(":stale", stale)
+        .bind(":skewed", now.plus_ms(crate::queue::SKEW_MS))
+}
+
+fn put_seat_map(key: Key, map: &SeatMap) -> Write {
+    Write::update(key, "SET #seats = :seats, #available = :available, #builtAt = :at")
+        .bind(":seats", AttributeValue::B(map.bits().to_vec().into()))
+        .bind(":available", map.available())
+        .bind(":at", map.built_at)
+}
+
+/// A batch reads so many items at most.
+const BATCH: usize = 100;
+/// What a batch left unread for want of capacity is asked for again so many times.
+const BATCH_ATTEMPTS: u32 = 4;
+
+impl Store {
+    /// The claims on a section's seats; a seat without one is free.
+    pub async fn claims(
+        &self,
+        event: &EventId,
+        date: DateKey,
+        section: &str,
+    ) -> Result<BTreeMap<SeatNumber, Claim>> {
+        let query = Query::new(
+            "#pk = :pk",
+            [(":pk", keys::seats_pk(event, date, section).into_attribute())],
+        );
+        self.query_all(&query)
+            .await?
+            .into_iter()
+            .map(|item| {
+                let seat = item
+                    .get("sk")
+                    .and_then(|sk| sk.as_s().ok())
+                    .and_then(|sk| keys::seat_of_sk(sk))
+                    .ok_or_else(|| StoreError::Unreadable("a claim without seat".to_owned()))?;
+                Ok((seat, read_claim(item)?))
+            })
+            .collect()
+    }
+
+    /// The stored seat maps of these sections, in the same order; none where there is none, or one of another size.
+    pub async fn seat_maps(
+        &self,
+        event: &EventId,
+        sections: &[(DateKey, Section)],
+    ) -> Result<Vec<Option<SeatMap>>> {
+        let keys: Vec<Key> = sections
+            .iter()
+            .map(|(date, section)| keys::seat_map(event, *date, &section.name))
+            .collect();
+        let batches = keys.chunks(BATCH).map(|batch| self.batch_get(batch));
+        let found: HashMap<String, Item> = futures::future::try_join_all(batches)
+            .await?
+            .into_iter()
+            .flatten()
+            .collect();
+        Ok(sections
+            .iter()
+            .zip(&keys)
+            .map(|((_, section), key)| read_seat_map(found.get(&key.pk)?, section.seats))
+            .collect())
+    }
+
+    /// The items under these keys, by partition key.
+    async fn batch_get(&self, keys: &[Key]) -> Result<Vec<(String, Item)>> {
+        let mut wanted: Vec<Item> = keys.iter().map(Key::to_item).collect();
+        let mut found = Vec::with_capacity(keys.len());
+        for attempt in 1..=BATCH_ATTEMPTS {
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(wanted))
+                .build()
+                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&self.tables.main, request)
+                .send()
+                .await
+                .map_err(store_error)?;
+            for item in answer.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+                if let Some(pk) = item.get("pk").and_then(|pk| pk.as_s().ok()) {
+                    found.push((pk.clone(), item));
+                }
+            }
+            wanted = answer
+                .unprocessed_keys
+                .into_iter()
+                .flatten()
+                .flat_map(|(_, rest)| rest.keys)
+                .collect();
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            super::back_off(attempt).await;
+        }
+        Err(StoreError::Throttled)
+    }
+
+    /// Builds a section's seat map from its claims, and stores it if nobody else is about to: others then need
+    /// not read the claims.
+    pub async fn rebuild_seat_map(
+        &self,
+        event: &EventId,
+        date: DateKey,
+        section: &Section,
+        stale: EpochMs,
+    ) -> Result<SeatMap> {
+        let key = keys::seat_map(event, date, &section.name);
+        let claimed = match self
+            .write(Returning::Nothing, |now| {
+                claim_seat_map(key.clone(), stale, now)
+            })
+            .await
+        {
+            Ok(_) => true,
+            Err(WriteError::Refused(_)) => false,
+            Err(WriteError::Store(error)) => return Err(error),
+        };
+        // The time is read before the claims: the map is never younger than it says.
+        let now = self.clock.now();
+        let claims = self.claims(event, date, &section.name).await?;
+        let map = SeatMap::build(section.first_seat, section.seats, &claims, now);
+        if claimed {
+            match self
+                .write(Returning::Nothing, |_| put_seat_map(key.clone(), &map))
+                .await
+            {
+                Ok(_) | Err(WriteError::Refused(_)) => {}
+                Err(WriteError::Store(error)) => return Err(error),
+            }
+        }
+        Ok(map)
+    }
+}
+
+fn read_seat_map(item: &Item, seats: u32) -> Option<SeatMap> {
+    let bits = item.get("seats")?.as_b().ok()?.as_ref().to_vec();
+    let built_at = item.get("builtAt")?.as_n().ok()?.parse().ok()?;
+    SeatMap::from_stored(bits, seats, EpochMs(built_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_placeholder_is_bound() {
+        let event = EventId::parse("e").unwrap();
+        let date = DateKey::parse("2026-12-24").unwrap();
+        let at = EpochMs(1_000_000);
+        let seat = || keys::seat(&event, date, "R", SeatNumber(7));
+        let id = ReservationId::new(event.clone(), Some(date), at);
+        let map = SeatMap::build(SeatNumber(1), 50, &BTreeMap::new(), at);
+        for write in [
+            hold_claim(seat(), UserId::random(), &id, at, at),
+            sell_claim(seat(), &id, at),
+            release_claim(seat(), &id),
+            claim_seat_map(keys::seat_map(&event, date, "R"), at, at),
+            put_seat_map(keys::seat_map(&event, date, "R"), &map),
+        ] {
+            write.check().unwrap();
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Wallets, their ledgers, and the keys of charges.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use super::expression::{Key, Write};
+use super::{
+    Consistency, Result, Returning, Store, StoreError, TransactionError, Verdict, WriteError, keys,
+    read_item, write_item,
+};
+use crate::ids::{EntryId, UserId};
+use crate::money::{Currency, Money};
+use crate::wallet::{EntryKind, IdempotencyKey, LedgerEntry, Refusal, Wallet};
+
+/// What holds for the whole table.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    pub currency: Currency,
+    pub wallet_ceiling: Money,
+}
+
+/// A charge, as its key remembers it for good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChargeRecord {
+    pub charge_id: EntryId,
+    pub amount: Money,
+    /// The balance after it.
+    pub balance: Money,
+}
+
+/// A charge that was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Charged {
+    Now(ChargeRecord),
+    /// By the first request with this key.
+    Before(ChargeRecord),
+}
+
+/// Why a charge was not made.
+#[derive(Debug)]
+pub enum ChargeRefused {
+    /// The key made another charge.
+    KeyReused,
+    /// The wallet would hold more than it may.
+    OverCeiling {
+        balance: Money,
+        ceiling: Money,
+    },
+    Store(StoreError),
+}
+
+impl From<StoreError> for ChargeRefused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Sets a wallet from what it was; the sequence number makes sure that nobody else changed it meanwhile.
+pub(super) fn change_wallet(user: UserId, from: Wallet, to: Wallet) -> Write {
+    let write = Write::update(keys::wallet(user), "SET #balance = :balance, #seq = :seq")
+        .bind(":balance", to.balance)
+        .bind(":seq", to.seq);
+    if from.seq == 0 {
+        write.when("attribute_not_exists(#pk)")
+    } else {
+        write.when("#seq = :former").bind(":former", from.seq)
+    }
+}
+
+/// The entry of a change; its number is the wallet's new one, so no two changes can have the same.
+pub(super) fn put_entry(user: UserId, seq: u64, entry: &LedgerEntry) -> Write {
+    Write::put(keys::ledger_entry(user, seq), write_item(entry)).when_absent()
+}
+
+fn put_charge_key(key: Key, record: &ChargeRecord) -> Write {
+    Write::put(key, write_item(record)).when_absent()
+}
+
+/// A charge meets others of the same wallet at most so many times.
+const ATTEMPTS: usize = 8;
+
+impl Store {
+    /// The table's settings; none before the first catalogue.
+    pub async fn settings(&self) -> Result<Option<Settings>> {
+        self.get(&keys::settings(), Consistency::Strong).await
+    }
+
+    /// Writes the settings. The currency of a table that has one cannot change: false where it would.
+    pub async fn put_settings(&self, settings: &Settings) -> Result<bool> {
+        let put = self
+            .write(Returning::Nothing, |_| {
+                Write::put(keys::settings(), write_item(settings))
+                    .when("attribute_not_exists(#pk) OR #currency = :currency")
+                    .bind(":currency", settings.currency.to_string())
+            })
+            .await;
+        match put {
+            Ok(_) => Ok(true),
+            Err(WriteError::Refused(_)) => Ok(false),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+
+    /// A user's wallet; an empty one where it has never been charged.
+    pub async fn wallet(&self, user: UserId, consistency: Consistency) -> Result<Wallet> {
+        let wallet = self.get(&keys::wallet(user), consistency).await?;
+        Ok(wallet.unwrap_or_default())
+    }
+
+    /// Puts money into a wallet: wallet, ledger entry and key in one transaction. The key seen before answers with
+    /// the charge that it made.
+    pub async fn charge(
+        &self,
+        user: UserId,
+        key: &IdempotencyKey,
+        amount: Money,
+        ceiling: Money,
+    ) -> std::result::Result<Charged, ChargeRefused> {
+        let key_item = keys::charge_key(user, &key.sha256());
+        let mut wallet = self.wallet(user, Consistency::Eventual).await?;
+        for _ in 0..ATTEMPTS {
+            let charged = match wallet.charged(amount, ceiling) {
+                Ok(charged) => charged,
+                Err(refusal) => {
+                    return self
+                        .charge_refused(user, key_item, amount, refusal)
+                        .await;
+                }
+            };
+            let now = self.clock.now();
+            let record = ChargeRecord {
+                charge_id: EntryId::new(now),
+                amount,
+                balance: charged.balance,
+            };
+            let entry = LedgerEntry {
+                entry_id: record.charge_id,
+                kind: EntryKind::Charge,
+                amount,
+                balance_after: charged.balance,
+                reservation_id: None,
+                at: now,
+            };
+            let made = self
+                .transact(|_| {
+                    vec![
+                        put_charge_key(key_item.clone(), &record),
+                        change_wallet(user, wallet, charged),
+                        put_entry(user, charged.seq, &entry),
+                    ]
+                })
+                .await;
+            let verdicts = match made {
+                Ok(()) => return Ok(Charged::Now(record)),
+                Err(TransactionError::Store(error)) => return Err(error.into()),
+                Err(TransactionError::Refused(verdicts)) => verdicts,
+            };
+            let mut verdicts = verdicts.into_iter();
+            if let Some(Verdict::Refused(Some(former))) = verdicts.next() {
+                return replay(&read_item(former)?, amount);
+            }
+            wallet = match verdicts.next() {
+                Some(Verdict::Refused(Some(item))) => read_item(item)?,
+                // The wallet that was read was a little old, or its entry came first: read it for sure.
+                _ => self.wallet(user, Consistency::Strong).await?,
+            };
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Over the ceiling; but a charge that has been made before answers as it did then, also if it would not be
+    /// accepted now.
+    async fn charge_refused(
+        &self,
+        user: UserId,
+        key: Key,
+        amount: Money,
+        refusal: Refusal,
+    ) -> std::result::Result<Charged, ChargeRefused> {
+        let former: Option<ChargeRecord> = self.get(&key, Consistency::Strong).await?;
+        if let Some(former) = former.filter(|former| former.amount == amount) {
+            return Ok(Charged::Before(former));
+        }
+        // Nobody is refused by a read that may be old.
+        let wallet = self.wallet(user, Consistency::Strong).await?;
+        match refusal {
+            Refusal::OverCeiling { ceiling, .. } if wallet.charged(amount, ceiling).is_err() => {
+                Err(ChargeRefused::OverCeiling {
+                    balance: wallet.balance,
+                    ceiling,
+                })
+            }
+            _ => Err(StoreError::Conflict.into()),
+        }
+    }
+
+    /// One page of a wallet's ledger, newest first, of entries before the number `before`.
+    pub async fn ledger(
+        &self,
+        user: UserId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, LedgerEntry)>> {
+        let mut query = super::Query::new(
+            "#pk = :pk AND #sk BETWEEN :first AND :last",
+            [
+                (":pk", AttributeValue::S(keys::wallet_pk(user))),
+                (":first", AttributeValue::S(keys::LEDGER_PREFIX.to_owned())),
+                (
+                    ":last",
+                    AttributeValue::S(match before {
+                        Some(seq) => keys::ledger_entry(user, seq.saturating_sub(1)).sk,
+                        None => format!("{}~", keys::LEDGER_PREFIX),
+                    }),
+                ),
+            ],
+        );
+        query.ascending = false;
+        query.limit = i32::try_from(limit).ok();
+        let page = self.query(&query, None).await?;
+        page.items
+            .into_iter()
+            .map(|item| {
+                let seq = item
+                    .get("sk")
+                    .and_then(|sk| sk.as_s().ok())
+                    .and_then(|sk| sk.strip_prefix(keys::LEDGER_PREFIX)?.parse().ok())
+                    .ok_or_else(|| StoreError::Unreadable("an entry without number".to_owned()))?;
+                Ok((seq, read_item(item)?))
+            })
+            .collect()
+    }
+}
+
+fn replay(
+    former: &ChargeRecord,
+    amount: Money,
+) -> std::result::Result<Charged, ChargeRefused> {
+    if former.amount == amount {
+        Ok(Charged::Before(*former))
+    } else {
+        Err(ChargeRefused::KeyReused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::EpochMs;
+
+    #[test]
+    fn every_placeholder_is_bound() {
+        let user = UserId::random();
+        let wallet = |seq| Wallet {
+            balance: Money(5),
+            seq,
+        };
+        let record = ChargeRecord {
+            charge_id: EntryId::new(EpochMs(0)),
+            amount: Money(5),
+            balance: Money(5),
+        };
+        let entry = LedgerEntry {
+            entry_id: record.charge_id,
+            kind: EntryKind::Charge,
+            amount: Money(5),
+            balance_after: Money(5),
+            reservation_id: None,
+            at: EpochMs(0),
+        };
+        for write in [
+            change_wallet(user, wallet(0), wallet(1)),
+            change_wallet(user, wallet(1), wallet(2)),
+            put_entry(user, 1, &entry),
+            put_charge_key(keys::charge_key(user, "00"), &record),
+        ] {
+            write.check().unwrap();
+        }
+    }
+}
