@@ -1,1 +1,21 @@
-//! Black-box tests.
+//! Black-box tests: every endpoint through its real handler, fed with API Gateway events, against the embedded
+//! DynamoDB, with a clock that is moved by hand and a wire on which faults can be injected.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on should stop"
+)]
+
+pub mod event;
+pub mod wire;
+pub mod world;
+
+#[cfg(test)]
+mod api;
+#[cfg(test)]
+mod budget;
+#[cfg(test)]
+mod fault;
+#[cfg(test)]
+mod race;

@@ -2,21 +2,20 @@
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::{Deserialize, Serialize};
-use serde_dynamo::AttributeValue as Dynamo;
+use serde::Deserialize;
 
 use super::expression::{IntoAttribute, Write, names_in};
-use super::{Consistency, Query, Result, Store, StoreError, keys, read_item, store_error};
+use super::{Consistency, Item, Query, Result, Store, StoreError, keys, read_item, store_error};
 use crate::clock::EpochMs;
 use crate::token::{KeyRing, LIFETIME_SECONDS, SigningKey};
 
-#[derive(Serialize, Deserialize)]
+/// What a key's item says beside its secret.
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeyRecord {
     sk: String,
-    secret: Dynamo,
-    created_at: EpochMs,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// When a younger key took over.
+    #[serde(default)]
     retired_at: Option<EpochMs>,
 }
 
@@ -27,23 +26,14 @@ impl Store {
     /// All keys whose tokens may still live; makes the first where there is none.
     pub async fn signing_keys(&self) -> Result<KeyRing> {
         for _ in 0..ATTEMPTS {
-            let records = self.key_records().await?;
             let now = self.clock.now();
-            let living = records
+            let living = self
+                .key_items()
+                .await?
                 .into_iter()
-                .filter(|record| {
-                    record
-                        .retired_at
-                        .is_none_or(|at| at.plus_seconds(LIFETIME_SECONDS) > now)
-                })
-                .filter_map(|record| match record.secret {
-                    Dynamo::B(secret) => Some(SigningKey {
-                        kid: record.sk,
-                        secret,
-                    }),
-                    _ => None,
-                })
-                .collect();
+                .map(|item| read_key(item, now))
+                .filter_map(Result::transpose)
+                .collect::<Result<Vec<_>>>()?;
             if let Some(ring) = KeyRing::new(living) {
                 return Ok(ring);
             }
@@ -52,18 +42,14 @@ impl Store {
         Err(StoreError::Conflict)
     }
 
-    async fn key_records(&self) -> Result<Vec<KeyRecord>> {
+    async fn key_items(&self) -> Result<Vec<Item>> {
         let mut query = Query::new(
             "#pk = :pk",
             [(":pk", keys::SIGNING_KEYS.into_attribute())],
         )
         .consistency(Consistency::Strong);
         query.table = Some(&self.tables.keys);
-        self.query_all(&query)
-            .await?
-            .into_iter()
-            .map(read_item)
-            .collect()
+        self.query_all(&query).await
     }
 
     /// Makes the key with that number, unless somebody else has.
@@ -100,4 +86,21 @@ impl Store {
             Err(error) => Err(store_error(error)),
         }
     }
+}
+
+/// A key whose tokens may still live; none where they have all ended.
+fn read_key(item: Item, now: EpochMs) -> Result<Option<SigningKey>> {
+    let secret = item
+        .get("secret")
+        .and_then(|secret| secret.as_b().ok())
+        .map(|secret| secret.as_ref().to_vec())
+        .ok_or_else(|| StoreError::Unreadable("a signing key without secret".to_owned()))?;
+    let record: KeyRecord = read_item(item)?;
+    let is_over = record
+        .retired_at
+        .is_some_and(|at| at.plus_seconds(LIFETIME_SECONDS) <= now);
+    Ok((!is_over).then_some(SigningKey {
+        kid: record.sk,
+        secret,
+    }))
 }

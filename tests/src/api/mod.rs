@@ -1,0 +1,3 @@
+//! What the contract promises, endpoint by endpoint.
+
+mod buying;

@@ -1,0 +1,331 @@
+//! The wire between the SDK and DynamoDB: counts what goes over it, and breaks it on demand.
+//!
+//! The embedded engine raises no conflicts, never throttles and loses no answers. Here each of these can be injected into the
+//! calls that a test names.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::config::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+
+/// What happens to a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// DynamoDB refuses: a transaction holds one of the items.
+    Conflict,
+    /// DynamoDB refuses for want of capacity.
+    Throttle,
+    /// The request never arrives and nothing comes back.
+    TimeOut,
+    /// It is done, but the connection breaks before the answer comes.
+    LoseAnswer,
+    /// It is done after a while.
+    Delay(Duration),
+}
+
+/// Calls in which a fault happens.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// `PutItem`, `TransactWriteItems`, …
+    pub operation: &'static str,
+    /// What the request's body must contain: a key's prefix, say.
+    pub containing: &'static str,
+    /// So many such calls pass first.
+    pub after: u32,
+    /// So many calls are hit.
+    pub times: u32,
+    pub fault: Fault,
+}
+
+impl Rule {
+    /// The next call of the operation.
+    #[must_use]
+    pub fn next(operation: &'static str, containing: &'static str, fault: Fault) -> Self {
+        Self {
+            operation,
+            containing,
+            after: 0,
+            times: 1,
+            fault,
+        }
+    }
+
+    /// Every call of the operation from now on.
+    #[must_use]
+    pub fn every(operation: &'static str, containing: &'static str, fault: Fault) -> Self {
+        Self {
+            times: u32::MAX,
+            ..Self::next(operation, containing, fault)
+        }
+    }
+}
+
+/// A call that went over the wire.
+#[derive(Clone, Debug)]
+pub struct CallRecord {
+    pub operation: String,
+    began: Instant,
+    ended: Instant,
+    pub write_units: f64,
+    pub read_units: f64,
+}
+
+/// What a piece of work cost.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Cost {
+    /// The longest chain of calls that waited for each other.
+    pub calls_in_sequence: usize,
+    pub write_units: f64,
+    pub read_units: f64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rules: Vec<Rule>,
+    calls: Vec<CallRecord>,
+}
+
+/// An HTTP client for the SDK with faults and a meter.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    inner: SharedHttpClient,
+    state: Arc<Mutex<State>>,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self {
+            inner: aws_smithy_http_client::Builder::new().build_http(),
+            state: Arc::default(),
+        }
+    }
+}
+
+impl Wire {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Breaks calls by this rule, too.
+    pub fn inject(&self, rule: Rule) {
+        self.state().rules.push(rule);
+    }
+
+    /// The wire is whole again.
+    pub fn heal(&self) {
+        self.state().rules.clear();
+    }
+
+    /// Forgets the calls so far.
+    pub fn reset_meter(&self) {
+        self.state().calls.clear();
+    }
+
+    /// The calls since the meter was reset.
+    #[must_use]
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.state().calls.clone()
+    }
+
+    /// What the calls since the meter was reset cost.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        let mut calls = self.calls();
+        calls.sort_by_key(|call| call.ended);
+        let mut calls_in_sequence = 0;
+        let mut last_end = None;
+        for call in &calls {
+            if last_end.is_none_or(|end| call.began >= end) {
+                calls_in_sequence += 1;
+                last_end = Some(call.ended);
+            }
+        }
+        Cost {
+            calls_in_sequence,
+            write_units: calls.iter().map(|call| call.write_units).sum(),
+            read_units: calls.iter().map(|call| call.read_units).sum(),
+        }
+    }
+
+    /// The fault of this call, if a rule hits it.
+    fn fault(&self, operation: &str, body: &str) -> Option<Fault> {
+        let mut state = self.state();
+        let rule = state.rules.iter_mut().find(|rule| {
+            rule.operation == operation && rule.times > 0 && body.contains(rule.containing)
+        })?;
+        if rule.after > 0 {
+            rule.after -= 1;
+            return None;
+        }
+        rule.times -= 1;
+        Some(rule.fault)
+    }
+}
+
+impl HttpClient for Wire {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Connector {
+            inner: self.inner.http_connector(settings, components),
+            wire: self.clone(),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Connector {
+    inner: SharedHttpConnector,
+    wire: Wire,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let inner = self.inner.clone();
+        let wire = self.wire.clone();
+        HttpConnectorFuture::new(carry(wire, inner, request))
+    }
+}
+
+async fn carry(
+    wire: Wire,
+    inner: SharedHttpConnector,
+    mut request: HttpRequest,
+) -> Result<HttpResponse, ConnectorError> {
+    let operation = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|target| target.split('.').next_back())
+        .unwrap_or_default()
+        .to_owned();
+    let text = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+    let mut body: Value = serde_json::from_str(&text).unwrap_or_default();
+    let fault = wire.fault(&operation, &text);
+    match fault {
+        Some(Fault::Conflict) => return Ok(conflict(&operation, &body)),
+        Some(Fault::Throttle) => return Ok(throttle()),
+        Some(Fault::TimeOut) => std::future::pending::<()>().await,
+        Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+        Some(Fault::LoseAnswer) | None => {}
+    }
+    if is_metered(&operation) {
+        body["ReturnConsumedCapacity"] = json!("TOTAL");
+        let metered = body.to_string();
+        request
+            .headers_mut()
+            .insert("content-length", metered.len().to_string());
+        *request.body_mut() = SdkBody::from(metered);
+    }
+    let began = Instant::now();
+    let mut response = inner.call(request).await?;
+    let bytes = response
+        .take_body()
+        .collect()
+        .await
+        .map_err(|error| ConnectorError::other(error, None))?
+        .to_bytes();
+    let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let (write_units, read_units) = units(&operation, &body, &answer);
+    wire.state().calls.push(CallRecord {
+        operation,
+        began,
+        ended: Instant::now(),
+        write_units,
+        read_units,
+    });
+    if fault == Some(Fault::LoseAnswer) {
+        return Err(ConnectorError::io("the answer was lost".into()));
+    }
+    *response.body_mut() = SdkBody::from(bytes);
+    Ok(response)
+}
+
+const WRITES: [&str; 4] = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
+
+fn is_metered(operation: &str) -> bool {
+    WRITES.contains(&operation) || ["GetItem", "Query", "BatchGetItem"].contains(&operation)
+}
+
+/// Write and read units of a call. The engine reports none for what a condition refused, though AWS charges it: one unit for
+/// an item of up to a kilobyte, two in a transaction.
+fn units(operation: &str, request: &Value, answer: &Value) -> (f64, f64) {
+    let consumed = &answer["ConsumedCapacity"];
+    let reported: f64 = match consumed {
+        Value::Array(tables) => tables
+            .iter()
+            .filter_map(|table| table["CapacityUnits"].as_f64())
+            .sum(),
+        one => one["CapacityUnits"].as_f64().unwrap_or(0.0),
+    };
+    if !WRITES.contains(&operation) {
+        return (0.0, reported);
+    }
+    let was_refused = answer["__type"].is_string();
+    let charged = match (was_refused, operation) {
+        (true, "TransactWriteItems") => {
+            let items = request["TransactItems"].as_array().map_or(0, Vec::len);
+            2.0 * f64::from(u32::try_from(items).unwrap_or(0))
+        }
+        (true, _) => 1.0,
+        (false, _) => reported,
+    };
+    (charged, 0.0)
+}
+
+fn refusal(body: &Value) -> HttpResponse {
+    let mut response = HttpResponse::new(
+        StatusCode::try_from(400).unwrap_or_else(|_| unreachable!("400 is a status")),
+        SdkBody::from(body.to_string()),
+    );
+    response
+        .headers_mut()
+        .insert("content-type", "application/x-amz-json-1.0");
+    response
+}
+
+fn error_type(name: &str) -> String {
+    format!("com.amazonaws.dynamodb.v20120810#{name}")
+}
+
+fn conflict(operation: &str, request: &Value) -> HttpResponse {
+    if operation != "TransactWriteItems" {
+        return refusal(&json!({
+            "__type": error_type("TransactionConflictException"),
+            "message": "Transaction is ongoing for the item"
+        }));
+    }
+    let items = request["TransactItems"].as_array().map_or(0, Vec::len);
+    let reasons: Vec<Value> = (0..items)
+        .map(|index| match index {
+            0 => json!({
+                "Code": "TransactionConflict",
+                "Message": "Transaction is ongoing for the item"
+            }),
+            _ => json!({ "Code": "None" }),
+        })
+        .collect();
+    refusal(&json!({
+        "__type": error_type("TransactionCanceledException"),
+        "message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
+        "CancellationReasons": reasons
+    }))
+}
+
+fn throttle() -> HttpResponse {
+    refusal(&json!({
+        "__type": error_type("ProvisionedThroughputExceededException"),
+        "message": "The level of configured provisioned throughput for the table was exceeded"
+    }))
+}

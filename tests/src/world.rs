@@ -1,0 +1,436 @@
+//! One builder makes a world: an embedded DynamoDB, a catalogue, processes that serve it, a clock that is moved by hand.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{SharedCredentialsProvider, SharedHttpClient};
+use lambda_http::Body;
+use lambda_http::http::HeaderMap;
+use serde_json::{Value, json};
+use shared::app::App;
+use shared::clock::{Clock, EpochMs, ManualClock};
+use shared::event::{Admission, Event, EventDate, Programme, Section, Terms};
+use shared::ids::{DateKey, EventId, SeatNumber};
+use shared::lambda::Function;
+use shared::money::{Currency, Money};
+use shared::queue::{Control, QueuePolicy};
+use shared::store::{Change, Connection, Settings, Store, TableNames, connect, create_tables};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::event::http_event;
+use crate::wire::Wire;
+
+/// The event of a world, unless a test says otherwise.
+pub const EVENT: &str = "winter-live";
+/// Its first date.
+pub const DATE: &str = "2026-12-24";
+/// Its second.
+pub const LATER_DATE: &str = "2026-12-25";
+/// What a seat costs.
+pub const PRICE: i64 = 50_000;
+/// When a world begins.
+pub const START: &str = "2026-11-20T10:00:00Z";
+
+/// Every function that answers requests.
+pub const FUNCTIONS: [Function; 16] = [
+    balance::FUNCTION,
+    cancel_reservation::FUNCTION,
+    charge::FUNCTION,
+    get_event::FUNCTION,
+    get_reservation::FUNCTION,
+    hold_seat::FUNCTION,
+    issue_token::FUNCTION,
+    leave_queue::FUNCTION,
+    list_dates::FUNCTION,
+    list_events::FUNCTION,
+    list_reservations::FUNCTION,
+    list_seats::FUNCTION,
+    pages::FUNCTION,
+    pay::FUNCTION,
+    queue_status::FUNCTION,
+    token_status::FUNCTION,
+];
+
+/// The engine runs SQLite on its callers' threads: it gets threads of its own, shared by all worlds.
+fn engine_runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime for the engine")
+    })
+}
+
+/// A system with one event.
+pub struct World {
+    /// The process that [`World::call`] asks.
+    pub app: Arc<App>,
+    pub clock: ManualClock,
+    /// What goes between the processes and DynamoDB.
+    pub wire: Wire,
+    /// DynamoDB itself, past the wire.
+    pub dynamodb: Client,
+    pub tables: TableNames,
+    pub endpoint_url: String,
+}
+
+/// An event of 50 seats on each of two dates, as a test may want it otherwise.
+#[must_use]
+pub fn concert() -> Programme {
+    let date = |key: &str, starts_at: &str| EventDate {
+        date: DateKey::parse(key).expect("a date"),
+        starts_at: EpochMs::parse(starts_at).expect("a time"),
+        sections: vec![Section {
+            name: "A".to_owned(),
+            price: Money(PRICE),
+            first_seat: SeatNumber(1),
+            seats: 50,
+            rows: None,
+        }],
+    };
+    let dates = [
+        date(DATE, "2026-12-24T19:00:00+09:00"),
+        date(LATER_DATE, "2026-12-25T19:00:00+09:00"),
+    ];
+    Programme {
+        event: Event {
+            event_id: EventId::parse(EVENT).expect("an event id"),
+            terms: Terms {
+                name: "Winter Live 2026".to_owned(),
+                venue: "Olympic Hall".to_owned(),
+                admission: Admission::Seated,
+                currency: currency(),
+                max_seats_per_user: 1,
+                hold_seconds: 300,
+                cancel_until_hours: 24,
+                opens_at: None,
+                closes_at: None,
+                last_start: Some(dates[1].starts_at),
+                queue: QueuePolicy::default(),
+            },
+            control: Control::default(),
+            first_applied_at: EpochMs::parse(START).expect("a time"),
+        },
+        dates: dates.map(|date| (date.date, date)).into_iter().collect(),
+    }
+}
+
+/// The same event with so many sessions at most.
+#[must_use]
+pub fn concert_for(max_active: u32) -> Programme {
+    let mut concert = concert();
+    concert.event.terms.queue.max_active = max_active;
+    concert
+}
+
+/// An event without dates or seats.
+#[must_use]
+pub fn festival() -> Programme {
+    let mut festival = concert();
+    festival.event.event_id = EventId::parse("summer-festival").expect("an event id");
+    festival.event.terms.admission = Admission::General {
+        total_tickets: 100,
+        price: Money(PRICE),
+        stock_shards: 4,
+    };
+    festival.dates = BTreeMap::new();
+    festival
+}
+
+fn currency() -> Currency {
+    Currency::try_from("KRW".to_owned()).expect("a currency")
+}
+
+fn credentials() -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Credentials::from_keys("test", "test", None))
+}
+
+fn client(endpoint_url: &str, http_client: SharedHttpClient) -> Client {
+    connect(Connection {
+        region: "ap-northeast-2".to_owned(),
+        credentials: credentials(),
+        endpoint_url: Some(endpoint_url.to_owned()),
+        http_client: Some(http_client),
+    })
+}
+
+impl World {
+    /// A world with [`concert`].
+    pub async fn new() -> Self {
+        Self::with(concert()).await
+    }
+
+    /// A world with this event.
+    pub async fn with(programme: Programme) -> Self {
+        if std::env::var_os("SHOW_LOGS").is_some() {
+            static LOGS: std::sync::Once = std::sync::Once::new();
+            LOGS.call_once(shared::telemetry::init_local);
+        }
+        let clock = ManualClock::at(EpochMs::parse(START).expect("a time"));
+        let database = dynoxide::Database::memory().expect("an engine");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("a socket");
+        let endpoint_url = format!("http://{}", listener.local_addr().expect("an address"));
+        engine_runtime().spawn(async move {
+            let listener = TcpListener::from_std(listener).expect("a socket");
+            dynoxide::server::serve_on(listener, database).await;
+        });
+        let wire = Wire::default();
+        let dynamodb = client(
+            &endpoint_url,
+            aws_smithy_http_client::Builder::new().build_http(),
+        );
+        let tables = TableNames {
+            main: "boxoffice".to_owned(),
+            keys: "boxoffice-keys".to_owned(),
+        };
+        create_tables(&dynamodb, &tables).await.expect("tables");
+        let world = Self {
+            app: Arc::new(App::new(Store::new(
+                client(&endpoint_url, SharedHttpClient::new(wire.clone())),
+                tables.clone(),
+                Clock::Manual(clock.clone()),
+            ))),
+            clock,
+            wire,
+            dynamodb,
+            tables,
+            endpoint_url,
+        };
+        let settings = Settings {
+            currency: currency(),
+            wallet_ceiling: Money(10_000_000),
+        };
+        assert!(world.app.store().put_settings(&settings).await.expect("settings"));
+        world.add(programme).await;
+        world
+    }
+
+    /// Adds an event.
+    pub async fn add(&self, programme: Programme) {
+        self.app
+            .store()
+            .apply(&Change::Create(programme))
+            .await
+            .expect("an event");
+    }
+
+    /// Another process over the same tables, with its own caches.
+    #[must_use]
+    pub fn another_process(&self) -> Self {
+        let wire = Wire::default();
+        Self {
+            app: Arc::new(App::new(Store::new(
+                client(&self.endpoint_url, SharedHttpClient::new(wire.clone())),
+                self.tables.clone(),
+                Clock::Manual(self.clock.clone()),
+            ))),
+            clock: self.clock.clone(),
+            wire,
+            dynamodb: self.dynamodb.clone(),
+            tables: self.tables.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+        }
+    }
+
+    /// Sends a request through the handler that API Gateway would choose.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Reply {
+        let (name, event) = http_event(method, path, headers, body);
+        let function = FUNCTIONS
+            .iter()
+            .find(|function| function.name == name)
+            .expect("a function");
+        let request = lambda_http::request::from_str(&event.to_string()).expect("an event");
+        let response = function.answer(&self.app, request).await;
+        let (parts, body) = response.into_parts();
+        let text = match body {
+            Body::Text(text) => text,
+            Body::Binary(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            _ => String::new(),
+        };
+        Reply {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
+        }
+    }
+
+    /// GET, as whoever the token says.
+    pub async fn get(&self, path: &str, token: &str) -> Reply {
+        self.call("GET", path, token, None).await
+    }
+
+    /// POST of a JSON body.
+    pub async fn post(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.call("POST", path, token, Some(body)).await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, path: &str, token: &str) -> Reply {
+        self.call("DELETE", path, token, None).await
+    }
+
+    /// A request with a token (none where it is empty) and perhaps a JSON body.
+    pub async fn call(&self, method: &str, path: &str, token: &str, body: Option<Value>) -> Reply {
+        let bearer = format!("Bearer {token}");
+        let mut headers = vec![("content-type", "application/json")];
+        if !token.is_empty() {
+            headers.push(("authorization", bearer.as_str()));
+        }
+        let body = body.map(|body| body.to_string());
+        self.send(method, path, &headers, body.as_deref()).await
+    }
+
+    /// Somebody new joins the event's queue.
+    pub async fn joins(&self, event: &str) -> Buyer {
+        self.joins_as(event, &uuid::Uuid::new_v4().to_string()).await
+    }
+
+    /// A known user joins the event's queue.
+    pub async fn joins_as(&self, event: &str, user_id: &str) -> Buyer {
+        let reply = self
+            .post(
+                &format!("/events/{event}/tokens"),
+                "",
+                json!({ "userId": user_id }),
+            )
+            .await;
+        assert!(matches!(reply.status, 200 | 201), "{reply:?}");
+        Buyer {
+            user_id: user_id.to_owned(),
+            token: reply.body["token"].as_str().expect("a token").to_owned(),
+            joined: reply,
+        }
+    }
+
+    /// A buyer joins and charges the wallet.
+    pub async fn joins_with(&self, money: i64) -> Buyer {
+        let buyer = self.joins(EVENT).await;
+        let reply = self.charge(&buyer, money, "first").await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        buyer
+    }
+
+    /// Where the buyer stands.
+    pub async fn status(&self, buyer: &Buyer) -> Reply {
+        self.get(&format!("/events/{EVENT}/tokens/me"), &buyer.token)
+            .await
+    }
+
+    /// Holds one seat of the event's first date.
+    pub async fn hold(&self, buyer: &Buyer, seat: u32) -> Reply {
+        self.hold_on(buyer, DATE, seat).await
+    }
+
+    /// Holds one seat of a date.
+    pub async fn hold_on(&self, buyer: &Buyer, date: &str, seat: u32) -> Reply {
+        self.post(
+            &format!("/events/{EVENT}/holds"),
+            &buyer.token,
+            json!({ "date": date, "seatNumber": seat }),
+        )
+        .await
+    }
+
+    /// Pays a reservation.
+    pub async fn pay(&self, buyer: &Buyer, reservation_id: &str) -> Reply {
+        let path = format!("/reservations/{reservation_id}/payment");
+        self.call("POST", &path, &buyer.token, None).await
+    }
+
+    /// Charges the buyer's wallet.
+    pub async fn charge(&self, buyer: &Buyer, amount: i64, key: &str) -> Reply {
+        let bearer = format!("Bearer {}", buyer.token);
+        let path = format!("/users/{}/wallet/charges", buyer.user_id);
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", bearer.as_str()),
+            ("idempotency-key", key),
+        ];
+        let body = json!({ "amount": amount }).to_string();
+        self.send("POST", &path, &headers, Some(&body)).await
+    }
+
+    /// The buyer's balance.
+    pub async fn balance(&self, buyer: &Buyer) -> i64 {
+        let path = format!("/users/{}/wallet", buyer.user_id);
+        let reply = self.get(&path, &buyer.token).await;
+        reply.body["balance"].as_i64().expect("a balance")
+    }
+}
+
+/// A user with a token.
+#[derive(Clone, Debug)]
+pub struct Buyer {
+    pub user_id: String,
+    pub token: String,
+    /// What joining answered.
+    pub joined: Reply,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// Null where the body is no JSON.
+    pub body: Value,
+    pub text: String,
+}
+
+impl Reply {
+    /// The problem's code; empty where it is none.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// A header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// A text of the body.
+    #[must_use]
+    pub fn text_of(&self, field: &str) -> &str {
+        self.body[field].as_str().unwrap_or_default()
+    }
+
+    /// The field names of an `invalid_request`.
+    #[must_use]
+    pub fn wrong_fields(&self) -> Vec<&str> {
+        self.body["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|error| error["field"].as_str())
+            .collect()
+    }
+
+    /// Asserts a problem: its status and code, in the form that every problem has.
+    #[track_caller]
+    pub fn is_problem(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.code()), (status, code), "{self:?}");
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(self.body["status"], status);
+        assert_eq!(self.body["type"], format!("/docs/errors#{code}"));
+        assert!(!self.text_of("title").is_empty() && !self.text_of("detail").is_empty());
+    }
+}
