@@ -9,7 +9,7 @@ use crate::store::{Connection, TableNames};
 
 /// Why a process cannot start.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {0} is missing")]
+#[error("the environment variable {0} is missing or has no meaning")]
 pub struct MissingVariable(&'static str);
 
 fn required(name: &'static str) -> Result<String, MissingVariable> {
@@ -28,6 +28,23 @@ pub fn table_names() -> Result<TableNames, MissingVariable> {
         main: required("BOXOFFICE_TABLE")?,
         keys: optional("BOXOFFICE_KEYS_TABLE").unwrap_or_default(),
     })
+}
+
+/// How users are known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UserIdentity {
+    /// The user id in a request is believed: whoever knows it is that user.
+    TrustUserIdInRequest,
+}
+
+/// `BOXOFFICE_USER_IDENTITY`, which the deployer must choose: nobody should trust what users say of themselves because a
+/// setting was overlooked.
+pub fn user_identity() -> Result<UserIdentity, MissingVariable> {
+    const NAME: &str = "BOXOFFICE_USER_IDENTITY";
+    match required(NAME)?.as_str() {
+        "TrustUserIdInRequest" => Ok(UserIdentity::TrustUserIdInRequest),
+        _ => Err(MissingVariable(NAME)),
+    }
 }
 
 /// The connection of a Lambda function, from the variables that Lambda sets. They hold for the life of the process, so

@@ -198,7 +198,6 @@ pub struct Programme {
     pub dates: BTreeMap<DateKey, EventDate>,
 }
 
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

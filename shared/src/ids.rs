@@ -367,10 +367,7 @@ impl fmt::Display for ReservationId {
 
 fn uuid_v7(now: EpochMs) -> Uuid {
     let millis = u64::try_from(now.0).unwrap_or(0);
-    let random: [u8; 10] = *Uuid::new_v4()
-        .as_bytes()
-        .last_chunk()
-        .unwrap_or(&[0; 10]);
+    let random: [u8; 10] = *Uuid::new_v4().as_bytes().last_chunk().unwrap_or(&[0; 10]);
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
@@ -422,12 +419,26 @@ mod tests {
 
     #[test]
     fn a_date_is_a_day_or_a_day_and_a_time() {
-        for good in ["2026-12-24", "2026-12-24T19:00", "1970-01-01", "9999-12-31T23:59"] {
+        for good in [
+            "2026-12-24",
+            "2026-12-24T19:00",
+            "1970-01-01",
+            "9999-12-31T23:59",
+        ] {
             assert_eq!(DateKey::parse(good).unwrap().to_string(), good);
         }
         for bad in [
-            "", "2026-13-01", "2026-02-30", "26-12-24", "2026-12-24T24:00", "2026-12-24T19:60",
-            "2026-12-24T1900", "2026-12-24 19:00", "+026-12-24", "2026-12-24T19:00:00", "1969-12-31",
+            "",
+            "2026-13-01",
+            "2026-02-30",
+            "26-12-24",
+            "2026-12-24T24:00",
+            "2026-12-24T19:60",
+            "2026-12-24T1900",
+            "2026-12-24 19:00",
+            "+026-12-24",
+            "2026-12-24T19:00:00",
+            "1969-12-31",
         ] {
             assert!(DateKey::parse(bad).is_err(), "{bad}");
         }

@@ -107,12 +107,11 @@ impl Control {
     #[must_use]
     pub fn called_cutoff(self, now: EpochMs, grace_seconds: u32) -> EpochMs {
         match (self.paused_at, self.resumed_at) {
-            (None, _) => now,
             (Some(paused), None) => paused.min(now),
             (Some(paused), Some(resumed)) if resumed.plus_seconds(grace_seconds) > now => {
                 paused.min(now)
             }
-            (Some(_), Some(_)) => now,
+            (None, _) | (Some(_), Some(_)) => now,
         }
     }
 }
@@ -159,8 +158,9 @@ impl Head {
     /// Whether the last promotion is so old that the next is due.
     #[must_use]
     pub fn promotion_is_due(&self, now: EpochMs) -> bool {
-        self.promoted_at
-            .is_none_or(|at| now.ms_since(at) >= PROMOTION_INTERVAL_MS || at.ms_since(now) > SKEW_MS)
+        self.promoted_at.is_none_or(|at| {
+            now.ms_since(at) >= PROMOTION_INTERVAL_MS || at.ms_since(now) > SKEW_MS
+        })
     }
 
     /// 1 for the next to be called, an upper bound: who left ahead counts until passed.
@@ -174,7 +174,7 @@ impl Head {
     pub fn outlook(&self, position: u64, grace_seconds: u32) -> Outlook {
         let estimated_wait_seconds = self
             .rate
-            .and_then(|rate| rate.per_minute())
+            .and_then(Rate::per_minute)
             .map(|per_minute| seconds_until(position, per_minute));
         Outlook {
             estimated_wait_seconds,
@@ -301,7 +301,7 @@ impl Rate {
         };
         let measured = passed.saturating_mul(60_000_000) / elapsed;
         let smoothed = match rate.per_minute_milli {
-            Some(former) => (former + measured) / 2,
+            Some(former) => u64::midpoint(former, measured),
             None => measured,
         };
         fresh(Some(smoothed))
@@ -338,9 +338,7 @@ impl Session {
     pub fn awaits(&self, now: EpochMs, control: Control, grace_seconds: u32) -> bool {
         match self {
             Self::Open => true,
-            Self::Called { expires_at } => {
-                *expires_at > control.called_cutoff(now, grace_seconds)
-            }
+            Self::Called { expires_at } => *expires_at > control.called_cutoff(now, grace_seconds),
             Self::Live { .. } | Self::Ended => false,
         }
     }
@@ -516,7 +514,10 @@ mod tests {
         assert_eq!(paused.paused_at(EpochMs(9), GRACE), paused);
         let resumed = paused.resumed_at(EpochMs(20));
         assert_eq!(resumed.resumed_at(EpochMs(30)), resumed);
-        assert_eq!(Control::default().resumed_at(EpochMs(5)), Control::default());
+        assert_eq!(
+            Control::default().resumed_at(EpochMs(5)),
+            Control::default()
+        );
     }
 
     #[test]
@@ -535,7 +536,13 @@ mod tests {
             (Rank(5), Session::Open),
             (Rank(6), Session::Ended),
         ];
-        let survey = survey(&head, &sessions, EpochMs(100_000), Control::default(), GRACE);
+        let survey = survey(
+            &head,
+            &sessions,
+            EpochMs(100_000),
+            Control::default(),
+            GRACE,
+        );
         assert_eq!(
             survey,
             Survey {

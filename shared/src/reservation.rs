@@ -29,8 +29,12 @@ pub struct Payment {
 /// A reservation's state as it is stored. A hold that lapsed is still stored as held.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum State {
-    Held { held_until: EpochMs },
-    Confirmed { payment: Option<Payment> },
+    Held {
+        held_until: EpochMs,
+    },
+    Confirmed {
+        payment: Option<Payment>,
+    },
     Cancelled {
         payment: Option<Payment>,
         refunded: Money,

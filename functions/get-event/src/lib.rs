@@ -56,8 +56,7 @@ struct SectionView<'a> {
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     let event_id = call.path_event()?;
     let programme = app.programme(&event_id, call.now()).await?;
-    let (total_tickets, available_tickets, left) =
-        app.tickets_left(&programme, call.now()).await?;
+    let (total_tickets, available_tickets, left) = app.tickets_left(&programme, call.now()).await?;
     let terms = &programme.event.terms;
     let (price, dates) = match terms.admission {
         Admission::General { price, .. } => (Some(price), None),

@@ -38,7 +38,7 @@ async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
 fn read(mut fields: Fields) -> Result<(DateKey, SeatSelection), Refusal> {
     let date = fields.required("date", |value| DateKey::parse(text(value)?));
     let one = fields.optional("seatNumber", |value| {
-        Ok(SeatSelection::new(&[seat_number(value)?])?)
+        SeatSelection::new(&[seat_number(value)?])
     });
     let many = fields.optional("seatNumbers", seat_numbers);
     let selection = match (one, many) {

@@ -1,7 +1,7 @@
 //! GET /events/{eventId}/dates/{date}/seats: a date's seats.
 
 use serde::Serialize;
-use shared::app::{App, SeatOnSale, check_not_closed, check_seated};
+use shared::app::{App, SeatOnSale, SectionSeats, check_not_closed, check_seated};
 use shared::event::{EventDate, Programme, Section};
 use shared::http::{Answer, Call, decode_cursor, encode_cursor};
 use shared::ids::{DateKey, EventId, SeatNumber};
@@ -86,7 +86,7 @@ async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
         .section_seats(&token.event_id, date_key, sections, call.now())
         .await?
         .iter()
-        .flat_map(|section| section.seats())
+        .flat_map(SectionSeats::seats)
         .filter(|seat| after.is_none_or(|after| seat.seat_number > after))
         .filter(|seat| shows_all || seat.status == SeatStatus::Available)
         .take(limit + 1)

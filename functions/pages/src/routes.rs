@@ -104,14 +104,23 @@ mod tests {
     #[test]
     fn a_path_goes_to_its_function_with_its_parameters() {
         let found = function("GET", "/events/winter-live/dates/2026-12-24T19%3A00/seats");
-        let expected = ["winter-live", "2026-12-24T19:00"].map(str::to_owned).to_vec();
+        let expected = ["winter-live", "2026-12-24T19:00"]
+            .map(str::to_owned)
+            .to_vec();
         assert_eq!(found, Some(("list-seats", expected)));
         assert_eq!(function("GET", "/"), Some(("pages", Vec::new())));
     }
 
     #[test]
     fn paths_are_exact() {
-        for path in ["/events/", "/events/a/", "//events", "/Events", "/events/a/tokens/you", ""] {
+        for path in [
+            "/events/",
+            "/events/a/",
+            "//events",
+            "/Events",
+            "/events/a/tokens/you",
+            "",
+        ] {
             assert_eq!(function("GET", path), None, "{path}");
         }
         assert_eq!(function("HEAD", "/events"), None);

@@ -5,7 +5,10 @@ use shared::app::App;
 
 /// One scheduled run; its summary is the function's result.
 pub async fn handle(app: &App) -> Result<Value, lambda_http::Error> {
-    let summary = app.promote_all().await.map_err(|refusal| format!("{refusal:?}"))?;
+    let summary = app
+        .promote_all()
+        .await
+        .map_err(|refusal| format!("{refusal:?}"))?;
     tracing::info!(
         function = "promote",
         events = summary.events,

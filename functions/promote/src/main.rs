@@ -8,5 +8,8 @@ use shared::lambda::{Init, start};
 async fn main() -> Result<(), lambda_http::Error> {
     shared::telemetry::init_lambda();
     let app = &start(Init::Catalog).await?;
-    lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| promote::handle(app))).await
+    lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| {
+        promote::handle(app)
+    }))
+    .await
 }

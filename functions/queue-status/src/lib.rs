@@ -43,7 +43,9 @@ async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     let head = app.head(&programme, Lane::FIRST, call.now()).await?;
     let grace_seconds = programme.event.terms.queue.grace_seconds;
     // No jitter: the answer is shared. Who is next asks soonest.
-    let poll_after = head.outlook(head.waiting().max(1), grace_seconds).poll_after;
+    let poll_after = head
+        .outlook(head.waiting().max(1), grace_seconds)
+        .poll_after;
     let body = Body {
         event_id,
         state: programme.event.sale_state(call.now()),

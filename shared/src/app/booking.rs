@@ -6,14 +6,14 @@ use super::App;
 use crate::clock::EpochMs;
 use crate::event::{Admission, EventDate, Programme, SaleState};
 use crate::ids::{DateKey, ReservationId, SeatNumber, UserId};
+use crate::money::Money;
 use crate::queue::Session;
 use crate::refusal::{Limit, Refusal};
 use crate::reservation::{Payment, Reservation, ReservedSeat, State, Status};
 use crate::seats::{Claim, SeatSelection};
-use crate::money::Money;
 use crate::store::{
-    ChargeRecord, ChargeRefused, Charged, Consistency, HoldConflict, HoldRequest, Place, StoreError,
-    TransactionLost,
+    ChargeRecord, ChargeRefused, Charged, Consistency, HoldConflict, HoldRequest, Place,
+    StoreError, TransactionLost,
 };
 use crate::token::Token;
 use crate::wallet::{IdempotencyKey, Refusal as WalletRefusal, Wallet};
@@ -80,10 +80,7 @@ impl App {
                 Err(conflict) => conflict,
             };
             let now = self.clock().now();
-            match self
-                .judge(programme, token, seats, conflict, now)
-                .await?
-            {
+            match self.judge(programme, token, seats, conflict, now).await? {
                 Judgement::Same(reservation) => return Ok((Answered::Before, reservation)),
                 Judgement::Replace(ended) => replaced = Some(ended),
                 Judgement::TryAgain => {}
@@ -136,9 +133,11 @@ impl App {
         match conflict.session {
             None => {}
             // It lives, but seats could only be held until `holdBy`.
-            Some(Some(Session::Live { expires_at, hold_by, .. }))
-                if expires_at > now && hold_by <= now =>
-            {
+            Some(Some(Session::Live {
+                expires_at,
+                hold_by,
+                ..
+            })) if expires_at > now && hold_by <= now => {
                 return Err(Refusal::TurnOver);
             }
             // Not seen yet, or not called yet, or over: arriving tells.
@@ -182,7 +181,12 @@ impl App {
         for _ in 0..ATTEMPTS {
             let (reservation, wallet) = self.reservation_and_wallet(user, id).await?;
             match (reservation.status(now), &reservation.state) {
-                (Status::Confirmed, State::Confirmed { payment: Some(payment) }) => {
+                (
+                    Status::Confirmed,
+                    State::Confirmed {
+                        payment: Some(payment),
+                    },
+                ) => {
                     return Ok((Answered::Before, payment.clone()));
                 }
                 // Confirmed without a price, or cancelled: there is nothing to pay.
@@ -190,10 +194,12 @@ impl App {
                 (Status::Expired, _) => return Err(Refusal::HoldExpired),
                 (Status::Held, _) => {}
             }
-            let wallet_after = wallet
-                .paid(reservation.total_price)
-                .map_err(insufficient)?;
-            match self.store.pay(&reservation, wallet, wallet_after, now).await {
+            let wallet_after = wallet.paid(reservation.total_price).map_err(insufficient)?;
+            match self
+                .store
+                .pay(&reservation, wallet, wallet_after, now)
+                .await
+            {
                 Ok(payment) => return Ok((Answered::Now, payment)),
                 Err(TransactionLost::Changed) => now = self.clock().now(),
                 Err(TransactionLost::Store(error)) => return Err(error.into()),
@@ -298,7 +304,9 @@ impl App {
             rest.sort_by_cached_key(|r| std::cmp::Reverse(position(r)));
             // What is older than the archive has been read waits: the archive may have newer ones.
             let ready = rest.partition_point(|r| {
-                read_to.as_ref().is_none_or(|read_to| position(r) >= *read_to)
+                read_to
+                    .as_ref()
+                    .is_none_or(|read_to| position(r) >= *read_to)
             });
             page.extend(
                 rest.drain(..ready)
@@ -350,8 +358,7 @@ impl App {
             None => programme.event.terms.last_start,
         };
         let hours = i64::from(programme.event.terms.cancel_until_hours);
-        let is_too_late =
-            starts_at.is_some_and(|start| now >= start.plus_ms(-hours * 3_600_000));
+        let is_too_late = starts_at.is_some_and(|start| now >= start.plus_ms(-hours * 3_600_000));
         if is_too_late {
             return Err(Refusal::NotCancellable("it is too late to cancel"));
         }

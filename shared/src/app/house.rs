@@ -182,10 +182,7 @@ impl App {
         let key = |date: DateKey, section: &Section| (event.clone(), date, section.name.clone());
         let cached: Vec<Option<Arc<SeatMap>>> = sections
             .iter()
-            .map(|(date, section)| {
-                self.seat_maps
-                    .fresh(&key(*date, section), now, SEAT_MAP_MS)
-            })
+            .map(|(date, section)| self.seat_maps.fresh(&key(*date, section), now, SEAT_MAP_MS))
             .collect();
         let missing: Vec<(DateKey, Section)> = sections
             .iter()

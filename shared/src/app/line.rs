@@ -58,7 +58,12 @@ fn waiting(event: &Event, head: &Head, token: &Token) -> Standing {
 
 impl App {
     /// Joins the queue: the place that the user has, or a new one at the end.
-    pub async fn join(&self, user: UserId, event: &EventId, now: EpochMs) -> Result<Joined, Refusal> {
+    pub async fn join(
+        &self,
+        user: UserId,
+        event: &EventId,
+        now: EpochMs,
+    ) -> Result<Joined, Refusal> {
         let programme = self.programme(event, now).await?;
         if programme.event.sale_state(now) == SaleState::Closed {
             return Err(Refusal::NotOpen("the sale is closed"));
@@ -150,7 +155,11 @@ impl App {
         if !head.has_called(token.rank()) {
             return Ok(waiting(event, &head, token));
         }
-        match self.store.arrive(&place_of(token), token.user_id, event).await? {
+        match self
+            .store
+            .arrive(&place_of(token), token.user_id, event)
+            .await?
+        {
             Arrival::Inside { expires_at } => Ok(Standing::Active { expires_at }),
             Arrival::Missed => Ok(Standing::Over),
         }
@@ -165,7 +174,7 @@ impl App {
     ) -> Result<Standing, Refusal> {
         let head = self.head(programme, token.lane, now).await?;
         if !head.has_called(token.rank()) {
-            return Ok(self.not_called(programme, &head, token, now));
+            return Ok(Self::not_called(programme, &head, token, now));
         }
         let session = self
             .store
@@ -193,7 +202,7 @@ impl App {
         let standing = if head.has_called(token.rank()) {
             self.called(programme, &head, token, session, now).await?
         } else {
-            self.not_called(programme, &head, token, now)
+            Self::not_called(programme, &head, token, now)
         };
         match standing {
             Standing::Active { .. } => Ok(()),
@@ -207,7 +216,6 @@ impl App {
 
     /// Nobody is called any more once the sale is closed: waiting must end by itself.
     fn not_called(
-        &self,
         programme: &Programme,
         head: &Head,
         token: &Token,

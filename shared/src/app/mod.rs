@@ -151,12 +151,7 @@ impl App {
         Ok(head)
     }
 
-    async fn read_head(
-        &self,
-        event: EventId,
-        lane: Lane,
-        now: EpochMs,
-    ) -> Result<Head, Refusal> {
+    async fn read_head(&self, event: EventId, lane: Lane, now: EpochMs) -> Result<Head, Refusal> {
         let head = self
             .store
             .head(&event, lane, Consistency::Eventual)

@@ -85,10 +85,9 @@ impl Call {
 
     fn body(&self) -> &[u8] {
         match self.request.body() {
-            Body::Empty => &[],
             Body::Text(text) => text.as_bytes(),
             Body::Binary(bytes) => bytes,
-            // Kinds that later versions of the runtime may bring.
+            // Empty; and kinds that later versions of the runtime may bring.
             _ => &[],
         }
     }

@@ -7,8 +7,7 @@ use crate::refusal::{FieldError, Refusal};
 /// The fields of a JSON object. Each is taken once; what is left over at the end is unknown.
 #[derive(Debug)]
 pub struct Fields {
-    path: String,
-    fields: Map<String, Value>,
+    rest: Map<String, Value>,
     errors: Vec<FieldError>,
 }
 
@@ -16,25 +15,20 @@ impl Fields {
     /// The fields of a body; of an empty one, none.
     pub fn of_body(body: &[u8]) -> Result<Self, Refusal> {
         if body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Self::new(String::new(), Map::new()));
+            return Ok(Self::new(Map::new()));
         }
         match serde_json::from_slice(body) {
-            Ok(Value::Object(fields)) => Ok(Self::new(String::new(), fields)),
+            Ok(Value::Object(fields)) => Ok(Self::new(fields)),
             Ok(_) => Err(FieldError::new("body", "must be a JSON object").into()),
             Err(error) => Err(FieldError::new("body", format!("is not JSON: {error}")).into()),
         }
     }
 
-    fn new(path: String, fields: Map<String, Value>) -> Self {
+    fn new(rest: Map<String, Value>) -> Self {
         Self {
-            path,
-            fields,
+            rest,
             errors: Vec::new(),
         }
-    }
-
-    fn path(&self, name: &str) -> String {
-        format!("{}{name}", self.path)
     }
 
     /// An optional field, read by `parse`. Null is not the same as absent.
@@ -43,11 +37,11 @@ impl Fields {
         name: &str,
         parse: impl FnOnce(&Value) -> Result<T, String>,
     ) -> Option<T> {
-        let value = self.fields.remove(name)?;
+        let value = self.rest.remove(name)?;
         match parse(&value) {
             Ok(parsed) => Some(parsed),
             Err(message) => {
-                self.errors.push(FieldError::new(self.path(name), message));
+                self.errors.push(FieldError::new(name, message));
                 None
             }
         }
@@ -59,7 +53,7 @@ impl Fields {
         name: &str,
         parse: impl FnOnce(&Value) -> Result<T, String>,
     ) -> Option<T> {
-        if self.fields.contains_key(name) {
+        if self.rest.contains_key(name) {
             return self.optional(name, parse);
         }
         self.refuse(name, "is required");
@@ -74,12 +68,12 @@ impl Fields {
 
     /// Notes an error of a field.
     pub fn refuse(&mut self, name: &str, message: &str) {
-        self.errors.push(FieldError::new(self.path(name), message));
+        self.errors.push(FieldError::new(name, message));
     }
 
     /// All errors together, those of unknown fields too.
     pub fn finish(mut self) -> Result<(), Refusal> {
-        let unknown: Vec<String> = self.fields.keys().take(MOST_ERRORS).cloned().collect();
+        let unknown: Vec<String> = self.rest.keys().take(MOST_ERRORS).cloned().collect();
         for name in unknown {
             self.refuse(&name, "is not a field of this request");
         }
@@ -123,14 +117,29 @@ mod tests {
     fn every_wrong_field_is_named() {
         let mut fields = Fields::of_body(br#"{"amount":"5","more":1}"#).unwrap();
         assert_eq!(fields.required("amount", positive), None);
-        assert_eq!(fields.required("date", |v| text(v).map(str::to_owned)), None);
+        assert_eq!(
+            fields.required("date", |v| text(v).map(str::to_owned)),
+            None
+        );
         assert_eq!(errors(fields.finish()), ["amount", "date", "more"]);
     }
 
     #[test]
     fn an_amount_is_a_whole_number_of_at_least_one() {
-        for bad in ["0", "-1", "1.5", "1.0", "\"1\"", "null", "[]", "9223372036854775808"] {
-            assert!(positive(&serde_json::from_str(bad).unwrap()).is_err(), "{bad}");
+        for bad in [
+            "0",
+            "-1",
+            "1.5",
+            "1.0",
+            "\"1\"",
+            "null",
+            "[]",
+            "9223372036854775808",
+        ] {
+            assert!(
+                positive(&serde_json::from_str(bad).unwrap()).is_err(),
+                "{bad}"
+            );
         }
         assert_eq!(positive(&serde_json::json!(1)), Ok(1));
     }

@@ -82,17 +82,18 @@ impl Problem {
         self
     }
 
-    fn header(mut self, name: lambda_http::http::HeaderName, value: impl ToString) -> Self {
+    fn header(mut self, name: lambda_http::http::HeaderName, value: &impl ToString) -> Self {
         self.header = Some((name, value.to_string()));
         self
     }
 
     fn retry(self) -> Self {
         self.field("retryAfterSeconds", RETRY_AFTER_SECONDS)
-            .header(RETRY_AFTER, RETRY_AFTER_SECONDS)
+            .header(RETRY_AFTER, &RETRY_AFTER_SECONDS)
     }
 
     /// What a refusal is told as.
+    #[expect(clippy::too_many_lines, reason = "the table of what each refusal says")]
     #[must_use]
     pub fn of(refusal: &Refusal) -> Self {
         match refusal {
@@ -109,12 +110,12 @@ impl Problem {
                 TOKEN_MISSING,
                 "Join the queue with POST /events/{eventId}/tokens, and send its token as Authorization: Bearer.",
             )
-            .header(WWW_AUTHENTICATE, "Bearer"),
+            .header(WWW_AUTHENTICATE, &"Bearer"),
             Refusal::TokenInvalid => Self::new(
                 TOKEN_INVALID,
                 "The token is not genuine, has expired, or is for another event.",
             )
-            .header(WWW_AUTHENTICATE, "Bearer"),
+            .header(WWW_AUTHENTICATE, &"Bearer"),
             Refusal::InvalidRequest(errors) => {
                 let errors: Vec<Value> = errors
                     .iter()
@@ -138,7 +139,7 @@ impl Problem {
             )
             .field("position", *position)
             .field("retryAfterSeconds", poll_after.as_json_seconds())
-            .header(RETRY_AFTER, poll_after.as_header_seconds()),
+            .header(RETRY_AFTER, &poll_after.as_header_seconds()),
             Refusal::TurnOver => Self::new(
                 TURN_OVER,
                 "The session has ended. Join again with POST /events/{eventId}/tokens.",

@@ -108,10 +108,8 @@ impl Store {
                 self.put_event(&programme.event, Some(programme.event.control))
                     .await?;
                 for date in removed {
-                    self.write(Returning::Nothing, |_| {
-                        Write::delete(keys::date(id, *date))
-                    })
-                    .await?;
+                    self.write(Returning::Nothing, |_| Write::delete(keys::date(id, *date)))
+                        .await?;
                 }
                 Ok(())
             }
@@ -130,8 +128,11 @@ impl Store {
     }
 
     async fn create_queue(&self, id: &EventId) -> std::result::Result<(), ApplyRefused> {
-        self.create(keys::head(id, Lane::FIRST), write_item(&crate::queue::Head::default()))
-            .await
+        self.create(
+            keys::head(id, Lane::FIRST),
+            write_item(&crate::queue::Head::default()),
+        )
+        .await
     }
 
     async fn create_stock(&self, event: &Event) -> std::result::Result<(), ApplyRefused> {
@@ -145,7 +146,8 @@ impl Store {
         };
         for shard in 0..stock_shards {
             // The first shards take what does not divide.
-            let left = total_tickets / stock_shards + u32::from(shard < total_tickets % stock_shards);
+            let left =
+                total_tickets / stock_shards + u32::from(shard < total_tickets % stock_shards);
             self.create(
                 keys::stock(&event.event_id, shard),
                 write_item(&StockRecord { left }),

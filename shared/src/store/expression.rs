@@ -247,7 +247,8 @@ mod tests {
 
     #[test]
     fn the_names_of_an_expression_are_read_from_it() {
-        let names = names_in("attribute_not_exists(#pk) OR (#state = :held AND #heldUntil <= :now)");
+        let names =
+            names_in("attribute_not_exists(#pk) OR (#state = :held AND #heldUntil <= :now)");
         let mut names: Vec<_> = names.into_values().collect();
         names.sort();
         assert_eq!(names, ["heldUntil", "pk", "state"]);

@@ -92,10 +92,7 @@ pub(super) const RESERVATION_PREFIX: &str = "RESERVATION#";
 /// Where a user's reservation for an event and date is: there is one at most.
 pub(super) fn reservation(user: UserId, event: &EventId, date: Option<DateKey>) -> Key {
     let date = date.map(|date| date.to_string()).unwrap_or_default();
-    key(
-        user_pk(user),
-        format!("{RESERVATION_PREFIX}{event}#{date}"),
-    )
+    key(user_pk(user), format!("{RESERVATION_PREFIX}{event}#{date}"))
 }
 
 pub(super) const ARCHIVE_PREFIX: &str = "ARCHIVE#";

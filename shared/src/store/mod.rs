@@ -370,6 +370,10 @@ async fn back_off(attempt: u32) {
 }
 
 /// The one place where an SDK error becomes ours.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "errors are mapped by value: `.map_err(store_error)`"
+)]
 fn store_error<E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
     error: SdkError<E, R>,
 ) -> StoreError {
@@ -408,15 +412,16 @@ fn service_error(code: &str, message: &str) -> StoreError {
 
 /// Errors of single writes that may carry the item that refused them.
 trait ConditionFailure {
-    fn refused_by(self) -> Option<Option<Item>>;
+    /// The item, if there is one.
+    fn refused_by(self) -> Option<Item>;
 }
 
 macro_rules! condition_failure {
     ($($error:path),+) => {$(
         impl ConditionFailure for $error {
-            fn refused_by(self) -> Option<Option<Item>> {
+            fn refused_by(self) -> Option<Item> {
                 match self {
-                    Self::ConditionalCheckFailedException(failure) => Some(failure.item),
+                    Self::ConditionalCheckFailedException(failure) => failure.item,
                     _ => None,
                 }
             }
@@ -440,7 +445,7 @@ where
     }
     match error {
         SdkError::ServiceError(service) => {
-            WriteError::Refused(service.into_err().refused_by().flatten())
+            WriteError::Refused(service.into_err().refused_by())
         }
         other => WriteError::Store(StoreError::Unavailable(describe(&other))),
     }

@@ -159,15 +159,12 @@ fn open_place(place: &Place) -> Write {
 /// The grace of a kept place starts: its number is out, and the watermark has passed it.
 fn call(place: &Place, expires_at: EpochMs) -> Write {
     let key = keys::session(&place.event_id, place.lane, place.rank);
-    Write::update(
-        key,
-        "SET #state = :called, #expiresAt = :end, #ttl = :ttl",
-    )
-    .when("#state = :open")
-    .bind(":called", "CALLED")
-    .bind(":open", "OPEN")
-    .bind(":end", expires_at)
-    .bind(":ttl", session_ttl(expires_at))
+    Write::update(key, "SET #state = :called, #expiresAt = :end, #ttl = :ttl")
+        .when("#state = :open")
+        .bind(":called", "CALLED")
+        .bind(":open", "OPEN")
+        .bind(":end", expires_at)
+        .bind(":ttl", session_ttl(expires_at))
 }
 
 fn move_watermark(
@@ -281,8 +278,7 @@ impl Store {
             })
             .await;
         let item = match arrived {
-            Ok(item) => item,
-            Err(WriteError::Refused(Some(item))) => item,
+            Ok(item) | Err(WriteError::Refused(Some(item))) => item,
             Err(WriteError::Refused(None)) => return Ok(Arrival::Missed),
             Err(WriteError::Store(error)) => return Err(error),
         };

@@ -202,8 +202,8 @@ fn bind_session(place: &Place, held_until: EpochMs, now: EpochMs) -> Write {
 /// Replaces a reservation by its next state, on condition that it is what was read, and (where it is a hold)
 /// lives.
 fn advance(from: &Reservation, to: &Reservation, now: EpochMs) -> Write {
-    let put = Write::put(reservation_key(from), write_reservation(to))
-        .bind(":id", &from.reservation_id);
+    let put =
+        Write::put(reservation_key(from), write_reservation(to)).bind(":id", &from.reservation_id);
     match from.state {
         State::Held { .. } => put
             .when("#reservationId = :id AND #status = :held AND #heldUntil > :now")
@@ -329,8 +329,7 @@ impl Store {
             .transact(|now| {
                 let held_until = now.plus_seconds(request.event.terms.hold_seconds);
                 let reservation = request.reservation(now, held_until);
-                let writes =
-                    hold_writes(&reservation, replaced, &request.place, held_until, now);
+                let writes = hold_writes(&reservation, replaced, &request.place, held_until, now);
                 if let Ok(mut made) = made.lock() {
                     *made = Some(reservation);
                 }

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expression::{IntoAttribute, Key, Write};
 use super::{
-    Item, Query, Result, Returning, Store, StoreError, WriteError, keys, read_item,
-    store_error,
+    Item, Query, Result, Returning, Store, StoreError, WriteError, keys, read_item, store_error,
 };
 use crate::clock::EpochMs;
 use crate::event::Section;
@@ -106,10 +105,13 @@ fn claim_seat_map(key: Key, stale: EpochMs, now: EpochMs) -> Write {
 }
 
 fn put_seat_map(key: Key, map: &SeatMap) -> Write {
-    Write::update(key, "SET #seats = :seats, #available = :available, #builtAt = :at")
-        .bind(":seats", AttributeValue::B(map.bits().to_vec().into()))
-        .bind(":available", map.available())
-        .bind(":at", map.built_at)
+    Write::update(
+        key,
+        "SET #seats = :seats, #available = :available, #builtAt = :at",
+    )
+    .bind(":seats", AttributeValue::B(map.bits().to_vec().into()))
+    .bind(":available", map.available())
+    .bind(":at", map.built_at)
 }
 
 /// A batch reads so many items at most.
@@ -182,7 +184,12 @@ impl Store {
                 .send()
                 .await
                 .map_err(store_error)?;
-            for item in answer.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+            for item in answer
+                .responses
+                .into_iter()
+                .flatten()
+                .flat_map(|(_, items)| items)
+            {
                 if let Some(pk) = item.get("pk").and_then(|pk| pk.as_s().ok()) {
                     found.push((pk.clone(), item));
                 }

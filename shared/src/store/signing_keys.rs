@@ -43,11 +43,8 @@ impl Store {
     }
 
     async fn key_items(&self) -> Result<Vec<Item>> {
-        let mut query = Query::new(
-            "#pk = :pk",
-            [(":pk", keys::SIGNING_KEYS.into_attribute())],
-        )
-        .consistency(Consistency::Strong);
+        let mut query = Query::new("#pk = :pk", [(":pk", keys::SIGNING_KEYS.into_attribute())])
+            .consistency(Consistency::Strong);
         query.table = Some(&self.tables.keys);
         self.query_all(&query).await
     }
@@ -62,10 +59,7 @@ impl Store {
                 "secret".to_owned(),
                 AttributeValue::B(key.secret.clone().into()),
             ),
-            (
-                "createdAt".to_owned(),
-                self.clock.now().into_attribute(),
-            ),
+            ("createdAt".to_owned(), self.clock.now().into_attribute()),
         ];
         let write = Write::put(keys::signing_key(&key.kid), item.into()).when_absent();
         let super::expression::Action::Put(item) = write.action else {

@@ -124,9 +124,7 @@ impl Store {
             let charged = match wallet.charged(amount, ceiling) {
                 Ok(charged) => charged,
                 Err(refusal) => {
-                    return self
-                        .charge_refused(user, key_item, amount, refusal)
-                        .await;
+                    return self.charge_refused(user, key_item, amount, refusal).await;
                 }
             };
             let now = self.clock.now();
@@ -234,10 +232,7 @@ impl Store {
     }
 }
 
-fn replay(
-    former: &ChargeRecord,
-    amount: Money,
-) -> std::result::Result<Charged, ChargeRefused> {
+fn replay(former: &ChargeRecord, amount: Money) -> std::result::Result<Charged, ChargeRefused> {
     if former.amount == amount {
         Ok(Charged::Before(*former))
     } else {
