@@ -44,7 +44,9 @@ pub fn connect(connection: Connection) -> Client {
     Client::from_conf(config.build())
 }
 
-fn https_client() -> SharedHttpClient {
+/// The usual transport: TLS by rustls with ring, connections kept.
+#[must_use]
+pub fn https_client() -> SharedHttpClient {
     use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
     aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))

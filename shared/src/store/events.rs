@@ -104,6 +104,7 @@ impl Store {
             }
             Change::Update { programme, removed } => {
                 self.put_dates(programme).await?;
+                self.create_stock(&programme.event).await?;
                 let id = &programme.event.event_id;
                 self.put_event(&programme.event, Some(programme.event.control))
                     .await?;

@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 use crate::clock::{Clock, EpochMs};
 use expression::{Key, Write};
 
-pub use connect::{Connection, connect};
+pub use connect::{Connection, connect, https_client};
 pub use events::{ApplyRefused, Change};
 pub use queue::{Arrival, Place};
 pub use reservations::{HoldConflict, HoldRequest, TransactionLost};

@@ -1,0 +1,271 @@
+//! `boxoffice apply`: makes the table say what a catalogue says, unless that would break what is sold.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use shared::clock::EpochMs;
+use shared::event::{Admission, EventDate, Programme};
+use shared::ids::{DateKey, EventId, Lane};
+use shared::seats::SeatStatus;
+use shared::store::{Change, Consistency, Settings, Store};
+
+use crate::catalog::{self, Catalog};
+use crate::command::Outcome;
+
+/// A catalogue is a file that somebody wrote: this is more than enough.
+const LARGEST_FILE: u64 = 10 * 1024 * 1024;
+
+/// What is done, and where it is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// Changes are told on standard output.
+    Apply,
+    /// Nothing is changed.
+    DryRun,
+    /// As a part of `serve`: changes are told in the log.
+    Serve,
+}
+
+/// Applies a file.
+pub async fn run(store: &Store, file: &Path, mode: Mode) -> Result<Outcome> {
+    let name = file.display().to_string();
+    let read = || -> Result<String> {
+        let length = std::fs::metadata(file)?.len();
+        anyhow::ensure!(length <= LARGEST_FILE, "is larger than {LARGEST_FILE} bytes");
+        Ok(std::fs::read_to_string(file)?)
+    };
+    let text = read().with_context(|| format!("cannot read the catalogue {name}"))?;
+    apply(store, &name, &text, mode).await
+}
+
+/// Applies a catalogue's text; `name` is what it is called in messages.
+pub async fn apply(store: &Store, name: &str, text: &str, mode: Mode) -> Result<Outcome> {
+    let now = store.clock().now();
+    let known: BTreeMap<EventId, EpochMs> = store
+        .events(Consistency::Strong)
+        .await?
+        .into_iter()
+        .map(|event| (event.event_id, event.first_applied_at))
+        .collect();
+    let catalog = match catalog::parse(text, &known, now) {
+        Ok(catalog) => catalog,
+        Err(faults) => {
+            for fault in faults {
+                eprintln!("{name}:{fault}");
+            }
+            return Ok(Outcome::No);
+        }
+    };
+    let plan = plan(store, catalog, now).await?;
+    if !plan.refusals.is_empty() {
+        for refusal in &plan.refusals {
+            eprintln!("{name}: {refusal}");
+        }
+        return Ok(Outcome::No);
+    }
+    if mode != Mode::DryRun && !store.put_settings(&plan.settings).await? {
+        eprintln!("{name}: currency: the table has another one already");
+        return Ok(Outcome::No);
+    }
+    for step in &plan.steps {
+        if let (Some(change), true) = (&step.change, mode != Mode::DryRun) {
+            store.apply(change).await?;
+        }
+        match mode {
+            Mode::Apply | Mode::DryRun => println!("{}", step.told),
+            Mode::Serve => tracing::info!("{}", step.told),
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+struct Plan {
+    settings: Settings,
+    steps: Vec<Step>,
+    /// What must not be done; then nothing is.
+    refusals: Vec<String>,
+}
+
+struct Step {
+    told: String,
+    change: Option<Change>,
+}
+
+async fn plan(store: &Store, catalog: Catalog, now: EpochMs) -> Result<Plan> {
+    let mut plan = Plan {
+        steps: Vec::new(),
+        refusals: Vec::new(),
+        settings: catalog.settings,
+    };
+    if let Some(settings) = store.settings().await?
+        && settings.currency != plan.settings.currency
+    {
+        plan.refusals.push(format!(
+            "currency: the table's is {}, and cannot become {}",
+            settings.currency, plan.settings.currency
+        ));
+    }
+    for programme in catalog.programmes {
+        let id = programme.event.event_id.clone();
+        let step = match store.programme(&id, Consistency::Strong).await? {
+            None => Step {
+                told: format!("create {id}"),
+                change: Some(Change::Create(programme)),
+            },
+            Some(former) => {
+                plan.refusals
+                    .extend(refusals(store, &former, &programme, now).await?);
+                update(&former, programme)
+            }
+        };
+        plan.steps.push(step);
+    }
+    Ok(plan)
+}
+
+fn update(former: &Programme, mut programme: Programme) -> Step {
+    programme.event.control = former.event.control;
+    programme.event.first_applied_at = former.event.first_applied_at;
+    let id = programme.event.event_id.clone();
+    if programme == *former {
+        return Step {
+            told: format!("unchanged {id}"),
+            change: None,
+        };
+    }
+    let removed: Vec<DateKey> = former
+        .dates
+        .keys()
+        .filter(|date| !programme.dates.contains_key(date))
+        .copied()
+        .collect();
+    Step {
+        told: format!("update {id}: {}", differences(former, &programme)),
+        change: Some(Change::Update { programme, removed }),
+    }
+}
+
+/// What would break what is sold, or what people stand in line for.
+async fn refusals(
+    store: &Store,
+    former: &Programme,
+    programme: &Programme,
+    now: EpochMs,
+) -> Result<Vec<String>> {
+    let id = &former.event.event_id;
+    let mut refusals = Vec::new();
+    let (was, is) = (
+        &former.event.terms.admission,
+        &programme.event.terms.admission,
+    );
+    match (was, is) {
+        (Admission::Seated, Admission::Seated) => {}
+        (Admission::Seated, Admission::General { .. }) => {
+            let head = store.head(id, Lane::FIRST, Consistency::Strong).await?;
+            if head.is_some_and(|head| head.issued > 0) {
+                refusals.push(format!(
+                    "{id}: admission: cannot change once people have joined the queue"
+                ));
+            }
+        }
+        (Admission::General { .. }, Admission::Seated) => {
+            refusals.push(format!("{id}: admission: general cannot become seated"));
+        }
+        (
+            Admission::General { total_tickets, .. },
+            Admission::General {
+                total_tickets: wanted,
+                ..
+            },
+        ) => {
+            if total_tickets != wanted {
+                refusals.push(format!(
+                    "{id}: totalTickets: cannot change from {total_tickets} to {wanted}"
+                ));
+            }
+        }
+    }
+    for date in former.dates.values() {
+        let after = programme.dates.get(&date.date);
+        if after.is_none_or(|after| after.sections != date.sections) {
+            refusals.extend(lost_seats(store, id, date, after, now).await?);
+        }
+    }
+    Ok(refusals)
+}
+
+/// Seats of a date that are somebody's, and would be gone or in another section.
+async fn lost_seats(
+    store: &Store,
+    id: &EventId,
+    date: &EventDate,
+    after: Option<&EventDate>,
+    now: EpochMs,
+) -> Result<Option<String>> {
+    let mut lost = Vec::new();
+    for section in &date.sections {
+        for (seat, claim) in store.claims(id, date.date, &section.name).await? {
+            let is_kept = after
+                .and_then(|after| after.section_of(seat))
+                .is_some_and(|kept| kept.name == section.name);
+            if !is_kept && SeatStatus::of(Some(&claim), now) != SeatStatus::Available {
+                lost.push(seat.to_string());
+            }
+        }
+    }
+    if lost.is_empty() {
+        return Ok(None);
+    }
+    let count = lost.len();
+    lost.truncate(10);
+    Ok(Some(format!(
+        "{id}: dates: {}: {count} sold or held seats would be gone or in another section: {}{}",
+        date.date,
+        lost.join(", "),
+        if count > lost.len() { ", …" } else { "" }
+    )))
+}
+
+/// What changes, for a person: `holdSeconds 300 -> 240, date 2026-12-24 added`.
+fn differences(former: &Programme, programme: &Programme) -> String {
+    let mut told = Vec::new();
+    let terms = |programme: &Programme| serde_json::to_value(&programme.event.terms).unwrap_or_default();
+    compare("", &terms(former), &terms(programme), &mut told);
+    for (key, date) in &programme.dates {
+        match former.dates.get(key) {
+            None => told.push(format!("date {key} added")),
+            Some(before) if before != date => told.push(format!("date {key} changed")),
+            Some(_) => {}
+        }
+    }
+    for key in former.dates.keys() {
+        if !programme.dates.contains_key(key) {
+            told.push(format!("date {key} removed"));
+        }
+    }
+    told.join(", ")
+}
+
+fn compare(path: &str, before: &Value, after: &Value, told: &mut Vec<String>) {
+    if before == after {
+        return;
+    }
+    if let (Value::Object(before), Value::Object(after)) = (before, after) {
+        let keys: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+        for key in keys {
+            let mut field = path.to_owned();
+            if !field.is_empty() {
+                field.push('.');
+            }
+            // Writing to a text cannot fail.
+            let _ = write!(field, "{key}");
+            let value = |map: &serde_json::Map<_, _>| map.get(key).cloned().unwrap_or_default();
+            compare(&field, &value(before), &value(after), told);
+        }
+        return;
+    }
+    told.push(format!("{path} {before} -> {after}"));
+}

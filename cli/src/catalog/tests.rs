@@ -1,0 +1,192 @@
+use super::*;
+use proptest::prelude::*;
+use shared::event::Admission;
+use shared::ids::{DateKey, SeatNumber};
+use shared::money::Money;
+
+const GOOD: &str = "
+currency: KRW
+events:
+  - eventId: winter-live
+    name: Winter Live 2026
+    venue: Olympic Hall
+    admission: seated
+    queue: {strategy: slots, maxActive: 10, lanes: 1, order: arrival, reissue: keep, tokenEndsOn: payment, overbookPercent: 0}
+    dates:
+      - date: 2026-12-24
+        startsAt: 2026-12-24T19:00:00+09:00
+        sections:
+          - {name: R, seats: 30, price: 99000, rows: 3}
+          - {name: S, seats: 20, price: 77000}
+      - {date: +30d, startsAt: '19:00:00+09:00', price: 50000}
+  - {eventId: fair, name: Fair, venue: Park, admission: general, totalTickets: 5}
+";
+
+fn now() -> EpochMs {
+    EpochMs::parse("2026-11-20T16:00:00Z").unwrap()
+}
+
+fn read(text: &str) -> Result<Catalog, Vec<Fault>> {
+    parse(text, &BTreeMap::new(), now())
+}
+
+#[test]
+fn a_good_catalogue_is_read_with_its_defaults() {
+    let catalog = read(GOOD).unwrap();
+    assert_eq!(catalog.settings.currency.to_string(), "KRW");
+    assert_eq!(catalog.settings.wallet_ceiling, DEFAULT_WALLET_CEILING);
+    let concert = &catalog.programmes[0];
+    assert_eq!(concert.event.terms.queue.max_active, 10);
+    assert_eq!(concert.event.terms.queue.grace_seconds, 120);
+    assert_eq!(concert.event.terms.hold_seconds, 300);
+    let eve = &concert.dates[&DateKey::parse("2026-12-24").unwrap()];
+    assert_eq!(eve.sections[1].first_seat, SeatNumber(31));
+    assert_eq!(eve.total_seats(), 50);
+    let Admission::General { total_tickets, price, stock_shards } =
+        catalog.programmes[1].event.terms.admission
+    else {
+        panic!("not general");
+    };
+    assert_eq!((total_tickets, price, stock_shards), (5, Money::ZERO, 5));
+}
+
+#[test]
+fn a_relative_date_counts_in_the_offset_of_its_start_from_the_first_application() {
+    // 16:00 UTC on the 20th is the 21st in Seoul.
+    let date = DateKey::parse("2026-12-21").unwrap();
+    let catalog = read(GOOD).unwrap();
+    let found = &catalog.programmes[0].dates[&date];
+    assert_eq!(found.starts_at.to_string(), "2026-12-21T10:00:00.000Z");
+    assert_eq!(found.total_seats(), 50);
+    let first = EpochMs::parse("2026-10-01T00:00:00Z").unwrap();
+    let known = BTreeMap::from([(EventId::parse("winter-live").unwrap(), first)]);
+    let again = parse(GOOD, &known, now()).unwrap();
+    let date = DateKey::parse("2026-10-31").unwrap();
+    assert!(again.programmes[0].dates.contains_key(&date));
+}
+
+#[test]
+fn json_is_a_catalogue_too() {
+    let json = r#"{"currency":"KRW","events":[{"eventId":"a","name":"A","venue":"V","admission":"seated",
+        "dates":[{"date":"2026-12-24","startsAt":"2026-12-24T19:00:00+09:00","seats":9,"price":1}]}]}"#;
+    assert_eq!(read(json).unwrap().programmes[0].dates.len(), 1);
+}
+
+/// Refused with just this line and field.
+#[track_caller]
+fn check(from: &str, to: &str, line: u64, field: &str) {
+    let text = GOOD.replacen(from, to, 1);
+    assert_ne!(text, GOOD, "nothing was replaced");
+    let faults = read(&text).unwrap_err();
+    let places: Vec<_> = faults.iter().map(|f| (f.line, f.field.as_str())).collect();
+    assert_eq!(places, [(line, field)], "{faults:?}");
+    assert!(!faults[0].message.is_empty());
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_its_line_and_field() {
+    let queue = |name: &str| format!("events[0].queue.{name}");
+    check("maxActive: 10", "maxActive: 0", 8, &queue("maxActive"));
+    check("maxActive: 10", "maxActive: 100001", 8, &queue("maxActive"));
+    check("maxActive: 10", "maxActive: ten", 8, &queue("maxActive"));
+    check("maxActive: 10", "maxActive: 1.5", 8, &queue("maxActive"));
+    check("winter-live", "Winter", 4, "events[0].eventId");
+    check("eventId: fair", "eventId: winter-live", 16, "events[1].eventId");
+    check("Winter Live 2026", "''", 5, "events[0].name");
+    check("venue: Olympic Hall", "venue: 12", 6, "events[0].venue");
+    check("admission: seated", "admission: standing", 7, "events[0].admission");
+    check("date: 2026-12-24", "date: 2026-13-24", 10, "events[0].dates[0].date");
+    check("date: +30d", "date: 2026-12-24", 15, "events[0].dates[1].startsAt");
+    check("+30d", "+9999d", 15, "events[0].dates[1].date");
+    check("'19:00:00+09:00'", "'19:00'", 15, "events[0].dates[1].startsAt");
+    check("T19:00:00+09:00", " evening", 11, "events[0].dates[0].startsAt");
+    check("name: S,", "name: R,", 14, "events[0].dates[0].sections[1].name");
+    check("name: S,", "name: S#1,", 14, "events[0].dates[0].sections[1].name");
+    check("rows: 3", "rows: 31", 13, "events[0].dates[0].sections[0].rows");
+    check("seats: 20", "seats: 60000", 14, "events[0].dates[0].sections[1].seats");
+    check("seats: 20", "seats: 49980", 14, "events[0].dates[0].sections[1].seats");
+    check("price: 77000", "price: -1", 14, "events[0].dates[0].sections[1].price");
+    check("totalTickets: 5", "totalTickets: 0", 16, "events[1].totalTickets");
+    check("currency: KRW", "currency: won", 2, "currency");
+    check("currency: KRW", "walletCeiling: 0\ncurrency: KRW", 2, "walletCeiling");
+}
+
+#[test]
+fn a_missing_or_unknown_field_is_refused_with_its_line_and_name() {
+    check("    venue: Olympic Hall\n", "", 4, "events[0].venue");
+    check(", price: 77000", "", 14, "events[0].dates[0].sections[1].price");
+    check(", totalTickets: 5", "", 16, "events[1].totalTickets");
+    check("currency: KRW\n", "", 2, "currency");
+    check("venue: Olympic Hall", "venu: X\n    venue: Y", 6, "events[0].venu");
+    check("lanes: 1", "lane: 1", 8, "events[0].queue.lane");
+    check("totalTickets: 5", "totalTickets: 5, dates: []", 16, "events[1].dates");
+    check("        sections:", "        seats: 5\n        sections:", 12, "events[0].dates[0].seats");
+}
+
+#[test]
+fn what_is_not_available_yet_is_refused_by_name() {
+    for (from, to, field) in [
+        ("strategy: slots", "strategy: batch", "strategy"),
+        ("lanes: 1", "lanes: 4", "lanes"),
+        ("order: arrival", "order: draw", "order"),
+        ("reissue: keep", "reissue: requeue", "reissue"),
+        ("tokenEndsOn: payment", "tokenEndsOn: hold", "tokenEndsOn"),
+        ("overbookPercent: 0", "overbookPercent: 10", "overbookPercent"),
+        ("lanes: 1", "batchSize: 10", "batchSize"),
+    ] {
+        check(from, to, 8, &format!("events[0].queue.{field}"));
+        let text = GOOD.replacen(from, to, 1);
+        let message = &read(&text).unwrap_err()[0].message;
+        assert!(message.contains("not available yet"), "{message}");
+    }
+}
+
+#[test]
+fn events_of_two_currencies_are_refused() {
+    check("totalTickets: 5", "currency: USD, totalTickets: 5", 16, "events[1].currency");
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let text = GOOD
+        .replacen("winter-live", "Winter", 1)
+        .replacen("maxActive: 10", "maxActive: 0", 1)
+        .replacen("price: 77000", "price: -1", 1);
+    assert_eq!(read(&text).unwrap_err().len(), 3);
+}
+
+#[test]
+fn what_is_not_yaml_is_refused_with_its_line() {
+    for (text, line) in [("currency: [KRW\nevents: 1\n", 2), ("a: 1\na: 2\n", 2), ("", 1), ("- 1", 1)] {
+        let faults = read(text).unwrap_err();
+        assert!(faults[0].line >= 1 && faults[0].line <= line + 1, "{faults:?}");
+    }
+}
+
+#[test]
+fn the_example_catalogue_is_good() {
+    let example = include_str!("../../../infra/catalog.example.yaml");
+    let catalog = read(example).unwrap();
+    assert!(catalog.programmes.len() >= 3);
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused_but_never_panics(text in "[ -~\n]{0,200}") {
+        let _ = read(&text);
+    }
+
+    #[test]
+    fn a_catalogue_with_a_line_lost_or_doubled_is_read_or_refused(line in 0..17_usize, doubled: bool) {
+        let mut lines: Vec<_> = GOOD.lines().collect();
+        let line = line.min(lines.len() - 1);
+        if doubled {
+            lines.insert(line, lines[line]);
+        } else {
+            lines.remove(line);
+        }
+        if let Err(faults) = read(&lines.join("\n")) {
+            prop_assert!(faults.iter().all(|fault| fault.line >= 1));
+        }
+    }
+}

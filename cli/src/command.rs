@@ -1,0 +1,127 @@
+//! The command line: what can be asked, and the exit codes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use shared::ids::EventId;
+
+use crate::target::Target;
+use crate::{apply, queue, serve};
+
+/// Concert tickets: a fair queue, a seat held for minutes, a prepaid wallet, one payment.
+#[derive(Parser, Debug)]
+#[command(name = "boxoffice", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    target: Target,
+    /// Without a command: `serve`.
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 could not run.";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Serve everything on this machine: the API, the schedule, an embedded DynamoDB
+    Serve(serve::Options),
+    /// Create or update events from a catalogue
+    Apply(ApplyOptions),
+    /// See and steer an event's queue, live
+    Queue(QueueOptions),
+}
+
+#[derive(Args, Debug)]
+struct ApplyOptions {
+    /// The catalogue: YAML or JSON
+    file: PathBuf,
+    /// Only say what would change
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+struct QueueOptions {
+    #[arg(value_parser = EventId::parse)]
+    event: EventId,
+    #[command(flatten)]
+    action: QueueAction,
+}
+
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+struct QueueAction {
+    /// Stop calling and arriving; those inside shop on
+    #[arg(long)]
+    pause: bool,
+    /// Go on; who was called before the pause has a grace from now on
+    #[arg(long)]
+    resume: bool,
+    /// End the sale; what is held stays payable
+    #[arg(long)]
+    close: bool,
+}
+
+impl QueueAction {
+    fn chosen(&self) -> queue::Action {
+        match (self.pause, self.resume, self.close) {
+            (true, ..) => queue::Action::Pause,
+            (_, true, _) => queue::Action::Resume,
+            (.., true) => queue::Action::Close,
+            (false, false, false) => queue::Action::Show,
+        }
+    }
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    Done,
+    /// The answer is no: a catalogue refused, an audit broken.
+    No,
+}
+
+/// Runs the command to its end.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    match execute(cli) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::No) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("boxoffice: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn execute(cli: Cli) -> Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let command = cli
+        .command
+        .unwrap_or_else(|| Command::Serve(serve::Options::default()));
+    let result = runtime.block_on(async {
+        match command {
+            Command::Serve(options) => serve::run(&options, &cli.target).await,
+            Command::Apply(options) => {
+                let store = cli.target.store().await?;
+                let mode = if options.dry_run {
+                    apply::Mode::DryRun
+                } else {
+                    apply::Mode::Apply
+                };
+                apply::run(&store, &options.file, mode).await
+            }
+            Command::Queue(options) => {
+                let store = cli.target.store().await?;
+                queue::run(&store, &options.event, options.action.chosen()).await
+            }
+        }
+    });
+    // Idle connections must not keep the process.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,121 @@
+//! The HTTP front: on one machine what API Gateway is in the cloud. Its routes are template.yaml's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use axum::Router;
+use axum::body::Body as AxumBody;
+use axum::extract::{Request as AxumRequest, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderName, Method, Response};
+use lambda_http::{Body, RequestExt};
+use pages::{Resolved, resolve};
+use shared::app::App;
+use shared::http::LARGEST_BODY;
+use shared::lambda::Function;
+use tokio::net::TcpListener;
+use tower_http::cors::{Any, CorsLayer};
+
+/// Every function that answers requests.
+pub const FUNCTIONS: [Function; 16] = [
+    balance::FUNCTION,
+    cancel_reservation::FUNCTION,
+    charge::FUNCTION,
+    get_event::FUNCTION,
+    get_reservation::FUNCTION,
+    hold_seat::FUNCTION,
+    issue_token::FUNCTION,
+    leave_queue::FUNCTION,
+    list_dates::FUNCTION,
+    list_events::FUNCTION,
+    list_reservations::FUNCTION,
+    list_seats::FUNCTION,
+    pages::FUNCTION,
+    pay::FUNCTION,
+    queue_status::FUNCTION,
+    token_status::FUNCTION,
+];
+
+/// API Gateway reads no more of a body.
+const MOST_READ: usize = 10 * 1024 * 1024;
+
+/// Serves until `stop` ends, then finishes what runs.
+pub async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let router = Router::new()
+        .fallback(answer)
+        .layer(cors())
+        .with_state(app);
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stop)
+        .await?;
+    Ok(())
+}
+
+/// As the template's `CorsConfiguration`.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+        ])
+        .expose_headers([RETRY_AFTER, LOCATION])
+        .max_age(Duration::from_secs(7200))
+}
+
+async fn answer(State(app): State<Arc<App>>, request: AxumRequest) -> Response<AxumBody> {
+    let (parts, body) = request.into_parts();
+    let body = read(body).await;
+    let resolved = resolve(parts.method.as_str(), parts.uri.path());
+    let (name, parameters) = match resolved {
+        Resolved::Route {
+            function,
+            parameters,
+            ..
+        } => (function, parameters),
+        Resolved::Unmatched => ("pages", Vec::new()),
+    };
+    let parameters: HashMap<String, String> = parameters
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    let path = parts.uri.path().to_owned();
+    let mut query: HashMap<String, Vec<String>> = HashMap::new();
+    for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
+        query
+            .entry(name.into_owned())
+            .or_default()
+            .push(value.into_owned());
+    }
+    let request = lambda_http::Request::from_parts(parts, body)
+        .with_raw_http_path(path)
+        .with_query_string_parameters(query)
+        .with_path_parameters(parameters);
+    let function = FUNCTIONS
+        .iter()
+        .find(|function| function.name == name)
+        .unwrap_or(&pages::FUNCTION);
+    function.answer(&app, request).await.map(|body| match body {
+        Body::Text(text) => AxumBody::from(text),
+        Body::Binary(bytes) => AxumBody::from(bytes),
+        _ => AxumBody::empty(),
+    })
+}
+
+/// The body, as far as it matters: one byte too many says that there is too much, which the function answers. The rest of
+/// it is read and dropped, so that the client hears the answer.
+async fn read(body: AxumBody) -> Body {
+    match axum::body::to_bytes(body, MOST_READ).await {
+        Ok(bytes) if bytes.is_empty() => Body::Empty,
+        Ok(bytes) => Body::Binary(bytes.slice(..bytes.len().min(LARGEST_BODY + 1)).to_vec()),
+        Err(_) => Body::Binary(vec![0; LARGEST_BODY + 1]),
+    }
+}

@@ -1,0 +1,166 @@
+//! `boxoffice serve`: everything on this machine.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use shared::app::App;
+use shared::clock::Clock;
+use shared::store::{Store, connect, create_tables};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::apply::{self, Mode};
+use crate::command::Outcome;
+use crate::embedded::{Embedded, Storage};
+use crate::front;
+use crate::target::{Target, local_connection};
+
+/// What `serve` can be told.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// The API's port; 0 takes a free one
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    port: u16,
+    /// The address to listen on
+    #[arg(long, default_value_t = LOOPBACK)]
+    bind: IpAddr,
+    /// The folder of the data
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
+    data: PathBuf,
+    /// Forget everything at the end
+    #[arg(long, conflicts_with = "data")]
+    in_memory: bool,
+    /// The events to sell [default: the example catalogue]
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+    /// The embedded DynamoDB's port; 0 takes a free one
+    #[arg(long, default_value_t = DEFAULT_DYNAMODB_PORT)]
+    dynamodb_port: u16,
+}
+
+const DEFAULT_PORT: u16 = 3000;
+const DEFAULT_DYNAMODB_PORT: u16 = 8000;
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const DEFAULT_DATA: &str = ".boxoffice";
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: DEFAULT_PORT,
+            bind: LOOPBACK,
+            data: DEFAULT_DATA.into(),
+            in_memory: false,
+            catalog: None,
+            dynamodb_port: DEFAULT_DYNAMODB_PORT,
+        }
+    }
+}
+
+/// The season that a newcomer finds on sale.
+const EXAMPLE_CATALOG: &str = include_str!("../../infra/catalog.example.yaml");
+
+/// The schedule of template.yaml.
+const PROMOTE_EVERY: Duration = Duration::from_secs(60);
+/// What runs at the end has so long to finish.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves until a signal says to stop.
+pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
+    // Both ports first: who finds one taken has changed nothing.
+    let listener = bind(options.bind, options.port, "--port")?;
+    let dynamodb = bind(LOOPBACK, options.dynamodb_port, "--dynamodb-port")?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let storage = if options.in_memory {
+        Storage::Memory
+    } else {
+        Storage::Folder(options.data.clone())
+    };
+    let engine = Embedded::start(&storage, dynamodb)?;
+    let client = connect(local_connection(&engine.endpoint_url()));
+    let tables = target.tables();
+    create_tables(&client, &tables).await?;
+    let store = Store::new(client, tables, Clock::System);
+    let outcome = apply_catalog(&store, options).await?;
+    if outcome == Outcome::No {
+        engine.stop(PATIENCE).await;
+        return Ok(outcome);
+    }
+    let app = Arc::new(App::new(store));
+    app.keys().await?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = watch::channel(false);
+    let schedule = tokio::spawn(promote(app.clone(), stopped.clone()));
+    listener.set_nonblocking(true)?;
+    let server = tokio::spawn(front::serve(
+        tokio::net::TcpListener::from_std(listener)?,
+        app,
+        until(stopped),
+    ));
+    announce(address, &engine)?;
+    tokio::select! {
+        _ = interrupted.recv() => {}
+        _ = terminated.recv() => {}
+    }
+    tracing::info!("stopping");
+    stop.send_replace(true);
+    let finished = async {
+        let served = server.await;
+        let promoted = schedule.await;
+        (served, promoted)
+    };
+    match tokio::time::timeout(PATIENCE, finished).await {
+        Ok((Ok(Ok(())), Ok(()))) => {}
+        Ok((served, promoted)) => tracing::error!(?served, ?promoted, "while stopping"),
+        Err(_) => tracing::warn!("some requests did not finish in time"),
+    }
+    engine.stop(Duration::from_secs(1)).await;
+    Ok(Outcome::Done)
+}
+
+fn bind(address: IpAddr, port: u16, flag: &str) -> Result<TcpListener> {
+    TcpListener::bind(SocketAddr::new(address, port)).with_context(|| {
+        format!("cannot listen on {address} port {port}; choose another with {flag} (0 takes a free one)")
+    })
+}
+
+async fn apply_catalog(store: &Store, options: &Options) -> Result<Outcome> {
+    match &options.catalog {
+        Some(file) => apply::run(store, file, Mode::Serve).await,
+        None => apply::apply(store, "the example catalogue", EXAMPLE_CATALOG, Mode::Serve).await,
+    }
+}
+
+/// What scripts wait for.
+fn announce(address: SocketAddr, engine: &Embedded) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening on http://{address}")?;
+    writeln!(out, "dynamodb on {}", engine.endpoint_url())?;
+    out.flush()?;
+    Ok(())
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error is a sender that is gone: stop as well.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+async fn promote(app: Arc<App>, stopped: watch::Receiver<bool>) {
+    let mut tick = tokio::time::interval(PROMOTE_EVERY);
+    let stopped = until(stopped);
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = &mut stopped => return,
+        }
+        if let Err(error) = promote::handle(&app).await {
+            tracing::error!(%error, "the schedule");
+        }
+    }
+}

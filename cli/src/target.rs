@@ -1,0 +1,142 @@
+//! Which tables a command works on.
+
+use anyhow::{Context, Result};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use clap::Args;
+use shared::clock::Clock;
+use shared::store::{Connection, Store, TableNames, connect};
+
+/// Where DynamoDB is. Without options: the standard AWS environment.
+#[derive(Args, Clone, Debug)]
+pub struct Target {
+    /// The running `serve` on this machine
+    #[arg(long, global = true)]
+    local: bool,
+    /// DynamoDB at another address
+    #[arg(long, global = true, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// The table
+    #[arg(long, global = true, env = "BOXOFFICE_TABLE", default_value = "boxoffice")]
+    table: String,
+    /// The table of the signing keys [default: the table's name and `-keys`]
+    #[arg(long, global = true, env = "BOXOFFICE_KEYS_TABLE")]
+    keys_table: Option<String>,
+}
+
+/// Where `serve` has its DynamoDB unless it is told otherwise.
+const LOCAL_ENDPOINT: &str = "http://127.0.0.1:8000";
+/// The embedded engine takes any region.
+const LOCAL_REGION: &str = "us-east-1";
+
+impl Target {
+    /// The tables' names.
+    #[must_use]
+    pub fn tables(&self) -> TableNames {
+        TableNames {
+            main: self.table.clone(),
+            keys: self
+                .keys_table
+                .clone()
+                .unwrap_or_else(|| format!("{}-keys", self.table)),
+        }
+    }
+
+    /// The store that the options name.
+    pub async fn store(&self) -> Result<Store> {
+        let endpoint_url = match (&self.endpoint_url, self.local) {
+            (Some(url), _) => Some(url.clone()),
+            (None, true) => Some(LOCAL_ENDPOINT.to_owned()),
+            (None, false) => std::env::var("AWS_ENDPOINT_URL_DYNAMODB")
+                .or_else(|_| std::env::var("AWS_ENDPOINT_URL"))
+                .ok()
+                .filter(|url| !url.is_empty()),
+        };
+        let connection = match endpoint_url {
+            Some(url) if is_loopback(&url) => local_connection(&url),
+            endpoint_url => cloud_connection(endpoint_url).await?,
+        };
+        Ok(self.store_over(connection))
+    }
+
+    /// The store over a connection.
+    #[must_use]
+    pub fn store_over(&self, connection: Connection) -> Store {
+        Store::new(connect(connection), self.tables(), Clock::System)
+    }
+}
+
+/// An endpoint of this machine needs neither credentials nor region.
+#[must_use]
+pub fn local_connection(endpoint_url: &str) -> Connection {
+    let credentials = Credentials::from_keys("local", "local", None);
+    Connection {
+        region: LOCAL_REGION.to_owned(),
+        credentials: SharedCredentialsProvider::new(credentials),
+        endpoint_url: Some(endpoint_url.to_owned()),
+        http_client: None,
+    }
+}
+
+async fn cloud_connection(endpoint_url: Option<String>) -> Result<Connection> {
+    let http_client = shared::store::https_client();
+    let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .http_client(http_client.clone())
+        .load()
+        .await;
+    let region = config
+        .region()
+        .context("no AWS region is configured; set AWS_REGION, or say --local")?
+        .to_string();
+    let credentials = config
+        .credentials_provider()
+        .context("no AWS credentials are configured; or say --local")?;
+    Ok(Connection {
+        region,
+        credentials,
+        endpoint_url,
+        http_client: Some(http_client),
+    })
+}
+
+fn is_loopback(url: &str) -> bool {
+    let host = url
+        .split_once("://")
+        .map_or(url, |(_, rest)| rest)
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn an_endpoint_of_this_machine_is_known_by_its_host() {
+        for url in [
+            "http://127.0.0.1:8000",
+            "http://localhost:8000/",
+            "http://[::1]:8000",
+            "http://127.1.2.3",
+        ] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "https://dynamodb.ap-northeast-2.amazonaws.com",
+            "http://localhost.example",
+            "http://10.0.0.1:8000",
+            "http://127.0.0.1.example:8000",
+        ] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
+}
