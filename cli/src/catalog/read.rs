@@ -219,7 +219,10 @@ impl Reader<'_> {
             }
         }
         let Some((_, _, currency)) = currencies.first().cloned() else {
-            self.fault(tree.referenced.line(), "currency", "is required");
+            // Where one was wrong, that has been said.
+            if !self.faults.iter().any(|fault| fault.field.ends_with("currency")) {
+                self.fault(tree.referenced.line(), "currency", "is required");
+            }
             return None;
         };
         for (line, path, other) in currencies {

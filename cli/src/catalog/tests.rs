@@ -142,6 +142,12 @@ fn what_is_not_available_yet_is_refused_by_name() {
 }
 
 #[test]
+fn a_band_may_be_called_yes() {
+    let catalog = read(&GOOD.replacen("Winter Live 2026", "Yes", 1)).unwrap();
+    assert_eq!(catalog.programmes[0].event.terms.name, "Yes");
+}
+
+#[test]
 fn events_of_two_currencies_are_refused() {
     check("totalTickets: 5", "currency: USD, totalTickets: 5", 16, "events[1].currency");
 }

@@ -41,7 +41,9 @@ impl Value {
 const DEEPEST: usize = 16;
 
 pub(super) fn parse(text: &str) -> Result<Node, Fault> {
-    let tree: Node = serde_saphyr::from_str(text).map_err(|error| Fault {
+    // A band may be called Yes: only `true` and `false` are no texts.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let tree: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| Fault {
         line: error.location().map_or(1, |location| location.line()).max(1),
         field: String::new(),
         message: first_line(&error.without_snippet().to_string()),
