@@ -34,7 +34,10 @@ pub async fn run(store: &Store, file: &Path, mode: Mode) -> Result<Outcome> {
     let name = file.display().to_string();
     let read = || -> Result<String> {
         let length = std::fs::metadata(file)?.len();
-        anyhow::ensure!(length <= LARGEST_FILE, "is larger than {LARGEST_FILE} bytes");
+        anyhow::ensure!(
+            length <= LARGEST_FILE,
+            "is larger than {LARGEST_FILE} bytes"
+        );
         Ok(std::fs::read_to_string(file)?)
     };
     let text = read().with_context(|| format!("cannot read the catalogue {name}"))?;
@@ -70,20 +73,29 @@ pub async fn apply(store: &Store, name: &str, text: &str, mode: Mode) -> Result<
         eprintln!("{name}: currency: the table has another one already");
         return Ok(Outcome::No);
     }
+    if let Some(told) = &plan.settings_told {
+        tell(mode, told);
+    }
     for step in &plan.steps {
         if let (Some(change), true) = (&step.change, mode != Mode::DryRun) {
             store.apply(change).await?;
         }
-        match mode {
-            Mode::Apply | Mode::DryRun => println!("{}", step.told),
-            Mode::Serve => tracing::info!("{}", step.told),
-        }
+        tell(mode, &step.told);
     }
     Ok(Outcome::Done)
 }
 
+fn tell(mode: Mode, told: &str) {
+    match mode {
+        Mode::Apply | Mode::DryRun => println!("{told}"),
+        Mode::Serve => tracing::info!("{told}"),
+    }
+}
+
 struct Plan {
     settings: Settings,
+    /// Where they change what the table has.
+    settings_told: Option<String>,
     steps: Vec<Step>,
     /// What must not be done; then nothing is.
     refusals: Vec<String>,
@@ -99,14 +111,22 @@ async fn plan(store: &Store, catalog: Catalog, now: EpochMs) -> Result<Plan> {
         steps: Vec::new(),
         refusals: Vec::new(),
         settings: catalog.settings,
+        settings_told: None,
     };
-    if let Some(settings) = store.settings().await?
-        && settings.currency != plan.settings.currency
-    {
-        plan.refusals.push(format!(
-            "currency: the table's is {}, and cannot become {}",
-            settings.currency, plan.settings.currency
-        ));
+    if let Some(former) = store.settings().await? {
+        let (was, is) = (&former, &plan.settings);
+        if was.currency != is.currency {
+            plan.refusals.push(format!(
+                "currency: the table's is {}, and cannot become {}",
+                was.currency, is.currency
+            ));
+        }
+        if was.wallet_ceiling != is.wallet_ceiling {
+            plan.settings_told = Some(format!(
+                "update settings: walletCeiling {} -> {}",
+                was.wallet_ceiling, is.wallet_ceiling
+            ));
+        }
     }
     for programme in catalog.programmes {
         let id = programme.event.event_id.clone();
@@ -232,7 +252,8 @@ async fn lost_seats(
 /// What changes, for a person: `holdSeconds 300 -> 240, date 2026-12-24 added`.
 fn differences(former: &Programme, programme: &Programme) -> String {
     let mut told = Vec::new();
-    let terms = |programme: &Programme| serde_json::to_value(&programme.event.terms).unwrap_or_default();
+    let terms =
+        |programme: &Programme| serde_json::to_value(&programme.event.terms).unwrap_or_default();
     compare("", &terms(former), &terms(programme), &mut told);
     for (key, date) in &programme.dates {
         match former.dates.get(key) {

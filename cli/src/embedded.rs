@@ -18,13 +18,26 @@ pub enum Storage {
     Folder(PathBuf),
 }
 
+/// Its requests run SQLite on the threads that serve them, so it has threads of its own.
+///
+/// A runtime that is simply dropped waits for its threads, which asynchronous code must not; whoever gives up between
+/// starting the engine and stopping it drops it there.
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Expired items are swept so often. Nothing waits for it: every read and condition tests expiry itself.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// A running engine.
 pub struct Embedded {
-    /// Its requests run SQLite on the threads that serve them, so it has threads of its own.
-    runtime: Runtime,
+    threads: Threads,
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     server: JoinHandle<Result<(), String>>,
@@ -69,7 +82,7 @@ impl Embedded {
             result
         });
         Ok(Self {
-            runtime,
+            threads: Threads(Some(runtime)),
             address,
             stop,
             server,
@@ -86,7 +99,7 @@ impl Embedded {
     /// Stops: what runs is finished, within `patience`.
     pub async fn stop(self, patience: Duration) {
         let Self {
-            runtime,
+            threads,
             stop,
             server,
             ..
@@ -100,7 +113,7 @@ impl Embedded {
             // Idle connections are kept open by their clients; what was acknowledged is on disk.
             Err(_) => tracing::debug!("the embedded DynamoDB had open connections"),
         }
-        runtime.shutdown_background();
+        drop(threads);
     }
 }
 

@@ -1,22 +1,25 @@
 //! The HTTP front: on one machine what API Gateway is in the cloud. Its routes are template.yaml's.
 
+mod connections;
+mod cors;
+
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
 use axum::body::Body as AxumBody;
 use axum::extract::{Request as AxumRequest, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use axum::http::{HeaderName, Method, Response};
+use axum::http::Response;
+use connections::Bounded;
+use cors::Cors;
+use http_body_util::BodyExt;
 use lambda_http::{Body, RequestExt};
 use pages::{Resolved, resolve};
 use shared::app::App;
 use shared::http::LARGEST_BODY;
 use shared::lambda::Function;
 use tokio::net::TcpListener;
-use tower_http::cors::{Any, CorsLayer};
 
 /// Every function that answers requests.
 pub const FUNCTIONS: [Function; 16] = [
@@ -47,31 +50,23 @@ pub async fn serve(
     app: Arc<App>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let router = Router::new()
-        .fallback(answer)
-        .layer(cors())
-        .with_state(app);
-    axum::serve(listener, router)
+    let router = Router::new().fallback(answer).with_state(app);
+    axum::serve(Bounded::new(listener), router)
         .with_graceful_shutdown(stop)
         .await?;
     Ok(())
 }
 
-/// As the template's `CorsConfiguration`.
-fn cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers([
-            AUTHORIZATION,
-            CONTENT_TYPE,
-            HeaderName::from_static("idempotency-key"),
-        ])
-        .expose_headers([RETRY_AFTER, LOCATION])
-        .max_age(Duration::from_secs(7200))
+async fn answer(State(app): State<Arc<App>>, request: AxumRequest) -> Response<AxumBody> {
+    match Cors::of(request.method(), request.headers()) {
+        Cors::Preflight => cors::preflight(),
+        Cors::Simple => cors::readable(call(&app, request).await),
+        Cors::None => call(&app, request).await,
+    }
 }
 
-async fn answer(State(app): State<Arc<App>>, request: AxumRequest) -> Response<AxumBody> {
+/// Has the function of the route answer.
+async fn call(app: &App, request: AxumRequest) -> Response<AxumBody> {
     let (parts, body) = request.into_parts();
     let body = read(body).await;
     let resolved = resolve(parts.method.as_str(), parts.uri.path());
@@ -103,7 +98,7 @@ async fn answer(State(app): State<Arc<App>>, request: AxumRequest) -> Response<A
         .iter()
         .find(|function| function.name == name)
         .unwrap_or(&pages::FUNCTION);
-    function.answer(&app, request).await.map(|body| match body {
+    function.answer(app, request).await.map(|body| match body {
         Body::Text(text) => AxumBody::from(text),
         Body::Binary(bytes) => AxumBody::from(bytes),
         _ => AxumBody::empty(),
@@ -112,10 +107,31 @@ async fn answer(State(app): State<Arc<App>>, request: AxumRequest) -> Response<A
 
 /// The body, as far as it matters: one byte too many says that there is too much, which the function answers. The rest of
 /// it is read and dropped, so that the client hears the answer.
-async fn read(body: AxumBody) -> Body {
-    match axum::body::to_bytes(body, MOST_READ).await {
-        Ok(bytes) if bytes.is_empty() => Body::Empty,
-        Ok(bytes) => Body::Binary(bytes.slice(..bytes.len().min(LARGEST_BODY + 1)).to_vec()),
-        Err(_) => Body::Binary(vec![0; LARGEST_BODY + 1]),
+async fn read(mut body: AxumBody) -> Body {
+    let mut kept = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            // The client broke off. Half a body must not pass for a whole one.
+            kept.resize(LARGEST_BODY + 1, 0);
+            break;
+        };
+        // Trailers say nothing here.
+        let Ok(bytes) = frame.into_data() else {
+            continue;
+        };
+        let room = LARGEST_BODY + 1 - kept.len();
+        kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        length += bytes.len();
+        if length > MOST_READ {
+            break;
+        }
+    }
+    if kept.is_empty() {
+        return Body::Empty;
+    }
+    match String::from_utf8(kept) {
+        Ok(text) => Body::Text(text),
+        Err(error) => Body::Binary(error.into_bytes()),
     }
 }

@@ -1,18 +1,19 @@
 //! `boxoffice serve`: everything on this machine.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use shared::app::App;
 use shared::clock::Clock;
 use shared::store::{Store, connect, create_tables};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::apply::{self, Mode};
 use crate::command::Outcome;
@@ -65,7 +66,7 @@ impl Default for Options {
 const EXAMPLE_CATALOG: &str = include_str!("../../infra/catalog.example.yaml");
 
 /// The schedule of template.yaml.
-const PROMOTE_EVERY: Duration = Duration::from_secs(60);
+const PROMOTE_EVERY: Duration = Duration::from_mins(1);
 /// What runs at the end has so long to finish.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -93,6 +94,8 @@ pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
     }
     let app = Arc::new(App::new(store));
     app.keys().await?;
+    // Who comes as soon as it is ready finds places kept, and does not wait for the first run to end.
+    promote_once(&app).await;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let schedule = tokio::spawn(promote(app.clone(), stopped.clone()));
@@ -110,13 +113,13 @@ pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
     tracing::info!("stopping");
     stop.send_replace(true);
     let finished = async {
-        let served = server.await;
+        let answered = server.await;
         let promoted = schedule.await;
-        (served, promoted)
+        (answered, promoted)
     };
     match tokio::time::timeout(PATIENCE, finished).await {
         Ok((Ok(Ok(())), Ok(()))) => {}
-        Ok((served, promoted)) => tracing::error!(?served, ?promoted, "while stopping"),
+        Ok((answered, promoted)) => tracing::error!(?answered, ?promoted, "while stopping"),
         Err(_) => tracing::warn!("some requests did not finish in time"),
     }
     engine.stop(Duration::from_secs(1)).await;
@@ -124,8 +127,17 @@ pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
 }
 
 fn bind(address: IpAddr, port: u16, flag: &str) -> Result<TcpListener> {
-    TcpListener::bind(SocketAddr::new(address, port)).with_context(|| {
-        format!("cannot listen on {address} port {port}; choose another with {flag} (0 takes a free one)")
+    TcpListener::bind(SocketAddr::new(address, port)).map_err(|error| {
+        let advice = match error.kind() {
+            ErrorKind::AddrInUse => {
+                format!("it is taken; choose another with {flag} (0 takes a free one)")
+            }
+            ErrorKind::AddrNotAvailable => {
+                "this machine has no such address; see --bind".to_owned()
+            }
+            _ => format!("see {flag}"),
+        };
+        anyhow!("cannot listen on {address} port {port}: {advice}: {error}")
     })
 }
 
@@ -151,7 +163,7 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 }
 
 async fn promote(app: Arc<App>, stopped: watch::Receiver<bool>) {
-    let mut tick = tokio::time::interval(PROMOTE_EVERY);
+    let mut tick = tokio::time::interval_at(Instant::now() + PROMOTE_EVERY, PROMOTE_EVERY);
     let stopped = until(stopped);
     tokio::pin!(stopped);
     loop {
@@ -159,8 +171,13 @@ async fn promote(app: Arc<App>, stopped: watch::Receiver<bool>) {
             _ = tick.tick() => {}
             () = &mut stopped => return,
         }
-        if let Err(error) = promote::handle(&app).await {
-            tracing::error!(%error, "the schedule");
-        }
+        promote_once(&app).await;
+    }
+}
+
+/// What fails is tried again a minute later.
+async fn promote_once(app: &App) {
+    if let Err(error) = promote::handle(app).await {
+        tracing::error!(%error, "the schedule");
     }
 }

@@ -17,7 +17,12 @@ pub struct Target {
     #[arg(long, global = true, value_name = "URL")]
     endpoint_url: Option<String>,
     /// The table
-    #[arg(long, global = true, env = "BOXOFFICE_TABLE", default_value = "boxoffice")]
+    #[arg(
+        long,
+        global = true,
+        env = "BOXOFFICE_TABLE",
+        default_value = "boxoffice"
+    )]
     table: String,
     /// The table of the signing keys [default: the table's name and `-keys`]
     #[arg(long, global = true, env = "BOXOFFICE_KEYS_TABLE")]

@@ -157,17 +157,19 @@ impl Section {
         (self.first_seat.0..=self.last_seat().0).map(SeatNumber)
     }
 
-    /// Seats in a full row. Rows are filled from the front; the last may be shorter.
-    #[must_use]
-    pub fn seats_per_row(&self) -> Option<u32> {
-        self.rows.map(|rows| self.seats.div_ceil(rows))
-    }
-
-    /// The seat's row, counted from 1 at the stage; none where the section has no rows.
+    /// The seat's row, counted from 1 at the stage; none where the section has no rows. Rows are as long as each other, but for
+    /// one seat more in the front ones where the seats do not divide.
     #[must_use]
     pub fn row_of(&self, seat: SeatNumber) -> Option<u32> {
-        self.seats_per_row()
-            .map(|per_row| (seat.0 - self.first_seat.0) / per_row + 1)
+        let rows = self.rows?;
+        let (short, longer_rows) = (self.seats / rows, self.seats % rows);
+        let index = seat.0 - self.first_seat.0;
+        let in_longer_rows = longer_rows * (short + 1);
+        Some(if index < in_longer_rows {
+            index / (short + 1) + 1
+        } else {
+            longer_rows + (index - in_longer_rows) / short + 1
+        })
     }
 }
 
@@ -243,7 +245,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn seats_stand_in_rows_from_the_front_and_the_last_row_may_be_shorter() {
+    fn seats_stand_in_rows_from_the_front_and_the_front_rows_may_be_longer() {
         let section = Section {
             name: "R".to_owned(),
             price: Money(99_000),
@@ -255,7 +257,7 @@ pub(crate) mod tests {
             .seat_numbers()
             .map(|seat| section.row_of(seat).unwrap())
             .collect();
-        assert_eq!(rows, [1, 1, 1, 1, 2, 2, 2, 2, 3, 3]);
+        assert_eq!(rows, [1, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
         assert!(section.has(SeatNumber(20)) && !section.has(SeatNumber(21)));
     }
 }

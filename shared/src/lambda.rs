@@ -34,6 +34,8 @@ pub struct Function {
     /// As in template.yaml and in the logs.
     pub name: &'static str,
     pub init: Init,
+    /// Whether its requests may have a body; what others carry is not looked at.
+    pub takes_body: bool,
     pub handler: for<'a> fn(&'a App, &'a mut Call) -> HandlerFuture<'a>,
 }
 
@@ -42,7 +44,12 @@ impl Function {
     pub async fn answer(&self, app: &App, request: Request) -> Response<Body> {
         let began = Instant::now();
         let mut call = Call::new(request, app.clock().now());
-        let result = match call.check_body() {
+        let checked = if self.takes_body {
+            call.check_body()
+        } else {
+            Ok(())
+        };
+        let result = match checked {
             Ok(()) => (self.handler)(app, &mut call).await,
             Err(refusal) => Err(refusal),
         };
@@ -58,7 +65,10 @@ impl Function {
         };
         tracing::info!(
             function = self.name,
-            route = call.route(),
+            route = match code {
+                "route_not_found" | "method_not_allowed" => format!("{} $default", call.method()),
+                _ => call.route(),
+            },
             status = response.status().as_u16(),
             code,
             latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),

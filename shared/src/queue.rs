@@ -212,8 +212,10 @@ impl PollAfter {
     /// moment: between 75 and 100 % of itself. `random` is in 0..=255.
     #[must_use]
     pub fn jittered(self, random: u8) -> Self {
+        let shorter = self.milliseconds - self.milliseconds * u64::from(random) / 1024;
+        // Half seconds are only for a grace that leaves no whole one.
         Self {
-            milliseconds: self.milliseconds - self.milliseconds * u64::from(random) / 1024,
+            milliseconds: shorter.max(self.milliseconds.min(1000)),
         }
     }
 

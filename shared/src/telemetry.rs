@@ -2,26 +2,38 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
+
+/// Our own lines. The SDK warns of every refused condition, which is an answer here, not a fault; what is one, the store's
+/// caller logs.
+fn ours() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target("aws_sdk_dynamodb", LevelFilter::OFF)
+        .with_target("aws_smithy_runtime", LevelFilter::OFF)
+        .with_target("dynoxide", LevelFilter::ERROR)
+}
 
 /// JSON on standard output, for Lambda.
 pub fn init_lambda() {
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
+        .with_span_list(false)
         .with_target(false)
-        .with_max_level(LevelFilter::INFO)
-        .init();
+        .with_filter(ours());
+    tracing_subscriber::registry().with(lines).init();
 }
 
 /// Lines to read, on standard error; colours on a terminal unless `NO_COLOR` is set.
 pub fn init_local() {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(colour)
         .with_target(false)
-        .with_max_level(LevelFilter::INFO)
-        .init();
+        .with_filter(ours());
+    tracing_subscriber::registry().with(lines).init();
 }

@@ -114,22 +114,26 @@ impl Reader<'_> {
             self.fault(line, path, message);
             return None;
         };
-        let mut seen = BTreeSet::new();
-        for (key, _) in map {
-            if !seen.insert(&key.value) {
-                let field = Fields { line, path: path.clone(), rest: Vec::new() }.path(&key.value);
-                self.fault(key.referenced.line(), field, "stands twice");
-            }
-        }
-        Some(Fields {
+        let mut fields = Fields {
             line,
             path,
-            rest: map.iter().collect(),
-        })
+            rest: Vec::new(),
+        };
+        let mut seen = BTreeSet::new();
+        for entry in map {
+            let (key, _) = entry;
+            if seen.insert(&key.value) {
+                fields.rest.push(entry);
+            } else {
+                let path = fields.path(&key.value);
+                self.fault(key.referenced.line(), path, "stands twice");
+            }
+        }
+        Some(fields)
     }
 
     /// What was not taken is unknown.
-    fn finish(&mut self, fields: Fields<'_>) {
+    fn finish(&mut self, fields: &Fields<'_>) {
         for (key, _) in &fields.rest {
             self.fault(
                 key.referenced.line(),
@@ -183,7 +187,13 @@ impl Reader<'_> {
     }
 
     /// An optional number; the default also where it is wrong, which has been noted.
-    fn number_or(&mut self, fields: &mut Fields<'_>, name: &str, default: u32, range: (u32, u32)) -> u32 {
+    fn number_or(
+        &mut self,
+        fields: &mut Fields<'_>,
+        name: &str,
+        default: u32,
+        range: (u32, u32),
+    ) -> u32 {
         fields
             .take(name)
             .and_then(|found| self.number(&found, i64::from(range.0), i64::from(range.1)))
@@ -203,7 +213,7 @@ impl Reader<'_> {
             .and_then(|found| self.number(&found, 1, Money::MAX.0))
             .map_or(DEFAULT_WALLET_CEILING, Money);
         let events = self.required(&mut fields, "events");
-        self.finish(fields);
+        self.finish(&fields);
         let mut drafts = Vec::new();
         if let Some(found) = events {
             if let Value::List(list) = &found.node.value {
@@ -220,14 +230,19 @@ impl Reader<'_> {
         }
         let Some((_, _, currency)) = currencies.first().cloned() else {
             // Where one was wrong, that has been said.
-            if !self.faults.iter().any(|fault| fault.field.ends_with("currency")) {
+            if !self
+                .faults
+                .iter()
+                .any(|fault| fault.field.ends_with("currency"))
+            {
                 self.fault(tree.referenced.line(), "currency", "is required");
             }
             return None;
         };
         for (line, path, other) in currencies {
             if other != currency {
-                let message = format!("must be {currency} like the others: a table has one currency");
+                let message =
+                    format!("must be {currency} like the others: a table has one currency");
                 self.fault(line, path, message);
             }
         }
@@ -288,7 +303,7 @@ impl Reader<'_> {
             .and_then(|(_, id)| self.known.get(id).copied())
             .unwrap_or(self.now);
         let sale = self.sale(&mut fields, first_applied_at);
-        self.finish(fields);
+        self.finish(&fields);
         let (line, event_id) = event_id?;
         let (admission, dates, last_start) = sale?;
         Some(Draft {
@@ -356,11 +371,13 @@ impl Reader<'_> {
             self.wrong(&found, "several lanes are not available yet");
         }
         if let Some(found) = fields.take("overbookPercent")
-            && self.number(&found, 0, 100).is_some_and(|percent| percent > 0)
+            && self
+                .number(&found, 0, 100)
+                .is_some_and(|percent| percent > 0)
         {
             self.wrong(&found, "overbooking is not available yet");
         }
-        self.finish(fields);
+        self.finish(&fields);
         policy
     }
 
@@ -394,17 +411,32 @@ impl Reader<'_> {
         });
         match admission {
             Some(true) => {
+                self.only_where(fields, &["totalTickets", "price", "startsAt"], "general");
                 let dates = self.dates(fields, first_applied_at)?;
                 let last_start = dates.iter().map(|date| date.starts_at).max();
                 Some((Admission::Seated, dates, last_start))
             }
-            Some(false) => self.general(fields),
+            Some(false) => {
+                self.only_where(fields, &["dates"], "seated");
+                self.general(fields)
+            }
             None => {
                 // Whatever it is, these are known fields.
                 for name in ["dates", "totalTickets", "price", "startsAt"] {
                     fields.take(name);
                 }
                 None
+            }
+        }
+    }
+
+    fn only_where(&mut self, fields: &mut Fields<'_>, names: &[&str], admission: &str) {
+        for name in names {
+            if let Some(found) = fields.take(name) {
+                self.wrong(
+                    &found,
+                    format!("is only for events of admission {admission}"),
+                );
             }
         }
     }
@@ -430,7 +462,11 @@ impl Reader<'_> {
         Some((admission, Vec::new(), starts_at))
     }
 
-    fn dates(&mut self, fields: &mut Fields<'_>, first_applied_at: EpochMs) -> Option<Vec<EventDate>> {
+    fn dates(
+        &mut self,
+        fields: &mut Fields<'_>,
+        first_applied_at: EpochMs,
+    ) -> Option<Vec<EventDate>> {
         let found = self.required(fields, "dates")?;
         let Value::List(list) = &found.node.value else {
             self.wrong(&found, "must be a list of dates");
@@ -472,7 +508,7 @@ impl Reader<'_> {
             (None, _) | (_, None) => None,
         };
         let sections = self.sections(&mut fields);
-        self.finish(fields);
+        self.finish(&fields);
         let (date, starts_at) = when?;
         Some(EventDate {
             date,
@@ -498,7 +534,10 @@ impl Reader<'_> {
         };
         for name in ["seats", "price"] {
             if let Some(beside) = fields.take(name) {
-                self.wrong(&beside, "cannot stand beside sections, which have their own");
+                self.wrong(
+                    &beside,
+                    "cannot stand beside sections, which have their own",
+                );
             }
         }
         let Value::List(list) = &found.node.value else {
@@ -559,7 +598,7 @@ impl Reader<'_> {
             self.number(&found, 1, most)
                 .and_then(|rows| u32::try_from(rows).ok())
         });
-        self.finish(fields);
+        self.finish(&fields);
         Some(Section {
             name: name?,
             price: price?,
@@ -592,7 +631,9 @@ enum Day {
 
 impl Day {
     fn parse(text: &str) -> Result<Self, String> {
-        let relative = text.strip_prefix('+').and_then(|rest| rest.strip_suffix('d'));
+        let relative = text
+            .strip_prefix('+')
+            .and_then(|rest| rest.strip_suffix('d'));
         let Some(days) = relative else {
             return DateKey::parse(text)
                 .map(Self::On)
@@ -607,10 +648,15 @@ impl Day {
 }
 
 /// A day counted in the offset of the start's time: `+1d` at `19:00:00+09:00` is tomorrow evening in Seoul.
-fn days_after(first_applied_at: EpochMs, days: i64, time: &str) -> Result<(DateKey, EpochMs), String> {
+fn days_after(
+    first_applied_at: EpochMs,
+    days: i64,
+    time: &str,
+) -> Result<(DateKey, EpochMs), String> {
     // Any day will do: only its time and offset are read.
     let clock = OffsetDateTime::parse(&format!("2000-01-01T{time}"), &Rfc3339).map_err(|_| {
-        "must be a time with an offset, such as 19:00:00+09:00, where the date is relative".to_owned()
+        "must be a time with an offset, such as 19:00:00+09:00, where the date is relative"
+            .to_owned()
     })?;
     let day = first_applied_at
         .to_utc()
@@ -664,7 +710,11 @@ impl Draft {
                 control: Control::default(),
                 first_applied_at: self.first_applied_at,
             },
-            dates: self.dates.into_iter().map(|date| (date.date, date)).collect(),
+            dates: self
+                .dates
+                .into_iter()
+                .map(|date| (date.date, date))
+                .collect(),
         }
     }
 }

@@ -42,8 +42,11 @@ fn a_good_catalogue_is_read_with_its_defaults() {
     let eve = &concert.dates[&DateKey::parse("2026-12-24").unwrap()];
     assert_eq!(eve.sections[1].first_seat, SeatNumber(31));
     assert_eq!(eve.total_seats(), 50);
-    let Admission::General { total_tickets, price, stock_shards } =
-        catalog.programmes[1].event.terms.admission
+    let Admission::General {
+        total_tickets,
+        price,
+        stock_shards,
+    } = catalog.programmes[1].event.terms.admission
     else {
         panic!("not general");
     };
@@ -91,36 +94,156 @@ fn a_wrong_value_is_refused_with_its_line_and_field() {
     check("maxActive: 10", "maxActive: ten", 8, &queue("maxActive"));
     check("maxActive: 10", "maxActive: 1.5", 8, &queue("maxActive"));
     check("winter-live", "Winter", 4, "events[0].eventId");
-    check("eventId: fair", "eventId: winter-live", 16, "events[1].eventId");
+    check(
+        "eventId: fair",
+        "eventId: winter-live",
+        16,
+        "events[1].eventId",
+    );
     check("Winter Live 2026", "''", 5, "events[0].name");
     check("venue: Olympic Hall", "venue: 12", 6, "events[0].venue");
-    check("admission: seated", "admission: standing", 7, "events[0].admission");
-    check("date: 2026-12-24", "date: 2026-13-24", 10, "events[0].dates[0].date");
-    check("date: +30d", "date: 2026-12-24", 15, "events[0].dates[1].startsAt");
+    check(
+        "admission: seated",
+        "admission: standing",
+        7,
+        "events[0].admission",
+    );
+    check(
+        "date: 2026-12-24",
+        "date: 2026-13-24",
+        10,
+        "events[0].dates[0].date",
+    );
+    check(
+        "date: +30d",
+        "date: 2026-12-24",
+        15,
+        "events[0].dates[1].startsAt",
+    );
     check("+30d", "+9999d", 15, "events[0].dates[1].date");
-    check("'19:00:00+09:00'", "'19:00'", 15, "events[0].dates[1].startsAt");
-    check("T19:00:00+09:00", " evening", 11, "events[0].dates[0].startsAt");
-    check("name: S,", "name: R,", 14, "events[0].dates[0].sections[1].name");
-    check("name: S,", "name: S#1,", 14, "events[0].dates[0].sections[1].name");
-    check("rows: 3", "rows: 31", 13, "events[0].dates[0].sections[0].rows");
-    check("seats: 20", "seats: 60000", 14, "events[0].dates[0].sections[1].seats");
-    check("seats: 20", "seats: 49980", 14, "events[0].dates[0].sections[1].seats");
-    check("price: 77000", "price: -1", 14, "events[0].dates[0].sections[1].price");
-    check("totalTickets: 5", "totalTickets: 0", 16, "events[1].totalTickets");
+    check(
+        "'19:00:00+09:00'",
+        "'19:00'",
+        15,
+        "events[0].dates[1].startsAt",
+    );
+    check(
+        "T19:00:00+09:00",
+        " evening",
+        11,
+        "events[0].dates[0].startsAt",
+    );
+    check(
+        "name: S,",
+        "name: R,",
+        14,
+        "events[0].dates[0].sections[1].name",
+    );
+    check(
+        "name: S,",
+        "name: S#1,",
+        14,
+        "events[0].dates[0].sections[1].name",
+    );
+    check(
+        "rows: 3",
+        "rows: 31",
+        13,
+        "events[0].dates[0].sections[0].rows",
+    );
+    check(
+        "seats: 20",
+        "seats: 60000",
+        14,
+        "events[0].dates[0].sections[1].seats",
+    );
+    check(
+        "seats: 20",
+        "seats: 49980",
+        14,
+        "events[0].dates[0].sections[1].seats",
+    );
+    check(
+        "price: 77000",
+        "price: -1",
+        14,
+        "events[0].dates[0].sections[1].price",
+    );
+    check(
+        "totalTickets: 5",
+        "totalTickets: 0",
+        16,
+        "events[1].totalTickets",
+    );
     check("currency: KRW", "currency: won", 2, "currency");
-    check("currency: KRW", "walletCeiling: 0\ncurrency: KRW", 2, "walletCeiling");
+    check(
+        "currency: KRW",
+        "walletCeiling: 0\ncurrency: KRW",
+        2,
+        "walletCeiling",
+    );
 }
 
 #[test]
 fn a_missing_or_unknown_field_is_refused_with_its_line_and_name() {
     check("    venue: Olympic Hall\n", "", 4, "events[0].venue");
-    check(", price: 77000", "", 14, "events[0].dates[0].sections[1].price");
+    check(
+        ", price: 77000",
+        "",
+        14,
+        "events[0].dates[0].sections[1].price",
+    );
     check(", totalTickets: 5", "", 16, "events[1].totalTickets");
     check("currency: KRW\n", "", 2, "currency");
-    check("venue: Olympic Hall", "venu: X\n    venue: Y", 6, "events[0].venu");
+    check(
+        "venue: Olympic Hall",
+        "venu: X\n    venue: Y",
+        6,
+        "events[0].venu",
+    );
     check("lanes: 1", "lane: 1", 8, "events[0].queue.lane");
-    check("totalTickets: 5", "totalTickets: 5, dates: []", 16, "events[1].dates");
-    check("        sections:", "        seats: 5\n        sections:", 12, "events[0].dates[0].seats");
+    check(
+        "totalTickets: 5",
+        "totalTickets: 5, dates: []",
+        16,
+        "events[1].dates",
+    );
+    check(
+        "totalTickets: 5",
+        "totalTickets: 5, totalTickets: 6",
+        16,
+        "events[1].totalTickets",
+    );
+    check(
+        "    venue: Olympic Hall\n",
+        "    venue: V\n    venue: W\n",
+        7,
+        "events[0].venue",
+    );
+    check(
+        "currency: KRW",
+        "currency: KRW\ncurrency: KRW",
+        3,
+        "currency",
+    );
+    check(
+        "maxActive: 10",
+        "maxActive: 10, maxActive: 10",
+        8,
+        "events[0].queue.maxActive",
+    );
+    check(
+        "    dates:\n",
+        "    price: 5\n    dates:\n",
+        9,
+        "events[0].price",
+    );
+    check(
+        "        sections:",
+        "        seats: 5\n        sections:",
+        12,
+        "events[0].dates[0].seats",
+    );
 }
 
 #[test]
@@ -131,7 +254,11 @@ fn what_is_not_available_yet_is_refused_by_name() {
         ("order: arrival", "order: draw", "order"),
         ("reissue: keep", "reissue: requeue", "reissue"),
         ("tokenEndsOn: payment", "tokenEndsOn: hold", "tokenEndsOn"),
-        ("overbookPercent: 0", "overbookPercent: 10", "overbookPercent"),
+        (
+            "overbookPercent: 0",
+            "overbookPercent: 10",
+            "overbookPercent",
+        ),
         ("lanes: 1", "batchSize: 10", "batchSize"),
     ] {
         check(from, to, 8, &format!("events[0].queue.{field}"));
@@ -149,7 +276,12 @@ fn a_band_may_be_called_yes() {
 
 #[test]
 fn events_of_two_currencies_are_refused() {
-    check("totalTickets: 5", "currency: USD, totalTickets: 5", 16, "events[1].currency");
+    check(
+        "totalTickets: 5",
+        "currency: USD, totalTickets: 5",
+        16,
+        "events[1].currency",
+    );
 }
 
 #[test]
@@ -163,9 +295,17 @@ fn all_faults_are_told_at_once() {
 
 #[test]
 fn what_is_not_yaml_is_refused_with_its_line() {
-    for (text, line) in [("currency: [KRW\nevents: 1\n", 2), ("a: 1\na: 2\n", 2), ("", 1), ("- 1", 1)] {
+    for (text, line) in [
+        ("currency: [KRW\nevents: 1\n", 2),
+        ("a: 1\na: 2\n", 2),
+        ("", 1),
+        ("- 1", 1),
+    ] {
         let faults = read(text).unwrap_err();
-        assert!(faults[0].line >= 1 && faults[0].line <= line + 1, "{faults:?}");
+        assert!(
+            faults[0].line >= 1 && faults[0].line <= line + 1,
+            "{faults:?}"
+        );
     }
 }
 

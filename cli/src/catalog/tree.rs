@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
+use serde_saphyr::{DuplicateKeyPolicy, Spanned};
 
 use super::Fault;
 
@@ -42,9 +42,16 @@ const DEEPEST: usize = 16;
 
 pub(super) fn parse(text: &str) -> Result<Node, Fault> {
     // A band may be called Yes: only `true` and `false` are no texts.
-    let options = serde_saphyr::options! { strict_booleans: true };
+    // Both of two fields of one name are kept, so that the second is refused with its path like any other fault.
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        duplicate_keys: DuplicateKeyPolicy::LastWins,
+    };
     let tree: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| Fault {
-        line: error.location().map_or(1, |location| location.line()).max(1),
+        line: error
+            .location()
+            .map_or(1, |location| location.line())
+            .max(1),
         field: String::new(),
         message: first_line(&error.without_snippet().to_string()),
     })?;
@@ -62,11 +69,7 @@ fn depth(node: &Node) -> usize {
     match &node.value {
         Value::List(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
         Value::Map(map) => 1 + map.iter().map(|(_, node)| depth(node)).max().unwrap_or(0),
-        Value::Null
-        | Value::Bool
-        | Value::Integer(_)
-        | Value::OtherNumber
-        | Value::Text(_) => 1,
+        Value::Null | Value::Bool | Value::Integer(_) | Value::OtherNumber | Value::Text(_) => 1,
     }
 }
 

@@ -13,6 +13,7 @@ use shared::store::Consistency;
 pub const FUNCTION: Function = Function {
     name: "balance",
     init: Init::Keys,
+    takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 

@@ -12,6 +12,7 @@ use shared::wallet::IdempotencyKey;
 pub const FUNCTION: Function = Function {
     name: "charge",
     init: Init::Keys,
+    takes_body: true,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 

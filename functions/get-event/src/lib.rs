@@ -14,6 +14,7 @@ use shared::refusal::Refusal;
 pub const FUNCTION: Function = Function {
     name: "get-event",
     init: Init::Catalog,
+    takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 

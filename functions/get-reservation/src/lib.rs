@@ -9,6 +9,7 @@ use shared::refusal::Refusal;
 pub const FUNCTION: Function = Function {
     name: "get-reservation",
     init: Init::Keys,
+    takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 

@@ -12,6 +12,7 @@ use shared::seats::SeatSelection;
 pub const FUNCTION: Function = Function {
     name: "hold-seat",
     init: Init::Keys,
+    takes_body: true,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 

@@ -10,6 +10,7 @@ use shared::refusal::Refusal;
 pub const FUNCTION: Function = Function {
     name: "issue-token",
     init: Init::Keys,
+    takes_body: true,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 

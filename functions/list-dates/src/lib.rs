@@ -13,6 +13,7 @@ use shared::refusal::Refusal;
 pub const FUNCTION: Function = Function {
     name: "list-dates",
     init: Init::Keys,
+    takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 

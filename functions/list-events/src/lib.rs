@@ -11,6 +11,7 @@ use shared::store::Consistency;
 pub const FUNCTION: Function = Function {
     name: "list-events",
     init: Init::Catalog,
+    takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 

@@ -11,6 +11,7 @@ use shared::reservation::Status;
 pub const FUNCTION: Function = Function {
     name: "list-reservations",
     init: Init::Keys,
+    takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 

@@ -14,6 +14,7 @@ use shared::seats::SeatStatus;
 pub const FUNCTION: Function = Function {
     name: "list-seats",
     init: Init::Keys,
+    takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
@@ -109,7 +110,9 @@ async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     };
     Ok(Answer::ok(&Body {
         date: date_key,
-        message: later_dates.as_deref().map(message),
+        message: later_dates
+            .as_deref()
+            .map(|later| message(wanted.as_deref(), later)),
         later_dates,
         seats: seats.into_iter().map(SeatView::from).collect(),
         next_cursor,
@@ -168,10 +171,14 @@ async fn later_dates(
         .collect())
 }
 
-fn message(later: &[LaterDate]) -> String {
-    if later.is_empty() {
-        "No seat is left for this date, and none for a later one.".to_owned()
-    } else {
-        "No seat is left for this date. Later dates have some.".to_owned()
-    }
+fn message(section: Option<&str>, later: &[LaterDate]) -> String {
+    let here = match section {
+        Some(name) => format!("No seat is left in section {name} of this date."),
+        None => "No seat is left for this date.".to_owned(),
+    };
+    let elsewhere = match later {
+        [] => "No later date has any.",
+        _ => "Later dates have some.",
+    };
+    format!("{here} {elsewhere}")
 }

@@ -13,6 +13,7 @@ use shared::refusal::Refusal;
 pub const FUNCTION: Function = Function {
     name: "pages",
     init: Init::Nothing,
+    takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 

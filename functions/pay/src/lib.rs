@@ -13,6 +13,7 @@ use shared::refusal::Refusal;
 pub const FUNCTION: Function = Function {
     name: "pay",
     init: Init::Keys,
+    takes_body: true,
     handler: |app, call| Box::pin(handle(app, call)),
 };
 

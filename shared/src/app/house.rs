@@ -194,11 +194,11 @@ impl App {
         let stale = now.plus_ms(-SEAT_MAP_MS);
         let mut fresh = iter(missing.into_iter().zip(stored))
             .map(|((date, section), stored)| async move {
-                let map = match stored.filter(|map| map.built_at > stale) {
-                    Some(map) => map,
-                    None => {
+                let map = match stored {
+                    Some(map) if map.built_at > stale => map,
+                    former => {
                         self.store
-                            .rebuild_seat_map(event, date, &section, stale)
+                            .rebuild_seat_map(event, date, &section, stale, former)
                             .await?
                     }
                 };

@@ -215,12 +215,7 @@ impl App {
     }
 
     /// Nobody is called any more once the sale is closed: waiting must end by itself.
-    fn not_called(
-        programme: &Programme,
-        head: &Head,
-        token: &Token,
-        now: EpochMs,
-    ) -> Standing {
+    fn not_called(programme: &Programme, head: &Head, token: &Token, now: EpochMs) -> Standing {
         match programme.event.sale_state(now) {
             SaleState::Closed => Standing::Over,
             SaleState::NotOpen | SaleState::Paused | SaleState::Open => {

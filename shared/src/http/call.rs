@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use lambda_http::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use lambda_http::http::{HeaderMap, Method};
 use lambda_http::{Body, Request, RequestExt};
+use percent_encoding::percent_decode_str;
 
 use super::{Fields, LARGEST_BODY};
 use crate::app::App;
@@ -48,14 +49,23 @@ impl Call {
         Cow::Borrowed(self.request.raw_http_path())
     }
 
-    /// For the log: the method, and the path where it is a known one. Ids stand in fields of their own.
+    /// For the log: the method and the route. Ids stand in fields of their own, and a path that is none of ours may hold
+    /// anything.
     pub(crate) fn route(&self) -> String {
         let parameters = self.request.path_parameters();
-        let mut path = self.request.raw_http_path().to_owned();
+        let mut segments: Vec<Cow<'_, str>> = self
+            .request
+            .raw_http_path()
+            .split('/')
+            .map(|segment| percent_decode_str(segment).decode_utf8_lossy())
+            .collect();
         for (name, value) in parameters.iter() {
-            path = path.replacen(&format!("/{value}"), &format!("/{{{name}}}"), 1);
+            // The last one that fits: an event may be called `events`.
+            if let Some(segment) = segments.iter_mut().rfind(|segment| *segment == value) {
+                *segment = Cow::Owned(format!("{{{name}}}"));
+            }
         }
-        format!("{} {path}", self.method())
+        format!("{} {}", self.method(), segments.join("/"))
     }
 
     /// For the log: whose request it was, once the token has said so.
@@ -97,8 +107,7 @@ impl Call {
     pub(crate) fn check_body(&self) -> Result<(), Refusal> {
         let body = self.body();
         let is_empty = matches!(body.trim_ascii(), b"" | b"{}");
-        let takes_body = *self.method() == Method::POST;
-        if takes_body && !is_empty && !self.is_json() {
+        if !is_empty && !self.is_json() {
             return Err(Refusal::UnsupportedMediaType);
         }
         if body.len() > LARGEST_BODY {

@@ -365,7 +365,7 @@ fn write_item<T: serde::Serialize>(record: &T) -> Item {
 
 /// Waits before the attempt after this one: up to 15, 30, 60 … ms, at random.
 async fn back_off(attempt: u32) {
-    let longest = 15_u64 << attempt.min(5);
+    let longest = 15_u64 << attempt.saturating_sub(1).min(5);
     tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=longest))).await;
 }
 
@@ -444,9 +444,7 @@ where
         return WriteError::Store(store_error(error));
     }
     match error {
-        SdkError::ServiceError(service) => {
-            WriteError::Refused(service.into_err().refused_by())
-        }
+        SdkError::ServiceError(service) => WriteError::Refused(service.into_err().refused_by()),
         other => WriteError::Store(StoreError::Unavailable(describe(&other))),
     }
 }

@@ -114,6 +114,9 @@ fn put_seat_map(key: Key, map: &SeatMap) -> Write {
     .bind(":at", map.built_at)
 }
 
+/// While one process rebuilds a seat map, the others make do with one that is older by so much.
+const REBUILDING_MS: i64 = 2_000;
+
 /// A batch reads so many items at most.
 const BATCH: usize = 100;
 /// What a batch left unread for want of capacity is asked for again so many times.
@@ -208,14 +211,15 @@ impl Store {
         Err(StoreError::Throttled)
     }
 
-    /// Builds a section's seat map from its claims, and stores it if nobody else is about to: others then need
-    /// not read the claims.
+    /// Builds a section's seat map from its claims, and stores it. Where another is about to do so, `former` will do if it
+    /// is not much too old, so that a crowd does not read the claims of a large section all at once.
     pub async fn rebuild_seat_map(
         &self,
         event: &EventId,
         date: DateKey,
         section: &Section,
         stale: EpochMs,
+        former: Option<SeatMap>,
     ) -> Result<SeatMap> {
         let key = keys::seat_map(event, date, &section.name);
         let claimed = match self
@@ -228,6 +232,11 @@ impl Store {
             Err(WriteError::Refused(_)) => false,
             Err(WriteError::Store(error)) => return Err(error),
         };
+        if let (false, Some(former)) = (claimed, former)
+            && former.built_at > stale.plus_ms(-REBUILDING_MS)
+        {
+            return Ok(former);
+        }
         // The time is read before the claims: the map is never younger than it says.
         let now = self.clock.now();
         let claims = self.claims(event, date, &section.name).await?;
