@@ -7,6 +7,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+pub mod binaries;
 pub mod event;
 pub mod wire;
 pub mod world;
@@ -18,4 +19,8 @@ mod budget;
 #[cfg(test)]
 mod fault;
 #[cfg(test)]
+mod lambda;
+#[cfg(test)]
 mod race;
+#[cfg(test)]
+mod serve;

@@ -1,0 +1,262 @@
+//! Each real Lambda executable, against an emulated Runtime API that feeds it API Gateway's events.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{Request, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::binaries;
+use crate::event::http_event;
+use crate::world::{DATE, EVENT, World};
+
+/// What an executable posted for an event.
+#[derive(Debug)]
+enum Posted {
+    Response(Value),
+    Error(Value),
+}
+
+struct Queues {
+    events: Mutex<mpsc::Receiver<Value>>,
+    posted: mpsc::Sender<Posted>,
+}
+
+/// A running executable of a function.
+struct Lambda {
+    // Killed when dropped.
+    process: Child,
+    events: mpsc::Sender<Value>,
+    posted: mpsc::Receiver<Posted>,
+}
+
+/// A debug build on a loaded machine starts within this.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn runtime_api(State(queues): State<Arc<Queues>>, request: Request<Body>) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    if path.ends_with("/invocation/next") {
+        let event = queues.events.lock().await.recv().await;
+        let Some(event) = event else {
+            // The test is over.
+            return std::future::pending().await;
+        };
+        let deadline = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_millis()
+            + 29_000;
+        return Response::builder()
+            .header("lambda-runtime-aws-request-id", "request")
+            .header("lambda-runtime-deadline-ms", deadline.to_string())
+            .header(
+                "lambda-runtime-invoked-function-arn",
+                "arn:aws:lambda:ap-northeast-2:123456789012:function:f",
+            )
+            .body(Body::from(event.to_string()))
+            .unwrap();
+    }
+    let bytes: Bytes = axum::body::to_bytes(request.into_body(), 10_000_000)
+        .await
+        .unwrap();
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    let posted = if path.ends_with("/response") {
+        Posted::Response(body)
+    } else {
+        Posted::Error(body)
+    };
+    queues.posted.send(posted).await.unwrap();
+    Response::builder().status(202).body(Body::empty()).unwrap()
+}
+
+impl Lambda {
+    async fn start(function: &str, world: &World) -> Self {
+        let (events, events_out) = mpsc::channel(8);
+        let (posted_in, posted) = mpsc::channel(8);
+        let queues = Arc::new(Queues {
+            events: Mutex::new(events_out),
+            posted: posted_in,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(runtime_api).with_state(queues);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let process = Command::new(binaries::path(function))
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", function)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "group")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
+            .env("AWS_REGION", "ap-northeast-2")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_ENDPOINT_URL_DYNAMODB", &world.endpoint_url)
+            .env("BOXOFFICE_TABLE", &world.tables.main)
+            .env("BOXOFFICE_KEYS_TABLE", &world.tables.keys)
+            .env("BOXOFFICE_USER_IDENTITY", "TrustUserIdInRequest")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self {
+            process,
+            events,
+            posted,
+        }
+    }
+
+    async fn invoke(&mut self, event: Value) -> Posted {
+        self.events.send(event).await.unwrap();
+        tokio::time::timeout(PATIENCE, self.posted.recv())
+            .await
+            .expect("an answer in time")
+            .expect("an answer")
+    }
+
+    async fn answer(&mut self, event: Value) -> (u16, Value) {
+        match self.invoke(event).await {
+            Posted::Response(response) => {
+                let status = response["statusCode"].as_u64().unwrap_or_default();
+                let body = response["body"].as_str().unwrap_or_default();
+                (
+                    u16::try_from(status).unwrap(),
+                    serde_json::from_str(body).unwrap_or(Value::Null),
+                )
+            }
+            Posted::Error(error) => panic!("{error}"),
+        }
+    }
+
+    /// Ends the executable; gives what it logged.
+    async fn stop(mut self) -> String {
+        self.process.start_kill().unwrap();
+        let output = self.process.wait_with_output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// Starts the function's executable, sends it the request, and asserts status and a text of the answer.
+async fn check(
+    world: &World,
+    request: (&str, &str),
+    token: &str,
+    body: Option<Value>,
+    expected: (u16, &str),
+) -> Value {
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("content-type", "application/json"),
+        ("authorization", bearer.as_str()),
+        ("idempotency-key", "k"),
+    ];
+    let body = body.map(|body| body.to_string());
+    let (function, event) = http_event(request.0, request.1, &headers, body.as_deref());
+    let mut lambda = Lambda::start(function, world).await;
+    let (status, answer) = lambda.answer(event).await;
+    assert_eq!(status, expected.0, "{function}: {answer}");
+    assert!(answer.to_string().contains(expected.1), "{function}: {answer}");
+    let log = lambda.stop().await;
+    let line = log.lines().last().unwrap_or_default();
+    let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{function}: {log}"));
+    assert_eq!(line["function"], function);
+    assert_eq!(line["status"], expected.0);
+    assert!(line["latency_ms"].is_u64() && line["route"].is_string() && line["code"].is_string());
+    assert!(token.is_empty() || !log.contains(token), "a token in the log");
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_executable_answers_api_gateways_events() {
+    // The executables have the machine's clock; so has this world's only process, by which nothing is asked.
+    let world = World::new().await;
+    let events = "/events";
+    let event = format!("/events/{EVENT}");
+    check(&world, ("GET", events), "", None, (200, EVENT)).await;
+    check(&world, ("GET", &event), "", None, (200, DATE)).await;
+    let path = format!("{event}/queue");
+    check(&world, ("GET", &path), "", None, (200, "OPEN")).await;
+    let path = format!("{event}/tokens");
+    let joined = check(&world, ("POST", &path), "", Some(json!({})), (201, "ACTIVE")).await;
+    let token = joined["token"].as_str().unwrap();
+    let user = joined["userId"].as_str().unwrap();
+    let path = format!("{event}/tokens/me");
+    check(&world, ("GET", &path), token, None, (200, "ACTIVE")).await;
+    let path = format!("{event}/dates?from={DATE}&soldOut=true");
+    check(&world, ("GET", &path), token, None, (200, DATE)).await;
+    let path = format!("{event}/dates/{DATE}/seats?limit=3");
+    check(&world, ("GET", &path), token, None, (200, "nextCursor")).await;
+    let path = format!("{event}/holds");
+    let body = json!({"date": DATE, "seatNumber": 7});
+    let held = check(&world, ("POST", &path), token, Some(body), (201, "HELD")).await;
+    let id = held["reservationId"].as_str().unwrap();
+    let path = format!("/users/{user}/wallet/charges");
+    let body = json!({"amount": 60_000});
+    check(&world, ("POST", &path), token, Some(body), (201, "chargeId")).await;
+    let path = format!("/reservations/{id}/payment");
+    check(&world, ("POST", &path), token, None, (201, "10000")).await;
+    let path = format!("/users/{user}/wallet");
+    check(&world, ("GET", &path), token, None, (200, "10000")).await;
+    let path = format!("/reservations/{id}");
+    check(&world, ("GET", &path), token, None, (200, "CONFIRMED")).await;
+    let list = format!("/users/{user}/reservations?status=CONFIRMED");
+    check(&world, ("GET", &list), token, None, (200, id)).await;
+    check(&world, ("DELETE", &path), token, None, (200, "CANCELLED")).await;
+    let path = format!("{event}/tokens/me");
+    check(&world, ("DELETE", &path), token, None, (204, "null")).await;
+    check(&world, ("GET", "/"), "", None, (200, "null")).await;
+    let missing = "/nowhere";
+    check(&world, ("GET", missing), "", None, (404, "route_not_found")).await;
+    check(&world, ("PUT", events), "", None, (405, "method_not_allowed")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_executable_of_the_schedule_promotes() {
+    let world = World::new().await;
+    let mut lambda = Lambda::start("promote", &world).await;
+    let scheduled = json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": {}});
+    match lambda.invoke(scheduled).await {
+        Posted::Response(summary) => {
+            assert_eq!((&summary["events"], &summary["promoted"]), (&json!(1), &json!(1)));
+        }
+        Posted::Error(error) => panic!("{error}"),
+    }
+    lambda.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_executable_survives_what_is_no_request_of_its_own() {
+    let world = World::new().await;
+    let mut lambda = Lambda::start("hold-seat", &world).await;
+    let path = format!("/events/{EVENT}/holds");
+    let (_, event) = http_event("POST", &path, &[], Some("{\"a\":"));
+    assert_eq!(lambda.answer(event).await.1["code"], "unsupported_media_type");
+    let headers = [("content-type", "application/json")];
+    let (_, event) = http_event("POST", &path, &headers, Some("{\"a\":"));
+    assert_eq!(lambda.answer(event).await.1["code"], "token_missing");
+    assert!(matches!(lambda.invoke(json!({"no": "request"})).await, Posted::Error(_)));
+    let (_, event) = http_event("POST", &path, &headers, Some("{}"));
+    assert_eq!(lambda.answer(event).await.1["code"], "token_missing");
+    lambda.stop().await;
+}
+
+#[tokio::test]
+async fn issue_token_does_not_start_until_somebody_has_chosen_whom_it_believes() {
+    let output = Command::new(binaries::path("issue-token"))
+        .env_clear()
+        .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")
+        .output()
+        .await
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("BOXOFFICE_USER_IDENTITY"), "{said}");
+}

@@ -1,0 +1,264 @@
+//! `boxoffice serve` and `boxoffice apply`, as one would use them.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::binaries;
+
+/// A running server.
+struct Server {
+    process: Child,
+    api: String,
+    dynamodb: String,
+}
+
+fn boxoffice(arguments: &[&str]) -> Command {
+    let mut command = Command::new(binaries::path("boxoffice"));
+    command
+        .args(arguments)
+        .env_remove("BOXOFFICE_TABLE")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+async fn run(arguments: &[&str]) -> Output {
+    boxoffice(arguments).output().await.unwrap()
+}
+
+impl Server {
+    async fn start(arguments: &[&str]) -> Self {
+        let mut process = boxoffice(&["serve", "--port", "0", "--dynamodb-port", "0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut line = async |prefix: &str| {
+            let line = tokio::time::timeout(Duration::from_secs(60), lines.next_line())
+                .await
+                .expect("a line in time")
+                .unwrap()
+                .expect("a line");
+            line.strip_prefix(prefix).expect(&line).to_owned()
+        };
+        let api = line("listening on ").await;
+        let dynamodb = line("dynamodb on ").await;
+        Self {
+            process,
+            api,
+            dynamodb,
+        }
+    }
+
+    async fn on_disk(folder: &Path) -> Self {
+        Self::start(&["--data", folder.to_str().unwrap()]).await
+    }
+
+    async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> Option<(u16, Value)> {
+        let response = reqwest::Client::new()
+            .request(method.parse().unwrap(), format!("{}{path}", self.api))
+            .header("authorization", format!("Bearer {token}"))
+            .header("idempotency-key", "k")
+            .json(&body)
+            .timeout(Duration::from_secs(30))
+            .send()
+            .await
+            .ok()?;
+        let status = response.status().as_u16();
+        Some((status, response.json().await.ok()?))
+    }
+
+    async fn signal(&mut self, signal: &str) -> std::process::ExitStatus {
+        let id = self.process.id().unwrap().to_string();
+        Command::new("kill").args([signal, &id]).status().await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), self.process.wait())
+            .await
+            .expect("it ends")
+            .unwrap()
+    }
+}
+
+/// The first event that sells seats, and its first date.
+async fn something_on_sale(server: &Server) -> (String, String) {
+    let (_, list) = server.call("GET", "/events", "", json!({})).await.unwrap();
+    let event = list["events"][0]["eventId"].as_str().unwrap().to_owned();
+    let path = format!("/events/{event}");
+    let (_, shown) = server.call("GET", &path, "", json!({})).await.unwrap();
+    let date = shown["dates"][0]["date"].as_str().unwrap().to_owned();
+    (event, date)
+}
+
+/// What a buyer was told: the answers count, whatever happens to the server.
+#[derive(Clone, Debug)]
+struct Told {
+    token: String,
+    user: String,
+    reservation: Option<String>,
+    paid: Option<Value>,
+}
+
+async fn buy(server: &Server, event: &str, date: &str, seat: u32) -> Option<Told> {
+    let (_, joined) = server
+        .call("POST", &format!("/events/{event}/tokens"), "", json!({}))
+        .await?;
+    let mut told = Told {
+        token: joined["token"].as_str()?.to_owned(),
+        user: joined["userId"].as_str()?.to_owned(),
+        reservation: None,
+        paid: None,
+    };
+    let path = format!("/users/{}/wallet/charges", told.user);
+    let charge = server.call("POST", &path, &told.token, json!({"amount": 1_000_000}));
+    if charge.await.is_none_or(|(status, _)| status != 201) {
+        return Some(told);
+    }
+    let body = json!({"date": date, "seatNumber": seat});
+    let path = format!("/events/{event}/holds");
+    if let Some((201, held)) = server.call("POST", &path, &told.token, body).await {
+        let id = held["reservationId"].as_str()?.to_owned();
+        let path = format!("/reservations/{id}/payment");
+        told.reservation = Some(id);
+        if let Some((201, paid)) = server.call("POST", &path, &told.token, json!({})).await {
+            told.paid = Some(paid);
+        }
+    }
+    Some(told)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_killed_in_the_middle_of_a_load_has_lost_nothing_that_it_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = std::sync::Arc::new(Server::on_disk(folder.path()).await);
+    let (event, date) = something_on_sale(&server).await;
+    let mut buyers = Vec::new();
+    for seat in 1..=40 {
+        let (server, event, date) = (server.clone(), event.clone(), date.clone());
+        buyers.push(tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(u64::from(seat) * 15)).await;
+            buy(&server, &event, &date, seat).await
+        }));
+    }
+    tokio::time::sleep(Duration::from_millis(450)).await;
+    let id = server.process.id().unwrap().to_string();
+    Command::new("kill").args(["-KILL", &id]).status().await.unwrap();
+    let mut told = Vec::new();
+    for buyer in buyers {
+        told.extend(buyer.await.unwrap());
+    }
+    drop(server);
+    assert!(!told.is_empty(), "nobody was told anything before the end");
+
+    let mut server = Server::on_disk(folder.path()).await;
+    for told in &told {
+        let (_, status) = server
+            .call("GET", &format!("/events/{event}/tokens/me"), &told.token, json!({}))
+            .await
+            .unwrap();
+        assert_eq!(status["userId"], told.user, "the token is still good");
+        let Some(id) = &told.reservation else { continue };
+        let path = format!("/reservations/{id}");
+        let (_, found) = server.call("GET", &path, &told.token, json!({})).await.unwrap();
+        match &told.paid {
+            Some(paid) => {
+                assert_eq!(found["status"], "CONFIRMED");
+                assert_eq!(found["paymentId"], paid["paymentId"]);
+            }
+            None => assert!(["HELD", "CONFIRMED"].contains(&found["status"].as_str().unwrap())),
+        }
+    }
+    assert!(server.signal("-TERM").await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_told_to_stop_ends_well_and_its_folder_is_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let mut server = Server::on_disk(folder.path()).await;
+    let arguments = ["serve", "--port", "0", "--dynamodb-port", "0", "--data", data];
+    let second = run(&arguments).await;
+    assert_eq!(second.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("in use"));
+    let port = server.api.rsplit(':').next().unwrap().to_owned();
+    let third = run(&["serve", "--in-memory", "--port", &port, "--dynamodb-port", "0"]).await;
+    assert_eq!(third.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&third.stderr).contains("--port"));
+    assert!(server.signal("-INT").await.success());
+    let mut again = Server::on_disk(folder.path()).await;
+    assert!(again.signal("-TERM").await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_catalogue_is_applied_to_a_running_server_and_a_malformed_one_is_refused_whole() {
+    let mut server = Server::start(&["--in-memory"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("catalog.yaml");
+    let name = file.to_str().unwrap();
+    let catalog = "currency: KRW
+events:
+  - eventId: late-show
+    name: Late Show
+    venue: Club
+    admission: seated
+    dates:
+      - {date: 2099-12-24, startsAt: '2099-12-24T19:00:00+09:00', price: 1000}
+";
+    let apply = |arguments: &[&str]| {
+        let mut all = vec!["apply", name, "--endpoint-url", &server.dynamodb];
+        all.extend(arguments);
+        boxoffice(&all)
+    };
+    std::fs::write(&file, catalog.replace("price: 1000", "price: free")).unwrap();
+    let refused = apply(&[]).output().await.unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains(":8: events[0].dates[0].price:"), "{said}");
+    assert!(refused.stdout.is_empty());
+
+    std::fs::write(&file, catalog).unwrap();
+    let dry = apply(&["--dry-run"]).output().await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&dry.stdout), "create late-show\n");
+    let (status, _) = server.call("GET", "/events/late-show", "", json!({})).await.unwrap();
+    assert_eq!(status, 404, "a dry run changes nothing");
+    assert_eq!(apply(&[]).output().await.unwrap().status.code(), Some(0));
+    let (_, shown) = server.call("GET", "/events/late-show", "", json!({})).await.unwrap();
+    assert_eq!(shown["totalTickets"], 50);
+    let again = apply(&[]).output().await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&again.stdout), "unchanged late-show\n");
+
+    std::fs::write(&file, catalog.replace("currency: KRW", "currency: USD")).unwrap();
+    let refused = apply(&[]).output().await.unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(run(&["apply"]).await.status.code(), Some(2));
+    assert_eq!(run(&["apply", "/nowhere", "--endpoint-url", &server.dynamodb]).await.status.code(), Some(3));
+    assert!(server.signal("-TERM").await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_queue_of_a_running_server_is_paused_and_resumed_by_command() {
+    let mut server = Server::start(&["--in-memory"]).await;
+    let (event, _) = something_on_sale(&server).await;
+    for (flag, state) in [("--pause", "PAUSED"), ("--resume", "OPEN"), ("--close", "CLOSED")] {
+        let arguments = ["queue", &event, flag, "--endpoint-url", &server.dynamodb];
+        assert_eq!(run(&arguments).await.status.code(), Some(0));
+        let path = format!("/events/{event}/queue");
+        let mut seen = String::new();
+        // Processes see it when their copy of the policies is two seconds old.
+        for _ in 0..60 {
+            let (_, status) = server.call("GET", &path, "", json!({})).await.unwrap();
+            status["state"].as_str().unwrap().clone_into(&mut seen);
+            if seen == state {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(seen, state);
+    }
+    assert!(server.signal("-TERM").await.success());
+}
