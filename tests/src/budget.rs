@@ -1,1 +1,198 @@
-//! What each endpoint costs.
+//! What each request costs: DynamoDB calls in sequence, write units, read units. The process is warm: its caches are
+//! filled by an earlier request, and no promotion is due, for the clock stands still.
+
+use serde_json::json;
+
+use crate::wire::Cost;
+use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert, concert_for};
+
+/// Calls in sequence, write units, read units.
+type Budget = (usize, f64, f64);
+
+#[track_caller]
+fn assert_within(what: &str, cost: Cost, budget: Budget) {
+    let (calls, writes, reads) = budget;
+    println!(
+        "{what}: {} / {} / {} (budget {calls} / {writes} / {reads})",
+        cost.calls_in_sequence, cost.write_units, cost.read_units
+    );
+    assert!(
+        cost.calls_in_sequence <= calls && cost.write_units <= writes && cost.read_units <= reads,
+        "{what}: {cost:?} is more than {budget:?}"
+    );
+}
+
+/// What one request costs.
+async fn cost_of(world: &World, request: impl Future<Output = Reply>) -> (Reply, Cost) {
+    world.wire.reset_meter();
+    let reply = request.await;
+    (reply, world.wire.cost())
+}
+
+/// The first of two in line for one place has left, and the second has been called and has not come yet. The process's
+/// own view of the queue is fresh.
+async fn called() -> (World, Buyer) {
+    let world = World::with(concert_for(1)).await;
+    let first = world.joins(EVENT).await;
+    let second = world.joins(EVENT).await;
+    let third = world.joins(EVENT).await;
+    world.delete(&format!("/events/{EVENT}/tokens/me"), &first.token).await;
+    world.clock.advance_ms(1_000);
+    world.another_process().app.promote_all().await.unwrap();
+    assert_eq!(world.status(&third).await.body["position"], 1);
+    (world, second)
+}
+
+#[tokio::test]
+async fn joining_a_line() {
+    let world = World::with(concert_for(1)).await;
+    world.joins(EVENT).await;
+    let join = world.post(&format!("/events/{EVENT}/tokens"), "", json!({}));
+    let (reply, cost) = cost_of(&world, join).await;
+    assert_eq!((reply.status, reply.text_of("status")), (201, "WAITING"));
+    assert_within("join, waiting", cost, (3, 2.0, 0.5));
+}
+
+#[tokio::test]
+async fn joining_and_being_inside_at_once() {
+    let world = World::new().await;
+    world.joins(EVENT).await;
+    let join = world.post(&format!("/events/{EVENT}/tokens"), "", json!({}));
+    let (reply, cost) = cost_of(&world, join).await;
+    assert_eq!((reply.status, reply.text_of("status")), (201, "ACTIVE"));
+    assert_within("join, inside at once", cost, (4, 3.0, 0.5));
+}
+
+#[tokio::test]
+async fn asking_while_waiting() {
+    let world = World::with(concert_for(1)).await;
+    world.joins(EVENT).await;
+    let waiting = world.joins(EVENT).await;
+    let (reply, cost) = cost_of(&world, world.status(&waiting)).await;
+    assert_eq!(reply.text_of("status"), "WAITING");
+    assert_within("waiting poll", cost, (0, 0.0, 0.0));
+}
+
+#[tokio::test]
+async fn arriving() {
+    let (world, buyer) = called().await;
+    let (reply, cost) = cost_of(&world, world.status(&buyer)).await;
+    assert_eq!(reply.text_of("status"), "ACTIVE");
+    assert_within("arrival", cost, (3, 1.0, 2.0));
+}
+
+#[tokio::test]
+async fn asking_while_inside() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    let (reply, cost) = cost_of(&world, world.status(&buyer)).await;
+    assert_eq!(reply.text_of("status"), "ACTIVE");
+    assert_within("ACTIVE poll", cost, (1, 0.0, 0.5));
+}
+
+#[tokio::test]
+async fn listing_dates() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    let path = format!("/events/{EVENT}/dates");
+    // Another process has built the seat maps; this one has not seen them.
+    assert_eq!(world.another_process().get(&path, &buyer.token).await.status, 200);
+    let (reply, cost) = cost_of(&world, world.get(&path, &buyer.token)).await;
+    assert_eq!(reply.body["dates"][1]["date"], LATER_DATE);
+    // Half a unit for the session and for each of the two maps.
+    assert_within("list-dates", cost, (2, 0.0, 1.5));
+    let (_, cost) = cost_of(&world, world.get(&path, &buyer.token)).await;
+    assert_within("list-dates, maps in the process", cost, (1, 0.0, 0.5));
+}
+
+#[tokio::test]
+async fn listing_seats() {
+    let mut programme = concert();
+    programme.event.terms.max_seats_per_user = 20;
+    let world = World::with(programme).await;
+    let buyer = world.joins(EVENT).await;
+    let path = format!("/events/{EVENT}/dates/{DATE}/seats?status=all");
+    let body = json!({ "date": DATE, "seatNumbers": (1..=20).collect::<Vec<u32>>() });
+    let held = world.post(&format!("/events/{EVENT}/holds"), &buyer.token, body).await;
+    assert_eq!(held.status, 201, "{held:?}");
+    let (reply, cost) = cost_of(&world, world.get(&path, &buyer.token)).await;
+    assert_eq!(reply.body["seats"][19]["status"], "HELD");
+    // Twenty claims are less than 8 KB.
+    assert_within("list-seats", cost, (2, 0.0, 1.5));
+}
+
+#[tokio::test]
+async fn holding_a_seat() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    let (reply, cost) = cost_of(&world, world.hold(&buyer, 7)).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    assert_within("hold", cost, (1, 6.0, 0.0));
+}
+
+#[tokio::test]
+async fn charging_a_wallet() {
+    let world = World::new().await;
+    let buyer = world.joins_with(PRICE).await;
+    let (reply, cost) = cost_of(&world, world.charge(&buyer, 1_000, "second")).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    assert_within("charge", cost, (2, 6.0, 0.5));
+}
+
+#[tokio::test]
+async fn asking_for_a_balance() {
+    let world = World::new().await;
+    let buyer = world.joins_with(PRICE).await;
+    let path = format!("/users/{}/wallet", buyer.user_id);
+    let (reply, cost) = cost_of(&world, world.get(&path, &buyer.token)).await;
+    assert_eq!(reply.body["balance"], PRICE);
+    assert_within("balance", cost, (1, 0.0, 1.0));
+}
+
+#[tokio::test]
+async fn paying() {
+    let world = World::new().await;
+    let buyer = world.joins_with(PRICE).await;
+    let held = world.hold(&buyer, 7).await;
+    let (reply, cost) = cost_of(&world, world.pay(&buyer, held.text_of("reservationId"))).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    assert_within("pay", cost, (2, 10.0, 2.0));
+}
+
+/// So many people wait outside of so many places; all who were inside have left, and a promotion is due.
+async fn promotion(places: u32, waiting: u32) -> Cost {
+    let world = World::with(concert_for(places)).await;
+    for _ in 0..places {
+        let inside = world.joins(EVENT).await;
+        world.delete(&format!("/events/{EVENT}/tokens/me"), &inside.token).await;
+    }
+    for _ in 0..waiting {
+        world.joins(EVENT).await;
+    }
+    world.clock.advance_ms(1_000);
+    world.wire.reset_meter();
+    promote::handle(&world.app).await.unwrap();
+    world.wire.cost()
+}
+
+#[tokio::test]
+async fn promoting_writes_by_those_who_are_called() {
+    for called in [1, 5, 20] {
+        let cost = promotion(20, called).await;
+        // The places kept for those to come are as many as are free.
+        let kept = f64::from(20 - called);
+        let writes = 2.0 + 2.0 * f64::from(called) + kept;
+        // The list of events, the head twice, the event, and the sessions (of 20 ranks: less than 4 KB).
+        assert_within(&format!("promotion, {called} called"), cost, (8, writes, 4.0));
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_nobody_waits_in_is_promoted_for_the_price_of_a_look() {
+    let world = World::new().await;
+    world.joins(EVENT).await;
+    world.clock.advance_ms(1_000);
+    world.wire.reset_meter();
+    promote::handle(&world.app).await.unwrap();
+    assert_within("promotion, nobody waits", world.wire.cost(), (2, 0.0, 1.0));
+}

@@ -1,1 +1,297 @@
-//! A broken wire.
+//! A broken wire: conflicts, throttles, time-outs and lost answers, in every operation that writes.
+
+use crate::books;
+use crate::wire::{Fault, Rule};
+use crate::world::{Buyer, EVENT, PRICE, Reply, World, concert_for};
+
+/// Operations under test, each with the call that decides it.
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    Join,
+    Hold,
+    Charge,
+    Pay,
+    Cancel,
+}
+
+const ALL: [Operation; 5] = [
+    Operation::Join,
+    Operation::Hold,
+    Operation::Charge,
+    Operation::Pay,
+    Operation::Cancel,
+];
+
+impl Operation {
+    /// The call that makes it so.
+    fn call(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Join => ("PutItem", "TICKET#"),
+            Self::Hold => ("TransactWriteItems", "SEATS#"),
+            Self::Charge => ("TransactWriteItems", "IDEMPOTENCY#"),
+            Self::Pay => ("TransactWriteItems", "SESSIONS#"),
+            Self::Cancel => ("TransactWriteItems", "RESERVATION#"),
+        }
+    }
+}
+
+/// A buyer at the point where the operation is the next step.
+struct Scene {
+    world: World,
+    buyer: Buyer,
+    reservation: String,
+}
+
+impl Scene {
+    async fn before(operation: Operation) -> Self {
+        let world = World::new().await;
+        // Places are kept, so that joining lets in at once.
+        world.app.promote_all().await.unwrap();
+        let mut buyer = world.joins_with(PRICE).await;
+        let mut reservation = String::new();
+        match operation {
+            Operation::Join => {
+                uuid::Uuid::new_v4().to_string().clone_into(&mut buyer.user_id);
+            }
+            Operation::Hold | Operation::Charge => {}
+            Operation::Pay | Operation::Cancel => {
+                let held = world.hold(&buyer, 7).await;
+                held.text_of("reservationId").clone_into(&mut reservation);
+            }
+        }
+        Self {
+            world,
+            buyer,
+            reservation,
+        }
+    }
+
+    async fn run(&self, operation: Operation) -> Reply {
+        let (world, buyer) = (&self.world, &self.buyer);
+        match operation {
+            Operation::Join => {
+                let body = serde_json::json!({ "userId": buyer.user_id });
+                world.post(&format!("/events/{EVENT}/tokens"), "", body).await
+            }
+            Operation::Hold => world.hold(buyer, 7).await,
+            Operation::Charge => world.charge(buyer, 1000, "second").await,
+            Operation::Pay => world.pay(buyer, &self.reservation).await,
+            Operation::Cancel => {
+                let path = format!("/reservations/{}", self.reservation);
+                world.delete(&path, &buyer.token).await
+            }
+        }
+    }
+
+    /// What must be so once the operation was answered with yes, however often it was asked for.
+    async fn is_done_once(&self, operation: Operation, reply: &Reply) {
+        assert!(matches!(reply.status, 200 | 201), "{operation:?}: {reply:?}");
+        let (world, buyer) = (&self.world, &self.buyer);
+        match operation {
+            Operation::Join => {
+                assert_eq!(reply.text_of("status"), "ACTIVE");
+                let again = self.run(operation).await;
+                assert_eq!(again.status, 200);
+                assert_eq!(again.body["queueNumber"], reply.body["queueNumber"]);
+            }
+            Operation::Hold => {
+                let again = self.run(operation).await;
+                assert_eq!((again.status, &again.body), (200, &reply.body));
+            }
+            Operation::Charge => assert_eq!(world.balance(buyer).await, PRICE + 1000),
+            Operation::Pay => {
+                assert_eq!(world.balance(buyer).await, 0);
+                assert_eq!(world.status(buyer).await.text_of("status"), "EXPIRED");
+            }
+            Operation::Cancel => {
+                let other = world.joins(EVENT).await;
+                assert_eq!(world.hold(&other, 7).await.status, 201, "the seat is free");
+            }
+        }
+        books::check(world, 100).await;
+    }
+
+    /// What must be so after an operation that was refused for want of an answer, and was not done.
+    async fn is_not_done(&self, operation: Operation) {
+        let (world, buyer) = (&self.world, &self.buyer);
+        world.wire.heal();
+        match operation {
+            Operation::Join | Operation::Hold | Operation::Cancel => {}
+            Operation::Charge | Operation::Pay => assert_eq!(world.balance(buyer).await, PRICE),
+        }
+        books::check(world, 100).await;
+        // And nothing stands in the way of doing it now.
+        let reply = self.run(operation).await;
+        self.is_done_once(operation, &reply).await;
+    }
+
+    fn inject(&self, operation: Operation, fault: Fault, times: u32) {
+        let (name, containing) = operation.call();
+        self.world.wire.inject(Rule {
+            times,
+            ..Rule::next(name, containing, fault)
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_is_tried_again_and_nobody_notices() {
+    for operation in ALL {
+        let scene = Scene::before(operation).await;
+        scene.inject(operation, Fault::Conflict, 2);
+        let reply = scene.run(operation).await;
+        scene.is_done_once(operation, &reply).await;
+    }
+}
+
+#[tokio::test]
+async fn endless_conflicts_are_told_as_busy_and_nothing_is_half_done() {
+    for operation in ALL {
+        let scene = Scene::before(operation).await;
+        scene.inject(operation, Fault::Conflict, u32::MAX);
+        let reply = scene.run(operation).await;
+        reply.is_problem(503, "busy");
+        assert!(!reply.header("retry-after").is_empty());
+        scene.is_not_done(operation).await;
+    }
+}
+
+#[tokio::test]
+async fn a_throttle_is_told_as_one_and_nothing_is_half_done() {
+    for operation in ALL {
+        let scene = Scene::before(operation).await;
+        scene.inject(operation, Fault::Throttle, u32::MAX);
+        let reply = scene.run(operation).await;
+        reply.is_problem(429, "throttled");
+        assert!(!reply.header("retry-after").is_empty());
+        scene.is_not_done(operation).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_again_and_nobody_notices() {
+    for operation in ALL {
+        let scene = Scene::before(operation).await;
+        scene.inject(operation, Fault::LoseAnswer, 1);
+        let reply = scene.run(operation).await;
+        scene.is_done_once(operation, &reply).await;
+    }
+}
+
+#[tokio::test]
+async fn where_every_answer_is_lost_the_client_asks_again_and_it_was_done_once() {
+    for operation in ALL {
+        let scene = Scene::before(operation).await;
+        scene.inject(operation, Fault::LoseAnswer, u32::MAX);
+        scene.run(operation).await.is_problem(503, "busy");
+        scene.world.wire.heal();
+        let reply = scene.run(operation).await;
+        scene.is_done_once(operation, &reply).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_told_as_busy() {
+    let scenes = ALL.map(|operation| async move {
+        let scene = Scene::before(operation).await;
+        scene.inject(operation, Fault::TimeOut, u32::MAX);
+        scene.run(operation).await.is_problem(503, "busy");
+        scene.is_not_done(operation).await;
+    });
+    // Time-outs are real time: all at once.
+    futures::future::join_all(scenes).await;
+}
+
+#[tokio::test]
+async fn a_number_whose_answer_is_lost_is_only_a_no_show() {
+    let world = World::with(concert_for(2)).await;
+    world.wire.inject(Rule::next("UpdateItem", "issued", Fault::LoseAnswer));
+    let first = world.joins(EVENT).await;
+    assert_eq!(first.joined.body["queueNumber"], 2);
+    assert_eq!(first.joined.text_of("status"), "ACTIVE");
+    let second = world.joins(EVENT).await;
+    assert_eq!(second.joined.text_of("status"), "WAITING");
+    // The lost number is called, nobody comes, and after its grace the next is let in.
+    world.clock.advance_seconds(2);
+    world.app.promote_all().await.unwrap();
+    world.clock.advance_seconds(126);
+    world.app.promote_all().await.unwrap();
+    world.clock.advance_seconds(1);
+    assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
+    books::check(&world, 2).await;
+}
+
+#[tokio::test]
+async fn an_arrival_whose_answer_is_lost_has_arrived() {
+    let world = World::with(concert_for(1)).await;
+    let first = world.joins(EVENT).await;
+    let second = world.joins(EVENT).await;
+    world.leave(&first).await;
+    world.clock.advance_seconds(2);
+    world.app.promote_all().await.unwrap();
+    world.wire.inject(Rule::next("UpdateItem", "SESSIONS#", Fault::LoseAnswer));
+    assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
+    books::check(&world, 1).await;
+}
+
+/// Every write of a promotion, by what it touches.
+const PROMOTION_WRITES: [(&str, &str); 4] = [
+    ("UpdateItem", "PROMOTE#"),
+    ("PutItem", "SESSIONS#"),
+    ("UpdateItem", "QUEUE#"),
+    ("UpdateItem", "SESSIONS#"),
+];
+
+#[tokio::test]
+async fn a_promotion_that_breaks_off_between_any_two_writes_loses_nobody() {
+    for (operation, containing) in PROMOTION_WRITES {
+        for after in 0..3 {
+            for fault in [Fault::Conflict, Fault::LoseAnswer] {
+                break_off(Rule {
+                    after,
+                    ..Rule::every(operation, containing, fault)
+                })
+                .await;
+            }
+        }
+    }
+}
+
+async fn break_off(rule: Rule) {
+    let world = World::with(concert_for(3)).await;
+    let mut waiting = Vec::new();
+    for _ in 0..9 {
+        waiting.push(world.joins(EVENT).await);
+    }
+    // The first three are in; they leave, and the promotion of the next three breaks off.
+    for buyer in waiting.drain(..3) {
+        assert_eq!(buyer.joined.text_of("status"), "ACTIVE");
+        world.leave(&buyer).await;
+    }
+    world.clock.advance_seconds(2);
+    world.wire.inject(rule.clone());
+    // Whether it says so or not.
+    let _ = world.app.promote_all().await;
+    books::check(&world, 3).await;
+    world.wire.heal();
+    let mut came = Vec::new();
+    for _ in 0..20 {
+        world.clock.advance_seconds(2);
+        world.app.promote_all().await.unwrap();
+        books::check(&world, 3).await;
+        let mut still = Vec::new();
+        for buyer in waiting {
+            let reply = world.status(&buyer).await;
+            match reply.text_of("status") {
+                "ACTIVE" => {
+                    came.push(reply.body["queueNumber"].as_u64().unwrap());
+                    world.leave(&buyer).await;
+                }
+                "WAITING" => still.push(buyer),
+                other => panic!("{other} after {rule:?}"),
+            }
+        }
+        waiting = still;
+    }
+    assert_eq!(came, [4, 5, 6, 7, 8, 9], "{rule:?}");
+}

@@ -8,6 +8,7 @@
 )]
 
 pub mod binaries;
+pub mod books;
 pub mod event;
 pub mod wire;
 pub mod world;

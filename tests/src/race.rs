@@ -1,1 +1,235 @@
-//! Many at once.
+//! Many at once: real concurrency, several processes.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use crate::books;
+use crate::world::{Buyer, EVENT, LATER_DATE, PRICE, Reply, World, concert_for};
+
+/// The world and `n` further processes over its tables.
+async fn processes(world: World, n: usize) -> Vec<Arc<World>> {
+    let mut all: Vec<_> = (0..n).map(|_| Arc::new(world.another_process())).collect();
+    all.push(Arc::new(world));
+    all
+}
+
+fn statuses(replies: &[Reply]) -> Vec<u16> {
+    let mut statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
+    statuses.sort_unstable();
+    statuses
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn three_hundred_buyers_for_fifty_seats_leave_one_holder_a_seat_and_every_won_accounted_for() {
+    let world = World::with(concert_for(400)).await;
+    let processes = processes(world, 3).await;
+    // Places for all: kept a hundred at a time.
+    for _ in 0..5 {
+        processes[0].app.promote_all().await.unwrap();
+        processes[0].clock.advance_seconds(1);
+    }
+    let buyers = (0..300_u32).map(|n| {
+        let world = processes[n as usize % processes.len()].clone();
+        tokio::spawn(async move {
+            let buyer = world.joins_with(PRICE + 1).await;
+            // Everybody wants a seat in front; who finds it taken tries the next.
+            for seat in 0..50 {
+                let held = world.hold(&buyer, (n + seat) % 50 + 1).await;
+                match (held.status, held.code()) {
+                    (201, _) => {
+                        let paid = world.pay(&buyer, held.text_of("reservationId")).await;
+                        assert_eq!(paid.status, 201, "{paid:?}");
+                        return true;
+                    }
+                    (409, "seat_taken") => {}
+                    // Not called yet, or too many at once: what a client would do is to come again.
+                    (403 | 503, _) => tokio::task::yield_now().await,
+                    other => panic!("{other:?}"),
+                }
+            }
+            false
+        })
+    });
+    let winners = join_all(buyers)
+        .await
+        .into_iter()
+        .filter(|won| *won.as_ref().unwrap())
+        .count();
+    assert_eq!(winners, 50);
+    books::check(&processes[0], 400).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_same_user_from_twenty_tabs_has_one_number() {
+    let processes = processes(World::new().await, 3).await;
+    let user = uuid::Uuid::new_v4().to_string();
+    let tabs = (0..20).map(|n| {
+        let (world, user) = (processes[n % processes.len()].clone(), user.clone());
+        tokio::spawn(async move { world.joins_as(EVENT, &user).await })
+    });
+    let buyers: Vec<Buyer> = join_all(tabs).await.into_iter().map(Result::unwrap).collect();
+    let number = &buyers[0].joined.body["queueNumber"];
+    assert!(buyers.iter().all(|buyer| buyer.joined.body["queueNumber"] == *number));
+    let fresh = buyers.iter().filter(|buyer| buyer.joined.status == 201).count();
+    assert_eq!(fresh, 1);
+    books::check(&processes[0], 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_user_who_holds_two_seats_at_the_same_instant_gets_one() {
+    let processes = processes(World::new().await, 3).await;
+    let buyer = processes[0].joins(EVENT).await;
+    let holds = (1..=8).map(|seat| {
+        let (world, buyer) = (processes[seat as usize % 4].clone(), buyer.clone());
+        tokio::spawn(async move { world.hold(&buyer, seat).await })
+    });
+    let replies: Vec<Reply> = join_all(holds).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(statuses(&replies), [201, 409, 409, 409, 409, 409, 409, 409]);
+    for refused in replies.iter().filter(|reply| reply.status == 409) {
+        assert_eq!(refused.code(), "already_reserved");
+    }
+    books::check(&processes[0], 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_users_who_want_one_seat_at_the_same_instant_are_told_apart() {
+    let processes = processes(World::new().await, 3).await;
+    for seat in 1..=10 {
+        let mut holds = Vec::new();
+        for world in &processes {
+            let (world, buyer) = (world.clone(), world.joins(EVENT).await);
+            holds.push(tokio::spawn(async move { world.hold(&buyer, seat).await }));
+        }
+        let replies: Vec<Reply> = join_all(holds).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(statuses(&replies), [201, 409, 409, 409]);
+    }
+    books::check(&processes[0], 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ten_clicks_on_pay_pay_once_and_all_answers_agree() {
+    let processes = processes(World::new().await, 3).await;
+    let buyer = processes[0].joins_with(10 * PRICE).await;
+    let held = processes[0].hold(&buyer, 7).await;
+    let id = held.text_of("reservationId").to_owned();
+    let clicks = (0..10).map(|n| {
+        let (world, buyer, id) = (processes[n % 4].clone(), buyer.clone(), id.clone());
+        tokio::spawn(async move { world.pay(&buyer, &id).await })
+    });
+    let replies: Vec<Reply> = join_all(clicks).await.into_iter().map(Result::unwrap).collect();
+    assert!(replies.iter().all(|reply| reply.body == replies[0].body), "{replies:?}");
+    assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
+    assert_eq!(processes[0].balance(&buyer).await, 9 * PRICE);
+    books::check(&processes[0], 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn paying_and_cancelling_at_the_same_instant_has_one_outcome() {
+    let processes = processes(World::new().await, 1).await;
+    for seat in 1..=12 {
+        let buyer = processes[0].joins_with(PRICE).await;
+        let held = processes[0].hold(&buyer, seat).await;
+        let id = held.text_of("reservationId").to_owned();
+        let path = format!("/reservations/{id}");
+        let (paid, cancelled) = futures::future::join(
+            processes[0].pay(&buyer, &id),
+            processes[1].delete(&path, &buyer.token),
+        )
+        .await;
+        assert_eq!(cancelled.status, 200, "{cancelled:?}");
+        assert_eq!(cancelled.text_of("status"), "CANCELLED");
+        match paid.status {
+            201 => assert_eq!(cancelled.body["refunded"], PRICE),
+            _ => assert_eq!(paid.code(), "not_payable"),
+        }
+        assert_eq!(processes[0].balance(&buyer).await, PRICE);
+    }
+    books::check(&processes[0], 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn charges_of_one_wallet_at_the_same_instant_all_count_and_each_key_once() {
+    let processes = processes(World::new().await, 3).await;
+    let buyer = processes[0].joins(EVENT).await;
+    let charges = (0..12).map(|n| {
+        let (world, buyer) = (processes[n % 4].clone(), buyer.clone());
+        // Six keys, each twice.
+        tokio::spawn(async move {
+            let key = format!("key-{}", n / 2);
+            // Too many at one wallet is told as busy; a client comes again with its key.
+            for _ in 0..20 {
+                let reply = world.charge(&buyer, 1000, &key).await;
+                if reply.status != 503 {
+                    return reply;
+                }
+            }
+            panic!("busy for good");
+        })
+    });
+    let replies: Vec<Reply> = join_all(charges).await.into_iter().map(Result::unwrap).collect();
+    let expected = [[200; 6], [201; 6]].concat();
+    assert_eq!(statuses(&replies), expected);
+    assert_eq!(processes[0].balance(&buyer).await, 6000);
+    books::check(&processes[0], 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_promoters_at_once_let_in_as_many_as_there_are_places_and_nobody_out_of_order() {
+    let processes = processes(World::with(concert_for(10)).await, 3).await;
+    let mut buyers = Vec::new();
+    for _ in 0..60 {
+        buyers.push(processes[0].joins(EVENT).await);
+    }
+    let mut inside: Vec<u64> = Vec::new();
+    // Everybody polls everywhere; who comes in leaves again. It ends, and nobody is passed over: the ranks that have a place
+    // are always all from the first on. (Who hears of it first depends on the process that is asked.)
+    for _ in 0..200 {
+        let promoters = processes.iter().map(|world| async { world.app.promote_all().await });
+        for promoted in join_all(promoters).await {
+            promoted.unwrap();
+        }
+        books::check(&processes[0], 10).await;
+        let places = books::ranks_with_a_place(&processes[0]).await;
+        let from_the_first_on: Vec<u64> = (1..).take(places.len()).collect();
+        assert_eq!(places, from_the_first_on);
+        let polls = buyers.iter().enumerate().map(|(n, buyer)| {
+            let world = processes[n % 4].clone();
+            async move { world.status(buyer).await }
+        });
+        let replies = join_all(polls).await;
+        books::check(&processes[0], 10).await;
+        let mut waiting = Vec::new();
+        let mut came = Vec::new();
+        for (buyer, reply) in buyers.into_iter().zip(replies) {
+            match reply.text_of("status") {
+                "ACTIVE" => {
+                    came.push(reply.body["queueNumber"].as_u64().unwrap());
+                    assert_eq!(processes[1].leave(&buyer).await.status, 204);
+                }
+                "WAITING" => waiting.push(buyer),
+                other => panic!("{other}"),
+            }
+        }
+        inside.extend(came);
+        buyers = waiting;
+        if buyers.is_empty() {
+            break;
+        }
+        processes[0].clock.advance_seconds(1);
+    }
+    assert_eq!(inside.len(), 60, "everybody got in at last");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_user_may_hold_two_dates_at_the_same_instant() {
+    let processes = processes(World::new().await, 1).await;
+    let buyer = processes[0].joins(EVENT).await;
+    let (first, second) = futures::future::join(
+        processes[0].hold(&buyer, 1),
+        processes[1].hold_on(&buyer, LATER_DATE, 1),
+    )
+    .await;
+    assert_eq!((first.status, second.status), (201, 201));
+    books::check(&processes[0], 100).await;
+}

@@ -329,6 +329,12 @@ impl World {
             .await
     }
 
+    /// Leaves the queue.
+    pub async fn leave(&self, buyer: &Buyer) -> Reply {
+        self.delete(&format!("/events/{EVENT}/tokens/me"), &buyer.token)
+            .await
+    }
+
     /// Holds one seat of the event's first date.
     pub async fn hold(&self, buyer: &Buyer, seat: u32) -> Reply {
         self.hold_on(buyer, DATE, seat).await
