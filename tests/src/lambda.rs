@@ -38,7 +38,7 @@ struct Lambda {
 }
 
 /// A debug build on a loaded machine starts within this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn runtime_api(State(queues): State<Arc<Queues>>, request: Request<Body>) -> Response<Body> {
     let path = request.uri().path().to_owned();

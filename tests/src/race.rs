@@ -8,7 +8,7 @@ use crate::books;
 use crate::world::{Buyer, EVENT, LATER_DATE, PRICE, Reply, World, concert_for};
 
 /// The world and `n` further processes over its tables.
-async fn processes(world: World, n: usize) -> Vec<Arc<World>> {
+fn processes(world: World, n: usize) -> Vec<Arc<World>> {
     let mut all: Vec<_> = (0..n).map(|_| Arc::new(world.another_process())).collect();
     all.push(Arc::new(world));
     all
@@ -23,7 +23,7 @@ fn statuses(replies: &[Reply]) -> Vec<u16> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn three_hundred_buyers_for_fifty_seats_leave_one_holder_a_seat_and_every_won_accounted_for() {
     let world = World::with(concert_for(400)).await;
-    let processes = processes(world, 3).await;
+    let processes = processes(world, 3);
     // Places for all: kept a hundred at a time.
     for _ in 0..5 {
         processes[0].app.promote_all().await.unwrap();
@@ -62,7 +62,7 @@ async fn three_hundred_buyers_for_fifty_seats_leave_one_holder_a_seat_and_every_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_same_user_from_twenty_tabs_has_one_number() {
-    let processes = processes(World::new().await, 3).await;
+    let processes = processes(World::new().await, 3);
     let user = uuid::Uuid::new_v4().to_string();
     let tabs = (0..20).map(|n| {
         let (world, user) = (processes[n % processes.len()].clone(), user.clone());
@@ -78,7 +78,7 @@ async fn the_same_user_from_twenty_tabs_has_one_number() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_user_who_holds_two_seats_at_the_same_instant_gets_one() {
-    let processes = processes(World::new().await, 3).await;
+    let processes = processes(World::new().await, 3);
     let buyer = processes[0].joins(EVENT).await;
     let holds = (1..=8).map(|seat| {
         let (world, buyer) = (processes[seat as usize % 4].clone(), buyer.clone());
@@ -94,7 +94,7 @@ async fn a_user_who_holds_two_seats_at_the_same_instant_gets_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_users_who_want_one_seat_at_the_same_instant_are_told_apart() {
-    let processes = processes(World::new().await, 3).await;
+    let processes = processes(World::new().await, 3);
     for seat in 1..=10 {
         let mut holds = Vec::new();
         for world in &processes {
@@ -109,7 +109,7 @@ async fn two_users_who_want_one_seat_at_the_same_instant_are_told_apart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ten_clicks_on_pay_pay_once_and_all_answers_agree() {
-    let processes = processes(World::new().await, 3).await;
+    let processes = processes(World::new().await, 3);
     let buyer = processes[0].joins_with(10 * PRICE).await;
     let held = processes[0].hold(&buyer, 7).await;
     let id = held.text_of("reservationId").to_owned();
@@ -126,7 +126,7 @@ async fn ten_clicks_on_pay_pay_once_and_all_answers_agree() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn paying_and_cancelling_at_the_same_instant_has_one_outcome() {
-    let processes = processes(World::new().await, 1).await;
+    let processes = processes(World::new().await, 1);
     for seat in 1..=12 {
         let buyer = processes[0].joins_with(PRICE).await;
         let held = processes[0].hold(&buyer, seat).await;
@@ -150,7 +150,7 @@ async fn paying_and_cancelling_at_the_same_instant_has_one_outcome() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn charges_of_one_wallet_at_the_same_instant_all_count_and_each_key_once() {
-    let processes = processes(World::new().await, 3).await;
+    let processes = processes(World::new().await, 3);
     let buyer = processes[0].joins(EVENT).await;
     let charges = (0..12).map(|n| {
         let (world, buyer) = (processes[n % 4].clone(), buyer.clone());
@@ -176,7 +176,7 @@ async fn charges_of_one_wallet_at_the_same_instant_all_count_and_each_key_once()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_promoters_at_once_let_in_as_many_as_there_are_places_and_nobody_out_of_order() {
-    let processes = processes(World::with(concert_for(10)).await, 3).await;
+    let processes = processes(World::with(concert_for(10)).await, 3);
     let mut buyers = Vec::new();
     for _ in 0..60 {
         buyers.push(processes[0].joins(EVENT).await);
@@ -223,7 +223,7 @@ async fn many_promoters_at_once_let_in_as_many_as_there_are_places_and_nobody_ou
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_user_may_hold_two_dates_at_the_same_instant() {
-    let processes = processes(World::new().await, 1).await;
+    let processes = processes(World::new().await, 1);
     let buyer = processes[0].joins(EVENT).await;
     let (first, second) = futures::future::join(
         processes[0].hold(&buyer, 1),

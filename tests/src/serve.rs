@@ -41,7 +41,7 @@ impl Server {
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut line = async |prefix: &str| {
-            let line = tokio::time::timeout(Duration::from_secs(60), lines.next_line())
+            let line = tokio::time::timeout(Duration::from_mins(1), lines.next_line())
                 .await
                 .expect("a line in time")
                 .unwrap()

@@ -35,24 +35,7 @@ pub const PRICE: i64 = 50_000;
 pub const START: &str = "2026-11-20T10:00:00Z";
 
 /// Every function that answers requests.
-pub const FUNCTIONS: [Function; 16] = [
-    balance::FUNCTION,
-    cancel_reservation::FUNCTION,
-    charge::FUNCTION,
-    get_event::FUNCTION,
-    get_reservation::FUNCTION,
-    hold_seat::FUNCTION,
-    issue_token::FUNCTION,
-    leave_queue::FUNCTION,
-    list_dates::FUNCTION,
-    list_events::FUNCTION,
-    list_reservations::FUNCTION,
-    list_seats::FUNCTION,
-    pages::FUNCTION,
-    pay::FUNCTION,
-    queue_status::FUNCTION,
-    token_status::FUNCTION,
-];
+pub const FUNCTIONS: [Function; 16] = boxoffice::front::FUNCTIONS;
 
 /// The engine runs SQLite on its callers' threads: it gets threads of its own, shared by all worlds.
 fn engine_runtime() -> &'static Runtime {

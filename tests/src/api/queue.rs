@@ -1,1 +1,649 @@
-//! To come.
+//! Standing in line: who is let in when, and what everybody else is told meanwhile.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use shared::event::Event;
+use shared::ids::EventId;
+use shared::queue::Control;
+use shared::store::Consistency;
+
+use crate::world::{Buyer, DATE, EVENT, Reply, World, concert, concert_for};
+
+/// Time for every cache to lapse, then a promotion.
+async fn the_queue_moves(world: &World) {
+    world.clock.advance_seconds(2);
+    world.app.promote_all().await.expect("a promotion");
+}
+
+/// So many newcomers, one after the other.
+async fn crowd(world: &World, size: usize) -> Vec<Buyer> {
+    let mut buyers = Vec::new();
+    for _ in 0..size {
+        buyers.push(world.joins(EVENT).await);
+    }
+    buyers
+}
+
+/// The statuses of all, asked from the last to the first; who asks when must not matter.
+async fn statuses(world: &World, buyers: &[Buyer]) -> String {
+    let mut letters = Vec::new();
+    for buyer in buyers.iter().rev() {
+        letters.push(world.status(buyer).await.text_of("status")[..1].to_owned());
+    }
+    letters.reverse();
+    letters.concat()
+}
+
+async fn is_now(world: &World, buyer: &Buyer, status: &str) -> Reply {
+    let reply = world.status(buyer).await;
+    assert_eq!((reply.status, reply.text_of("status")), (200, status), "{reply:?}");
+    reply
+}
+
+async fn leaves(world: &World, buyer: &Buyer) {
+    let path = format!("/events/{EVENT}/tokens/me");
+    let reply = world.delete(&path, &buyer.token).await;
+    assert_eq!((reply.status, reply.text.as_str()), (204, ""), "{reply:?}");
+}
+
+async fn rejoins(world: &World, buyer: &Buyer) -> Reply {
+    world.joins_as(EVENT, &buyer.user_id).await.joined
+}
+
+async fn tries_to_join(world: &World) -> Reply {
+    let user = uuid::Uuid::new_v4().to_string();
+    world
+        .post(&format!("/events/{EVENT}/tokens"), "", json!({ "userId": user }))
+        .await
+}
+
+async fn queue(world: &World) -> Reply {
+    world.get(&format!("/events/{EVENT}/queue"), "").await
+}
+
+/// Does to the queue what an operator does, and lets every process see it.
+async fn steer(world: &World, steered: impl FnOnce(&Event) -> Control) {
+    let id = EventId::parse(EVENT).expect("an event id");
+    let store = world.app.store();
+    let event = store.event(&id, Consistency::Strong).await.expect("a read");
+    let event = event.expect("an event");
+    let control = steered(&event);
+    store.set_control(&event, control).await.expect("a control");
+    world.clock.advance_seconds(2);
+}
+
+async fn pause(world: &World) {
+    let now = world.clock.now();
+    steer(world, |event| {
+        event.control.paused_at(now, event.terms.queue.grace_seconds)
+    })
+    .await;
+}
+
+async fn resume(world: &World) {
+    let now = world.clock.now();
+    steer(world, |event| event.control.resumed_at(now)).await;
+}
+
+async fn close(world: &World) {
+    steer(world, |event| Control { closed: true, ..event.control }).await;
+}
+
+fn number(reply: &Reply) -> u64 {
+    reply.body["queueNumber"].as_u64().expect("a number")
+}
+
+// C4, C1
+#[tokio::test]
+async fn where_there_is_room_the_first_answer_admits_and_is_usable_at_once() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    let joined = &buyer.joined;
+    assert_eq!(joined.status, 201);
+    assert!(!joined.header("location").is_empty());
+    assert_eq!(joined.text_of("status"), "ACTIVE");
+    assert_eq!(joined.text_of("userId"), buyer.user_id);
+    assert_eq!(joined.text_of("eventId"), EVENT);
+    assert_eq!((&joined.body["position"], &joined.body["ahead"]), (&json!(0), &json!(0)));
+    assert_eq!(joined.text_of("expiresAt"), "2026-11-20T10:10:00.000Z");
+    assert_eq!(joined.text_of("tokenExpiresAt"), "2026-12-20T10:00:00.000Z");
+    assert_eq!(joined.body["pollAfterSeconds"], Value::Null);
+    assert_eq!(world.hold(&buyer, 1).await.status, 201);
+}
+
+// C4
+#[tokio::test]
+async fn an_idle_event_admits_by_the_first_answer_after_everybody_is_gone() {
+    let world = World::with(concert_for(1)).await;
+    let first = world.joins(EVENT).await;
+    leaves(&world, &first).await;
+    world.clock.advance_seconds(2);
+    let second = world.joins(EVENT).await;
+    assert_eq!(second.joined.text_of("status"), "ACTIVE");
+    world.clock.advance_seconds(3600);
+    let third = world.joins(EVENT).await;
+    assert_eq!(third.joined.text_of("status"), "ACTIVE");
+}
+
+// C7, C6
+#[tokio::test]
+async fn six_are_called_exactly_in_order_of_arrival_two_at_a_time() {
+    let world = World::with(concert_for(2)).await;
+    let six = crowd(&world, 6).await;
+    let numbers: Vec<_> = six.iter().map(|buyer| number(&buyer.joined)).collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    assert_eq!(statuses(&world, &six).await, "AAWWWW");
+    leaves(&world, &six[1]).await;
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &six).await, "AEAWWW");
+    leaves(&world, &six[0]).await;
+    leaves(&world, &six[2]).await;
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &six).await, "EEEAAW");
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &six).await, "EEEAAW");
+    leaves(&world, &six[4]).await;
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &six).await, "EEEAEA");
+}
+
+// C7
+#[tokio::test]
+async fn nobody_who_comes_when_a_place_is_free_overtakes_those_who_wait() {
+    let world = World::with(concert_for(1)).await;
+    let three = crowd(&world, 3).await;
+    leaves(&world, &three[0]).await;
+    world.clock.advance_seconds(2);
+    let late = world.joins(EVENT).await;
+    assert_eq!(late.joined.text_of("status"), "WAITING");
+    the_queue_moves(&world).await;
+    is_now(&world, &late, "WAITING").await;
+    is_now(&world, &three[2], "WAITING").await;
+    is_now(&world, &three[1], "ACTIVE").await;
+}
+
+// C2
+#[tokio::test]
+async fn the_same_user_keeps_the_place_whether_waiting_or_inside() {
+    let world = World::with(concert_for(1)).await;
+    let three = crowd(&world, 3).await;
+    for (buyer, status) in three.iter().zip(["ACTIVE", "WAITING", "WAITING"]) {
+        let again = rejoins(&world, buyer).await;
+        assert_eq!((again.status, again.text_of("status")), (200, status));
+        assert_eq!(number(&again), number(&buyer.joined));
+        assert_eq!(again.body["position"], buyer.joined.body["position"]);
+        assert_eq!(again.body["expiresAt"], buyer.joined.body["expiresAt"]);
+    }
+    assert_eq!(queue(&world).await.body["issued"], 3);
+}
+
+// C2
+#[tokio::test]
+async fn twenty_joins_of_one_user_at_once_give_one_place_and_cost_the_next_nothing() {
+    let world = World::with(concert_for(1)).await;
+    let inside = world.joins(EVENT).await;
+    let user = uuid::Uuid::new_v4().to_string();
+    let twenty = join_all((0..20).map(|_| world.joins_as(EVENT, &user))).await;
+    let place = number(&twenty[0].joined);
+    for buyer in &twenty {
+        assert_eq!(number(&buyer.joined), place, "{:?}", buyer.joined);
+        assert_eq!(buyer.joined.text_of("status"), "WAITING");
+    }
+    let new = twenty.iter().filter(|buyer| buyer.joined.status == 201);
+    assert_eq!(new.count(), 1);
+    let next = world.joins(EVENT).await;
+
+    leaves(&world, &inside).await;
+    the_queue_moves(&world).await;
+    is_now(&world, &next, "WAITING").await;
+    is_now(&world, &twenty[7], "ACTIVE").await;
+    leaves(&world, &twenty[13]).await;
+    the_queue_moves(&world).await;
+    is_now(&world, &next, "ACTIVE").await;
+}
+
+// C2
+#[tokio::test]
+async fn twenty_joins_of_one_user_at_once_give_one_place_on_an_idle_event_too() {
+    let world = World::new().await;
+    let user = uuid::Uuid::new_v4().to_string();
+    let twenty = join_all((0..20).map(|_| world.joins_as(EVENT, &user))).await;
+    let place = number(&twenty[0].joined);
+    assert!(twenty.iter().all(|buyer| number(&buyer.joined) == place));
+    the_queue_moves(&world).await;
+    is_now(&world, &twenty[0], "ACTIVE").await;
+}
+
+// C2
+#[tokio::test]
+async fn whose_turn_is_over_gets_a_new_place_at_the_end() {
+    let world = World::with(concert_for(1)).await;
+    let three = crowd(&world, 3).await;
+    leaves(&world, &three[0]).await;
+    let again = rejoins(&world, &three[0]).await;
+    assert_eq!(again.status, 201);
+    assert!(number(&again) > number(&three[2].joined));
+    the_queue_moves(&world).await;
+    is_now(&world, &three[1], "ACTIVE").await;
+    world.clock.advance_seconds(601);
+    is_now(&world, &three[1], "EXPIRED").await;
+    let again_too = rejoins(&world, &three[1]).await;
+    assert_eq!(again_too.status, 201);
+    assert!(number(&again_too) > number(&again));
+    // The former token stands for the former place.
+    is_now(&world, &three[1], "EXPIRED").await;
+}
+
+// C3, P2
+#[tokio::test]
+async fn a_waiting_user_is_told_the_position_and_when_to_ask_again() {
+    let world = World::with(concert_for(2)).await;
+    let six = crowd(&world, 6).await;
+    for (buyer, position) in six[2..].iter().zip(1..) {
+        for reply in [is_now(&world, buyer, "WAITING").await, buyer.joined.clone()] {
+            assert_eq!(reply.body["position"], position);
+            assert_eq!(reply.body["ahead"], position - 1);
+            assert!(reply.body["pollAfterSeconds"].as_f64() > Some(0.0));
+            assert_eq!(reply.body["expiresAt"], Value::Null);
+        }
+        let reply = is_now(&world, buyer, "WAITING").await;
+        assert_eq!(reply.header("retry-after"), reply.body["pollAfterSeconds"].to_string());
+        assert_eq!(reply.body["token"], Value::Null);
+        assert_eq!(reply.header("cache-control"), "no-store");
+    }
+    let active = is_now(&world, &six[0], "ACTIVE").await;
+    assert_eq!((active.body["position"].as_u64(), active.header("retry-after")), (Some(0), ""));
+    leaves(&world, &six[0]).await;
+    let over = is_now(&world, &six[0], "EXPIRED").await;
+    assert_eq!((&over.body["position"], &over.body["expiresAt"]), (&Value::Null, &Value::Null));
+    the_queue_moves(&world).await;
+    assert_eq!(is_now(&world, &six[5], "WAITING").await.body["position"], 3);
+}
+
+// C3, C6
+#[tokio::test]
+async fn a_hint_to_ask_again_is_never_over_half_the_grace_however_long_the_wait() {
+    for grace in [1, 2, 5, 9, 120] {
+        let mut programme = concert_for(1);
+        programme.event.terms.queue.grace_seconds = grace;
+        let world = World::with(programme).await;
+        let six = crowd(&world, 6).await;
+        let hinted = async |measured: bool| {
+            let reply = is_now(&world, &six[5], "WAITING").await;
+            let hint = reply.body["pollAfterSeconds"].as_f64().expect("a hint");
+            assert!(hint > 0.0 && hint * 2.0 <= f64::from(grace), "{grace}: {reply:?}");
+            assert_ne!(reply.header("retry-after").parse::<u64>().expect("seconds"), 0);
+            assert_eq!(reply.body["estimatedWaitSeconds"].is_u64(), measured, "{reply:?}");
+            let hint = queue(&world).await.body["pollAfterSeconds"].as_f64();
+            assert!(hint > Some(0.0) && hint <= Some(f64::from(grace) / 2.0));
+        };
+        hinted(false).await;
+        world.clock.advance_seconds(300);
+        leaves(&world, &six[0]).await;
+        the_queue_moves(&world).await;
+        hinted(true).await;
+    }
+}
+
+// C1, C3
+#[tokio::test]
+async fn a_wait_is_estimated_as_soon_as_a_rate_was_measured() {
+    let world = World::with(concert_for(1)).await;
+    let six = crowd(&world, 6).await;
+    let unknown = is_now(&world, &six[5], "WAITING").await;
+    assert_eq!(unknown.body["estimatedWaitSeconds"], Value::Null);
+    assert_eq!(queue(&world).await.body["admittedPerMinute"], Value::Null);
+    world.clock.advance_seconds(10);
+    leaves(&world, &six[0]).await;
+    the_queue_moves(&world).await;
+    // One was called in twelve seconds, and three are ahead.
+    let known = is_now(&world, &six[5], "WAITING").await;
+    assert_eq!(known.body["position"], 4);
+    assert_eq!(known.body["estimatedWaitSeconds"], 48, "{known:?}");
+    assert_eq!(queue(&world).await.body["admittedPerMinute"], 5.0);
+}
+
+// C6
+#[tokio::test]
+async fn who_does_not_come_within_the_grace_loses_the_turn_to_the_next() {
+    let world = World::with(concert_for(1)).await;
+    let three = crowd(&world, 3).await;
+    leaves(&world, &three[0]).await;
+    the_queue_moves(&world).await;
+    world.clock.advance_seconds(119);
+    the_queue_moves(&world).await;
+    world.hold(&three[1], 1).await.is_problem(410, "turn_over");
+    is_now(&world, &three[1], "EXPIRED").await;
+    is_now(&world, &three[2], "WAITING").await;
+    world.clock.advance_seconds(5);
+    the_queue_moves(&world).await;
+    is_now(&world, &three[2], "ACTIVE").await;
+    is_now(&world, &three[1], "EXPIRED").await;
+}
+
+// C6
+#[tokio::test]
+async fn who_comes_at_the_last_moment_of_the_grace_has_a_whole_session() {
+    let world = World::with(concert_for(1)).await;
+    let two = crowd(&world, 2).await;
+    leaves(&world, &two[0]).await;
+    the_queue_moves(&world).await;
+    world.clock.advance_seconds(119);
+    let reply = is_now(&world, &two[1], "ACTIVE").await;
+    let end = world.clock.now().plus_seconds(600).to_string();
+    assert_eq!(reply.text_of("expiresAt"), end);
+}
+
+// C6
+#[tokio::test]
+async fn a_session_that_ends_by_itself_lets_the_next_in_five_seconds_later() {
+    let world = World::with(concert_for(1)).await;
+    let two = crowd(&world, 2).await;
+    world.clock.advance_seconds(599);
+    is_now(&world, &two[0], "ACTIVE").await;
+    world.clock.advance_seconds(1);
+    is_now(&world, &two[0], "EXPIRED").await;
+    world.hold(&two[0], 1).await.is_problem(410, "turn_over");
+    is_now(&world, &two[1], "WAITING").await;
+    world.clock.advance_seconds(4);
+    is_now(&world, &two[1], "WAITING").await;
+    world.clock.advance_seconds(2);
+    is_now(&world, &two[1], "ACTIVE").await;
+}
+
+// C6
+#[tokio::test]
+async fn who_left_while_waiting_is_passed_over_without_using_a_place() {
+    let world = World::with(concert_for(1)).await;
+    let five = crowd(&world, 5).await;
+    for gone in &five[1..4] {
+        leaves(&world, gone).await;
+    }
+    is_now(&world, &five[4], "WAITING").await;
+    leaves(&world, &five[0]).await;
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &five).await, "EEEEA");
+}
+
+// C2
+#[tokio::test]
+async fn who_left_while_waiting_and_comes_back_stands_at_the_end() {
+    let world = World::with(concert_for(1)).await;
+    let three = crowd(&world, 3).await;
+    leaves(&world, &three[1]).await;
+    let again = world.joins_as(EVENT, &three[1].user_id).await;
+    assert_eq!(again.joined.status, 201);
+    assert!(number(&again.joined) > number(&three[2].joined));
+    // To leave once more with the former token does not touch the new place.
+    leaves(&world, &three[1]).await;
+    assert_eq!(rejoins(&world, &three[1]).await.status, 200);
+    leaves(&world, &three[0]).await;
+    the_queue_moves(&world).await;
+    is_now(&world, &three[2], "ACTIVE").await;
+    leaves(&world, &three[2]).await;
+    the_queue_moves(&world).await;
+    is_now(&world, &again, "ACTIVE").await;
+}
+
+// C6
+#[tokio::test]
+async fn who_leaves_frees_the_place_and_may_leave_again_in_any_state() {
+    let world = World::with(concert_for(1)).await;
+    let two = crowd(&world, 2).await;
+    leaves(&world, &two[0]).await;
+    is_now(&world, &two[0], "EXPIRED").await;
+    world.hold(&two[0], 1).await.is_problem(410, "turn_over");
+    leaves(&world, &two[0]).await;
+    the_queue_moves(&world).await;
+    is_now(&world, &two[1], "ACTIVE").await;
+    leaves(&world, &two[0]).await;
+    is_now(&world, &two[1], "ACTIVE").await;
+    world.clock.advance_seconds(601);
+    is_now(&world, &two[1], "EXPIRED").await;
+    leaves(&world, &two[1]).await;
+    close(&world).await;
+    leaves(&world, &two[1]).await;
+}
+
+#[tokio::test]
+async fn while_paused_newcomers_and_the_called_wait_and_those_inside_shop_on() {
+    let world = World::with(concert_for(3)).await;
+    let five = crowd(&world, 5).await;
+    leaves(&world, &five[0]).await;
+    the_queue_moves(&world).await; // five[3] is called.
+    world.clock.advance_seconds(60);
+    pause(&world).await;
+    let late = world.joins(EVENT).await;
+    assert_eq!((late.joined.status, late.joined.text_of("status")), (201, "WAITING"));
+    assert_eq!(queue(&world).await.text_of("state"), "PAUSED");
+    leaves(&world, &five[1]).await;
+    the_queue_moves(&world).await;
+    let called = is_now(&world, &five[3], "WAITING").await;
+    assert_eq!((&called.body["position"], &called.body["ahead"]), (&json!(1), &json!(0)));
+    assert!(!called.header("retry-after").is_empty());
+    world.hold(&five[3], 2).await.is_problem(403, "not_admitted");
+    is_now(&world, &five[4], "WAITING").await;
+    is_now(&world, &five[2], "ACTIVE").await;
+    assert_eq!(world.hold(&five[2], 1).await.status, 201);
+
+    world.clock.advance_seconds(3600);
+    is_now(&world, &five[3], "WAITING").await;
+    resume(&world).await;
+    assert_eq!(queue(&world).await.text_of("state"), "OPEN");
+    world.clock.advance_seconds(100);
+    is_now(&world, &five[3], "ACTIVE").await;
+    the_queue_moves(&world).await;
+    is_now(&world, &five[4], "ACTIVE").await;
+    is_now(&world, &late, "ACTIVE").await;
+}
+
+#[tokio::test]
+async fn where_there_is_room_a_newcomer_waits_for_the_end_of_a_pause_all_the_same() {
+    let world = World::new().await;
+    world.joins(EVENT).await;
+    pause(&world).await;
+    let late = world.joins(EVENT).await;
+    assert_eq!((late.joined.status, late.joined.text_of("status")), (201, "WAITING"));
+    assert_eq!(late.joined.body["position"], 1);
+    is_now(&world, &late, "WAITING").await;
+    resume(&world).await;
+    is_now(&world, &late, "ACTIVE").await;
+}
+
+#[tokio::test]
+async fn who_does_not_come_within_a_grace_after_a_pause_loses_the_turn() {
+    let world = World::with(concert_for(1)).await;
+    let three = crowd(&world, 3).await;
+    leaves(&world, &three[0]).await;
+    the_queue_moves(&world).await;
+    pause(&world).await;
+    world.clock.advance_seconds(3600);
+    resume(&world).await;
+    world.clock.advance_seconds(119);
+    the_queue_moves(&world).await;
+    is_now(&world, &three[1], "EXPIRED").await;
+    world.clock.advance_seconds(5);
+    the_queue_moves(&world).await;
+    is_now(&world, &three[2], "ACTIVE").await;
+}
+
+#[tokio::test]
+async fn a_turn_that_was_lost_before_a_pause_is_not_given_back_by_it() {
+    let world = World::with(concert_for(1)).await;
+    let two = crowd(&world, 2).await;
+    leaves(&world, &two[0]).await;
+    the_queue_moves(&world).await;
+    world.clock.advance_seconds(121);
+    pause(&world).await;
+    is_now(&world, &two[1], "EXPIRED").await;
+    resume(&world).await;
+    is_now(&world, &two[1], "EXPIRED").await;
+}
+
+// C7, P3
+#[tokio::test]
+async fn before_an_event_opens_people_line_up_and_are_let_in_in_order_when_it_does() {
+    let mut programme = concert_for(2);
+    let world = {
+        let start = shared::clock::EpochMs::parse(crate::world::START).expect("a time");
+        programme.event.terms.opens_at = Some(start.plus_seconds(60));
+        World::with(programme).await
+    };
+    let three = crowd(&world, 3).await;
+    for (buyer, position) in three.iter().zip(1..) {
+        assert_eq!((buyer.joined.status, buyer.joined.text_of("status")), (201, "WAITING"));
+        assert_eq!(buyer.joined.body["position"], position);
+    }
+    world.hold(&three[0], 1).await.is_problem(403, "not_admitted");
+    assert_eq!(queue(&world).await.text_of("state"), "NOT_OPEN");
+    world.clock.advance_seconds(57);
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &three).await, "WWW");
+    assert_eq!(rejoins(&world, &three[2]).await.status, 200);
+    world.clock.advance_seconds(1);
+    assert_eq!(queue(&world).await.text_of("state"), "OPEN");
+    assert_eq!(statuses(&world, &three).await, "AAW");
+    assert_eq!(world.hold(&three[0], 1).await.status, 201);
+}
+
+// C6
+#[tokio::test]
+async fn once_the_sale_is_closed_nobody_joins_waits_or_holds() {
+    let world = World::with(concert_for(1)).await;
+    let two = crowd(&world, 2).await;
+    close(&world).await;
+    tries_to_join(&world).await.is_problem(409, "not_open");
+    let again = json!({ "userId": two[1].user_id });
+    let again = world.post(&format!("/events/{EVENT}/tokens"), "", again).await;
+    again.is_problem(409, "not_open");
+    is_now(&world, &two[1], "EXPIRED").await;
+    world.hold(&two[0], 1).await.is_problem(409, "not_open");
+    world.hold(&two[1], 1).await.is_problem(409, "not_open");
+    assert_eq!(queue(&world).await.text_of("state"), "CLOSED");
+}
+
+// C3
+#[tokio::test]
+async fn anyone_sees_how_many_have_come_been_called_and_wait_a_second_old_at_most() {
+    let world = World::with(concert_for(2)).await;
+    let empty = queue(&world).await;
+    assert_eq!(empty.header("cache-control"), "public, max-age=1");
+    assert_eq!((empty.status, empty.text_of("state")), (200, "OPEN"));
+    assert_eq!((&empty.body["issued"], &empty.body["waiting"]), (&json!(0), &json!(0)));
+    let five = crowd(&world, 5).await;
+    world.clock.advance_seconds(1);
+    let full = queue(&world).await;
+    let numbers = |issued: u64, admitted: u64| {
+        json!([EVENT, issued, admitted, issued - admitted, [{ "issued": issued, "admitted": admitted }]])
+    };
+    let seen = |reply: &Reply| {
+        let fields = ["eventId", "issued", "admitted", "waiting", "lanes"];
+        Value::from(fields.map(|field| reply.body[field].clone()).to_vec())
+    };
+    assert_eq!(seen(&full), numbers(5, 2));
+    leaves(&world, &five[0]).await;
+    the_queue_moves(&world).await;
+    assert_eq!(seen(&queue(&world.another_process()).await), numbers(5, 3));
+}
+
+#[tokio::test]
+async fn places_kept_for_those_to_come_are_not_counted_as_people() {
+    let world = World::new().await;
+    crowd(&world, 3).await;
+    world.clock.advance_seconds(1);
+    let reply = queue(&world).await;
+    let counts = ["issued", "admitted", "waiting"].map(|field| reply.body[field].as_u64());
+    assert_eq!(counts, [Some(3), Some(3), Some(0)]);
+}
+
+#[tokio::test]
+async fn of_several_states_that_fit_a_queue_shows_the_first() {
+    let mut programme = concert();
+    let start = shared::clock::EpochMs::parse(crate::world::START).expect("a time");
+    programme.event.terms.opens_at = Some(start.plus_seconds(60));
+    let world = World::with(programme).await;
+    pause(&world).await;
+    assert_eq!(queue(&world).await.text_of("state"), "NOT_OPEN");
+    world.clock.advance_seconds(60);
+    assert_eq!(queue(&world).await.text_of("state"), "PAUSED");
+    close(&world).await;
+    let closed = queue(&world).await;
+    assert_eq!(closed.text_of("state"), "CLOSED");
+    assert_eq!(closed.header("cache-control"), "public, max-age=1");
+}
+
+// P3
+#[tokio::test]
+async fn who_waits_is_refused_dates_seats_and_holds_and_told_the_position() {
+    let world = World::with(concert_for(1)).await;
+    let four = crowd(&world, 4).await;
+    let dates = format!("/events/{EVENT}/dates");
+    let seats = format!("{dates}/{DATE}/seats");
+    for (buyer, position) in four[1..].iter().zip(1..) {
+        let refusals = [
+            world.get(&dates, &buyer.token).await,
+            world.get(&seats, &buyer.token).await,
+            world.hold(buyer, 1).await,
+        ];
+        for reply in refusals {
+            reply.is_problem(403, "not_admitted");
+            assert_eq!(reply.body["position"], position);
+            assert_ne!(reply.header("retry-after").parse::<u64>().expect("seconds"), 0);
+        }
+    }
+    assert_eq!(world.get(&seats, &four[0].token).await.status, 200);
+    leaves(&world, &four[0]).await;
+    the_queue_moves(&world).await;
+    // To ask for seats is to arrive.
+    assert_eq!(world.get(&seats, &four[1].token).await.status, 200);
+    world.clock.advance_seconds(599);
+    is_now(&world, &four[1], "ACTIVE").await;
+}
+
+// C5
+#[tokio::test]
+async fn who_has_no_token_is_told_so() {
+    let world = World::new().await;
+    let seats = format!("/events/{EVENT}/dates/{DATE}/seats");
+    for path in [seats, format!("/events/{EVENT}/tokens/me")] {
+        let reply = world.get(&path, "").await;
+        reply.is_problem(401, "token_missing");
+        assert_eq!(reply.header("www-authenticate"), "Bearer");
+    }
+}
+
+// C1, P2
+#[tokio::test]
+async fn a_token_of_another_event_or_of_somebody_elses_making_is_no_token() {
+    let world = World::new().await;
+    let mut other = concert();
+    other.event.event_id = EventId::parse("spring-live").expect("an event id");
+    world.add(other).await;
+    let elsewhere = world.joins("spring-live").await;
+    let stranger = World::new().await.joins(EVENT).await;
+    let mut forged = world.joins(EVENT).await;
+    let middle = forged.token.len() / 2;
+    let letter = if &forged.token[middle..=middle] == "A" { "B" } else { "A" };
+    forged.token.replace_range(middle..=middle, letter);
+    for buyer in [elsewhere, stranger, forged] {
+        world.status(&buyer).await.is_problem(401, "token_invalid");
+        let hold = world.hold(&buyer, 1).await;
+        hold.is_problem(401, "token_invalid");
+        assert_eq!(hold.header("www-authenticate"), "Bearer");
+        let path = format!("/events/{EVENT}/tokens/me");
+        let left = world.delete(&path, &buyer.token).await;
+        left.is_problem(401, "token_invalid");
+    }
+}
+
+// C1
+#[tokio::test]
+async fn a_token_serves_for_thirty_days_and_no_longer() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    world.clock.advance_seconds(30 * 24 * 3600 - 1);
+    is_now(&world, &buyer, "EXPIRED").await;
+    world.clock.advance_seconds(1);
+    world.status(&buyer).await.is_problem(401, "token_invalid");
+    world.hold(&buyer, 1).await.is_problem(401, "token_invalid");
+}
