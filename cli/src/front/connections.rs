@@ -11,9 +11,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A request can take three descriptors: its own, and both ends of a connection to the embedded engine. A usual limit is
-/// 1,024.
-const MOST_CONNECTIONS: usize = 300;
+/// A request can take three descriptors: its own, and both ends of a connection to the embedded engine.
+const FILES_A_CONNECTION: u64 = 3;
+/// For the database, the listeners, the runtime.
+const FILES_BESIDE: u64 = 100;
+/// What is asked of the system; it gives no more than the user may have.
+const MOST_FILES: u64 = 65_536;
+/// Where the system does not say: the usual limit.
+const USUAL_FILES: u64 = 1_024;
+
+fn most_connections() -> usize {
+    let files = rlimit::increase_nofile_limit(MOST_FILES).unwrap_or(USUAL_FILES);
+    let connections = files.saturating_sub(FILES_BESIDE) / FILES_A_CONNECTION;
+    usize::try_from(connections).unwrap_or(usize::MAX).max(1)
+}
 
 /// Accepts while there is room.
 pub(super) struct Bounded {
@@ -25,7 +36,7 @@ impl Bounded {
     pub(super) fn new(listener: TcpListener) -> Self {
         Self {
             listener,
-            room: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            room: Arc::new(Semaphore::new(most_connections())),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use futures::future::try_join;
 
-use super::{App, Promoted};
+use super::App;
 use crate::clock::EpochMs;
 use crate::event::{Event, Programme, SaleState};
 use crate::ids::{EventId, Lane, UserId};
@@ -148,7 +148,7 @@ impl App {
         if !head.has_called(token.rank())
             && is_next
             && head.promotion_is_due(now)
-            && let Promoted::To(promoted) = self.promote(&event.event_id, token.lane).await?
+            && let Some(promoted) = self.promote_in_passing(&event.event_id, token.lane).await
         {
             head = promoted;
         }

@@ -145,7 +145,7 @@ impl App {
         let due = head.waiting() > 0
             && event.sale_state(now) == SaleState::Open
             && head.promotion_is_due(now);
-        if due && let Promoted::To(promoted) = self.promote(&event.event_id, lane).await? {
+        if due && let Some(promoted) = self.promote_in_passing(&event.event_id, lane).await {
             return Ok(promoted);
         }
         Ok(head)

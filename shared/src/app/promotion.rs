@@ -92,6 +92,18 @@ impl App {
         }
     }
 
+    /// A run by somebody who asks something else, and is answered also where it fails: the next one repairs it.
+    pub(super) async fn promote_in_passing(&self, event_id: &EventId, lane: Lane) -> Option<Head> {
+        match self.promote(event_id, lane).await {
+            Ok(Promoted::To(head)) => Some(head),
+            Ok(Promoted::ByAnother | Promoted::StandsStill) => None,
+            Err(refusal) => {
+                tracing::warn!(%event_id, ?refusal, "promotion failed");
+                None
+            }
+        }
+    }
+
     /// One bounded run for a lane, if none began within the last second.
     pub async fn promote(&self, event_id: &EventId, lane: Lane) -> Result<Promoted, Refusal> {
         if !self.store.claim_promotion(event_id, lane).await? {

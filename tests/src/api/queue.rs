@@ -36,7 +36,11 @@ async fn statuses(world: &World, buyers: &[Buyer]) -> String {
 
 async fn is_now(world: &World, buyer: &Buyer, status: &str) -> Reply {
     let reply = world.status(buyer).await;
-    assert_eq!((reply.status, reply.text_of("status")), (200, status), "{reply:?}");
+    assert_eq!(
+        (reply.status, reply.text_of("status")),
+        (200, status),
+        "{reply:?}"
+    );
     reply
 }
 
@@ -53,7 +57,11 @@ async fn rejoins(world: &World, buyer: &Buyer) -> Reply {
 async fn tries_to_join(world: &World) -> Reply {
     let user = uuid::Uuid::new_v4().to_string();
     world
-        .post(&format!("/events/{EVENT}/tokens"), "", json!({ "userId": user }))
+        .post(
+            &format!("/events/{EVENT}/tokens"),
+            "",
+            json!({ "userId": user }),
+        )
         .await
 }
 
@@ -75,7 +83,9 @@ async fn steer(world: &World, steered: impl FnOnce(&Event) -> Control) {
 async fn pause(world: &World) {
     let now = world.clock.now();
     steer(world, |event| {
-        event.control.paused_at(now, event.terms.queue.grace_seconds)
+        event
+            .control
+            .paused_at(now, event.terms.queue.grace_seconds)
     })
     .await;
 }
@@ -86,7 +96,11 @@ async fn resume(world: &World) {
 }
 
 async fn close(world: &World) {
-    steer(world, |event| Control { closed: true, ..event.control }).await;
+    steer(world, |event| Control {
+        closed: true,
+        ..event.control
+    })
+    .await;
 }
 
 fn number(reply: &Reply) -> u64 {
@@ -104,7 +118,10 @@ async fn where_there_is_room_the_first_answer_admits_and_is_usable_at_once() {
     assert_eq!(joined.text_of("status"), "ACTIVE");
     assert_eq!(joined.text_of("userId"), buyer.user_id);
     assert_eq!(joined.text_of("eventId"), EVENT);
-    assert_eq!((&joined.body["position"], &joined.body["ahead"]), (&json!(0), &json!(0)));
+    assert_eq!(
+        (&joined.body["position"], &joined.body["ahead"]),
+        (&json!(0), &json!(0))
+    );
     assert_eq!(joined.text_of("expiresAt"), "2026-11-20T10:10:00.000Z");
     assert_eq!(joined.text_of("tokenExpiresAt"), "2026-12-20T10:00:00.000Z");
     assert_eq!(joined.body["pollAfterSeconds"], Value::Null);
@@ -247,15 +264,27 @@ async fn a_waiting_user_is_told_the_position_and_when_to_ask_again() {
             assert_eq!(reply.body["expiresAt"], Value::Null);
         }
         let reply = is_now(&world, buyer, "WAITING").await;
-        assert_eq!(reply.header("retry-after"), reply.body["pollAfterSeconds"].to_string());
+        assert_eq!(
+            reply.header("retry-after"),
+            reply.body["pollAfterSeconds"].to_string()
+        );
         assert_eq!(reply.body["token"], Value::Null);
         assert_eq!(reply.header("cache-control"), "no-store");
     }
     let active = is_now(&world, &six[0], "ACTIVE").await;
-    assert_eq!((active.body["position"].as_u64(), active.header("retry-after")), (Some(0), ""));
+    assert_eq!(
+        (
+            active.body["position"].as_u64(),
+            active.header("retry-after")
+        ),
+        (Some(0), "")
+    );
     leaves(&world, &six[0]).await;
     let over = is_now(&world, &six[0], "EXPIRED").await;
-    assert_eq!((&over.body["position"], &over.body["expiresAt"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&over.body["position"], &over.body["expiresAt"]),
+        (&Value::Null, &Value::Null)
+    );
     the_queue_moves(&world).await;
     assert_eq!(is_now(&world, &six[5], "WAITING").await.body["position"], 3);
 }
@@ -271,9 +300,19 @@ async fn a_hint_to_ask_again_is_never_over_half_the_grace_however_long_the_wait(
         let hinted = async |measured: bool| {
             let reply = is_now(&world, &six[5], "WAITING").await;
             let hint = reply.body["pollAfterSeconds"].as_f64().expect("a hint");
-            assert!(hint > 0.0 && hint * 2.0 <= f64::from(grace), "{grace}: {reply:?}");
-            assert_ne!(reply.header("retry-after").parse::<u64>().expect("seconds"), 0);
-            assert_eq!(reply.body["estimatedWaitSeconds"].is_u64(), measured, "{reply:?}");
+            assert!(
+                hint > 0.0 && hint * 2.0 <= f64::from(grace),
+                "{grace}: {reply:?}"
+            );
+            assert_ne!(
+                reply.header("retry-after").parse::<u64>().expect("seconds"),
+                0
+            );
+            assert_eq!(
+                reply.body["estimatedWaitSeconds"].is_u64(),
+                measured,
+                "{reply:?}"
+            );
             let hint = queue(&world).await.body["pollAfterSeconds"].as_f64();
             assert!(hint > Some(0.0) && hint <= Some(f64::from(grace) / 2.0));
         };
@@ -414,14 +453,23 @@ async fn while_paused_newcomers_and_the_called_wait_and_those_inside_shop_on() {
     world.clock.advance_seconds(60);
     pause(&world).await;
     let late = world.joins(EVENT).await;
-    assert_eq!((late.joined.status, late.joined.text_of("status")), (201, "WAITING"));
+    assert_eq!(
+        (late.joined.status, late.joined.text_of("status")),
+        (201, "WAITING")
+    );
     assert_eq!(queue(&world).await.text_of("state"), "PAUSED");
     leaves(&world, &five[1]).await;
     the_queue_moves(&world).await;
     let called = is_now(&world, &five[3], "WAITING").await;
-    assert_eq!((&called.body["position"], &called.body["ahead"]), (&json!(1), &json!(0)));
+    assert_eq!(
+        (&called.body["position"], &called.body["ahead"]),
+        (&json!(1), &json!(0))
+    );
     assert!(!called.header("retry-after").is_empty());
-    world.hold(&five[3], 2).await.is_problem(403, "not_admitted");
+    world
+        .hold(&five[3], 2)
+        .await
+        .is_problem(403, "not_admitted");
     is_now(&world, &five[4], "WAITING").await;
     is_now(&world, &five[2], "ACTIVE").await;
     assert_eq!(world.hold(&five[2], 1).await.status, 201);
@@ -443,7 +491,10 @@ async fn where_there_is_room_a_newcomer_waits_for_the_end_of_a_pause_all_the_sam
     world.joins(EVENT).await;
     pause(&world).await;
     let late = world.joins(EVENT).await;
-    assert_eq!((late.joined.status, late.joined.text_of("status")), (201, "WAITING"));
+    assert_eq!(
+        (late.joined.status, late.joined.text_of("status")),
+        (201, "WAITING")
+    );
     assert_eq!(late.joined.body["position"], 1);
     is_now(&world, &late, "WAITING").await;
     resume(&world).await;
@@ -491,10 +542,16 @@ async fn before_an_event_opens_people_line_up_and_are_let_in_in_order_when_it_do
     };
     let three = crowd(&world, 3).await;
     for (buyer, position) in three.iter().zip(1..) {
-        assert_eq!((buyer.joined.status, buyer.joined.text_of("status")), (201, "WAITING"));
+        assert_eq!(
+            (buyer.joined.status, buyer.joined.text_of("status")),
+            (201, "WAITING")
+        );
         assert_eq!(buyer.joined.body["position"], position);
     }
-    world.hold(&three[0], 1).await.is_problem(403, "not_admitted");
+    world
+        .hold(&three[0], 1)
+        .await
+        .is_problem(403, "not_admitted");
     assert_eq!(queue(&world).await.text_of("state"), "NOT_OPEN");
     world.clock.advance_seconds(57);
     the_queue_moves(&world).await;
@@ -514,7 +571,9 @@ async fn once_the_sale_is_closed_nobody_joins_waits_or_holds() {
     close(&world).await;
     tries_to_join(&world).await.is_problem(409, "not_open");
     let again = json!({ "userId": two[1].user_id });
-    let again = world.post(&format!("/events/{EVENT}/tokens"), "", again).await;
+    let again = world
+        .post(&format!("/events/{EVENT}/tokens"), "", again)
+        .await;
     again.is_problem(409, "not_open");
     is_now(&world, &two[1], "EXPIRED").await;
     world.hold(&two[0], 1).await.is_problem(409, "not_open");
@@ -529,13 +588,14 @@ async fn anyone_sees_how_many_have_come_been_called_and_wait_a_second_old_at_mos
     let empty = queue(&world).await;
     assert_eq!(empty.header("cache-control"), "public, max-age=1");
     assert_eq!((empty.status, empty.text_of("state")), (200, "OPEN"));
-    assert_eq!((&empty.body["issued"], &empty.body["waiting"]), (&json!(0), &json!(0)));
+    assert_eq!(
+        (&empty.body["issued"], &empty.body["waiting"]),
+        (&json!(0), &json!(0))
+    );
     let five = crowd(&world, 5).await;
     world.clock.advance_seconds(1);
     let full = queue(&world).await;
-    let numbers = |issued: u64, admitted: u64| {
-        json!([EVENT, issued, admitted, issued - admitted, [{ "issued": issued, "admitted": admitted }]])
-    };
+    let numbers = |issued: u64, admitted: u64| json!([EVENT, issued, admitted, issued - admitted, [{ "issued": issued, "admitted": admitted }]]);
     let seen = |reply: &Reply| {
         let fields = ["eventId", "issued", "admitted", "waiting", "lanes"];
         Value::from(fields.map(|field| reply.body[field].clone()).to_vec())
@@ -588,7 +648,10 @@ async fn who_waits_is_refused_dates_seats_and_holds_and_told_the_position() {
         for reply in refusals {
             reply.is_problem(403, "not_admitted");
             assert_eq!(reply.body["position"], position);
-            assert_ne!(reply.header("retry-after").parse::<u64>().expect("seconds"), 0);
+            assert_ne!(
+                reply.header("retry-after").parse::<u64>().expect("seconds"),
+                0
+            );
         }
     }
     assert_eq!(world.get(&seats, &four[0].token).await.status, 200);
@@ -623,7 +686,11 @@ async fn a_token_of_another_event_or_of_somebody_elses_making_is_no_token() {
     let stranger = World::new().await.joins(EVENT).await;
     let mut forged = world.joins(EVENT).await;
     let middle = forged.token.len() / 2;
-    let letter = if &forged.token[middle..=middle] == "A" { "B" } else { "A" };
+    let letter = if &forged.token[middle..=middle] == "A" {
+        "B"
+    } else {
+        "A"
+    };
     forged.token.replace_range(middle..=middle, letter);
     for buyer in [elsewhere, stranger, forged] {
         world.status(&buyer).await.is_problem(401, "token_invalid");
