@@ -58,17 +58,8 @@ pub async fn broken(world: &World, max_active: usize) -> Vec<String> {
         let place = format!("{pk} {sk}");
         if pk.starts_with("SEATS#") {
             *claims.entry(text(item, "reservationId").to_owned()).or_default() += 1;
-            let is_living = text(item, "state") == "SOLD" || number(item, "heldUntil") > now;
-            let status = match text(item, "state") {
-                "SOLD" => "CONFIRMED",
-                _ => "HELD",
-            };
-            let owner = items.values().find(|other| {
-                text(other, "sk").starts_with("RESERVATION#")
-                    && text(other, "reservationId") == text(item, "reservationId")
-            });
-            if is_living && owner.is_none_or(|owner| text(owner, "status") != status) {
-                broken.push(format!("{place}: no {status} reservation has this seat"));
+            if let Some(wrong) = broken_claim(&items, pk, sk, item, now) {
+                broken.push(format!("{place}: {wrong}"));
             }
         }
         if pk.starts_with("WALLET#") && sk == "BALANCE" {
@@ -100,7 +91,9 @@ pub async fn broken(world: &World, max_active: usize) -> Vec<String> {
         if (is_living_hold || is_confirmed) && claimed != seats {
             broken.push(format!("{pk} {sk}: has {seats} seats, {claimed} are claimed for it"));
         }
+        broken.extend(broken_reservation(&items, item, now).map(|wrong| format!("{pk} {sk}: {wrong}")));
     }
+    broken.extend(broken_queues(&items, now));
     if payments_less_refunds != confirmed_price {
         broken.push(format!(
             "payments less refunds are {payments_less_refunds}, what is confirmed costs {confirmed_price}"
@@ -108,6 +101,125 @@ pub async fn broken(world: &World, max_active: usize) -> Vec<String> {
     }
     if living > max_active {
         broken.push(format!("{living} sessions live, {max_active} may"));
+    }
+    broken
+}
+
+fn seats(reservation: &Item) -> impl Iterator<Item = (i64, &str)> {
+    let seats = reservation.get("seats").and_then(|seats| seats.as_l().ok());
+    seats
+        .into_iter()
+        .flatten()
+        .filter_map(|seat| seat.as_m().ok())
+        .map(|seat| (number(seat, "seatNumber"), text(seat, "section")))
+}
+
+/// A claim that lives is its user's reservation's, which has this very seat.
+fn broken_claim(
+    items: &BTreeMap<(String, String), Item>,
+    pk: &str,
+    sk: &str,
+    claim: &Item,
+    now: i64,
+) -> Option<String> {
+    let is_sold = text(claim, "state") == "SOLD";
+    if is_sold && claim.contains_key("ttl") {
+        return Some("is sold, and would be swept".to_owned());
+    }
+    if !is_sold && number(claim, "heldUntil") <= now {
+        return None;
+    }
+    let status = if is_sold { "CONFIRMED" } else { "HELD" };
+    let [_, event, date, section] = pk.splitn(4, '#').collect::<Vec<_>>()[..] else {
+        return Some("is no seat's key".to_owned());
+    };
+    let seat: i64 = sk.trim_start_matches("SEAT#").parse().unwrap_or(0);
+    let owner = (
+        format!("USER#{}", text(claim, "userId")),
+        format!("RESERVATION#{event}#{date}"),
+    );
+    let is_owned = items.get(&owner).is_some_and(|owner| {
+        text(owner, "reservationId") == text(claim, "reservationId")
+            && text(owner, "status") == status
+            && number(owner, "heldUntil") == number(claim, "heldUntil")
+            && seats(owner).any(|owned| owned == (seat, section))
+    });
+    (!is_owned).then(|| format!("no {status} reservation has this seat"))
+}
+
+/// A reservation has no more seats than its event allows, what is in the archive is over, and what was paid for it and not
+/// given back is its price where it is confirmed, and nothing where it is not.
+fn broken_reservation(
+    items: &BTreeMap<(String, String), Item>,
+    reservation: &Item,
+    now: i64,
+) -> impl Iterator<Item = String> {
+    let is_confirmed = text(reservation, "status") == "CONFIRMED";
+    let id = text(reservation, "reservationId");
+    let paid: i64 = items
+        .values()
+        .filter(|entry| text(entry, "sk").starts_with("LEDGER#") && text(entry, "reservationId") == id)
+        .map(|entry| -number(entry, "amount"))
+        .sum();
+    let price = if is_confirmed { number(reservation, "totalPrice") } else { 0 };
+    let wrong_price = (paid != price).then(|| format!("{paid} is paid for it, not {price}"));
+    let is_held = text(reservation, "status") == "HELD" && number(reservation, "heldUntil") > now;
+    let is_archived = text(reservation, "sk").starts_with("ARCHIVE#");
+    let wrong_place = (is_archived && (is_confirmed || is_held))
+        .then(|| "is archived, and not over".to_owned());
+    let event = text(reservation, "sk").split('#').nth(1).unwrap_or_default();
+    let most = items
+        .get(&(format!("EVENT#{event}"), "META".to_owned()))
+        .and_then(|event| event.get("terms")?.as_m().ok())
+        .map_or(i64::MAX, |terms| number(terms, "maxSeatsPerUser"));
+    let quantity = number(reservation, "quantity");
+    let too_many = (quantity > most).then(|| format!("has {quantity} tickets, {most} are allowed"));
+    [wrong_price, wrong_place, too_many].into_iter().flatten()
+}
+
+/// Every rank up to the watermark has had a place, nobody behind it has been called, nobody under the floor lives, and a
+/// number is one user's, who is the one inside.
+fn broken_queues(items: &BTreeMap<(String, String), Item>, now: i64) -> Vec<String> {
+    let mut broken = Vec::new();
+    for ((pk, _), head) in items.iter().filter(|((_, sk), _)| sk == "HEAD") {
+        let lane = pk.trim_start_matches("QUEUE#");
+        let [issued, admitted, floor] = ["issued", "admitted", "floor"].map(|name| number(head, name));
+        let event = lane.rsplit_once('#').map_or(lane, |(event, _)| event);
+        let mut tickets = BTreeMap::new();
+        for ((user, sk), ticket) in items {
+            if *sk == format!("TICKET#{event}")
+                && let Some(other) = tickets.insert(number(ticket, "number"), user)
+            {
+                broken.push(format!("{user}: has the number of {other}"));
+            }
+        }
+        if tickets.keys().any(|number| *number > issued) || floor > admitted {
+            broken.push(format!("{pk}: a number that was never issued, or a floor over the watermark"));
+        }
+        let session = |rank: i64| items.get(&(format!("SESSIONS#{lane}"), format!("{rank:012}")));
+        let skipped = (1..=admitted).filter(|rank| session(*rank).is_none());
+        broken.extend(skipped.map(|rank| format!("{pk}: rank {rank} was passed without a place")));
+        for ((place, sk), session) in items {
+            let rank: i64 = sk.parse().unwrap_or(0);
+            if *place != format!("SESSIONS#{lane}") {
+                continue;
+            }
+            let state = text(session, "state");
+            let lives = match state {
+                "LIVE" | "CALLED" => number(session, "expiresAt") > now,
+                _ => state == "OPEN",
+            };
+            if lives && state != "OPEN" && rank > admitted.min(issued) {
+                broken.push(format!("{place} {sk}: {state} before its turn"));
+            }
+            if lives && rank <= floor {
+                broken.push(format!("{place} {sk}: {state} under the floor"));
+            }
+            let user = format!("USER#{}", text(session, "userId"));
+            if lives && state == "LIVE" && tickets.get(&rank) != Some(&&user) {
+                broken.push(format!("{place} {sk}: somebody else's number"));
+            }
+        }
     }
     broken
 }
@@ -207,5 +319,76 @@ mod tests {
         world.joins(EVENT).await;
         assert!(!broken(&world, 0).await.is_empty());
         assert_eq!(json!(broken(&world, 100).await), json!([]));
+    }
+
+    /// Sets an attribute of the one item whose sort key begins so.
+    async fn forge(world: &World, sk_prefix: &str, name: &str, value: AttributeValue) {
+        let items = items(world).await;
+        let (pk, sk) = items.keys().find(|(_, sk)| sk.starts_with(sk_prefix)).unwrap();
+        world
+            .dynamodb
+            .update_item()
+            .table_name(&world.tables.main)
+            .key("pk", AttributeValue::S(pk.clone()))
+            .key("sk", AttributeValue::S(sk.clone()))
+            .update_expression("SET #name = :value")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", value)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_seat_of_somebody_else_is_found() {
+        let world = World::new().await;
+        sold(&world).await;
+        forge(&world, "SEAT#", "userId", AttributeValue::S("nobody".to_owned())).await;
+        assert_eq!(broken(&world, 100).await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_sold_seat_that_would_be_swept_is_found() {
+        let world = World::new().await;
+        sold(&world).await;
+        forge(&world, "SEAT#", "ttl", AttributeValue::N("1".to_owned())).await;
+        assert_eq!(broken(&world, 100).await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_reservation_that_was_sold_for_another_price_is_found() {
+        let world = World::new().await;
+        sold(&world).await;
+        forge(&world, "RESERVATION#", "totalPrice", AttributeValue::N("1".to_owned())).await;
+        // For it, and for the house.
+        assert_eq!(broken(&world, 100).await.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn more_seats_than_one_user_may_have_are_found() {
+        let world = World::new().await;
+        sold(&world).await;
+        forge(&world, "RESERVATION#", "quantity", AttributeValue::N("2".to_owned())).await;
+        assert_eq!(broken(&world, 100).await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_is_inside_before_the_watermark_or_under_the_floor_is_found() {
+        for (name, value) in [("admitted", "0"), ("floor", "1")] {
+            let world = World::new().await;
+            world.joins(EVENT).await;
+            forge(&world, "HEAD", name, AttributeValue::N(value.to_owned())).await;
+            assert_eq!(broken(&world, 100).await.len(), 1, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_number_that_two_have_is_found() {
+        let world = World::new().await;
+        world.joins(EVENT).await;
+        world.joins(EVENT).await;
+        forge(&world, "TICKET#", "number", AttributeValue::N("1".to_owned())).await;
+        forge(&world, "TICKET#", "number", AttributeValue::N("2".to_owned())).await;
+        assert!(!broken(&world, 100).await.is_empty());
     }
 }

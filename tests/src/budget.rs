@@ -14,7 +14,9 @@ fn assert_within(what: &str, cost: Cost, budget: Budget) {
     let (calls, writes, reads) = budget;
     println!(
         "{what}: {} / {} / {} (budget {calls} / {writes} / {reads})",
-        cost.calls_in_sequence, cost.write_units, cost.read_units
+        cost.calls_in_sequence,
+        cost.write_units.abs(),
+        cost.read_units.abs()
     );
     assert!(
         cost.calls_in_sequence <= calls && cost.write_units <= writes && cost.read_units <= reads,

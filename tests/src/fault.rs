@@ -295,3 +295,203 @@ async fn break_off(rule: Rule) {
     }
     assert_eq!(came, [4, 5, 6, 7, 8, 9], "{rule:?}");
 }
+
+/// People in line for three places, whose holders have left; a promotion is due.
+async fn six_wait() -> (World, Vec<Buyer>) {
+    let world = World::with(concert_for(3)).await;
+    let mut buyers = Vec::new();
+    for _ in 0..9 {
+        buyers.push(world.joins(EVENT).await);
+    }
+    for buyer in buyers.drain(..3) {
+        world.leave(&buyer).await;
+    }
+    world.clock.advance_seconds(2);
+    (world, buyers)
+}
+
+#[tokio::test]
+async fn a_promoter_that_dies_after_any_write_loses_nobody_and_keeps_the_order() {
+    // The claim, three places, the watermark, three calls: after eight writes the run is over.
+    for writes in 0..=8 {
+        let (world, mut waiting) = six_wait().await;
+        let dying = world.another_process();
+        dying.wire.crash_after(writes);
+        let outcome = promote::handle(&dying.app).await;
+        assert_eq!(outcome.is_ok(), writes == 8, "after {writes} writes: {outcome:?}");
+        books::check(&world, 3).await;
+        let mut came = Vec::new();
+        for _ in 0..20 {
+            world.clock.advance_seconds(1);
+            promote::handle(&world.app).await.unwrap();
+            books::check(&world, 3).await;
+            let mut still = Vec::new();
+            for buyer in waiting {
+                let reply = world.status(&buyer).await;
+                match reply.text_of("status") {
+                    "ACTIVE" => {
+                        came.push(reply.body["queueNumber"].as_u64().unwrap());
+                        world.leave(&buyer).await;
+                    }
+                    "WAITING" => still.push(buyer),
+                    other => panic!("{other} after {writes} writes"),
+                }
+            }
+            waiting = still;
+        }
+        assert_eq!(came, [4, 5, 6, 7, 8, 9], "after {writes} writes");
+    }
+}
+
+#[tokio::test]
+async fn promoters_that_die_one_after_the_other_lose_nobody() {
+    let (world, waiting) = six_wait().await;
+    for writes in [2, 4, 3, 1, 5, 2] {
+        let dying = world.another_process();
+        dying.wire.crash_after(writes);
+        let _ = promote::handle(&dying.app).await;
+        books::check(&world, 3).await;
+        world.clock.advance_seconds(1);
+    }
+    promote::handle(&world.app).await.unwrap();
+    let places = books::ranks_with_a_place(&world).await;
+    assert_eq!(places, (1..=6).collect::<Vec<_>>());
+    for buyer in &waiting[..3] {
+        assert_eq!(world.status(buyer).await.text_of("status"), "ACTIVE");
+    }
+    assert_eq!(world.status(&waiting[3]).await.text_of("status"), "WAITING");
+    books::check(&world, 3).await;
+}
+
+#[tokio::test]
+async fn a_join_that_dies_after_any_write_can_be_made_again() {
+    // The number, the ticket, the arrival.
+    for writes in 0..=3 {
+        let world = World::new().await;
+        world.app.promote_all().await.unwrap();
+        let user = uuid::Uuid::new_v4().to_string();
+        let path = format!("/events/{EVENT}/tokens");
+        let body = serde_json::json!({ "userId": user });
+        let dying = world.another_process();
+        dying.app.keys().await.unwrap();
+        dying.wire.crash_after(writes);
+        let reply = dying.post(&path, "", body).await;
+        assert_eq!(reply.status, if writes == 3 { 201 } else { 503 }, "after {writes} writes");
+        books::check(&world, 100).await;
+        let buyer = world.joins_as(EVENT, &user).await;
+        assert_eq!(buyer.joined.text_of("status"), "ACTIVE", "after {writes} writes");
+        // Only a number whose ticket was never written is lost.
+        let number = if writes == 1 { 2 } else { 1 };
+        assert_eq!(buyer.joined.body["queueNumber"], number, "after {writes} writes");
+        books::check(&world, 100).await;
+    }
+}
+
+#[tokio::test]
+async fn a_leaving_that_dies_after_any_write_can_be_made_again() {
+    // The session's end, the ticket's.
+    for writes in 0..=2 {
+        let world = World::with(concert_for(1)).await;
+        let first = world.joins(EVENT).await;
+        let second = world.joins(EVENT).await;
+        let dying = world.another_process();
+        dying.app.keys().await.unwrap();
+        dying.wire.crash_after(writes);
+        dying.leave(&first).await;
+        books::check(&world, 1).await;
+        assert_eq!(world.leave(&first).await.status, 204);
+        world.clock.advance_seconds(1);
+        assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
+        let again = world.joins_as(EVENT, &first.user_id).await;
+        assert_eq!((again.joined.status, &again.joined.body["queueNumber"]), (201, &3.into()));
+        books::check(&world, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn conflicts_and_lost_answers_while_leaving_are_not_noticed() {
+    for (operation, containing) in [("UpdateItem", "SESSIONS#"), ("DeleteItem", "TICKET#")] {
+        for fault in [Fault::Conflict, Fault::LoseAnswer] {
+            let world = World::new().await;
+            let buyer = world.joins(EVENT).await;
+            world.wire.inject(Rule::next(operation, containing, fault));
+            assert_eq!(world.leave(&buyer).await.status, 204, "{fault:?} on {containing}");
+            assert_eq!(world.status(&buyer).await.text_of("status"), "EXPIRED");
+            books::check(&world, 100).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_arrival_that_the_database_refuses_keeps_the_turn() {
+    for (fault, status, code) in [(Fault::Conflict, 503, "busy"), (Fault::Throttle, 429, "throttled")] {
+        let world = World::with(concert_for(1)).await;
+        let first = world.joins(EVENT).await;
+        let second = world.joins(EVENT).await;
+        world.leave(&first).await;
+        world.clock.advance_seconds(2);
+        world.another_process().app.promote_all().await.unwrap();
+        world.wire.inject(Rule::every("UpdateItem", "SESSIONS#", fault));
+        world.status(&second).await.is_problem(status, code);
+        world.wire.heal();
+        assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
+        books::check(&world, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_is_throttled_is_told_as_such() {
+    let world = World::new().await;
+    let buyer = world.joins_with(PRICE).await;
+    let held = world.hold(&buyer, 7).await;
+    let id = held.text_of("reservationId").to_owned();
+    world.wire.inject(Rule::every("GetItem", "", Fault::Throttle));
+    world.wire.inject(Rule::every("Query", "", Fault::Throttle));
+    let wallet = format!("/users/{}/wallet", buyer.user_id);
+    for path in [&wallet, &format!("/reservations/{id}"), &format!("/events/{EVENT}/dates")] {
+        world.get(path, &buyer.token).await.is_problem(429, "throttled");
+    }
+    world.pay(&buyer, &id).await.is_problem(429, "throttled");
+    world.wire.heal();
+    assert_eq!(world.pay(&buyer, &id).await.status, 201);
+    books::check(&world, 100).await;
+}
+
+#[tokio::test]
+async fn a_hold_that_is_slow_on_the_wire_does_not_take_a_seat_that_is_taken_meanwhile() {
+    let world = World::new().await;
+    let (slow, quick) = (world.another_process(), world.another_process());
+    let (one, other) = (world.joins(EVENT).await, world.joins(EVENT).await);
+    let delay = Fault::Delay(std::time::Duration::from_millis(50));
+    slow.wire.inject(Rule::every("TransactWriteItems", "SEATS#", delay));
+    let (late, early) = futures::future::join(slow.hold(&one, 7), quick.hold(&other, 7)).await;
+    let mut outcomes = [(late.status, late.code()), (early.status, early.code())];
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, [(201, ""), (409, "seat_taken")]);
+    books::check(&world, 100).await;
+}
+
+#[tokio::test]
+async fn a_payment_that_is_late_on_the_wire_never_takes_a_seat_that_is_anothers_by_now() {
+    let world = World::new().await;
+    let slow = world.another_process();
+    let holder = world.joins_with(PRICE).await;
+    let held = world.hold(&holder, 7).await;
+    let id = held.text_of("reservationId");
+    let delay = Fault::Delay(std::time::Duration::from_millis(300));
+    slow.wire.inject(Rule::next("TransactWriteItems", "WALLET#", delay));
+    let other = world.joins(EVENT).await;
+    let (paid, taken) = futures::future::join(slow.pay(&holder, id), async {
+        // The payment is on its way when the hold lapses.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        world.clock.advance_seconds(300);
+        world.hold(&other, 7).await
+    })
+    .await;
+    match (paid.status, taken.status) {
+        (410, 201) => assert_eq!(world.balance(&holder).await, PRICE),
+        (201, 409) => assert_eq!(world.balance(&holder).await, 0),
+        odd => panic!("{odd:?}"),
+    }
+    books::check(&world, 100).await;
+}

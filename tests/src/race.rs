@@ -1,10 +1,12 @@
 //! Many at once: real concurrency, several processes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 
 use crate::books;
+use crate::wire::{Fault, Rule};
 use crate::world::{Buyer, EVENT, LATER_DATE, PRICE, Reply, World, concert_for};
 
 /// The world and `n` further processes over its tables.
@@ -232,4 +234,155 @@ async fn one_user_may_hold_two_dates_at_the_same_instant() {
     .await;
     assert_eq!((first.status, second.status), (201, 201));
     books::check(&processes[0], 100).await;
+}
+
+/// Many runs of the promotion under way at once: each begins a second after the one before, and all are slow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn promotions_that_overlap_let_in_no_more_than_one_alone_would_and_nobody_out_of_order() {
+    let processes = processes(World::with(concert_for(10)).await, 3);
+    let joining = (0..200).map(|n| {
+        let world = processes[n % 4].clone();
+        tokio::spawn(async move { world.joins(EVENT).await })
+    });
+    let mut buyers: Vec<Buyer> = join_all(joining).await.into_iter().map(Result::unwrap).collect();
+    buyers.sort_by_key(|buyer| buyer.joined.body["queueNumber"].as_u64());
+    for (n, world) in processes.iter().enumerate() {
+        let slow = Fault::Delay(Duration::from_millis(3 * n as u64 + 1));
+        world.wire.inject(Rule::every("PutItem", "SESSIONS#", slow));
+        world.wire.inject(Rule::every("UpdateItem", "admitted", slow));
+    }
+    let mut first_inside = 0;
+    for _ in 0..8 {
+        let runs: Vec<_> = processes
+            .iter()
+            .map(|world| {
+                world.clock.advance_ms(1_000);
+                let world = world.clone();
+                tokio::spawn(async move { world.app.promote_all().await.unwrap() })
+            })
+            .collect();
+        // Meanwhile those leave who were let in by the round before, and one who still waits.
+        let called = books::ranks_with_a_place(&processes[0]).await.len();
+        for buyer in buyers[first_inside..called.min(200)].iter().chain(buyers.get(called + 3)) {
+            assert_eq!(processes[1].leave(buyer).await.status, 204);
+            books::check(&processes[2], 10).await;
+        }
+        first_inside = called;
+        join_all(runs).await.into_iter().for_each(|run| drop(run.unwrap()));
+        books::check(&processes[0], 10).await;
+    }
+    assert!(first_inside >= 70, "{first_inside} of 200 were let in");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_keeps_asking_gets_in_at_last() {
+    let mut programme = concert_for(5);
+    // Time flies in this test: nobody is to lose the turn by it.
+    programme.event.terms.queue.grace_seconds = 86_400;
+    programme.event.terms.queue.session_seconds = 86_400;
+    let processes = processes(World::with(programme).await, 3);
+    let clock = processes[0].clock.clone();
+    let time = tokio::spawn(async move {
+        loop {
+            clock.advance_ms(250);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let users = (0..60).map(|n| {
+        let world = processes[n % 4].clone();
+        tokio::spawn(async move {
+            let buyer = world.joins(EVENT).await;
+            let mut standing = buyer.joined.clone();
+            for _ in 0..10_000 {
+                match standing.text_of("status") {
+                    "ACTIVE" => return world.leave(&buyer).await.status == 204,
+                    "WAITING" => tokio::time::sleep(Duration::from_millis(5)).await,
+                    other => panic!("{other}"),
+                }
+                standing = world.status(&buyer).await;
+            }
+            false
+        })
+    });
+    for got_in in join_all(users).await {
+        assert!(got_in.unwrap());
+    }
+    time.abort();
+    books::check(&processes[0], 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wallet_that_suffices_for_one_of_two_payments_makes_one() {
+    let processes = processes(World::new().await, 1);
+    for seat in 1..=6 {
+        let buyer = processes[0].joins_with(PRICE).await;
+        let first = processes[0].hold(&buyer, seat).await;
+        let second = processes[0].hold_on(&buyer, LATER_DATE, seat).await;
+        let (one, other) = futures::future::join(
+            processes[0].pay(&buyer, first.text_of("reservationId")),
+            processes[1].pay(&buyer, second.text_of("reservationId")),
+        )
+        .await;
+        assert_eq!(statuses(&[one, other]), [201, 402]);
+        assert_eq!(processes[0].balance(&buyer).await, 0);
+    }
+    books::check(&processes[0], 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_seat_whose_hold_lapses_while_it_is_paid_is_one_users() {
+    let processes = processes(World::new().await, 3);
+    for seat in 1..=12 {
+        let (holder, other) = (processes[0].joins_with(PRICE).await, processes[0].joins(EVENT).await);
+        let held = processes[0].hold(&holder, seat).await;
+        let id = held.text_of("reservationId").to_owned();
+        processes[0].clock.advance_ms(299_999);
+        let paying = tokio::spawn({
+            let (world, holder) = (processes[1].clone(), holder.clone());
+            async move { world.pay(&holder, &id).await }
+        });
+        let holding = tokio::spawn({
+            let (world, other) = (processes[2].clone(), other.clone());
+            async move { world.hold(&other, seat).await }
+        });
+        processes[0].clock.advance_ms(1);
+        let (paid, taken) = (paying.await.unwrap(), holding.await.unwrap());
+        match (paid.status, taken.status) {
+            (201, 409) => assert_eq!(taken.code(), "seat_taken"),
+            (410, 201) => assert_eq!(paid.code(), "hold_expired"),
+            // The one came too late, the other too early.
+            (410, 409) => assert_eq!(processes[3].hold(&other, seat).await.status, 201),
+            odd => panic!("{odd:?}"),
+        }
+        books::check(&processes[0], 100).await;
+        // So that the sessions of this round are over in the next.
+        processes[0].clock.advance_seconds(1_000);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_leaves_while_arriving_or_holding_has_left() {
+    let processes = processes(World::with(concert_for(1)).await, 3);
+    for seat in 1..=8 {
+        let buyer = processes[0].joins(EVENT).await;
+        // Called, if there was a place; the first request arrives.
+        processes[0].clock.advance_ms(1_000);
+        processes[0].app.promote_all().await.unwrap();
+        let (status, held, left) = futures::future::join3(
+            processes[1].status(&buyer),
+            processes[2].hold(&buyer, seat),
+            processes[3].leave(&buyer),
+        )
+        .await;
+        assert_eq!((status.status, left.status), (200, 204));
+        assert!(matches!(held.code(), "" | "turn_over" | "not_admitted"), "{held:?}");
+        assert_eq!(processes[0].status(&buyer).await.text_of("status"), "EXPIRED");
+        // The place is free for the next, and what was held stays payable.
+        if held.status == 201 {
+            processes[0].charge(&buyer, PRICE, "first").await;
+            let paid = processes[0].pay(&buyer, held.text_of("reservationId")).await;
+            assert_eq!(paid.status, 201, "{paid:?}");
+        }
+        books::check(&processes[0], 1).await;
+    }
 }

@@ -31,6 +31,8 @@ pub enum Fault {
     LoseAnswer,
     /// It is done after a while.
     Delay(Duration),
+    /// The process that calls is no more: the request never leaves it.
+    CutOff,
 }
 
 /// Calls in which a fault happens.
@@ -92,6 +94,8 @@ pub struct Cost {
 #[derive(Debug, Default)]
 struct State {
     rules: Vec<Rule>,
+    /// So many writes until the process dies.
+    writes_left: Option<u32>,
     calls: Vec<CallRecord>,
 }
 
@@ -121,9 +125,16 @@ impl Wire {
         self.state().rules.push(rule);
     }
 
+    /// The process dies after so many writes: nothing goes out any more.
+    pub fn crash_after(&self, writes: u32) {
+        self.state().writes_left = Some(writes);
+    }
+
     /// The wire is whole again.
     pub fn heal(&self) {
-        self.state().rules.clear();
+        let mut state = self.state();
+        state.rules.clear();
+        state.writes_left = None;
     }
 
     /// Forgets the calls so far.
@@ -160,6 +171,11 @@ impl Wire {
     /// The fault of this call, if a rule hits it.
     fn fault(&self, operation: &str, body: &str) -> Option<Fault> {
         let mut state = self.state();
+        match &mut state.writes_left {
+            Some(0) => return Some(Fault::CutOff),
+            Some(left) if WRITES.contains(&operation) => *left -= 1,
+            Some(_) | None => {}
+        }
         let rule = state.rules.iter_mut().find(|rule| {
             rule.operation == operation && rule.times > 0 && body.contains(rule.containing)
         })?;
@@ -218,6 +234,8 @@ async fn carry(
         Some(Fault::Throttle) => return Ok(throttle()),
         Some(Fault::TimeOut) => std::future::pending::<()>().await,
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+        // Not an error of the network: the SDK does not try again.
+        Some(Fault::CutOff) => return Err(ConnectorError::user("the process is no more".into())),
         Some(Fault::LoseAnswer) | None => {}
     }
     if is_metered(&operation) {

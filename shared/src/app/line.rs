@@ -195,8 +195,11 @@ impl App {
             .store
             .session(&place_of(token), Consistency::Eventual)
             .await?;
-        if session.is_some_and(|session| session.is_live(now)) {
-            return Ok(());
+        match session {
+            Some(session) if session.is_live(now) => return Ok(()),
+            // The end of every session: an old read is as good as a new one. Also of who left while waiting.
+            Some(Session::Ended) => return Err(Refusal::TurnOver),
+            Some(_) | None => {}
         }
         let head = self.head(programme, token.lane, now).await?;
         let standing = if head.has_called(token.rank()) {
@@ -238,6 +241,7 @@ impl App {
         let grace = event.terms.queue.grace_seconds;
         let may_come = |session: &Session| session.awaits(now, event.control, grace);
         let session = match session {
+            Some(Session::Ended) => return Ok(Standing::Over),
             Some(session) if session.is_live(now) || may_come(&session) => Some(session),
             _ => {
                 self.store
