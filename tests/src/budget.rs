@@ -38,7 +38,9 @@ async fn called() -> (World, Buyer) {
     let first = world.joins(EVENT).await;
     let second = world.joins(EVENT).await;
     let third = world.joins(EVENT).await;
-    world.delete(&format!("/events/{EVENT}/tokens/me"), &first.token).await;
+    world
+        .delete(&format!("/events/{EVENT}/tokens/me"), &first.token)
+        .await;
     world.clock.advance_ms(1_000);
     world.another_process().app.promote_all().await.unwrap();
     assert_eq!(world.status(&third).await.body["position"], 1);
@@ -46,7 +48,7 @@ async fn called() -> (World, Buyer) {
 }
 
 #[tokio::test]
-async fn joining_a_line() {
+async fn joining_a_line_takes_three_calls_and_two_writes() {
     let world = World::with(concert_for(1)).await;
     world.joins(EVENT).await;
     let path = format!("/events/{EVENT}/tokens");
@@ -56,7 +58,7 @@ async fn joining_a_line() {
 }
 
 #[tokio::test]
-async fn joining_and_being_inside_at_once() {
+async fn being_inside_at_once_takes_one_call_and_one_write_more() {
     let world = World::new().await;
     world.joins(EVENT).await;
     let path = format!("/events/{EVENT}/tokens");
@@ -66,7 +68,7 @@ async fn joining_and_being_inside_at_once() {
 }
 
 #[tokio::test]
-async fn asking_while_waiting() {
+async fn asking_while_waiting_costs_nothing() {
     let world = World::with(concert_for(1)).await;
     world.joins(EVENT).await;
     let waiting = world.joins(EVENT).await;
@@ -76,7 +78,7 @@ async fn asking_while_waiting() {
 }
 
 #[tokio::test]
-async fn arriving() {
+async fn arriving_takes_three_calls_and_one_write() {
     let (world, buyer) = called().await;
     let (reply, cost) = cost_of(&world, world.status(&buyer)).await;
     assert_eq!(reply.text_of("status"), "ACTIVE");
@@ -84,7 +86,7 @@ async fn arriving() {
 }
 
 #[tokio::test]
-async fn asking_while_inside() {
+async fn asking_while_inside_takes_half_a_read() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let (reply, cost) = cost_of(&world, world.status(&buyer)).await;
@@ -93,12 +95,19 @@ async fn asking_while_inside() {
 }
 
 #[tokio::test]
-async fn listing_dates() {
+async fn listing_dates_takes_one_call_and_one_round_of_seat_maps() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let path = format!("/events/{EVENT}/dates");
     // Another process has built the seat maps; this one has not seen them.
-    assert_eq!(world.another_process().get(&path, &buyer.token).await.status, 200);
+    assert_eq!(
+        world
+            .another_process()
+            .get(&path, &buyer.token)
+            .await
+            .status,
+        200
+    );
     let (reply, cost) = cost_of(&world, world.get(&path, &buyer.token)).await;
     assert_eq!(reply.body["dates"][1]["date"], LATER_DATE);
     // Half a unit for the session and for each of the two maps.
@@ -108,14 +117,16 @@ async fn listing_dates() {
 }
 
 #[tokio::test]
-async fn listing_seats() {
+async fn listing_seats_takes_two_calls_and_no_write() {
     let mut programme = concert();
     programme.event.terms.max_seats_per_user = 20;
     let world = World::with(programme).await;
     let buyer = world.joins(EVENT).await;
     let path = format!("/events/{EVENT}/dates/{DATE}/seats?status=all");
     let body = json!({ "date": DATE, "seatNumbers": (1..=20).collect::<Vec<u32>>() });
-    let held = world.post(&format!("/events/{EVENT}/holds"), &buyer.token, body).await;
+    let held = world
+        .post(&format!("/events/{EVENT}/holds"), &buyer.token, body)
+        .await;
     assert_eq!(held.status, 201, "{held:?}");
     let (reply, cost) = cost_of(&world, world.get(&path, &buyer.token)).await;
     assert_eq!(reply.body["seats"][19]["status"], "HELD");
@@ -124,7 +135,7 @@ async fn listing_seats() {
 }
 
 #[tokio::test]
-async fn holding_a_seat() {
+async fn holding_a_seat_is_one_call_of_six_write_units() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let (reply, cost) = cost_of(&world, world.hold(&buyer, 7)).await;
@@ -133,7 +144,7 @@ async fn holding_a_seat() {
 }
 
 #[tokio::test]
-async fn charging_a_wallet() {
+async fn charging_a_wallet_takes_two_calls_and_six_write_units() {
     let world = World::new().await;
     let buyer = world.joins_with(PRICE).await;
     let (reply, cost) = cost_of(&world, world.charge(&buyer, 1_000, "second")).await;
@@ -142,7 +153,7 @@ async fn charging_a_wallet() {
 }
 
 #[tokio::test]
-async fn asking_for_a_balance() {
+async fn asking_for_a_balance_is_one_read() {
     let world = World::new().await;
     let buyer = world.joins_with(PRICE).await;
     let path = format!("/users/{}/wallet", buyer.user_id);
@@ -152,7 +163,7 @@ async fn asking_for_a_balance() {
 }
 
 #[tokio::test]
-async fn paying() {
+async fn paying_takes_two_calls_and_ten_write_units() {
     let world = World::new().await;
     let buyer = world.joins_with(PRICE).await;
     let held = world.hold(&buyer, 7).await;
@@ -166,7 +177,9 @@ async fn promotion(places: u32, waiting: u32) -> Cost {
     let world = World::with(concert_for(places)).await;
     for _ in 0..places {
         let inside = world.joins(EVENT).await;
-        world.delete(&format!("/events/{EVENT}/tokens/me"), &inside.token).await;
+        world
+            .delete(&format!("/events/{EVENT}/tokens/me"), &inside.token)
+            .await;
     }
     for _ in 0..waiting {
         world.joins(EVENT).await;
@@ -186,7 +199,11 @@ async fn promoting_writes_by_those_who_are_called() {
         let writes = 2.0 + 2.0 * f64::from(called) + kept;
         // Reads the list of events, the head twice, the event, and the sessions (of 20 ranks: less than 4 KB); claims,
         // keeps places, moves the watermark, calls.
-        assert_within(&format!("promotion, {called} called"), cost, (9, writes, 4.0));
+        assert_within(
+            &format!("promotion, {called} called"),
+            cost,
+            (9, writes, 4.0),
+        );
     }
 }
 

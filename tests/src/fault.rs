@@ -51,7 +51,9 @@ impl Scene {
         let mut reservation = String::new();
         match operation {
             Operation::Join => {
-                uuid::Uuid::new_v4().to_string().clone_into(&mut buyer.user_id);
+                uuid::Uuid::new_v4()
+                    .to_string()
+                    .clone_into(&mut buyer.user_id);
             }
             Operation::Hold | Operation::Charge => {}
             Operation::Pay | Operation::Cancel => {
@@ -71,7 +73,9 @@ impl Scene {
         match operation {
             Operation::Join => {
                 let body = serde_json::json!({ "userId": buyer.user_id });
-                world.post(&format!("/events/{EVENT}/tokens"), "", body).await
+                world
+                    .post(&format!("/events/{EVENT}/tokens"), "", body)
+                    .await
             }
             Operation::Hold => world.hold(buyer, 7).await,
             Operation::Charge => world.charge(buyer, 1000, "second").await,
@@ -85,7 +89,10 @@ impl Scene {
 
     /// What must be so once the operation was answered with yes, however often it was asked for.
     async fn is_done_once(&self, operation: Operation, reply: &Reply) {
-        assert!(matches!(reply.status, 200 | 201), "{operation:?}: {reply:?}");
+        assert!(
+            matches!(reply.status, 200 | 201),
+            "{operation:?}: {reply:?}"
+        );
         let (world, buyer) = (&self.world, &self.buyer);
         match operation {
             Operation::Join => {
@@ -205,7 +212,9 @@ async fn a_database_that_does_not_answer_is_told_as_busy() {
 #[tokio::test]
 async fn a_number_whose_answer_is_lost_is_only_a_no_show() {
     let world = World::with(concert_for(2)).await;
-    world.wire.inject(Rule::next("UpdateItem", "issued", Fault::LoseAnswer));
+    world
+        .wire
+        .inject(Rule::next("UpdateItem", "issued", Fault::LoseAnswer));
     let first = world.joins(EVENT).await;
     assert_eq!(first.joined.body["queueNumber"], 2);
     assert_eq!(first.joined.text_of("status"), "ACTIVE");
@@ -229,7 +238,9 @@ async fn an_arrival_whose_answer_is_lost_has_arrived() {
     world.leave(&first).await;
     world.clock.advance_seconds(2);
     world.app.promote_all().await.unwrap();
-    world.wire.inject(Rule::next("UpdateItem", "SESSIONS#", Fault::LoseAnswer));
+    world
+        .wire
+        .inject(Rule::next("UpdateItem", "SESSIONS#", Fault::LoseAnswer));
     assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
     books::check(&world, 1).await;
 }
@@ -318,7 +329,11 @@ async fn a_promoter_that_dies_after_any_write_loses_nobody_and_keeps_the_order()
         let dying = world.another_process();
         dying.wire.crash_after(writes);
         let outcome = promote::handle(&dying.app).await;
-        assert_eq!(outcome.is_ok(), writes == 8, "after {writes} writes: {outcome:?}");
+        assert_eq!(
+            outcome.is_ok(),
+            writes == 8,
+            "after {writes} writes: {outcome:?}"
+        );
         books::check(&world, 3).await;
         let mut came = Vec::new();
         for _ in 0..20 {
@@ -376,13 +391,24 @@ async fn a_join_that_dies_after_any_write_can_be_made_again() {
         dying.app.keys().await.unwrap();
         dying.wire.crash_after(writes);
         let reply = dying.post(&path, "", body).await;
-        assert_eq!(reply.status, if writes == 3 { 201 } else { 503 }, "after {writes} writes");
+        assert_eq!(
+            reply.status,
+            if writes == 3 { 201 } else { 503 },
+            "after {writes} writes"
+        );
         books::check(&world, 100).await;
         let buyer = world.joins_as(EVENT, &user).await;
-        assert_eq!(buyer.joined.text_of("status"), "ACTIVE", "after {writes} writes");
+        assert_eq!(
+            buyer.joined.text_of("status"),
+            "ACTIVE",
+            "after {writes} writes"
+        );
         // Only a number whose ticket was never written is lost.
         let number = if writes == 1 { 2 } else { 1 };
-        assert_eq!(buyer.joined.body["queueNumber"], number, "after {writes} writes");
+        assert_eq!(
+            buyer.joined.body["queueNumber"], number,
+            "after {writes} writes"
+        );
         books::check(&world, 100).await;
     }
 }
@@ -403,7 +429,10 @@ async fn a_leaving_that_dies_after_any_write_can_be_made_again() {
         world.clock.advance_seconds(1);
         assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
         let again = world.joins_as(EVENT, &first.user_id).await;
-        assert_eq!((again.joined.status, &again.joined.body["queueNumber"]), (201, &3.into()));
+        assert_eq!(
+            (again.joined.status, &again.joined.body["queueNumber"]),
+            (201, &3.into())
+        );
         books::check(&world, 1).await;
     }
 }
@@ -415,7 +444,11 @@ async fn conflicts_and_lost_answers_while_leaving_are_not_noticed() {
             let world = World::new().await;
             let buyer = world.joins(EVENT).await;
             world.wire.inject(Rule::next(operation, containing, fault));
-            assert_eq!(world.leave(&buyer).await.status, 204, "{fault:?} on {containing}");
+            assert_eq!(
+                world.leave(&buyer).await.status,
+                204,
+                "{fault:?} on {containing}"
+            );
             assert_eq!(world.status(&buyer).await.text_of("status"), "EXPIRED");
             books::check(&world, 100).await;
         }
@@ -424,14 +457,19 @@ async fn conflicts_and_lost_answers_while_leaving_are_not_noticed() {
 
 #[tokio::test]
 async fn an_arrival_that_the_database_refuses_keeps_the_turn() {
-    for (fault, status, code) in [(Fault::Conflict, 503, "busy"), (Fault::Throttle, 429, "throttled")] {
+    for (fault, status, code) in [
+        (Fault::Conflict, 503, "busy"),
+        (Fault::Throttle, 429, "throttled"),
+    ] {
         let world = World::with(concert_for(1)).await;
         let first = world.joins(EVENT).await;
         let second = world.joins(EVENT).await;
         world.leave(&first).await;
         world.clock.advance_seconds(2);
         world.another_process().app.promote_all().await.unwrap();
-        world.wire.inject(Rule::every("UpdateItem", "SESSIONS#", fault));
+        world
+            .wire
+            .inject(Rule::every("UpdateItem", "SESSIONS#", fault));
         world.status(&second).await.is_problem(status, code);
         world.wire.heal();
         assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
@@ -445,11 +483,20 @@ async fn a_read_that_is_throttled_is_told_as_such() {
     let buyer = world.joins_with(PRICE).await;
     let held = world.hold(&buyer, 7).await;
     let id = held.text_of("reservationId").to_owned();
-    world.wire.inject(Rule::every("GetItem", "", Fault::Throttle));
+    world
+        .wire
+        .inject(Rule::every("GetItem", "", Fault::Throttle));
     world.wire.inject(Rule::every("Query", "", Fault::Throttle));
     let wallet = format!("/users/{}/wallet", buyer.user_id);
-    for path in [&wallet, &format!("/reservations/{id}"), &format!("/events/{EVENT}/dates")] {
-        world.get(path, &buyer.token).await.is_problem(429, "throttled");
+    for path in [
+        &wallet,
+        &format!("/reservations/{id}"),
+        &format!("/events/{EVENT}/dates"),
+    ] {
+        world
+            .get(path, &buyer.token)
+            .await
+            .is_problem(429, "throttled");
     }
     world.pay(&buyer, &id).await.is_problem(429, "throttled");
     world.wire.heal();
@@ -463,7 +510,8 @@ async fn a_hold_that_is_slow_on_the_wire_does_not_take_a_seat_that_is_taken_mean
     let (slow, quick) = (world.another_process(), world.another_process());
     let (one, other) = (world.joins(EVENT).await, world.joins(EVENT).await);
     let delay = Fault::Delay(std::time::Duration::from_millis(50));
-    slow.wire.inject(Rule::every("TransactWriteItems", "SEATS#", delay));
+    slow.wire
+        .inject(Rule::every("TransactWriteItems", "SEATS#", delay));
     let (late, early) = futures::future::join(slow.hold(&one, 7), quick.hold(&other, 7)).await;
     let mut outcomes = [(late.status, late.code()), (early.status, early.code())];
     outcomes.sort_unstable();
@@ -479,7 +527,8 @@ async fn a_payment_that_is_late_on_the_wire_never_takes_a_seat_that_is_anothers_
     let held = world.hold(&holder, 7).await;
     let id = held.text_of("reservationId");
     let delay = Fault::Delay(std::time::Duration::from_millis(300));
-    slow.wire.inject(Rule::next("TransactWriteItems", "WALLET#", delay));
+    slow.wire
+        .inject(Rule::next("TransactWriteItems", "WALLET#", delay));
     let other = world.joins(EVENT).await;
     let (paid, taken) = futures::future::join(slow.pay(&holder, id), async {
         // The payment is on its way when the hold lapses.

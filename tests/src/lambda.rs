@@ -163,14 +163,20 @@ async fn check(
     let mut lambda = Lambda::start(function, world).await;
     let (status, answer) = lambda.answer(event).await;
     assert_eq!(status, expected.0, "{function}: {answer}");
-    assert!(answer.to_string().contains(expected.1), "{function}: {answer}");
+    assert!(
+        answer.to_string().contains(expected.1),
+        "{function}: {answer}"
+    );
     let log = lambda.stop().await;
     let line = log.lines().last().unwrap_or_default();
     let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{function}: {log}"));
     assert_eq!(line["function"], function);
     assert_eq!(line["status"], expected.0);
     assert!(line["latency_ms"].is_u64() && line["route"].is_string() && line["code"].is_string());
-    assert!(token.is_empty() || !log.contains(token), "a token in the log");
+    assert!(
+        token.is_empty() || !log.contains(token),
+        "a token in the log"
+    );
     answer
 }
 
@@ -185,7 +191,14 @@ async fn every_executable_answers_api_gateways_events() {
     let path = format!("{event}/queue");
     check(&world, ("GET", &path), "", None, (200, "OPEN")).await;
     let path = format!("{event}/tokens");
-    let joined = check(&world, ("POST", &path), "", Some(json!({})), (201, "ACTIVE")).await;
+    let joined = check(
+        &world,
+        ("POST", &path),
+        "",
+        Some(json!({})),
+        (201, "ACTIVE"),
+    )
+    .await;
     let token = joined["token"].as_str().unwrap();
     let user = joined["userId"].as_str().unwrap();
     let path = format!("{event}/tokens/me");
@@ -200,7 +213,14 @@ async fn every_executable_answers_api_gateways_events() {
     let id = held["reservationId"].as_str().unwrap();
     let path = format!("/users/{user}/wallet/charges");
     let body = json!({"amount": 60_000});
-    check(&world, ("POST", &path), token, Some(body), (201, "chargeId")).await;
+    check(
+        &world,
+        ("POST", &path),
+        token,
+        Some(body),
+        (201, "chargeId"),
+    )
+    .await;
     let path = format!("/reservations/{id}/payment");
     check(&world, ("POST", &path), token, None, (201, "10000")).await;
     let path = format!("/users/{user}/wallet");
@@ -215,7 +235,14 @@ async fn every_executable_answers_api_gateways_events() {
     check(&world, ("GET", "/"), "", None, (200, "null")).await;
     let missing = "/nowhere";
     check(&world, ("GET", missing), "", None, (404, "route_not_found")).await;
-    check(&world, ("PUT", events), "", None, (405, "method_not_allowed")).await;
+    check(
+        &world,
+        ("PUT", events),
+        "",
+        None,
+        (405, "method_not_allowed"),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -225,7 +252,10 @@ async fn the_executable_of_the_schedule_promotes() {
     let scheduled = json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": {}});
     match lambda.invoke(scheduled).await {
         Posted::Response(summary) => {
-            assert_eq!((&summary["events"], &summary["promoted"]), (&json!(1), &json!(1)));
+            assert_eq!(
+                (&summary["events"], &summary["promoted"]),
+                (&json!(1), &json!(1))
+            );
         }
         Posted::Error(error) => panic!("{error}"),
     }
@@ -238,11 +268,17 @@ async fn an_executable_survives_what_is_no_request_of_its_own() {
     let mut lambda = Lambda::start("hold-seat", &world).await;
     let path = format!("/events/{EVENT}/holds");
     let (_, event) = http_event("POST", &path, &[], Some("{\"a\":"));
-    assert_eq!(lambda.answer(event).await.1["code"], "unsupported_media_type");
+    assert_eq!(
+        lambda.answer(event).await.1["code"],
+        "unsupported_media_type"
+    );
     let headers = [("content-type", "application/json")];
     let (_, event) = http_event("POST", &path, &headers, Some("{\"a\":"));
     assert_eq!(lambda.answer(event).await.1["code"], "token_missing");
-    assert!(matches!(lambda.invoke(json!({"no": "request"})).await, Posted::Error(_)));
+    assert!(matches!(
+        lambda.invoke(json!({"no": "request"})).await,
+        Posted::Error(_)
+    ));
     let (_, event) = http_event("POST", &path, &headers, Some("{}"));
     assert_eq!(lambda.answer(event).await.1["code"], "token_missing");
     lambda.stop().await;

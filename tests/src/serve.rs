@@ -61,7 +61,13 @@ impl Server {
         Self::start(&["--data", folder.to_str().unwrap()]).await
     }
 
-    async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> Option<(u16, Value)> {
+    async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Value,
+    ) -> Option<(u16, Value)> {
         let response = reqwest::Client::new()
             .request(method.parse().unwrap(), format!("{}{path}", self.api))
             .header("authorization", format!("Bearer {token}"))
@@ -77,7 +83,11 @@ impl Server {
 
     async fn signal(&mut self, signal: &str) -> std::process::ExitStatus {
         let id = self.process.id().unwrap().to_string();
-        Command::new("kill").args([signal, &id]).status().await.unwrap();
+        Command::new("kill")
+            .args([signal, &id])
+            .status()
+            .await
+            .unwrap();
         tokio::time::timeout(Duration::from_secs(30), self.process.wait())
             .await
             .expect("it ends")
@@ -147,7 +157,11 @@ async fn a_server_killed_in_the_middle_of_a_load_has_lost_nothing_that_it_answer
     }
     tokio::time::sleep(Duration::from_millis(450)).await;
     let id = server.process.id().unwrap().to_string();
-    Command::new("kill").args(["-KILL", &id]).status().await.unwrap();
+    Command::new("kill")
+        .args(["-KILL", &id])
+        .status()
+        .await
+        .unwrap();
     let mut told = Vec::new();
     for buyer in buyers {
         told.extend(buyer.await.unwrap());
@@ -158,13 +172,23 @@ async fn a_server_killed_in_the_middle_of_a_load_has_lost_nothing_that_it_answer
     let mut server = Server::on_disk(folder.path()).await;
     for told in &told {
         let (_, status) = server
-            .call("GET", &format!("/events/{event}/tokens/me"), &told.token, json!({}))
+            .call(
+                "GET",
+                &format!("/events/{event}/tokens/me"),
+                &told.token,
+                json!({}),
+            )
             .await
             .unwrap();
         assert_eq!(status["userId"], told.user, "the token is still good");
-        let Some(id) = &told.reservation else { continue };
+        let Some(id) = &told.reservation else {
+            continue;
+        };
         let path = format!("/reservations/{id}");
-        let (_, found) = server.call("GET", &path, &told.token, json!({})).await.unwrap();
+        let (_, found) = server
+            .call("GET", &path, &told.token, json!({}))
+            .await
+            .unwrap();
         match &told.paid {
             Some(paid) => {
                 assert_eq!(found["status"], "CONFIRMED");
@@ -181,12 +205,28 @@ async fn a_server_that_is_told_to_stop_ends_well_and_its_folder_is_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let mut server = Server::on_disk(folder.path()).await;
-    let arguments = ["serve", "--port", "0", "--dynamodb-port", "0", "--data", data];
+    let arguments = [
+        "serve",
+        "--port",
+        "0",
+        "--dynamodb-port",
+        "0",
+        "--data",
+        data,
+    ];
     let second = run(&arguments).await;
     assert_eq!(second.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&second.stderr).contains("in use"));
     let port = server.api.rsplit(':').next().unwrap().to_owned();
-    let third = run(&["serve", "--in-memory", "--port", &port, "--dynamodb-port", "0"]).await;
+    let third = run(&[
+        "serve",
+        "--in-memory",
+        "--port",
+        &port,
+        "--dynamodb-port",
+        "0",
+    ])
+    .await;
     assert_eq!(third.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&third.stderr).contains("--port"));
     assert!(server.signal("-INT").await.success());
@@ -224,19 +264,34 @@ events:
     std::fs::write(&file, catalog).unwrap();
     let dry = apply(&["--dry-run"]).output().await.unwrap();
     assert_eq!(String::from_utf8_lossy(&dry.stdout), "create late-show\n");
-    let (status, _) = server.call("GET", "/events/late-show", "", json!({})).await.unwrap();
+    let (status, _) = server
+        .call("GET", "/events/late-show", "", json!({}))
+        .await
+        .unwrap();
     assert_eq!(status, 404, "a dry run changes nothing");
     assert_eq!(apply(&[]).output().await.unwrap().status.code(), Some(0));
-    let (_, shown) = server.call("GET", "/events/late-show", "", json!({})).await.unwrap();
+    let (_, shown) = server
+        .call("GET", "/events/late-show", "", json!({}))
+        .await
+        .unwrap();
     assert_eq!(shown["totalTickets"], 50);
     let again = apply(&[]).output().await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&again.stdout), "unchanged late-show\n");
+    assert_eq!(
+        String::from_utf8_lossy(&again.stdout),
+        "unchanged late-show\n"
+    );
 
     std::fs::write(&file, catalog.replace("currency: KRW", "currency: USD")).unwrap();
     let refused = apply(&[]).output().await.unwrap();
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(run(&["apply"]).await.status.code(), Some(2));
-    assert_eq!(run(&["apply", "/nowhere", "--endpoint-url", &server.dynamodb]).await.status.code(), Some(3));
+    assert_eq!(
+        run(&["apply", "/nowhere", "--endpoint-url", &server.dynamodb])
+            .await
+            .status
+            .code(),
+        Some(3)
+    );
     assert!(server.signal("-TERM").await.success());
 }
 
@@ -244,7 +299,11 @@ events:
 async fn the_queue_of_a_running_server_is_paused_and_resumed_by_command() {
     let mut server = Server::start(&["--in-memory"]).await;
     let (event, _) = something_on_sale(&server).await;
-    for (flag, state) in [("--pause", "PAUSED"), ("--resume", "OPEN"), ("--close", "CLOSED")] {
+    for (flag, state) in [
+        ("--pause", "PAUSED"),
+        ("--resume", "OPEN"),
+        ("--close", "CLOSED"),
+    ] {
         let arguments = ["queue", &event, flag, "--endpoint-url", &server.dynamodb];
         assert_eq!(run(&arguments).await.status.code(), Some(0));
         let path = format!("/events/{event}/queue");

@@ -189,7 +189,14 @@ impl World {
             currency: currency(),
             wallet_ceiling: Money(10_000_000),
         };
-        assert!(world.app.store().put_settings(&settings).await.expect("settings"));
+        assert!(
+            world
+                .app
+                .store()
+                .put_settings(&settings)
+                .await
+                .expect("settings")
+        );
         world.add(programme).await;
         world
     }
@@ -278,7 +285,8 @@ impl World {
 
     /// Somebody new joins the event's queue.
     pub async fn joins(&self, event: &str) -> Buyer {
-        self.joins_as(event, &uuid::Uuid::new_v4().to_string()).await
+        self.joins_as(event, &uuid::Uuid::new_v4().to_string())
+            .await
     }
 
     /// A known user joins the event's queue.

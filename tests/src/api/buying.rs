@@ -19,7 +19,10 @@ async fn a_buyer_joins_holds_charges_pays_and_owns_the_seat() {
     assert_eq!(held.header("location"), format!("/reservations/{id}"));
 
     let charged = world.charge(&buyer, 80_000, "k1").await;
-    assert_eq!((charged.status, &charged.body["balance"]), (201, &json!(80_000)));
+    assert_eq!(
+        (charged.status, &charged.body["balance"]),
+        (201, &json!(80_000))
+    );
 
     let paid = world.pay(&buyer, id).await;
     assert_eq!(paid.status, 201, "{paid:?}");

@@ -44,9 +44,15 @@ async fn a_body_is_json_of_at_most_sixteen_kibibytes_and_its_media_type_may_have
         let reply = world.send("POST", &path, &headers, Some(body)).await;
         reply.is_problem(415, "unsupported_media_type");
     }
-    world.send("POST", &path, &[], Some(body)).await.is_problem(415, "unsupported_media_type");
+    world
+        .send("POST", &path, &[], Some(body))
+        .await
+        .is_problem(415, "unsupported_media_type");
     let json = [("content-type", "Application/JSON; charset=utf-8")];
-    assert_eq!(world.send("POST", &path, &json, Some(body)).await.status, 201);
+    assert_eq!(
+        world.send("POST", &path, &json, Some(body)).await.status,
+        201
+    );
     let large = format!(r#"{{"userId":"{}"}}"#, "x".repeat(16 * 1024));
     let reply = world.send("POST", &path, &json, Some(&large)).await;
     reply.is_problem(413, "body_too_large");
@@ -76,16 +82,31 @@ async fn what_is_wrong_with_a_request_is_said_field_by_field() {
     for (body, fields) in [
         (json!({"seatNumber": 1}), vec!["date"]),
         (json!({"date": DATE}), vec!["seatNumber"]),
-        (json!({"date": "24.12.", "seatNumber": 0, "row": 1}), vec!["date", "seatNumber", "row"]),
-        (json!({"date": DATE, "seatNumbers": []}), vec!["seatNumbers"]),
-        (json!({"date": DATE, "seatNumbers": [1, 1]}), vec!["seatNumbers"]),
-        (json!({"date": DATE, "seatNumber": 1, "seatNumbers": [2]}), vec!["seatNumbers"]),
+        (
+            json!({"date": "24.12.", "seatNumber": 0, "row": 1}),
+            vec!["date", "seatNumber", "row"],
+        ),
+        (
+            json!({"date": DATE, "seatNumbers": []}),
+            vec!["seatNumbers"],
+        ),
+        (
+            json!({"date": DATE, "seatNumbers": [1, 1]}),
+            vec!["seatNumbers"],
+        ),
+        (
+            json!({"date": DATE, "seatNumber": 1, "seatNumbers": [2]}),
+            vec!["seatNumbers"],
+        ),
     ] {
         let reply = world.post(&holds, &buyer.token, body).await;
         reply.is_problem(400, "invalid_request");
         assert_eq!(reply.wrong_fields(), fields);
     }
-    let not_json = [("content-type", "application/json"), ("authorization", &bearer(&buyer))];
+    let not_json = [
+        ("content-type", "application/json"),
+        ("authorization", &bearer(&buyer)),
+    ];
     let reply = world.send("POST", &holds, &not_json, Some("{")).await;
     assert_eq!(reply.wrong_fields(), ["body"]);
 }
@@ -108,14 +129,22 @@ async fn malformed_ids_and_known_query_parameters_are_named_and_unknown_ones_ign
         (format!("{seats}?section=Z"), "query:section"),
         (format!("{dates}?from=soon"), "query:from"),
         (format!("{dates}?soldOut=yes"), "query:soldOut"),
-        (format!("/users/{}/reservations?status=LOST", buyer.user_id), "query:status"),
-        (format!("/users/{}/reservations?limit=101", buyer.user_id), "query:limit"),
+        (
+            format!("/users/{}/reservations?status=LOST", buyer.user_id),
+            "query:status",
+        ),
+        (
+            format!("/users/{}/reservations?limit=101", buyer.user_id),
+            "query:limit",
+        ),
     ] {
         let reply = world.get(&path, &buyer.token).await;
         reply.is_problem(400, "invalid_request");
         assert_eq!(reply.wrong_fields(), [field], "{path}");
     }
-    let reply = world.get(&format!("{dates}?colour=blue"), &buyer.token).await;
+    let reply = world
+        .get(&format!("{dates}?colour=blue"), &buyer.token)
+        .await;
     assert_eq!(reply.status, 200);
     let reply = world.get("/reservations/nothing", &buyer.token).await;
     reply.is_problem(404, "reservation_not_found");
@@ -125,7 +154,9 @@ async fn malformed_ids_and_known_query_parameters_are_named_and_unknown_ones_ign
 async fn a_percent_encoded_segment_is_the_same_as_a_plain_one() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
-    let plain = world.get(&format!("/events/{EVENT}/dates/{DATE}/seats"), &buyer.token).await;
+    let plain = world
+        .get(&format!("/events/{EVENT}/dates/{DATE}/seats"), &buyer.token)
+        .await;
     let path = "/events/winter%2Dlive/dates/2026%2D12-24/seats";
     let encoded = world.get(path, &buyer.token).await;
     assert_eq!((encoded.status, encoded.body), (200, plain.body));
@@ -167,34 +198,69 @@ async fn the_first_refusal_in_the_stated_order_answers() {
     let media = [("content-type", "text/plain")];
     let json_type = [("content-type", "application/json")];
     // Media type before size, size before the token, the token before the fields.
-    world.send("POST", &holds, &media, Some(&large)).await.is_problem(415, "unsupported_media_type");
-    world.send("POST", &holds, &json_type, Some(&large)).await.is_problem(413, "body_too_large");
-    world.send("POST", &holds, &json_type, Some("[]")).await.is_problem(401, "token_missing");
+    world
+        .send("POST", &holds, &media, Some(&large))
+        .await
+        .is_problem(415, "unsupported_media_type");
+    world
+        .send("POST", &holds, &json_type, Some(&large))
+        .await
+        .is_problem(413, "body_too_large");
+    world
+        .send("POST", &holds, &json_type, Some("[]"))
+        .await
+        .is_problem(401, "token_missing");
     // No route, no method: before the body is looked at.
-    world.send("POST", "/nowhere", &media, Some(&large)).await.is_problem(404, "route_not_found");
-    world.send("POST", "/events", &media, Some(&large)).await.is_problem(405, "method_not_allowed");
+    world
+        .send("POST", "/nowhere", &media, Some(&large))
+        .await
+        .is_problem(404, "route_not_found");
+    world
+        .send("POST", "/events", &media, Some(&large))
+        .await
+        .is_problem(405, "method_not_allowed");
     // The fields before whose it is.
     let other = uuid::Uuid::new_v4();
     let charges = format!("/users/{other}/wallet/charges");
-    world.post(&charges, &buyer.token, json!({"amount": 0})).await.is_problem(400, "invalid_request");
+    world
+        .post(&charges, &buyer.token, json!({"amount": 0}))
+        .await
+        .is_problem(400, "invalid_request");
     // Another event's token before anything about that event.
     let body = json!({"date": "1999-01-01", "seatNumber": 99});
-    let reply = world.post("/events/summer-festival/holds", &buyer.token, body.clone()).await;
+    let reply = world
+        .post("/events/summer-festival/holds", &buyer.token, body.clone())
+        .await;
     reply.is_problem(401, "token_invalid");
     let visitor = world.joins("summer-festival").await;
-    let reply = world.post("/events/summer-festival/holds", &visitor.token, body.clone()).await;
+    let reply = world
+        .post(
+            "/events/summer-festival/holds",
+            &visitor.token,
+            body.clone(),
+        )
+        .await;
     reply.is_problem(409, "wrong_admission");
     // Whose turn is over hears that before what is wrong with the date.
     world.leave(&buyer).await;
-    world.post(&holds, &buyer.token, body.clone()).await.is_problem(410, "turn_over");
+    world
+        .post(&holds, &buyer.token, body.clone())
+        .await
+        .is_problem(410, "turn_over");
     let buyer = world.joins(EVENT).await;
-    world.post(&holds, &buyer.token, body).await.is_problem(404, "date_not_found");
+    world
+        .post(&holds, &buyer.token, body)
+        .await
+        .is_problem(404, "date_not_found");
     let body = json!({"date": DATE, "seatNumbers": [51, 52]});
     let reply = world.post(&holds, &buyer.token, body).await;
     reply.is_problem(404, "seat_not_found");
     assert_eq!(reply.body["seatNumber"], 51);
     let body = json!({"date": DATE, "seatNumbers": [1, 2]});
-    world.post(&holds, &buyer.token, body).await.is_problem(422, "limit_exceeded");
+    world
+        .post(&holds, &buyer.token, body)
+        .await
+        .is_problem(422, "limit_exceeded");
 }
 
 #[tokio::test]
@@ -205,7 +271,10 @@ async fn unknown_events_are_not_found() {
         ("GET", "/events/other/queue"),
         ("POST", "/events/other/tokens"),
     ] {
-        world.send(method, path, &[], None).await.is_problem(404, "event_not_found");
+        world
+            .send(method, path, &[], None)
+            .await
+            .is_problem(404, "event_not_found");
     }
 }
 
@@ -232,7 +301,11 @@ async fn answers_are_not_kept_but_for_the_public_ones_and_nothing_is_null() {
         assert_eq!(reply.header("content-type"), "application/json");
         assert!(!has_null(&reply.body), "{reply:?}");
     }
-    for path in ["/events".to_owned(), format!("/events/{EVENT}"), format!("/events/{EVENT}/queue")] {
+    for path in [
+        "/events".to_owned(),
+        format!("/events/{EVENT}"),
+        format!("/events/{EVENT}/queue"),
+    ] {
         let reply = world.get(&path, "").await;
         assert_eq!(reply.status, 200);
         assert_eq!(reply.header("cache-control"), "public, max-age=1");
@@ -242,7 +315,6 @@ async fn answers_are_not_kept_but_for_the_public_ones_and_nothing_is_null() {
     let until = held.text_of("heldUntil");
     assert_eq!(until, "2026-11-20T10:05:00.000Z");
 }
-
 
 #[tokio::test]
 async fn the_index_says_where_to_go() {

@@ -720,7 +720,10 @@ async fn who_left_while_waiting_is_told_so_when_asking_for_seats() {
     let world = World::with(concert_for(1)).await;
     world.joins(EVENT).await;
     let waiting = world.joins(EVENT).await;
-    world.hold(&waiting, 7).await.is_problem(403, "not_admitted");
+    world
+        .hold(&waiting, 7)
+        .await
+        .is_problem(403, "not_admitted");
     world.leave(&waiting).await;
     world.hold(&waiting, 7).await.is_problem(410, "turn_over");
 }
