@@ -20,6 +20,7 @@ use shared::app::App;
 use shared::http::LARGEST_BODY;
 use shared::lambda::Function;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 /// Every function that answers requests.
 pub const FUNCTIONS: [Function; 16] = [
@@ -44,29 +45,42 @@ pub const FUNCTIONS: [Function; 16] = [
 /// API Gateway reads no more of a body.
 const MOST_READ: usize = 10 * 1024 * 1024;
 
+/// So many requests are worked on at once, as by so many Lambdas; the others wait, before their clock is read. The embedded
+/// engine does one thing at a time: more at once would only make the store's time-outs run out.
+const AT_ONCE: usize = 32;
+
+struct Front {
+    app: Arc<App>,
+    room: Semaphore,
+}
+
 /// Serves until `stop` ends, then finishes what runs.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let router = Router::new().fallback(answer).with_state(app);
+    let front = Arc::new(Front {
+        app,
+        room: Semaphore::new(AT_ONCE),
+    });
+    let router = Router::new().fallback(answer).with_state(front);
     axum::serve(Bounded::new(listener), router)
         .with_graceful_shutdown(stop)
         .await?;
     Ok(())
 }
 
-async fn answer(State(app): State<Arc<App>>, request: AxumRequest) -> Response<AxumBody> {
+async fn answer(State(front): State<Arc<Front>>, request: AxumRequest) -> Response<AxumBody> {
     match Cors::of(request.method(), request.headers()) {
         Cors::Preflight => cors::preflight(),
-        Cors::Simple => cors::readable(call(&app, request).await),
-        Cors::None => call(&app, request).await,
+        Cors::Simple => cors::readable(call(&front, request).await),
+        Cors::None => call(&front, request).await,
     }
 }
 
 /// Has the function of the route answer.
-async fn call(app: &App, request: AxumRequest) -> Response<AxumBody> {
+async fn call(front: &Front, request: AxumRequest) -> Response<AxumBody> {
     let (parts, body) = request.into_parts();
     let body = read(body).await;
     let resolved = resolve(parts.method.as_str(), parts.uri.path());
@@ -98,11 +112,16 @@ async fn call(app: &App, request: AxumRequest) -> Response<AxumBody> {
         .iter()
         .find(|function| function.name == name)
         .unwrap_or(&pages::FUNCTION);
-    function.answer(app, request).await.map(|body| match body {
-        Body::Text(text) => AxumBody::from(text),
-        Body::Binary(bytes) => AxumBody::from(bytes),
-        _ => AxumBody::empty(),
-    })
+    // An error is a semaphore that was closed, which nobody does.
+    let _permit = front.room.acquire().await.ok();
+    function
+        .answer(&front.app, request)
+        .await
+        .map(|body| match body {
+            Body::Text(text) => AxumBody::from(text),
+            Body::Binary(bytes) => AxumBody::from(bytes),
+            _ => AxumBody::empty(),
+        })
 }
 
 /// The body, as far as it matters: one byte too many says that there is too much, which the function answers. The rest of

@@ -436,11 +436,25 @@ mod tests {
         }
         check(&world, 1).await;
         let items = items(&world).await;
-        let tickets = items.values().filter(|item| text(item, "sk").starts_with("TICKET#"));
+        let tickets = items
+            .values()
+            .filter(|item| text(item, "sk").starts_with("TICKET#"));
         // The first ticket that is found gets the number of the second.
-        let other = tickets.map(|ticket| number(ticket, "number")).nth(1).unwrap();
-        forge(&world, "TICKET#", "number", AttributeValue::N(other.to_string())).await;
+        let other = tickets
+            .map(|ticket| number(ticket, "number"))
+            .nth(1)
+            .unwrap();
+        forge(
+            &world,
+            "TICKET#",
+            "number",
+            AttributeValue::N(other.to_string()),
+        )
+        .await;
         let broken = broken(&world, 1).await;
-        assert!(broken.iter().any(|line| line.contains("has the number of")), "{broken:?}");
+        assert!(
+            broken.iter().any(|line| line.contains("has the number of")),
+            "{broken:?}"
+        );
     }
 }
