@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use crate::books;
 use crate::wire::{Fault, Rule};
-use crate::world::{Buyer, EVENT, LATER_DATE, PRICE, Reply, World, concert_for};
+use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert_for};
 
 /// The world and `n` further processes over its tables.
 fn processes(world: World, n: usize) -> Vec<Arc<World>> {
@@ -26,34 +26,28 @@ fn statuses(replies: &[Reply]) -> Vec<u16> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn three_hundred_buyers_for_fifty_seats_leave_one_holder_a_seat_and_every_won_accounted_for()
 {
-    let world = World::with(concert_for(400)).await;
-    let processes = processes(world, 3);
-    // Places for all: kept a hundred at a time.
+    let processes = processes(World::with(concert_for(400)).await, 3);
+    let joining = (0..300).map(|n| {
+        let world = processes[n % processes.len()].clone();
+        tokio::spawn(async move { world.joins_with(PRICE + 1).await })
+    });
+    let buyers: Vec<Buyer> = join_all(joining)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    // Places are kept a hundred at a time: some seconds later all are called.
     for _ in 0..5 {
-        processes[0].app.promote_all().await.unwrap();
         processes[0].clock.advance_seconds(1);
+        processes[0].app.promote_all().await.unwrap();
     }
-    let buyers = (0..300_u32).map(|n| {
-        let world = processes[n as usize % processes.len()].clone();
-        tokio::spawn(async move {
-            let buyer = world.joins_with(PRICE + 1).await;
-            // Everybody wants a seat in front; who finds it taken tries the next.
-            for seat in 0..50 {
-                let held = world.hold(&buyer, (n + seat) % 50 + 1).await;
-                match (held.status, held.code()) {
-                    (201, _) => {
-                        let paid = world.pay(&buyer, held.text_of("reservationId")).await;
-                        assert_eq!(paid.status, 201, "{paid:?}");
-                        return true;
-                    }
-                    (409, "seat_taken") => {}
-                    // Not called yet, or too many at once: what a client would do is to come again.
-                    (403 | 503, c) => { if seat == 49 { println!("PROBE {c}"); } tokio::task::yield_now().await }
-                    other => panic!("{other:?}"),
-                }
-            }
-            false
-        })
+    for buyer in &buyers {
+        let status = processes[0].status(buyer).await;
+        assert_eq!(status.text_of("status"), "ACTIVE", "{status:?}");
+    }
+    let buyers = buyers.into_iter().enumerate().map(|(n, buyer)| {
+        let world = processes[n % processes.len()].clone();
+        tokio::spawn(async move { buys_any_seat(&world, &buyer, n).await })
     });
     let winners = join_all(buyers)
         .await
@@ -62,6 +56,32 @@ async fn three_hundred_buyers_for_fifty_seats_leave_one_holder_a_seat_and_every_
         .count();
     assert_eq!(winners, 50);
     books::check(&processes[0], 400).await;
+}
+
+/// Wants a seat in front; who finds it taken chooses among those that are left, until there are none.
+async fn buys_any_seat(world: &World, buyer: &Buyer, n: usize) -> bool {
+    let mut seat = u32::try_from(n % 50 + 1).unwrap();
+    for _ in 0..50 {
+        let held = world.hold(buyer, seat).await;
+        match (held.status, held.code()) {
+            (200 | 201, _) => {
+                let paid = world.pay(buyer, held.text_of("reservationId")).await;
+                assert_eq!(paid.status, 201, "{paid:?}");
+                return true;
+            }
+            // Too many at once: what a client would do is to come again.
+            (409, "seat_taken") | (503, _) => {}
+            other => panic!("{other:?}"),
+        }
+        let path = format!("/events/{EVENT}/dates/{DATE}/seats");
+        let reply = world.get(&path, &buyer.token).await;
+        let left = reply.body["seats"].as_array().expect("seats");
+        if left.is_empty() {
+            return false;
+        }
+        seat = u32::try_from(left[n % left.len()]["seatNumber"].as_u64().unwrap()).unwrap();
+    }
+    panic!("seats were left, and none could be had");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
