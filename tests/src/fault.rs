@@ -385,6 +385,61 @@ async fn promoters_that_die_one_after_the_other_lose_nobody() {
 }
 
 #[tokio::test]
+async fn the_called_who_never_come_free_their_places_wherever_the_promoter_died() {
+    for writes in 0..=8 {
+        let (world, waiting) = six_wait().await;
+        let dying = world.another_process();
+        dying.wire.crash_after(writes);
+        let _ = promote::handle(&dying.app).await;
+        // The next run calls three; nobody comes, and their grace passes.
+        world.clock.advance_seconds(1);
+        promote::handle(&world.app).await.unwrap();
+        world.clock.advance_seconds(126);
+        promote::handle(&world.app).await.unwrap();
+        let mut standings = Vec::new();
+        for buyer in &waiting {
+            standings.push(world.status(buyer).await.text_of("status").to_owned());
+        }
+        let expected = [
+            "EXPIRED", "EXPIRED", "EXPIRED", "ACTIVE", "ACTIVE", "ACTIVE",
+        ];
+        assert_eq!(standings, expected, "after {writes} writes");
+        books::check(&world, 3).await;
+    }
+}
+
+#[tokio::test]
+async fn a_promotion_that_is_overtaken_moves_nothing_back() {
+    let world = World::with(concert_for(3)).await;
+    let mut buyers = Vec::new();
+    for _ in 0..9 {
+        buyers.push(world.joins(EVENT).await);
+    }
+    world.leave(&buyers[0]).await;
+    world.clock.advance_seconds(2);
+    let slow = world.another_process();
+    let delay = Fault::Delay(std::time::Duration::from_millis(300));
+    slow.wire
+        .inject(Rule::next("UpdateItem", "admitted", delay));
+    let (overtaken, ()) = futures::future::join(slow.app.promote_all(), async {
+        // It has found one place; by the time it says so, two more are free and taken.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        world.leave(&buyers[1]).await;
+        world.leave(&buyers[2]).await;
+        world.clock.advance_seconds(1);
+        world.app.promote_all().await.unwrap();
+    })
+    .await;
+    overtaken.unwrap();
+    books::check(&world, 3).await;
+    for buyer in &buyers[3..6] {
+        assert_eq!(world.status(buyer).await.text_of("status"), "ACTIVE");
+    }
+    assert_eq!(world.status(&buyers[6]).await.text_of("status"), "WAITING");
+    books::check(&world, 3).await;
+}
+
+#[tokio::test]
 async fn a_join_that_dies_after_any_write_can_be_made_again() {
     // The number, the ticket, the arrival.
     for writes in 0..=3 {

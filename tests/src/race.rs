@@ -308,7 +308,8 @@ async fn promotions_that_overlap_let_in_no_more_than_one_alone_would_and_nobody_
         .collect();
     buyers.sort_by_key(|buyer| buyer.joined.body["queueNumber"].as_u64());
     for (n, world) in processes.iter().enumerate() {
-        let slow = Fault::Delay(Duration::from_millis(3 * n as u64 + 1));
+        // Those that begin first are the slowest, and are overtaken.
+        let slow = Fault::Delay(Duration::from_millis(40 - 10 * n as u64));
         world.wire.inject(Rule::every("PutItem", "SESSIONS#", slow));
         world
             .wire
