@@ -7,8 +7,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use shared::clock::EpochMs;
-use shared::event::{Admission, EventDate, Programme};
-use shared::ids::{DateKey, EventId, Lane};
+use shared::event::{Admission, Event, EventDate, Programme, Terms};
+use shared::ids::{DateKey, EventId};
+use shared::queue::{QueuePolicy, Strategy};
 use shared::seats::SeatStatus;
 use shared::store::{Change, Consistency, Settings, Store};
 
@@ -147,7 +148,10 @@ async fn plan(store: &Store, catalog: Catalog, now: EpochMs) -> Result<Plan> {
 }
 
 fn update(former: &Programme, mut programme: Programme) -> Step {
-    programme.event.control = former.event.control;
+    programme.event.control = former
+        .event
+        .control
+        .under(&former.event.terms.queue, &programme.event.terms.queue);
     programme.event.first_applied_at = former.event.first_applied_at;
     let id = programme.event.event_id.clone();
     if programme == *former {
@@ -164,7 +168,11 @@ fn update(former: &Programme, mut programme: Programme) -> Step {
         .collect();
     Step {
         told: format!("update {id}: {}", differences(former, &programme)),
-        change: Some(Change::Update { programme, removed }),
+        change: Some(Change::Update {
+            programme,
+            former: Box::new(former.event.clone()),
+            removed,
+        }),
     }
 }
 
@@ -181,15 +189,11 @@ async fn refusals(
         &former.event.terms.admission,
         &programme.event.terms.admission,
     );
+    let mut fixed = fixed_once_joined(&former.event.terms, &programme.event.terms);
     match (was, is) {
         (Admission::Seated, Admission::Seated) => {}
         (Admission::Seated, Admission::General { .. }) => {
-            let head = store.head(id, Lane::FIRST, Consistency::Strong).await?;
-            if head.is_some_and(|head| head.issued > 0) {
-                refusals.push(format!(
-                    "{id}: admission: cannot change once people have joined the queue"
-                ));
-            }
+            fixed.push("admission");
         }
         (Admission::General { .. }, Admission::Seated) => {
             refusals.push(format!("{id}: admission: general cannot become seated"));
@@ -208,6 +212,11 @@ async fn refusals(
             }
         }
     }
+    if !fixed.is_empty() && has_been_joined(store, &former.event).await? {
+        refusals.extend(fixed.into_iter().map(|field| {
+            format!("{id}: {field}: cannot change once people have joined the queue")
+        }));
+    }
     for date in former.dates.values() {
         let after = programme.dates.get(&date.date);
         if after.is_none_or(|after| after.sections != date.sections) {
@@ -215,6 +224,26 @@ async fn refusals(
         }
     }
     Ok(refusals)
+}
+
+/// What of the terms differs although people in line rely on it.
+fn fixed_once_joined(former: &Terms, terms: &Terms) -> Vec<&'static str> {
+    let (was, is) = (&former.queue, &terms.queue);
+    let strategy = |queue: &QueuePolicy| matches!(queue.strategy, Strategy::Slots);
+    [
+        ("queue.strategy", strategy(was) != strategy(is)),
+        ("queue.order", was.order != is.order),
+        ("queue.lanes", was.lanes != is.lanes),
+        ("queue.beacon", former.beacon != terms.beacon),
+    ]
+    .into_iter()
+    .filter_map(|(field, differs)| differs.then_some(field))
+    .collect()
+}
+
+async fn has_been_joined(store: &Store, event: &Event) -> Result<bool> {
+    let heads = store.heads(event, Consistency::Strong).await?;
+    Ok(heads.into_iter().flatten().any(|head| head.issued > 0))
 }
 
 /// Seats of a date that are somebody's, and would be gone or in another section.

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use shared::ids::EventId;
 
 use crate::target::Target;
-use crate::{apply, queue, serve};
+use crate::{apply, queue, serve, verify_draw};
 
 /// Concert tickets: a fair queue, a seat held for minutes, a prepaid wallet, one payment.
 #[derive(Parser, Debug)]
@@ -31,6 +31,8 @@ enum Command {
     Apply(ApplyOptions),
     /// See and steer an event's queue, live
     Queue(QueueOptions),
+    /// Prove a draw from published data alone
+    VerifyDraw(verify_draw::Options),
 }
 
 #[derive(Args, Debug)]
@@ -48,6 +50,15 @@ struct QueueOptions {
     event: EventId,
     #[command(flatten)]
     action: QueueAction,
+    /// So many may be inside from now on; who is inside beyond that finishes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    max_active: Option<u32>,
+    /// So many are called in a batch from now on
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    batch_size: Option<u32>,
+    /// The announced random value that the draw waits for; it can be given once
+    #[arg(long, value_name = "VALUE", value_parser = queue::parse_beacon)]
+    beacon: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -56,7 +67,7 @@ struct QueueAction {
     /// Stop calling and arriving; those inside shop on
     #[arg(long)]
     pause: bool,
-    /// Go on; who was called before the pause has a grace from now on
+    /// Go on after a pause or a close; who was called before it has a grace from now on
     #[arg(long)]
     resume: bool,
     /// End the sale; what is held stays payable
@@ -64,13 +75,19 @@ struct QueueAction {
     close: bool,
 }
 
-impl QueueAction {
-    fn chosen(&self) -> queue::Action {
-        match (self.pause, self.resume, self.close) {
-            (true, ..) => queue::Action::Pause,
-            (_, true, _) => queue::Action::Resume,
-            (.., true) => queue::Action::Close,
-            (false, false, false) => queue::Action::Show,
+impl QueueOptions {
+    fn steering(&self) -> queue::Steering {
+        let gate = match (self.action.pause, self.action.resume, self.action.close) {
+            (true, ..) => Some(queue::Gate::Pause),
+            (_, true, _) => Some(queue::Gate::Resume),
+            (.., true) => Some(queue::Gate::Close),
+            (false, false, false) => None,
+        };
+        queue::Steering {
+            gate,
+            max_active: self.max_active,
+            batch_size: self.batch_size,
+            beacon: self.beacon.clone(),
         }
     }
 }
@@ -117,8 +134,9 @@ fn execute(cli: Cli) -> Result<Outcome> {
             }
             Command::Queue(options) => {
                 let store = cli.target.store().await?;
-                queue::run(&store, &options.event, options.action.chosen()).await
+                queue::run(store, &options.event, &options.steering()).await
             }
+            Command::VerifyDraw(options) => verify_draw::run(&cli.target, &options).await,
         }
     });
     // Idle connections must not keep the process.

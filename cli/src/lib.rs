@@ -11,3 +11,4 @@ pub mod front;
 pub mod queue;
 pub mod serve;
 pub mod target;
+pub mod verify_draw;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
-use crate::ids::{DateKey, EventId, SeatNumber};
+use crate::ids::{DateKey, EventId, Lane, SeatNumber};
 use crate::money::{Currency, Money};
-use crate::queue::{Control, QueuePolicy};
+use crate::queue::{Control, Head, Order, Permutation, QueuePolicy, Ranking};
 
 /// What an operator's catalogue says of an event.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Terms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_start: Option<EpochMs>,
     pub queue: QueuePolicy,
+    /// Where the random value comes from that is mixed into the draw; none: the draw waits for no value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beacon: Option<String>,
 }
 
 /// How people get in: to a seat of a date, or to the whole event.
@@ -101,10 +104,45 @@ impl Event {
             SaleState::Closed
         } else if self.terms.opens_at.is_some_and(|at| at > now) {
             SaleState::NotOpen
-        } else if self.control.is_paused() {
+        } else if self.control.pause.is_on() {
             SaleState::Paused
         } else {
             SaleState::Open
+        }
+    }
+
+    /// The queue's policies as operators have changed them.
+    #[must_use]
+    pub fn queue(&self) -> QueuePolicy {
+        self.control.applied_to(self.terms.queue)
+    }
+
+    /// Whether the hour of opening has come, whatever else keeps people out.
+    #[must_use]
+    pub fn has_opened(&self, now: EpochMs) -> bool {
+        self.terms.opens_at.is_none_or(|at| at <= now)
+    }
+
+    /// In which order a lane calls its numbers.
+    #[must_use]
+    pub fn ranking(&self, lane: Lane, head: &Head) -> Ranking {
+        let draw = match self.terms.queue.order {
+            Order::Arrival => return Ranking::ByArrival,
+            Order::Draw => head.draw,
+        };
+        let beacon = match &self.terms.beacon {
+            None => Some(""),
+            Some(_) => self.control.beacon.as_deref(),
+        };
+        match (draw, draw.and_then(|draw| draw.count), beacon) {
+            (Some(draw), Some(count), Some(beacon)) => Ranking::Drawn(Permutation::new(
+                &draw.secret,
+                &self.event_id,
+                lane,
+                count,
+                beacon,
+            )),
+            (_, count, _) => Ranking::NotDrawn { count },
         }
     }
 
@@ -219,6 +257,7 @@ pub(crate) mod tests {
                 closes_at: None,
                 last_start: Some(EpochMs(9_000_000)),
                 queue: QueuePolicy::default(),
+                beacon: None,
             },
             control: Control::default(),
             first_applied_at: EpochMs(0),

@@ -77,6 +77,12 @@ impl UserId {
             .map_err(|_| "a user id is a UUID of 36 characters".to_owned())
     }
 
+    /// The id's 16 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
     /// A new user, whom nobody can guess.
     #[must_use]
     pub fn random() -> Self {

@@ -50,7 +50,8 @@ pub enum Refusal {
     WrongAdmission,
     NotOpen(&'static str),
     NotAdmitted {
-        position: u64,
+        /// None before the draw.
+        position: Option<u64>,
         poll_after: PollAfter,
     },
     TurnOver,

@@ -13,7 +13,7 @@ use sha2::Sha256;
 use signature::{Signer, Verifier};
 
 use crate::clock::EpochMs;
-use crate::ids::{EventId, Lane, Rank, UserId};
+use crate::ids::{EventId, Lane, UserId};
 
 /// How long a token lives: 30 days.
 pub const LIFETIME_SECONDS: u32 = 30 * 24 * 60 * 60;
@@ -44,12 +44,6 @@ impl Token {
             issued_at,
             expires_at: issued_at.plus_seconds(LIFETIME_SECONDS),
         }
-    }
-
-    /// In order of arrival the rank is the number.
-    #[must_use]
-    pub fn rank(&self) -> Rank {
-        Rank(self.number)
     }
 }
 

@@ -100,6 +100,7 @@ pub fn concert() -> Programme {
                 closes_at: None,
                 last_start: Some(dates[1].starts_at),
                 queue: QueuePolicy::default(),
+                beacon: None,
             },
             control: Control::default(),
             first_applied_at: EpochMs::parse(START).expect("a time"),

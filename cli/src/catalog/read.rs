@@ -7,7 +7,7 @@ use shared::clock::EpochMs;
 use shared::event::{Admission, Event, EventDate, Programme, Section, Terms};
 use shared::ids::{DateKey, EventId, SeatNumber};
 use shared::money::{Currency, Money};
-use shared::queue::{Control, QueuePolicy};
+use shared::queue::{Control, Lanes, Order, QueuePolicy, Reissue, Strategy, TokenEndsOn};
 use shared::store::Settings;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
@@ -33,6 +33,8 @@ const STOCK_SHARDS: u32 = 16;
 /// `+Nd`: ten years.
 const MOST_DAYS_AHEAD: i64 = 3650;
 const LONGEST_NAME: usize = 200;
+/// `maxActive` and `batchSize`.
+pub(crate) const MOST_ACTIVE: (u32, u32) = (1, 100_000);
 const LONGEST_SECTION_NAME: usize = 40;
 
 struct Reader<'a> {
@@ -294,10 +296,20 @@ impl Reader<'_> {
         {
             self.wrong(found, "must be later than opensAt");
         }
-        let queue = match fields.take("queue") {
+        let queue_found = fields.take("queue");
+        let queue_line = queue_found.as_ref().map_or(0, Found::line);
+        let queue = match queue_found {
             Some(found) => self.queue(found.node, found.path),
-            None => QueuePolicy::default(),
+            None => (QueuePolicy::default(), None),
         };
+        if queue.0.order == Order::Draw && opens_at.is_none() {
+            self.fault(
+                queue_line,
+                format!("{path}.queue.order"),
+                "a draw needs opensAt: it is held among those who joined before".to_owned(),
+            );
+        }
+        let (queue, beacon) = queue;
         let first_applied_at = event_id
             .as_ref()
             .and_then(|(_, id)| self.known.get(id).copied())
@@ -321,6 +333,7 @@ impl Reader<'_> {
             closes_at,
             last_start,
             queue,
+            beacon,
             first_applied_at,
         })
     }
@@ -346,54 +359,120 @@ impl Reader<'_> {
         self.parsed(&found, EpochMs::parse)
     }
 
-    fn queue(&mut self, node: &Node, path: String) -> QueuePolicy {
+    fn queue(&mut self, node: &Node, path: String) -> (QueuePolicy, Option<String>) {
         let default = QueuePolicy::default();
         let Some(mut fields) = self.fields(node, path) else {
-            return default;
+            return (default, None);
         };
+        let max_active = self.number_or(&mut fields, "maxActive", default.max_active, MOST_ACTIVE);
+        let lanes = self.lanes(&mut fields, max_active);
+        let order = self.word(
+            &mut fields,
+            "order",
+            &[("arrival", Order::Arrival), ("draw", Order::Draw)],
+        );
         let policy = QueuePolicy {
-            max_active: self.number_or(&mut fields, "maxActive", default.max_active, (1, 100_000)),
+            strategy: self.strategy(&mut fields, lanes),
+            max_active,
             session_seconds: self.seconds(&mut fields, "sessionSeconds", default.session_seconds),
             grace_seconds: self.seconds(&mut fields, "graceSeconds", default.grace_seconds),
+            reissue: self.word(
+                &mut fields,
+                "reissue",
+                &[("keep", Reissue::Keep), ("requeue", Reissue::Requeue)],
+            ),
+            token_ends_on: self.word(
+                &mut fields,
+                "tokenEndsOn",
+                &[
+                    ("payment", TokenEndsOn::Payment),
+                    ("hold", TokenEndsOn::Hold),
+                ],
+            ),
+            order,
+            lanes,
+            overbook_percent: self.number_or(&mut fields, "overbookPercent", 0, (0, 100)),
         };
-        self.only(&mut fields, "strategy", "slots", "batch");
-        self.only(&mut fields, "reissue", "keep", "requeue");
-        self.only(&mut fields, "tokenEndsOn", "payment", "hold");
-        self.only(&mut fields, "order", "arrival", "draw");
-        for name in ["batchSize", "batchSeconds"] {
-            if let Some(found) = fields.take(name) {
-                self.wrong(&found, "the strategy `batch` is not available yet");
-            }
-        }
-        if let Some(found) = fields.take("lanes")
-            && self.number(&found, 1, 64).is_some_and(|lanes| lanes > 1)
-        {
-            self.wrong(&found, "several lanes are not available yet");
-        }
-        if let Some(found) = fields.take("overbookPercent")
-            && self
-                .number(&found, 0, 100)
-                .is_some_and(|percent| percent > 0)
-        {
-            self.wrong(&found, "overbooking is not available yet");
-        }
+        let beacon = self.beacon(&mut fields, order);
         self.finish(&fields);
-        policy
+        (policy, beacon)
     }
 
-    /// A choice of which one word is available.
-    fn only(&mut self, fields: &mut Fields<'_>, name: &str, available: &str, later: &str) {
-        let Some(found) = fields.take(name) else {
-            return;
+    fn lanes(&mut self, fields: &mut Fields<'_>, max_active: u32) -> Lanes {
+        let Some(found) = fields.take("lanes") else {
+            return Lanes::ONE;
         };
-        let Some(word) = self.text(&found) else {
-            return;
-        };
-        if word == later {
-            self.wrong(&found, format!("`{later}` is not available yet"));
-        } else if word != available {
-            self.wrong(&found, format!("must be {available} or {later}"));
+        let count = self.number(&found, 1, Lanes::MOST.into());
+        let lanes = count
+            .and_then(|count| u8::try_from(count).ok())
+            .and_then(Lanes::new)
+            .unwrap_or(Lanes::ONE);
+        if u32::from(lanes.count()) > max_active {
+            self.wrong(
+                &found,
+                "cannot be more than maxActive: each lane needs a place",
+            );
         }
+        lanes
+    }
+
+    fn strategy(&mut self, fields: &mut Fields<'_>, lanes: Lanes) -> Strategy {
+        let is_batch = self.word(fields, "strategy", &[("slots", false), ("batch", true)]);
+        if !is_batch {
+            for name in ["batchSize", "batchSeconds"] {
+                if let Some(found) = fields.take(name) {
+                    self.wrong(&found, "is only for the strategy batch");
+                }
+            }
+            return Strategy::Slots;
+        }
+        let size = self.required(fields, "batchSize");
+        let seconds = self.required(fields, "batchSeconds");
+        let mut number = |found: Option<Found<'_>>, (least, most): (i64, i64)| {
+            found
+                .and_then(|found| self.number(&found, least, most))
+                .and_then(|number| u32::try_from(number).ok())
+        };
+        // Each lane needs one of each batch.
+        let batch_size = number(size, (lanes.count().into(), MOST_ACTIVE.1.into()));
+        let batch_seconds = number(seconds, (1, 86_400));
+        Strategy::Batch {
+            batch_size: batch_size.unwrap_or(1),
+            batch_seconds: batch_seconds.unwrap_or(1),
+        }
+    }
+
+    fn beacon(&mut self, fields: &mut Fields<'_>, order: Order) -> Option<String> {
+        let found = fields.take("beacon")?;
+        if order != Order::Draw {
+            self.wrong(&found, "is only for the order draw");
+            return None;
+        }
+        self.parsed(&found, |text| {
+            let text = text.trim();
+            if (1..=LONGEST_NAME).contains(&text.chars().count()) {
+                Ok(text.to_owned())
+            } else {
+                Err(format!("must have 1 to {LONGEST_NAME} characters"))
+            }
+        })
+    }
+
+    /// One of some words; the first where nothing is said.
+    fn word<T: Copy>(&mut self, fields: &mut Fields<'_>, name: &str, words: &[(&str, T)]) -> T {
+        let said = fields.take(name).and_then(|found| {
+            self.parsed(&found, |text| {
+                words
+                    .iter()
+                    .find(|(word, _)| *word == text)
+                    .map(|(_, meaning)| *meaning)
+                    .ok_or_else(|| {
+                        let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+                        format!("must be {}", words.join(" or "))
+                    })
+            })
+        });
+        said.unwrap_or(words[0].1)
     }
 
     fn sale(
@@ -686,6 +765,7 @@ struct Draft {
     closes_at: Option<EpochMs>,
     last_start: Option<EpochMs>,
     queue: QueuePolicy,
+    beacon: Option<String>,
     first_applied_at: EpochMs,
 }
 
@@ -706,6 +786,7 @@ impl Draft {
                     closes_at: self.closes_at,
                     last_start: self.last_start,
                     queue: self.queue,
+                    beacon: self.beacon,
                 },
                 control: Control::default(),
                 first_applied_at: self.first_applied_at,

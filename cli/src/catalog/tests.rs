@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use shared::event::Admission;
 use shared::ids::{DateKey, SeatNumber};
 use shared::money::Money;
+use shared::queue::{Order, Reissue, Strategy, TokenEndsOn};
 
 const GOOD: &str = "
 currency: KRW
@@ -247,25 +248,66 @@ fn a_missing_or_unknown_field_is_refused_with_its_line_and_name() {
 }
 
 #[test]
-fn what_is_not_available_yet_is_refused_by_name() {
+fn a_queue_may_be_anything_that_the_contract_names() {
+    let text = GOOD
+        .replacen(
+            "strategy: slots",
+            "strategy: batch, batchSize: 8, batchSeconds: 30",
+            1,
+        )
+        .replacen("lanes: 1", "lanes: 4", 1)
+        .replacen("reissue: keep", "reissue: requeue", 1)
+        .replacen("tokenEndsOn: payment", "tokenEndsOn: hold", 1)
+        .replacen("overbookPercent: 0", "overbookPercent: 10", 1);
+    let queue = read(&text).unwrap().programmes[0].event.terms.queue;
+    let batch = Strategy::Batch {
+        batch_size: 8,
+        batch_seconds: 30,
+    };
+    assert_eq!(queue.strategy, batch);
+    assert_eq!(queue.lanes.count(), 4);
+    assert_eq!(queue.reissue, Reissue::Requeue);
+    assert_eq!(queue.token_ends_on, TokenEndsOn::Hold);
+    assert_eq!(queue.overbook_percent, 10);
+}
+
+#[test]
+fn a_queue_that_contradicts_itself_is_refused() {
     for (from, to, field) in [
-        ("strategy: slots", "strategy: batch", "strategy"),
-        ("lanes: 1", "lanes: 4", "lanes"),
-        ("order: arrival", "order: draw", "order"),
-        ("reissue: keep", "reissue: requeue", "reissue"),
-        ("tokenEndsOn: payment", "tokenEndsOn: hold", "tokenEndsOn"),
+        ("lanes: 1", "lanes: 11", "lanes"),
+        ("lanes: 1", "lanes: 65", "lanes"),
+        ("lanes: 1", "batchSize: 10", "batchSize"),
+        (
+            "strategy: slots",
+            "strategy: batch, batchSize: 3",
+            "batchSeconds",
+        ),
+        ("strategy: slots", "strategy: crowd", "strategy"),
+        ("lanes: 1", "beacon: drand", "beacon"),
+        ("order: arrival", "order: alphabet", "order"),
         (
             "overbookPercent: 0",
-            "overbookPercent: 10",
+            "overbookPercent: 101",
             "overbookPercent",
         ),
-        ("lanes: 1", "batchSize: 10", "batchSize"),
     ] {
         check(from, to, 8, &format!("events[0].queue.{field}"));
-        let text = GOOD.replacen(from, to, 1);
-        let message = &read(&text).unwrap_err()[0].message;
-        assert!(message.contains("not available yet"), "{message}");
     }
+}
+
+#[test]
+fn a_draw_needs_an_hour_of_opening() {
+    check("order: arrival", "order: draw", 8, "events[0].queue.order");
+    let text = GOOD
+        .replacen("order: arrival", "order: draw, beacon: drand 5", 1)
+        .replacen(
+            "    venue:",
+            "    opensAt: 2026-12-01T11:00:00+09:00\n    venue:",
+            1,
+        );
+    let terms = read(&text).unwrap().programmes[0].event.terms.clone();
+    assert_eq!(terms.queue.order, Order::Draw);
+    assert_eq!(terms.beacon.as_deref(), Some("drand 5"));
 }
 
 #[test]

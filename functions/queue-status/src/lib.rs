@@ -1,13 +1,15 @@
 //! GET /events/{eventId}/queue: a queue's public numbers, for anyone; the same for everybody, so that a CDN can answer a
 //! million pollers.
 
+use futures::future::try_join_all;
 use serde::Serialize;
 use shared::app::App;
-use shared::event::SaleState;
-use shared::http::{Answer, Call};
-use shared::ids::{EventId, Lane};
+use shared::clock::EpochMs;
+use shared::event::{Event, SaleState};
+use shared::http::{Answer, Call, views};
+use shared::ids::EventId;
 use shared::lambda::{Function, Init};
-use shared::queue::Rate;
+use shared::queue::{Head, Outlook, Rate};
 use shared::refusal::Refusal;
 
 /// The endpoint.
@@ -20,16 +22,18 @@ pub const FUNCTION: Function = Function {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body {
+struct Body<'a> {
     event_id: EventId,
     state: SaleState,
     issued: u64,
     admitted: u64,
     waiting: u64,
-    lanes: [LaneView; 1],
+    lanes: Vec<LaneView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     admitted_per_minute: Option<f64>,
     poll_after_seconds: serde_json::Number,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    draw: Option<views::DrawView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -40,25 +44,42 @@ struct LaneView {
 
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     let event_id = call.path_event()?;
-    let programme = app.programme(&event_id, call.now()).await?;
-    let head = app.head(&programme, Lane::FIRST, call.now()).await?;
-    let grace_seconds = programme.event.terms.queue.grace_seconds;
-    // No jitter: the answer is shared. Who is next asks soonest.
-    let poll_after = head
-        .outlook(head.waiting().max(1), grace_seconds)
-        .poll_after;
+    let now = call.now();
+    let programme = app.programme(&event_id, now).await?;
+    let event = &programme.event;
+    let lanes = event.terms.queue.lanes.all();
+    let heads = try_join_all(lanes.map(|lane| app.head(&programme, lane, now))).await?;
+    let sum = |number: fn(&Head) -> u64| heads.iter().map(number).sum();
     let body = Body {
+        state: event.sale_state(now),
+        issued: sum(|head| head.issued),
+        admitted: sum(Head::called),
+        waiting: sum(Head::waiting),
+        lanes: heads
+            .iter()
+            .map(|head| LaneView {
+                issued: head.issued,
+                admitted: head.called(),
+            })
+            .collect(),
+        admitted_per_minute: heads
+            .iter()
+            .filter_map(|head| head.rate.and_then(Rate::per_minute))
+            .reduce(|sum, lane| sum + lane),
+        poll_after_seconds: outlook(event, &heads, now).poll_after.as_json_seconds(),
+        draw: views::DrawView::of(event, &heads),
         event_id,
-        state: programme.event.sale_state(call.now()),
-        issued: head.issued,
-        admitted: head.called(),
-        waiting: head.waiting(),
-        lanes: [LaneView {
-            issued: head.issued,
-            admitted: head.called(),
-        }],
-        admitted_per_minute: head.rate.and_then(Rate::per_minute),
-        poll_after_seconds: poll_after.as_json_seconds(),
     };
     Ok(Answer::ok(&body).public())
+}
+
+/// For somebody in the middle of the longest line. No jitter: the answer is shared.
+fn outlook(event: &Event, heads: &[Head], now: EpochMs) -> Outlook {
+    let grace_seconds = event.terms.queue.grace_seconds;
+    let longest = heads.iter().max_by_key(|head| head.waiting());
+    match (event.terms.opens_at, longest) {
+        (Some(opens_at), _) if opens_at > now => Outlook::before(opens_at, now, grace_seconds),
+        (_, Some(head)) => head.outlook(Some(head.waiting().div_ceil(2).max(1)), grace_seconds),
+        (_, None) => Head::default().outlook(None, grace_seconds),
+    }
 }

@@ -3,6 +3,7 @@
 use futures::future::try_join;
 
 use super::App;
+use super::line::place_of;
 use crate::clock::EpochMs;
 use crate::event::{Admission, EventDate, Programme, SaleState};
 use crate::ids::{DateKey, ReservationId, SeatNumber, UserId};
@@ -12,8 +13,8 @@ use crate::refusal::{Limit, Refusal};
 use crate::reservation::{Payment, Reservation, ReservedSeat, State, Status};
 use crate::seats::{Claim, SeatSelection};
 use crate::store::{
-    ChargeRecord, ChargeRefused, Charged, Consistency, HoldConflict, HoldRequest, Place,
-    StoreError, TransactionLost,
+    ChargeRecord, ChargeRefused, Charged, Consistency, HoldConflict, HoldRequest, StoreError,
+    TransactionLost,
 };
 use crate::token::Token;
 use crate::wallet::{IdempotencyKey, Refusal as WalletRefusal, Wallet};
@@ -62,16 +63,17 @@ impl App {
                     .await;
             }
         };
+        let Some(rank) = self.rank(programme, token, now).await? else {
+            // Before the draw nobody is inside.
+            self.admit(programme, token, now).await?;
+            return Err(StoreError::Conflict.into());
+        };
         let request = HoldRequest {
             user_id: token.user_id,
             event: &programme.event,
             date,
             seats: reserved,
-            place: Place {
-                event_id: token.event_id.clone(),
-                lane: token.lane,
-                rank: token.rank(),
-            },
+            place: place_of(token, rank),
         };
         let mut replaced = None;
         for _ in 0..ATTEMPTS {

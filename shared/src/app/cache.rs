@@ -63,6 +63,11 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
         None
     }
 
+    /// The next who asks reads anew.
+    pub(crate) fn forget(&self, key: &K) {
+        self.entries().remove(key);
+    }
+
     /// Keeps a value that was read at `now`.
     pub(crate) fn put(&self, key: K, value: V, now: EpochMs) -> Arc<V> {
         let value = Arc::new(value);

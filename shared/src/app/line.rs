@@ -5,11 +5,14 @@ use futures::future::try_join;
 use super::App;
 use crate::clock::EpochMs;
 use crate::event::{Event, Programme, SaleState};
-use crate::ids::{EventId, Lane, UserId};
-use crate::queue::{Head, Session, Standing, Ticket};
+use crate::ids::{EventId, Lane, Rank, UserId};
+use crate::queue::{Head, Order, Outlook, Reissue, Session, Standing, Ticket, Turn};
 use crate::refusal::Refusal;
-use crate::store::{Arrival, Consistency, Place};
+use crate::store::{Arrival, Consistency, Place, StoreError, TurnEnd};
 use crate::token::Token;
+
+/// So often a place is given up for a new one while the same user does so elsewhere.
+const ATTEMPTS: usize = 4;
 
 /// Whether a place in line is a new one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,11 +31,11 @@ pub struct Joined {
     pub standing: Standing,
 }
 
-fn place_of(token: &Token) -> Place {
+pub(super) fn place_of(token: &Token, rank: Rank) -> Place {
     Place {
         event_id: token.event_id.clone(),
         lane: token.lane,
-        rank: token.rank(),
+        rank,
     }
 }
 
@@ -40,19 +43,34 @@ fn token_for(user: UserId, event: &EventId, ticket: Ticket, now: EpochMs) -> Tok
     Token::new(user, event.clone(), ticket.lane, ticket.number, now)
 }
 
-/// Called, but nobody is let in now: as good as the next in line.
-fn waiting_first(event: &Event, head: &Head) -> Standing {
-    Standing::Waiting {
-        position: 1,
-        outlook: head.outlook(1, event.terms.queue.grace_seconds),
+/// What ends a number's turn: with what is known of the draw by now.
+fn turn_end(event: &Event, lane: Lane, number: u64, head: &Head) -> TurnEnd {
+    match event.ranking(lane, head).rank_of(number) {
+        Some(rank) => TurnEnd::At(Place {
+            event_id: event.event_id.clone(),
+            lane,
+            rank,
+        }),
+        None => TurnEnd::BeforeDraw {
+            event_id: event.event_id.clone(),
+            lane,
+            number,
+        },
     }
 }
 
-fn waiting(event: &Event, head: &Head, token: &Token) -> Standing {
-    let position = head.position(token.rank());
-    Standing::Waiting {
-        position,
-        outlook: head.outlook(position, event.terms.queue.grace_seconds),
+/// Who is not called, or not let in now although called: then as good as the next in line.
+fn waiting(event: &Event, head: &Head, rank: Option<Rank>, now: EpochMs) -> Turn {
+    let queue = event.queue();
+    let in_lane = rank.map(|rank| head.position(rank));
+    let outlook = match event.terms.opens_at {
+        Some(opens_at) if opens_at > now => Outlook::before(opens_at, now, queue.grace_seconds),
+        Some(_) | None => head.outlook(in_lane, queue.grace_seconds),
+    };
+    Turn::Waiting {
+        // The lanes move alike, so those ahead in all of them are about as many times more.
+        position: in_lane.map(|position| position.saturating_mul(queue.lanes.count().into())),
+        outlook,
     }
 }
 
@@ -75,18 +93,19 @@ impl App {
         let Some(ticket) = ticket else {
             return self.join_anew(user, &programme, None, now).await;
         };
-        let token = token_for(user, event, ticket, now);
-        match self.standing(&programme, &token, now).await? {
-            Standing::Over => {
-                self.join_anew(user, &programme, Some(ticket.number), now)
-                    .await
-            }
-            standing => Ok(Joined {
-                joining: Joining::Kept,
-                token,
-                standing,
-            }),
+        if programme.event.terms.queue.reissue == Reissue::Requeue {
+            return self.join_anew(user, &programme, Some(ticket), now).await;
         }
+        let token = token_for(user, event, ticket, now);
+        let standing = self.standing(&programme, &token, now).await?;
+        if standing.turn == Turn::Over {
+            return self.join_anew(user, &programme, Some(ticket), now).await;
+        }
+        Ok(Joined {
+            joining: Joining::Kept,
+            token,
+            standing,
+        })
     }
 
     /// Takes a number. Where the same user is faster elsewhere, that number counts, and this one is left.
@@ -94,28 +113,26 @@ impl App {
         &self,
         user: UserId,
         programme: &Programme,
-        replaces: Option<u64>,
+        former: Option<Ticket>,
         now: EpochMs,
     ) -> Result<Joined, Refusal> {
         let event = &programme.event;
-        let lane = Lane::FIRST;
-        let head = self
-            .store
-            .take_number(&event.event_id, lane)
-            .await?
-            .ok_or(Refusal::EventNotFound)?;
+        let lane = event.terms.queue.lanes.of(user);
+        let Some(head) = self.store.take_number(event, lane).await? else {
+            // The lane was closed: the policies that this process knows are of before that.
+            self.programmes.forget(&event.event_id);
+            return Err(StoreError::Conflict.into());
+        };
         self.heads.put((event.event_id.clone(), lane), head, now);
         let mine = Ticket {
             lane,
             number: head.issued,
             joined_at: now,
         };
-        let ticket = self.store.put_ticket(user, event, mine, replaces).await?;
+        let ticket = self.stand_in_line(user, event, mine, former, &head).await?;
         let token = token_for(user, &event.event_id, ticket, now);
         if ticket.number != mine.number {
-            let lost = token_for(user, &event.event_id, mine, now);
-            self.store
-                .end_session(&place_of(&lost), event.keep_until(now))
+            self.end_turn(event, mine.lane, mine.number, &head, now)
                 .await?;
             return Ok(Joined {
                 joining: Joining::Kept,
@@ -131,6 +148,44 @@ impl App {
         })
     }
 
+    /// Puts the user's ticket, and where that gives up a place, ends that turn with it. Of several numbers that the same
+    /// user takes at the same time the first ticket counts; where each replaces the last, the highest number.
+    async fn stand_in_line(
+        &self,
+        user: UserId,
+        event: &Event,
+        mine: Ticket,
+        former: Option<Ticket>,
+        head: &Head,
+    ) -> Result<Ticket, Refusal> {
+        if event.terms.queue.reissue == Reissue::Keep {
+            let replaces = former.map(|former| former.number);
+            return Ok(self.store.put_ticket(user, event, mine, replaces).await?);
+        }
+        let mut former = former;
+        for _ in 0..ATTEMPTS {
+            let in_force = match former {
+                None => self.store.put_ticket(user, event, mine, None).await?,
+                Some(former) => {
+                    let end = turn_end(event, former.lane, former.number, head);
+                    let in_force = self
+                        .store
+                        .replace_ticket(user, event, mine, former.number, &end)
+                        .await?;
+                    if in_force.number == mine.number {
+                        self.complete_departure(event, &end, mine.joined_at).await?;
+                    }
+                    in_force
+                }
+            };
+            if in_force.number >= mine.number {
+                return Ok(in_force);
+            }
+            former = Some(in_force);
+        }
+        Err(StoreError::Conflict.into())
+    }
+
     /// A number that was just handed out: inside at once where a place was kept for it. Where nobody has been called
     /// yet, or nobody waits ahead, the newcomer promotes, so that an idle event lets in by the first answer.
     async fn standing_of_new(
@@ -141,28 +196,52 @@ impl App {
         now: EpochMs,
     ) -> Result<Standing, Refusal> {
         let event = &programme.event;
-        if event.sale_state(now) != SaleState::Open {
-            return Ok(waiting(event, &head, token));
-        }
-        let is_next = head.admitted == 0 || token.number == head.admitted + 1;
-        if !head.has_called(token.rank())
+        let rank = event.ranking(token.lane, &head).rank_of(token.number);
+        let standing = |turn| Ok(Standing { rank, turn });
+        let Some(known) = rank.filter(|_| event.sale_state(now) == SaleState::Open) else {
+            return standing(waiting(event, &head, rank, now));
+        };
+        let is_next = head.admitted == 0 || known.0 == head.admitted + 1;
+        if !head.has_called(known)
             && is_next
             && head.promotion_is_due(now)
             && let Some(promoted) = self.promote_in_passing(&event.event_id, token.lane).await
         {
             head = promoted;
         }
-        if !head.has_called(token.rank()) {
-            return Ok(waiting(event, &head, token));
+        if !head.has_called(known) {
+            return standing(waiting(event, &head, rank, now));
         }
         match self
             .store
-            .arrive(&place_of(token), token.user_id, event)
+            .arrive(&place_of(token, known), token.user_id, event)
             .await?
         {
-            Arrival::Inside { expires_at } => Ok(Standing::Active { expires_at }),
-            Arrival::Missed => Ok(Standing::Over),
+            Arrival::Inside { expires_at } => standing(Turn::Active { expires_at }),
+            Arrival::Missed => standing(Turn::Over),
         }
+    }
+
+    /// A token's rank, and the head by which it is known where one was needed.
+    pub(super) async fn rank(
+        &self,
+        programme: &Programme,
+        token: &Token,
+        now: EpochMs,
+    ) -> Result<Option<Rank>, Refusal> {
+        let event = &programme.event;
+        if event.terms.queue.order == Order::Arrival {
+            return Ok(Some(Rank(token.number)));
+        }
+        // A draw is held once: a head of whatever age that knows it will do.
+        let known = self.heads.any(&(token.event_id.clone(), token.lane));
+        if let Some(rank) =
+            known.and_then(|head| event.ranking(token.lane, &head).rank_of(token.number))
+        {
+            return Ok(Some(rank));
+        }
+        let head = self.head(programme, token.lane, now).await?;
+        Ok(event.ranking(token.lane, &head).rank_of(token.number))
     }
 
     /// Where a token's number stands. A called user who asks has arrived.
@@ -173,58 +252,96 @@ impl App {
         now: EpochMs,
     ) -> Result<Standing, Refusal> {
         let head = self.head(programme, token.lane, now).await?;
-        if !head.has_called(token.rank()) {
-            return Ok(Self::not_called(programme, &head, token, now));
-        }
-        let session = self
-            .store
-            .session(&place_of(token), Consistency::Eventual)
-            .await?;
-        self.called(programme, &head, token, session, now).await
+        let rank = programme
+            .event
+            .ranking(token.lane, &head)
+            .rank_of(token.number);
+        let turn = match rank.filter(|rank| head.has_called(*rank)) {
+            None => self.not_called(programme, &head, token, rank, now).await?,
+            Some(rank) => {
+                let session = self
+                    .store
+                    .session(&place_of(token, rank), Consistency::Eventual)
+                    .await?;
+                self.called(programme, &head, token, rank, session, now)
+                    .await?
+            }
+        };
+        Ok(Standing { rank, turn })
     }
 
     /// The same for who wants to shop: the session is looked at first, for a living one admits whatever a cached
-    /// head says.
+    /// head says. Gives the rank.
     pub async fn admit(
         &self,
         programme: &Programme,
         token: &Token,
         now: EpochMs,
     ) -> Result<(), Refusal> {
-        let session = self
-            .store
-            .session(&place_of(token), Consistency::Eventual)
-            .await?;
-        match session {
-            Some(session) if session.is_live(now) => return Ok(()),
-            // The end of every session: an old read is as good as a new one. Also of who left while waiting.
-            Some(Session::Ended) => return Err(Refusal::TurnOver),
-            Some(_) | None => {}
+        let rank = self.rank(programme, token, now).await?;
+        let mut session = None;
+        if let Some(rank) = rank {
+            session = self
+                .store
+                .session(&place_of(token, rank), Consistency::Eventual)
+                .await?;
+            match session {
+                Some(session) if session.is_live(now) => return Ok(()),
+                // The end of every session: an old read is as good as a new one. Also of who left while waiting.
+                Some(Session::Ended { .. }) => return Err(Refusal::TurnOver),
+                Some(_) | None => {}
+            }
         }
         let head = self.head(programme, token.lane, now).await?;
-        let standing = if head.has_called(token.rank()) {
-            self.called(programme, &head, token, session, now).await?
-        } else {
-            Self::not_called(programme, &head, token, now)
+        let turn = match rank.filter(|rank| head.has_called(*rank)) {
+            Some(rank) => {
+                self.called(programme, &head, token, rank, session, now)
+                    .await?
+            }
+            None => self.not_called(programme, &head, token, rank, now).await?,
         };
-        match standing {
-            Standing::Active { .. } => Ok(()),
-            Standing::Over => Err(Refusal::TurnOver),
-            Standing::Waiting { position, outlook } => Err(Refusal::NotAdmitted {
+        match turn {
+            Turn::Active { .. } => Ok(()),
+            Turn::Over => Err(Refusal::TurnOver),
+            Turn::Waiting { position, outlook } => Err(Refusal::NotAdmitted {
                 position,
                 poll_after: outlook.poll_after,
             }),
         }
     }
 
-    /// Nobody is called any more once the sale is closed: waiting must end by itself.
-    fn not_called(programme: &Programme, head: &Head, token: &Token, now: EpochMs) -> Standing {
-        match programme.event.sale_state(now) {
-            SaleState::Closed => Standing::Over,
-            SaleState::NotOpen | SaleState::Paused | SaleState::Open => {
-                waiting(&programme.event, head, token)
+    /// Nobody is called any more once the sale is closed: waiting must end by itself. And where a new token ends the old
+    /// one's place, that one is dead at once; only there does a poll of who waits read anything.
+    async fn not_called(
+        &self,
+        programme: &Programme,
+        head: &Head,
+        token: &Token,
+        rank: Option<Rank>,
+        now: EpochMs,
+    ) -> Result<Turn, Refusal> {
+        let event = &programme.event;
+        if event.sale_state(now) == SaleState::Closed {
+            return Ok(Turn::Over);
+        }
+        if event.terms.queue.reissue == Reissue::Requeue && !self.is_in_force(token).await? {
+            return Ok(Turn::Over);
+        }
+        Ok(waiting(event, head, rank, now))
+    }
+
+    /// Whether the token's number is still its user's. Only a consistent read may say that it is not.
+    async fn is_in_force(&self, token: &Token) -> Result<bool, Refusal> {
+        for consistency in [Consistency::Eventual, Consistency::Strong] {
+            let ticket = self
+                .store
+                .ticket(token.user_id, &token.event_id, consistency)
+                .await?;
+            if ticket.is_some_and(|ticket| ticket.number == token.number) {
+                return Ok(true);
             }
         }
+        Ok(false)
     }
 
     /// A rank at or under the watermark. `session` is what an eventually consistent read said; only a consistent one
@@ -234,32 +351,39 @@ impl App {
         programme: &Programme,
         head: &Head,
         token: &Token,
+        rank: Rank,
         session: Option<Session>,
         now: EpochMs,
-    ) -> Result<Standing, Refusal> {
+    ) -> Result<Turn, Refusal> {
         let event = &programme.event;
         let grace = event.terms.queue.grace_seconds;
-        let may_come = |session: &Session| session.awaits(now, event.control, grace);
+        let may_come = |session: &Session| session.awaits(now, event.control.pause, grace);
         let session = match session {
-            Some(Session::Ended) => return Ok(Standing::Over),
+            Some(Session::Ended { .. }) => return Ok(Turn::Over),
             Some(session) if session.is_live(now) || may_come(&session) => Some(session),
             _ => {
                 self.store
-                    .session(&place_of(token), Consistency::Strong)
+                    .session(&place_of(token, rank), Consistency::Strong)
                     .await?
             }
         };
         match session {
             Some(Session::Live { expires_at, .. }) if expires_at > now => {
-                Ok(Standing::Active { expires_at })
+                Ok(Turn::Active { expires_at })
             }
-            Some(session) if may_come(&session) => self.arrive(head, token, now).await,
-            _ => Ok(Standing::Over),
+            Some(session) if may_come(&session) => self.arrive(head, token, rank, now).await,
+            _ => Ok(Turn::Over),
         }
     }
 
     /// The first request of a called user: the number must still be the user's, and the queue must move.
-    async fn arrive(&self, head: &Head, token: &Token, now: EpochMs) -> Result<Standing, Refusal> {
+    async fn arrive(
+        &self,
+        head: &Head,
+        token: &Token,
+        rank: Rank,
+        now: EpochMs,
+    ) -> Result<Turn, Refusal> {
         let (ticket, event) = try_join(
             self.store
                 .ticket(token.user_id, &token.event_id, Consistency::Strong),
@@ -268,35 +392,83 @@ impl App {
         .await?;
         let event = event.ok_or(Refusal::EventNotFound)?;
         if ticket.is_none_or(|ticket| ticket.number != token.number) {
-            return Ok(Standing::Over);
+            return Ok(Turn::Over);
         }
         match event.sale_state(now) {
-            SaleState::Closed => return Ok(Standing::Over),
-            SaleState::NotOpen | SaleState::Paused => return Ok(waiting_first(&event, head)),
+            SaleState::Closed => return Ok(Turn::Over),
+            SaleState::NotOpen | SaleState::Paused => {
+                return Ok(waiting(&event, head, Some(rank), now));
+            }
             SaleState::Open => {}
         }
         match self
             .store
-            .arrive(&place_of(token), token.user_id, &event)
+            .arrive(&place_of(token, rank), token.user_id, &event)
             .await?
         {
-            Arrival::Inside { expires_at } => Ok(Standing::Active { expires_at }),
-            Arrival::Missed => Ok(Standing::Over),
+            Arrival::Inside { expires_at } => Ok(Turn::Active { expires_at }),
+            Arrival::Missed => Ok(Turn::Over),
         }
     }
 
     /// Leaves: the place is free for the next, and the token's number is never called (again). What is held stays
     /// payable.
     pub async fn leave(&self, token: &Token, now: EpochMs) -> Result<(), Refusal> {
-        let keep_until = match self.programme(&token.event_id, now).await {
-            Ok(programme) => programme.event.keep_until(now),
-            Err(Refusal::EventNotFound) => now,
+        let programme = match self.programme(&token.event_id, now).await {
+            Ok(programme) => programme,
+            // Then there is nothing to leave.
+            Err(Refusal::EventNotFound) => return Ok(()),
             Err(refusal) => return Err(refusal),
         };
-        self.store.end_session(&place_of(token), keep_until).await?;
+        let event = &programme.event;
+        let head = match event.terms.queue.order {
+            Order::Arrival => Head::default(),
+            Order::Draw => self.head(&programme, token.lane, now).await?,
+        };
+        self.end_turn(event, token.lane, token.number, &head, now)
+            .await?;
         self.store
             .delete_ticket(token.user_id, &token.event_id, token.number)
             .await?;
+        Ok(())
+    }
+
+    async fn end_turn(
+        &self,
+        event: &Event,
+        lane: Lane,
+        number: u64,
+        head: &Head,
+        now: EpochMs,
+    ) -> Result<(), Refusal> {
+        let end = turn_end(event, lane, number, head);
+        self.store.end_turn(&end, event.keep_until(now)).await?;
+        self.complete_departure(event, &end, now).await
+    }
+
+    /// Who left before the draw left a mark, which promotions look for. One that looked just before it was made has called
+    /// the rank: then the draw has been held by now, and the rank can be ended.
+    async fn complete_departure(
+        &self,
+        event: &Event,
+        end: &TurnEnd,
+        now: EpochMs,
+    ) -> Result<(), Refusal> {
+        let TurnEnd::BeforeDraw { lane, number, .. } = end else {
+            return Ok(());
+        };
+        let (head, current) = try_join(
+            self.store.head(&event.event_id, *lane, Consistency::Strong),
+            self.store.event(&event.event_id, Consistency::Strong),
+        )
+        .await?;
+        let (Some(head), Some(current)) = (head, current) else {
+            return Ok(());
+        };
+        let end = turn_end(&current, *lane, *number, &head);
+        if matches!(end, TurnEnd::At(_)) {
+            self.store.end_turn(&end, event.keep_until(now)).await?;
+        }
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ mod promotion;
 use std::sync::Arc;
 
 use crate::clock::{Clock, EpochMs};
-use crate::event::{Programme, SaleState};
+use crate::event::Programme;
 use crate::ids::{EventId, Lane};
 use crate::queue::Head;
 use crate::refusal::Refusal;
@@ -142,9 +142,7 @@ impl App {
             return Ok(*head);
         }
         let head = self.read_head(event.event_id.clone(), lane, now).await?;
-        let due = head.waiting() > 0
-            && event.sale_state(now) == SaleState::Open
-            && head.promotion_is_due(now);
+        let due = promotion::has_work(event, &head, now) && head.promotion_is_due(now);
         if due && let Some(promoted) = self.promote_in_passing(&event.event_id, lane).await {
             return Ok(promoted);
         }

@@ -3,6 +3,8 @@
 //! Places first, watermark next, deadlines last. A crash between any two writes is repaired by the next run, and
 //! runs that overlap do no harm; docs/ARCHITECTURE.md tells why.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 use futures::stream::{StreamExt, iter};
 
@@ -10,9 +12,9 @@ use super::App;
 use crate::clock::EpochMs;
 use crate::event::{Event, SaleState};
 use crate::ids::{EventId, Lane, Rank};
-use crate::queue::{Head, PLACES_AHEAD, survey};
+use crate::queue::{Head, LaneLimits, Order, PLACES_AHEAD, Ranking, Room, Session, Survey, survey};
 use crate::refusal::Refusal;
-use crate::store::{Consistency, Place, StoreError};
+use crate::store::{Consistency, Place, Progress, StoreError};
 
 /// A run looks at the clock before each group of writes and stops after so long.
 const RUN_MS: i64 = 20_000;
@@ -20,8 +22,10 @@ const RUN_MS: i64 = 20_000;
 const RANKS_A_RUN: u64 = 1_000;
 /// So many writes of a run are under way at once.
 const GROUP: usize = 20;
-/// So many events are looked at at once by the scheduled run.
-const EVENTS_AT_ONCE: usize = 8;
+/// So many lanes are looked at at once by the scheduled run.
+const LANES_AT_ONCE: usize = 32;
+/// The scheduled run begins no other lane after so long: with the last lane's run it ends within the function's time-out.
+const SCHEDULED_MS: i64 = 8_000;
 
 /// What came of trying to promote.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -30,7 +34,7 @@ pub enum Promoted {
     To(Head),
     /// Another run began less than a second ago, or moved the watermark meanwhile.
     ByAnother,
-    /// The queue stands still: not open yet, paused or closed.
+    /// The queue stands still: not open yet, paused, closed, or the draw is still to come.
     StandsStill,
 }
 
@@ -43,49 +47,106 @@ pub struct PromotionSummary {
     pub promoted: usize,
     /// Lanes in which it failed.
     pub failed: usize,
+    /// Lanes that it had no time for. They are looked at in another order each time.
+    pub skipped: usize,
+}
+
+/// What came of one lane of the scheduled run.
+enum LaneOutcome {
+    Promoted,
+    Idle,
+    Failed,
+    Skipped,
+}
+
+/// Whether somebody waits whom a promotion could call, or the draw is due.
+pub(super) fn has_work(event: &Event, head: &Head, now: EpochMs) -> bool {
+    let is_unfixed = head.draw.is_some_and(|draw| draw.count.is_none());
+    match event.sale_state(now) {
+        SaleState::Open => is_unfixed || (head.waiting() > 0 && !awaits_beacon(event)),
+        // The hour has come, whether or not anybody is let in.
+        SaleState::Paused => is_unfixed,
+        SaleState::Closed | SaleState::NotOpen => false,
+    }
+}
+
+fn awaits_beacon(event: &Event) -> bool {
+    event.terms.queue.order == Order::Draw
+        && event.terms.beacon.is_some()
+        && event.control.beacon.is_none()
 }
 
 impl App {
     /// Promotes every open event's lanes, except those that are idle. One event's failure stops no other.
     pub async fn promote_all(&self) -> Result<PromotionSummary, Refusal> {
         let events = self.store.events(Consistency::Eventual).await?;
+        let began_at = self.clock().now();
         let summary = PromotionSummary {
             events: events.len(),
             ..PromotionSummary::default()
         };
-        let now = self.clock().now();
-        let open = events
+        let mut lanes: Vec<(Arc<Event>, Lane)> = events
             .into_iter()
-            .filter(|event| event.sale_state(now) == SaleState::Open);
-        Ok(iter(open)
-            .map(|event| async move {
-                let result = self.promote_unless_idle(&event).await;
-                (event.event_id, result)
+            .filter(|event| {
+                matches!(
+                    event.sale_state(began_at),
+                    SaleState::Open | SaleState::Paused
+                )
             })
-            .buffer_unordered(EVENTS_AT_ONCE)
-            .fold(summary, |mut summary, (event_id, result)| async move {
-                match result {
-                    Ok(Some(Promoted::To(_))) => summary.promoted += 1,
-                    Ok(_) => {}
-                    Err(refusal) => {
-                        tracing::error!(%event_id, ?refusal, "promotion failed");
-                        summary.failed += 1;
-                    }
+            .map(Arc::new)
+            .flat_map(|event| {
+                let lanes = event.terms.queue.lanes.all();
+                lanes.map(move |lane| (event.clone(), lane))
+            })
+            .collect();
+        fastrand::shuffle(&mut lanes);
+        Ok(iter(lanes)
+            .map(
+                |(event, lane)| async move { self.promote_scheduled(&event, lane, began_at).await },
+            )
+            .buffer_unordered(LANES_AT_ONCE)
+            .fold(summary, |mut summary, outcome| async move {
+                match outcome {
+                    LaneOutcome::Promoted => summary.promoted += 1,
+                    LaneOutcome::Failed => summary.failed += 1,
+                    LaneOutcome::Skipped => summary.skipped += 1,
+                    LaneOutcome::Idle => {}
                 }
                 summary
             })
             .await)
     }
 
+    async fn promote_scheduled(&self, event: &Event, lane: Lane, began_at: EpochMs) -> LaneOutcome {
+        if self.clock().now().ms_since(began_at) >= SCHEDULED_MS {
+            return LaneOutcome::Skipped;
+        }
+        match self.promote_unless_idle(event, lane).await {
+            Ok(Some(Promoted::To(_))) => LaneOutcome::Promoted,
+            Ok(_) => LaneOutcome::Idle,
+            Err(refusal) => {
+                tracing::error!(event_id = %event.event_id, %lane, ?refusal, "promotion failed");
+                LaneOutcome::Failed
+            }
+        }
+    }
+
     /// A lane is idle where nobody waits and places have been kept for those to come.
-    async fn promote_unless_idle(&self, event: &Event) -> Result<Option<Promoted>, Refusal> {
-        let lane = Lane::FIRST;
+    async fn promote_unless_idle(
+        &self,
+        event: &Event,
+        lane: Lane,
+    ) -> Result<Option<Promoted>, Refusal> {
         let head = self
             .store
             .head(&event.event_id, lane, Consistency::Eventual)
             .await?;
+        let now = self.clock().now();
         match head {
-            Some(head) if head.waiting() > 0 || head.admitted == 0 => {
+            Some(head)
+                if has_work(event, &head, now)
+                    || (head.admitted == 0 && event.sale_state(now) == SaleState::Open) =>
+            {
                 self.promote(&event.event_id, lane).await.map(Some)
             }
             _ => Ok(None),
@@ -98,7 +159,7 @@ impl App {
             Ok(Promoted::To(head)) => Some(head),
             Ok(Promoted::ByAnother | Promoted::StandsStill) => None,
             Err(refusal) => {
-                tracing::warn!(%event_id, ?refusal, "promotion failed");
+                tracing::warn!(%event_id, %lane, ?refusal, "promotion failed");
                 None
             }
         }
@@ -115,16 +176,27 @@ impl App {
         let Some(event) = self.store.event(event_id, Consistency::Strong).await? else {
             return Err(Refusal::EventNotFound);
         };
-        if event.sale_state(now) != SaleState::Open {
+        if !matches!(event.sale_state(now), SaleState::Open | SaleState::Paused) {
+            return Ok(Promoted::StandsStill);
+        }
+        // The head first, and only then the sessions of the ranks that it says have been passed.
+        let Some(head) = self.opened_head(&event, lane).await? else {
+            return Err(Refusal::EventNotFound);
+        };
+        let ranking = event.ranking(lane, &head);
+        if event.sale_state(now) == SaleState::Paused || !ranking.is_settled() {
+            self.heads.put((event_id.clone(), lane), head, now);
             return Ok(Promoted::StandsStill);
         }
         let run = Run {
             app: self,
             event: &event,
             lane,
+            limits: event.queue().limits(lane),
+            ranking,
             began_at: now,
         };
-        match run.promote().await? {
+        match run.promote(&head).await? {
             Some(head) => {
                 let now = self.clock().now();
                 self.heads.put((event_id.clone(), lane), head, now);
@@ -133,47 +205,64 @@ impl App {
             None => Ok(Promoted::ByAnother),
         }
     }
+
+    /// The head as every write before has left it, of an event whose hour has come: so the draw has its count.
+    async fn opened_head(&self, event: &Event, lane: Lane) -> Result<Option<Head>, StoreError> {
+        let id = &event.event_id;
+        let head = self.store.head(id, lane, Consistency::Strong).await?;
+        match head.and_then(|head| head.draw) {
+            Some(draw) if draw.count.is_none() => self.store.fix_draw(id, lane).await,
+            Some(_) | None => Ok(head),
+        }
+    }
 }
 
 struct Run<'a> {
     app: &'a App,
     event: &'a Event,
     lane: Lane,
+    limits: LaneLimits,
+    ranking: Ranking,
     began_at: EpochMs,
 }
 
 impl Run<'_> {
-    async fn promote(&self) -> Result<Option<Head>, StoreError> {
+    async fn promote(&self, head: &Head) -> Result<Option<Head>, StoreError> {
         let store = &self.app.store;
         let id = &self.event.event_id;
-        let queue = self.event.terms.queue;
-        // The head first, and only then the sessions of the ranks that it says have been passed.
-        let head = store
-            .head(id, self.lane, Consistency::Strong)
-            .await?
-            .unwrap_or_default();
-        let sessions = store.sessions(id, self.lane, &head).await?;
+        let sessions = store.sessions(id, self.lane, head).await?;
         let seen = survey(
-            &head,
+            head,
             &sessions,
             self.began_at,
-            self.event.control,
-            queue.grace_seconds,
+            self.event.control.pause,
+            self.grace_seconds(),
         );
         self.call(&seen.to_call).await?;
-        let free = u64::from(queue.max_active.saturating_sub(seen.taken));
-        let passed = self.keep_places(&head, free).await?;
-        let Some(moved) = store
-            .move_watermark(id, self.lane, &head, passed, seen.floor)
-            .await?
-        else {
+        let mut room = Room::new(self.limits, head, &seen, self.began_at);
+        let admitted = match self.places_to_take_back(head, &seen) {
+            0 => self.keep_places(head, &mut room).await?,
+            too_many => head.admitted - too_many,
+        };
+        let progress = Progress {
+            admitted,
+            floor: seen.floor.min(admitted),
+            turnout: head.turnout.with(seen.passed),
+            batch: room.window(),
+            batch_seconds: self.limits.batch.map(|batch| batch.seconds),
+        };
+        let Some(moved) = store.move_watermark(id, self.lane, head, &progress).await? else {
             return Ok(None);
         };
-        let called: Vec<Rank> = (head.admitted + 1..=moved.called().min(passed))
+        let called: Vec<Rank> = (head.admitted + 1..=moved.called().min(admitted))
             .map(Rank)
             .collect();
         self.call(&called).await?;
         Ok(Some(moved))
+    }
+
+    fn grace_seconds(&self) -> u32 {
+        self.event.terms.queue.grace_seconds
     }
 
     fn place(&self, rank: Rank) -> Place {
@@ -190,14 +279,13 @@ impl Run<'_> {
 
     /// Starts the grace of these ranks' places, in rank order.
     async fn call(&self, ranks: &[Rank]) -> Result<(), StoreError> {
-        let grace = self.event.terms.queue.grace_seconds;
         for group in ranks.chunks(GROUP) {
             if self.is_out_of_time() {
                 break;
             }
             let calls = group.iter().map(|rank| async {
                 let place = self.place(*rank);
-                self.app.store.call(&place, grace).await
+                self.app.store.call(&place, self.grace_seconds()).await
             });
             for called in join_all(calls).await {
                 called?;
@@ -206,35 +294,71 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Keeps a place for each rank from the watermark on, as long as places are free. Gives the last rank that was
-    /// passed: every rank up to it has a place or a tombstone.
-    async fn keep_places(&self, head: &Head, free: u64) -> Result<u64, StoreError> {
-        let queue = self.event.terms.queue;
+    /// An operator may have lowered the number of places below what is taken. Those inside finish; but places that are kept
+    /// for people who have not joined yet are nobody's: the watermark goes back over them, and they are as if a run had
+    /// ended before it moved the watermark.
+    fn places_to_take_back(&self, head: &Head, seen: &Survey) -> u64 {
+        let kept = head.admitted.saturating_sub(head.issued);
+        let too_many = (seen.live + seen.awaited).saturating_sub(self.limits.max_active);
+        kept.min(u64::from(too_many))
+    }
+
+    /// Keeps a place for each rank from the watermark on, as long as there is room. Gives the last rank that was
+    /// passed: every rank up to it has a place or a tombstone, or its holder left before the draw.
+    async fn keep_places(&self, head: &Head, room: &mut Room) -> Result<u64, StoreError> {
         let last = (head.issued + PLACES_AHEAD).min(head.admitted + RANKS_A_RUN);
-        let mut free = free;
         let mut passed = head.admitted;
-        while free > 0 && passed < last && !self.is_out_of_time() {
-            let group = free.min(GROUP as u64).min(last - passed);
-            let places = (passed + 1..=passed + group).map(|rank| async move {
-                let place = self.place(Rank(rank));
-                self.app.store.open_place(&place).await
-            });
+        while passed < last && !self.is_out_of_time() {
+            let group = room.places_from(passed + 1, (GROUP as u64).min(last - passed));
+            if group == 0 {
+                break;
+            }
+            let places = (passed + 1..=passed + group).map(|rank| self.keep_place(Rank(rank)));
             for found in join_all(places).await {
-                let found = match found {
-                    Ok(found) => found,
+                match found {
+                    Ok(Found::Nobody) => {}
+                    Ok(Found::Kept) => room.take_awaited(),
+                    Ok(Found::Arrived) => room.take_live(),
                     // Ranks are passed in order: what lies behind a failure is found by the next run.
                     Err(error) if passed == head.admitted => return Err(error),
                     Err(_) => return Ok(passed),
-                };
+                }
                 passed += 1;
-                // A living session there was made by another run, and takes a place too. A dead one is of
-                // somebody who left while waiting, and takes none.
-                let takes_a_place = found.is_none_or(|session| {
-                    session.takes_a_place(self.began_at, self.event.control, queue.grace_seconds)
-                });
-                free -= u64::from(takes_a_place);
             }
         }
         Ok(passed)
     }
+
+    async fn keep_place(&self, rank: Rank) -> Result<Found, StoreError> {
+        let store = &self.app.store;
+        if let Some(number) = self.ranking.drawn_number_at(rank)
+            && store
+                .has_departed(&self.event.event_id, self.lane, number)
+                .await?
+        {
+            return Ok(Found::Nobody);
+        }
+        let found = store.open_place(&self.place(rank)).await?;
+        let pause = self.event.control.pause;
+        Ok(match found {
+            None => Found::Kept,
+            // A living session there was made by another run, and takes a place too. A dead one is of somebody who left
+            // while waiting, and takes none.
+            Some(session) if !session.takes_a_place(self.began_at, pause, self.grace_seconds()) => {
+                Found::Nobody
+            }
+            Some(Session::Live { .. }) => Found::Arrived,
+            Some(_) => Found::Kept,
+        })
+    }
+}
+
+/// What is at a rank after a place was to be kept for it.
+enum Found {
+    /// A place, for who may come.
+    Kept,
+    /// A place, whose holder has come.
+    Arrived,
+    /// A tombstone: who had the rank has left.
+    Nobody,
 }

@@ -82,6 +82,13 @@ impl Problem {
         self
     }
 
+    fn field_if_known(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.field(name, value),
+            None => self,
+        }
+    }
+
     fn header(mut self, name: lambda_http::http::HeaderName, value: &impl ToString) -> Self {
         self.header = Some((name, value.to_string()));
         self
@@ -137,7 +144,7 @@ impl Problem {
                 NOT_ADMITTED,
                 "You are waiting in line; GET /events/{eventId}/tokens/me tells when it is your turn.",
             )
-            .field("position", *position)
+            .field_if_known("position", *position)
             .field("retryAfterSeconds", poll_after.as_json_seconds())
             .header(RETRY_AFTER, &poll_after.as_header_seconds()),
             Refusal::TurnOver => Self::new(

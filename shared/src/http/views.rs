@@ -8,7 +8,7 @@ use crate::event::{Event, SaleState};
 use crate::http::Answer;
 use crate::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
 use crate::money::{Currency, Money};
-use crate::queue::Standing;
+use crate::queue::{Head, Order, PROCEDURE, Standing, Turn};
 use crate::reservation::{Reservation, ReservedSeat, State, Status};
 use crate::token::Token;
 
@@ -63,7 +63,8 @@ pub struct TokenView<'a> {
     event_id: &'a EventId,
     queue_number: u64,
     lane: u8,
-    rank: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rank: Option<u64>,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
@@ -89,7 +90,7 @@ impl<'a> TokenView<'a> {
             event_id: &token.event_id,
             queue_number: token.number,
             lane: token.lane.0,
-            rank: token.rank().0,
+            rank: standing.rank.map(|rank| rank.0),
             status: "EXPIRED",
             position: None,
             ahead: None,
@@ -97,19 +98,19 @@ impl<'a> TokenView<'a> {
             poll_after_seconds: None,
             expires_at: None,
         };
-        match standing {
-            Standing::Over => view,
-            Standing::Active { expires_at } => Self {
+        match &standing.turn {
+            Turn::Over => view,
+            Turn::Active { expires_at } => Self {
                 status: "ACTIVE",
                 position: Some(0),
                 ahead: Some(0),
                 expires_at: Some(*expires_at),
                 ..view
             },
-            Standing::Waiting { position, outlook } => Self {
+            Turn::Waiting { position, outlook } => Self {
                 status: "WAITING",
-                position: Some(*position),
-                ahead: Some(position.saturating_sub(1)),
+                position: *position,
+                ahead: position.map(|position| position.saturating_sub(1)),
                 estimated_wait_seconds: outlook.estimated_wait_seconds,
                 poll_after_seconds: Some(outlook.poll_after.as_json_seconds()),
                 ..view
@@ -118,18 +119,68 @@ impl<'a> TokenView<'a> {
     }
 }
 
+/// A draw, as anybody may see it: enough to check every rank, once nobody can join the draw any more.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DrawView<'a> {
+    procedure: &'static str,
+    /// SHA-256 of the secret.
+    commitment: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beacon: Option<BeaconView<'a>>,
+    /// How many take part, over all lanes; known from the opening on, as are `counts` and `secret`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<Vec<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+#[derive(Serialize)]
+struct BeaconView<'a> {
+    source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+}
+
+impl<'a> DrawView<'a> {
+    /// None where nothing is drawn. The secret is told only when the count of every lane is fixed: who knew it before could
+    /// join strangers until the order pleases.
+    #[must_use]
+    pub fn of(event: &'a Event, heads: &[Head]) -> Option<Self> {
+        if event.terms.queue.order == Order::Arrival {
+            return None;
+        }
+        let secret = heads.first()?.draw?.secret;
+        let counts: Option<Vec<u64>> = heads.iter().map(|head| head.draw?.count).collect();
+        Some(Self {
+            procedure: PROCEDURE,
+            commitment: secret.commitment(),
+            beacon: event.terms.beacon.as_deref().map(|source| BeaconView {
+                source,
+                value: event.control.beacon.as_deref(),
+            }),
+            count: counts.as_ref().map(|counts| counts.iter().sum()),
+            secret: counts.is_some().then(|| secret.reveal()),
+            counts,
+        })
+    }
+}
+
 /// The standing with its hint jittered, so that those who ask together do not come back together.
 fn jittered(standing: Standing) -> Standing {
-    match standing {
-        Standing::Waiting {
+    let turn = match standing.turn {
+        Turn::Waiting {
             position,
             mut outlook,
         } => {
             outlook.poll_after = outlook.poll_after.jittered(fastrand::u8(..));
-            Standing::Waiting { position, outlook }
+            Turn::Waiting { position, outlook }
         }
-        Standing::Active { .. } | Standing::Over => standing,
-    }
+        turn @ (Turn::Active { .. } | Turn::Over) => turn,
+    };
+    Standing { turn, ..standing }
 }
 
 /// The answer to who asks where a token stands.
@@ -159,9 +210,9 @@ pub fn joined(joined: &Joined, signed: &str) -> Answer {
 }
 
 fn with_retry_after(answer: Answer, standing: &Standing) -> Answer {
-    match standing {
-        Standing::Waiting { outlook, .. } => answer.retry_after(outlook.poll_after),
-        Standing::Active { .. } | Standing::Over => answer,
+    match standing.turn {
+        Turn::Waiting { outlook, .. } => answer.retry_after(outlook.poll_after),
+        Turn::Active { .. } | Turn::Over => answer,
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::clock::EpochMs;
 use crate::event::{Admission, Event, EventDate, Programme};
 use crate::ids::{DateKey, EventId, Lane};
-use crate::queue::Control;
+use crate::queue::{Control, Draw, Head, Lanes, Order, Secret};
 
 /// What one event's application of a catalogue writes.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub enum Change {
     /// New terms and dates for one that is there. What operators did to its queue stays.
     Update {
         programme: Programme,
+        /// The event as it was: what has changed since is somebody else's.
+        former: Box<Event>,
         /// Dates that are no more.
         removed: Vec<DateKey>,
     },
@@ -98,15 +100,22 @@ impl Store {
         match change {
             Change::Create(programme) => {
                 self.put_dates(programme).await?;
-                self.create_queue(&programme.event.event_id).await?;
+                self.prepare_queue(&programme.event).await?;
                 self.create_stock(&programme.event).await?;
                 self.put_event(&programme.event, None).await
             }
-            Change::Update { programme, removed } => {
+            Change::Update {
+                programme,
+                former,
+                removed,
+            } => {
                 self.put_dates(programme).await?;
+                self.prepare_queue(&programme.event).await?;
+                self.close_lanes(former, programme.event.terms.queue.lanes)
+                    .await?;
                 self.create_stock(&programme.event).await?;
                 let id = &programme.event.event_id;
-                self.put_event(&programme.event, Some(programme.event.control))
+                self.put_event(&programme.event, Some(&former.control))
                     .await?;
                 for date in removed {
                     self.write(Returning::Nothing, |_| Write::delete(keys::date(id, *date)))
@@ -128,12 +137,67 @@ impl Store {
         Ok(())
     }
 
-    async fn create_queue(&self, id: &EventId) -> std::result::Result<(), ApplyRefused> {
-        self.create(
-            keys::head(id, Lane::FIRST),
-            write_item(&crate::queue::Head::default()),
-        )
-        .await
+    /// A head for each lane, with the draw's secret where one is drawn; those that are there already stay. A lane that
+    /// somebody has joined cannot become another.
+    async fn prepare_queue(&self, event: &Event) -> std::result::Result<(), ApplyRefused> {
+        let id = &event.event_id;
+        let queue = event.terms.queue;
+        let mut heads = Vec::new();
+        for lane in queue.lanes.all() {
+            heads.push((lane, self.head(id, lane, Consistency::Strong).await?));
+        }
+        let draw = match queue.order {
+            Order::Arrival => None,
+            Order::Draw => {
+                let known = heads.iter().find_map(|(_, head)| (*head)?.draw);
+                Some(Draw {
+                    secret: match known {
+                        Some(draw) => draw.secret,
+                        None => Secret::random()
+                            .map_err(|error| StoreError::Unavailable(error.to_string()))?,
+                    },
+                    count: None,
+                })
+            }
+        };
+        for (lane, head) in heads {
+            let secret = |draw: Option<Draw>| draw.map(|draw| draw.secret);
+            let is_prepared = head.is_some_and(|head| secret(head.draw) == secret(draw));
+            if !is_prepared && !self.prepare_lane(id, lane, draw).await? {
+                return Err(ApplyRefused::Raced);
+            }
+        }
+        Ok(())
+    }
+
+    async fn close_lanes(
+        &self,
+        former: &Event,
+        lanes: Lanes,
+    ) -> std::result::Result<(), ApplyRefused> {
+        let all = former.terms.queue.lanes.all();
+        for lane in all.skip(usize::from(lanes.count())) {
+            if !self.close_lane(&former.event_id, lane).await? {
+                return Err(ApplyRefused::Raced);
+            }
+        }
+        Ok(())
+    }
+
+    /// The heads of all lanes, in their order; none where the event has no queue (yet).
+    pub async fn heads(
+        &self,
+        event: &Event,
+        consistency: Consistency,
+    ) -> Result<Option<Vec<Head>>> {
+        use futures::stream::{StreamExt, TryStreamExt};
+        let lanes = event.terms.queue.lanes.all();
+        let heads: Vec<Option<Head>> = futures::stream::iter(lanes)
+            .map(|lane| self.head(&event.event_id, lane, consistency))
+            .buffered(16)
+            .try_collect()
+            .await?;
+        Ok(heads.into_iter().collect())
     }
 
     async fn create_stock(&self, event: &Event) -> std::result::Result<(), ApplyRefused> {
@@ -180,7 +244,7 @@ impl Store {
     async fn put_event(
         &self,
         event: &Event,
-        expected: Option<Control>,
+        expected: Option<&Control>,
     ) -> std::result::Result<(), ApplyRefused> {
         let item = write_item(event);
         let written = self
@@ -213,7 +277,7 @@ impl Store {
             control,
             ..event.clone()
         };
-        self.put_event(&changed, Some(event.control)).await?;
+        self.put_event(&changed, Some(&event.control)).await?;
         Ok(changed)
     }
 
@@ -246,6 +310,6 @@ impl Store {
     }
 }
 
-fn control_attribute(control: Control) -> aws_sdk_dynamodb::types::AttributeValue {
-    aws_sdk_dynamodb::types::AttributeValue::M(write_item(&control))
+fn control_attribute(control: &Control) -> aws_sdk_dynamodb::types::AttributeValue {
+    aws_sdk_dynamodb::types::AttributeValue::M(write_item(control))
 }

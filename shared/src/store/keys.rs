@@ -79,6 +79,11 @@ pub(super) fn session(event: &EventId, lane: Lane, rank: Rank) -> Key {
     key(sessions_pk(event, lane), rank_sk(rank))
 }
 
+/// Numbers whose holders left before the draw gave them a rank.
+pub(super) fn departure(event: &EventId, lane: Lane, number: u64) -> Key {
+    key(format!("DEPARTED#{event}#{lane}"), format!("{number:012}"))
+}
+
 pub(super) fn user_pk(user: UserId) -> String {
     format!("USER#{user}")
 }

@@ -28,7 +28,7 @@ use expression::{Key, Write};
 
 pub use connect::{Connection, connect, https_client};
 pub use events::{ApplyRefused, Change};
-pub use queue::{Arrival, Place};
+pub use queue::{Arrival, Place, Progress, TurnEnd};
 pub use reservations::{HoldConflict, HoldRequest, TransactionLost};
 pub use tables::create_tables;
 pub use wallets::{ChargeRecord, ChargeRefused, Charged, Settings};

@@ -1,17 +1,19 @@
 //! The queue's items: heads, sessions, tickets in line.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::expression::{IntoAttribute, Write};
 use super::{
-    Consistency, Item, Query, Result, Returning, Store, StoreError, WriteError, keys, read_item,
-    write_item,
+    Consistency, Item, Query, Result, Returning, Store, StoreError, TransactionError, Verdict,
+    WriteError, keys, read_item, write_item,
 };
 use crate::clock::EpochMs;
 use crate::event::Event;
 use crate::ids::{EventId, Lane, Rank, UserId};
 use crate::queue::{
-    Head, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Session, TOMBSTONE_SECONDS, Ticket,
+    BatchWindow, Draw, Head, Order, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Session,
+    TOMBSTONE_SECONDS, Ticket, Turnout,
 };
 
 /// Whose turn, in which queue: a rank of a lane of an event.
@@ -68,7 +70,10 @@ impl TryFrom<SessionRecord> for Session {
                 expires_at: expires_at?,
                 hold_by: record.hold_by.ok_or_else(|| missing("holdBy"))?,
             },
-            SessionState::Ended => Self::Ended,
+            // Who had come left a name.
+            SessionState::Ended => Self::Ended {
+                arrived: record.user_id.is_some(),
+            },
         })
     }
 }
@@ -99,10 +104,73 @@ fn claim_promotion(event: &EventId, lane: Lane, now: EpochMs) -> Write {
         .bind(":skewed", now.plus_ms(SKEW_MS))
 }
 
-fn take_number(event: &EventId, lane: Lane) -> Write {
-    Write::update(keys::head(event, lane), "ADD #issued :one")
-        .when("attribute_exists(#pk)")
+/// A number after the opening of a queue that draws fixes how many take part in the draw: those before it.
+fn take_number(event: &EventId, lane: Lane, fixes_draw: bool) -> Write {
+    let update = if fixes_draw {
+        "SET #draw.#count = if_not_exists(#draw.#count, #issued) ADD #issued :one"
+    } else {
+        "ADD #issued :one"
+    };
+    let exists = if fixes_draw {
+        "attribute_exists(#draw)"
+    } else {
+        "attribute_exists(#pk)"
+    };
+    Write::update(keys::head(event, lane), update)
+        .when(exists)
         .bind(":one", 1_u64)
+}
+
+/// The opening: who has a number by now takes part in the draw.
+fn fix_draw(event: &EventId, lane: Lane) -> Write {
+    let update = "SET #draw.#count = if_not_exists(#draw.#count, #issued)";
+    Write::update(keys::head(event, lane), update).when("attribute_exists(#draw)")
+}
+
+/// A head for a lane that nobody has joined.
+fn prepare_lane(event: &EventId, lane: Lane, draw: Option<Draw>) -> Write {
+    let head = Head {
+        draw,
+        ..Head::default()
+    };
+    Write::put(keys::head(event, lane), write_item(&head))
+        .when("attribute_not_exists(#pk) OR #issued = :none")
+        .bind(":none", 0_u64)
+}
+
+fn close_lane(event: &EventId, lane: Lane) -> Write {
+    Write::delete(keys::head(event, lane))
+        .when("attribute_not_exists(#pk) OR #issued = :none")
+        .bind(":none", 0_u64)
+}
+
+/// Somebody left who has no rank yet.
+fn mark_departure(event: &EventId, lane: Lane, number: u64, keep_until: EpochMs) -> Write {
+    Write::put(keys::departure(event, lane, number), Item::new()).with_ttl(keep_until)
+}
+
+/// The end of a number's turn, now or when it would come.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TurnEnd {
+    /// Its rank is known.
+    At(Place),
+    /// It has not drawn yet.
+    BeforeDraw {
+        event_id: EventId,
+        lane: Lane,
+        number: u64,
+    },
+}
+
+pub(super) fn end_turn(end: &TurnEnd, keep_until: EpochMs) -> Write {
+    match end {
+        TurnEnd::At(place) => end_session(place, keep_until),
+        TurnEnd::BeforeDraw {
+            event_id,
+            lane,
+            number,
+        } => mark_departure(event_id, *lane, *number, keep_until),
+    }
 }
 
 fn put_ticket(
@@ -167,28 +235,53 @@ fn call(place: &Place, expires_at: EpochMs) -> Write {
         .bind(":ttl", session_ttl(expires_at))
 }
 
+/// What a run has come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// The last rank that was passed.
+    pub admitted: u64,
+    pub floor: u64,
+    pub turnout: Turnout,
+    pub batch: Option<BatchWindow>,
+    /// Where people are called in batches: the length of one, over which the rate is measured.
+    pub batch_seconds: Option<u32>,
+}
+
+/// On condition that neither watermark nor floor has moved since the head was read: so the turnout of the ranks that the
+/// floor passes is counted once.
 fn move_watermark(
     event: &EventId,
     lane: Lane,
-    from: u64,
-    to: u64,
-    floor: u64,
+    from: &Head,
+    to: &Progress,
     rate: Rate,
     now: EpochMs,
 ) -> Write {
-    Write::update(
-        keys::head(event, lane),
-        "SET #admitted = :to, #floor = :floor, #promotedAt = :now, #rate = :rate",
-    )
-    .when("#admitted = :from")
-    .bind(":from", from)
-    .bind(":to", to)
-    .bind(":floor", floor)
-    .bind(":now", now)
-    .bind(
-        ":rate",
-        aws_sdk_dynamodb::types::AttributeValue::M(write_item(&rate)),
-    )
+    let mut update = "SET #admitted = :to, #floor = :floor, #promotedAt = :now, #rate = :rate, \
+                      #turnout = :turnout"
+        .to_owned();
+    if to.batch.is_some() {
+        update.push_str(", #batch = :batch");
+    }
+    // Back only over places that nobody has a number for.
+    let condition = if to.admitted < from.admitted {
+        "#admitted = :from AND #floor = :fromFloor AND #issued <= :to"
+    } else {
+        "#admitted = :from AND #floor = :fromFloor"
+    };
+    let write = Write::update(keys::head(event, lane), update)
+        .when(condition)
+        .bind(":from", from.admitted)
+        .bind(":fromFloor", from.floor)
+        .bind(":to", to.admitted)
+        .bind(":floor", to.floor)
+        .bind(":now", now)
+        .bind(":rate", AttributeValue::M(write_item(&rate)))
+        .bind(":turnout", AttributeValue::M(write_item(&to.turnout)));
+    match to.batch {
+        Some(batch) => write.bind(":batch", AttributeValue::M(write_item(&batch))),
+        None => write,
+    }
 }
 
 impl Store {
@@ -203,13 +296,45 @@ impl Store {
     }
 
     /// Hands out a number: the head after it, whose `issued` is the number. None where there is no such queue.
-    pub async fn take_number(&self, event: &EventId, lane: Lane) -> Result<Option<Head>> {
-        match self
-            .write(Returning::New, |_| take_number(event, lane))
+    pub async fn take_number(&self, event: &Event, lane: Lane) -> Result<Option<Head>> {
+        let draws = event.terms.queue.order == Order::Draw;
+        self.change_head(|now| take_number(&event.event_id, lane, draws && event.has_opened(now)))
             .await
-        {
+    }
+
+    /// Fixes how many take part in a lane's draw, if nobody has; the head as it is then. None where nothing is drawn.
+    pub async fn fix_draw(&self, event: &EventId, lane: Lane) -> Result<Option<Head>> {
+        self.change_head(|_| fix_draw(event, lane)).await
+    }
+
+    async fn change_head(&self, change: impl Fn(EpochMs) -> Write) -> Result<Option<Head>> {
+        match self.write(Returning::New, change).await {
             Ok(head) => read_item(head).map(Some),
             Err(WriteError::Refused(_)) => Ok(None),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Makes a lane ready; false where somebody has joined it.
+    pub async fn prepare_lane(
+        &self,
+        event: &EventId,
+        lane: Lane,
+        draw: Option<Draw>,
+    ) -> Result<bool> {
+        self.unless_refused(|_| prepare_lane(event, lane, draw))
+            .await
+    }
+
+    /// Does away with a lane; false where somebody has joined it.
+    pub async fn close_lane(&self, event: &EventId, lane: Lane) -> Result<bool> {
+        self.unless_refused(|_| close_lane(event, lane)).await
+    }
+
+    async fn unless_refused(&self, write: impl Fn(EpochMs) -> Write) -> Result<bool> {
+        match self.write(Returning::Nothing, write).await {
+            Ok(_) => Ok(true),
+            Err(WriteError::Refused(_)) => Ok(false),
             Err(WriteError::Store(error)) => Err(error),
         }
     }
@@ -269,11 +394,11 @@ impl Store {
 
     /// The holder of a called rank comes.
     pub async fn arrive(&self, place: &Place, user: UserId, event: &Event) -> Result<Arrival> {
-        let queue = event.terms.queue;
+        let queue = event.queue();
         let expires = |now: EpochMs| now.plus_seconds(queue.session_seconds);
         let arrived = self
             .write(Returning::New, |now| {
-                let cutoff = event.control.called_cutoff(now, queue.grace_seconds);
+                let cutoff = event.control.pause.called_cutoff(now, queue.grace_seconds);
                 arrive(place, user, cutoff, expires(now))
             })
             .await;
@@ -292,24 +417,55 @@ impl Store {
         }
     }
 
-    /// Ends the session at a rank, or marks the rank ahead of time so that it is never called.
-    pub async fn end_session(&self, place: &Place, keep_until: EpochMs) -> Result<()> {
+    /// Puts the user's ticket in place of the one with the number `former`, and ends the former's turn, together. Gives the
+    /// ticket that is in force afterwards: another where the same user was faster elsewhere.
+    pub async fn replace_ticket(
+        &self,
+        user: UserId,
+        event: &Event,
+        ticket: Ticket,
+        former: u64,
+        former_end: &TurnEnd,
+    ) -> Result<Ticket> {
+        let keep_until = event.keep_until(ticket.joined_at);
+        let replaced = self
+            .transact(|_| {
+                vec![
+                    put_ticket(user, &event.event_id, ticket, Some(former), keep_until),
+                    end_turn(former_end, keep_until),
+                ]
+            })
+            .await;
+        match replaced {
+            Ok(()) => Ok(ticket),
+            Err(TransactionError::Refused(verdicts)) => match verdicts.into_iter().next() {
+                Some(Verdict::Refused(Some(other))) => read_item(other),
+                _ => Err(StoreError::Conflict),
+            },
+            Err(TransactionError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Ends a number's turn, or marks it ahead of time so that it is never called.
+    pub async fn end_turn(&self, end: &TurnEnd, keep_until: EpochMs) -> Result<()> {
         done_or_refused(
-            self.write(Returning::Nothing, |_| end_session(place, keep_until))
+            self.write(Returning::Nothing, |_| end_turn(end, keep_until))
                 .await,
         )
     }
 
+    /// Whether the holder of a number left before the draw.
+    pub async fn has_departed(&self, event: &EventId, lane: Lane, number: u64) -> Result<bool> {
+        let mark: Option<serde::de::IgnoredAny> = self
+            .get(&keys::departure(event, lane, number), Consistency::Strong)
+            .await?;
+        Ok(mark.is_some())
+    }
+
     /// Claims a promotion of a lane; false where one began less than a second ago.
     pub async fn claim_promotion(&self, event: &EventId, lane: Lane) -> Result<bool> {
-        match self
-            .write(Returning::Nothing, |now| claim_promotion(event, lane, now))
+        self.unless_refused(|now| claim_promotion(event, lane, now))
             .await
-        {
-            Ok(_) => Ok(true),
-            Err(WriteError::Refused(_)) => Ok(false),
-            Err(WriteError::Store(error)) => Err(error),
-        }
     }
 
     /// The sessions of the ranks in (floor, admitted], in order, as every write before has left them.
@@ -375,21 +531,15 @@ impl Store {
         event: &EventId,
         lane: Lane,
         head: &Head,
-        to: u64,
-        floor: u64,
+        to: &Progress,
     ) -> Result<Option<Head>> {
-        let moved = self
-            .write(Returning::New, |now| {
-                let called = head.issued.min(to);
-                let rate = Rate::observe(head.rate, now, called, head.waiting() > 0);
-                move_watermark(event, lane, head.admitted, to, floor, rate, now)
-            })
-            .await;
-        match moved {
-            Ok(item) => read_item(item).map(Some),
-            Err(WriteError::Refused(_)) => Ok(None),
-            Err(WriteError::Store(error)) => Err(error),
-        }
+        self.change_head(|now| {
+            let called = head.issued.min(to.admitted);
+            let somebody_waits = head.waiting() > 0;
+            let rate = Rate::observe(head.rate, now, called, somebody_waits, to.batch_seconds);
+            move_watermark(event, lane, head, to, rate, now)
+        })
+        .await
     }
 }
 
@@ -419,18 +569,38 @@ mod tests {
             number: 7,
             joined_at: at,
         };
-        let rate = Rate::observe(None, at, 0, false);
+        let rate = Rate::observe(None, at, 0, false, None);
+        let batch = BatchWindow { since: at, used: 1 };
+        let progress = |batch| Progress {
+            admitted: 1,
+            floor: 0,
+            turnout: Turnout::default(),
+            batch,
+            batch_seconds: None,
+        };
+        let before_draw = TurnEnd::BeforeDraw {
+            event_id: event.clone(),
+            lane: Lane::FIRST,
+            number: 7,
+        };
+        let head = Head::default();
         for write in [
             end_session(&place, at),
             claim_promotion(&event, Lane::FIRST, at),
-            take_number(&event, Lane::FIRST),
+            take_number(&event, Lane::FIRST, false),
+            take_number(&event, Lane::FIRST, true),
+            fix_draw(&event, Lane::FIRST),
+            prepare_lane(&event, Lane::FIRST, None),
+            close_lane(&event, Lane::FIRST),
+            end_turn(&before_draw, at),
             put_ticket(user, &event, ticket, None, at),
             put_ticket(user, &event, ticket, Some(3), at),
             delete_ticket(user, &event, 7),
             arrive(&place, user, at, at),
             open_place(&place),
             call(&place, at),
-            move_watermark(&event, Lane::FIRST, 0, 1, 0, rate, at),
+            move_watermark(&event, Lane::FIRST, &head, &progress(None), rate, at),
+            move_watermark(&event, Lane::FIRST, &head, &progress(Some(batch)), rate, at),
         ] {
             write.check().unwrap();
         }

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::expression::{IntoAttribute, Key, Write};
-use super::queue::{Place, read_session, session_ttl};
+use super::queue::{Place, end_session, read_session, session_ttl};
 use super::{
     Consistency, Item, Query, Result, Store, StoreError, TransactionError, Verdict, keys,
     read_item, seats, wallets, write_item,
@@ -13,7 +13,7 @@ use crate::clock::EpochMs;
 use crate::event::Event;
 use crate::ids::{DateKey, EntryId, Lane, Rank, ReservationId, SeatNumber, UserId};
 use crate::money::Money;
-use crate::queue::Session;
+use crate::queue::{Session, TokenEndsOn};
 use crate::reservation::{Payment, Reservation, ReservedSeat, State};
 use crate::seats::Claim;
 use crate::wallet::{EntryKind, LedgerEntry, Wallet};
@@ -187,16 +187,23 @@ fn archive(ended: &Reservation) -> Write {
     Write::put(key, write_reservation(ended))
 }
 
-/// The session's end becomes the hold's: an unpaid hold and its token end together. Only a living session may hold,
-/// and only until `holdBy`, so that holding again and again prolongs nothing.
-fn bind_session(place: &Place, held_until: EpochMs, now: EpochMs) -> Write {
-    let key = keys::session(&place.event_id, place.lane, place.rank);
-    Write::update(key, "SET #expiresAt = :end, #ttl = :ttl")
+/// The session's end becomes the hold's: an unpaid hold and its token end together. Or the session ends with the hold,
+/// where that is the turn. Only a living session may hold, and only until `holdBy`, so that holding again and again
+/// prolongs nothing.
+fn use_session(place: &Place, ends_on: TokenEndsOn, held_until: EpochMs, now: EpochMs) -> Write {
+    let write = match ends_on {
+        TokenEndsOn::Hold => end_session(place, now),
+        TokenEndsOn::Payment => {
+            let key = keys::session(&place.event_id, place.lane, place.rank);
+            Write::update(key, "SET #expiresAt = :end, #ttl = :ttl")
+                .bind(":end", held_until)
+                .bind(":ttl", session_ttl(held_until))
+        }
+    };
+    write
         .when("#state = :live AND #expiresAt > :now AND #holdBy > :now")
         .bind(":live", "LIVE")
         .bind(":now", now)
-        .bind(":end", held_until)
-        .bind(":ttl", session_ttl(held_until))
 }
 
 /// Replaces a reservation by its next state, on condition that it is what was read, and (where it is a hold)
@@ -229,7 +236,7 @@ fn seat_key(reservation: &Reservation, seat: &ReservedSeat) -> Option<Key> {
 fn hold_writes(
     reservation: &Reservation,
     replaced: Option<&Reservation>,
-    place: &Place,
+    session: (&Place, TokenEndsOn),
     held_until: EpochMs,
     now: EpochMs,
 ) -> Vec<Write> {
@@ -237,7 +244,7 @@ fn hold_writes(
     let user = reservation.user_id;
     let mut writes = vec![
         put_reservation(reservation, replaced),
-        bind_session(place, held_until, now),
+        use_session(session.0, session.1, held_until, now),
     ];
     writes.extend(
         reservation
@@ -262,7 +269,7 @@ fn pay_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> {
         advance(from, &paid.reservation, now),
         wallets::change_wallet(user, paid.wallet_before, paid.wallet_after),
         wallets::put_entry(user, paid.wallet_after.seq, &paid.entry),
-        super::queue::end_session(&place, now),
+        end_session(&place, now),
     ];
     writes.extend(
         from.seats
@@ -329,7 +336,8 @@ impl Store {
             .transact(|now| {
                 let held_until = now.plus_seconds(request.event.terms.hold_seconds);
                 let reservation = request.reservation(now, held_until);
-                let writes = hold_writes(&reservation, replaced, &request.place, held_until, now);
+                let session = (&request.place, request.event.terms.queue.token_ends_on);
+                let writes = hold_writes(&reservation, replaced, session, held_until, now);
                 if let Ok(mut made) = made.lock() {
                     *made = Some(reservation);
                 }
@@ -604,8 +612,8 @@ mod tests {
             entry: entry(),
         };
         let writes = [
-            hold_writes(&held, None, &place, at, at),
-            hold_writes(&held, Some(&confirmed), &place, at, at),
+            hold_writes(&held, None, (&place, TokenEndsOn::Payment), at, at),
+            hold_writes(&held, Some(&confirmed), (&place, TokenEndsOn::Hold), at, at),
             pay_writes(&held, &paid, at),
             cancel_writes(&held, &confirmed, None, at),
             cancel_writes(&confirmed, &confirmed, Some(&refund), at),

@@ -85,6 +85,7 @@ async fn pause(world: &World) {
     steer(world, |event| {
         event
             .control
+            .clone()
             .paused_at(now, event.terms.queue.grace_seconds)
     })
     .await;
@@ -92,13 +93,13 @@ async fn pause(world: &World) {
 
 async fn resume(world: &World) {
     let now = world.clock.now();
-    steer(world, |event| event.control.resumed_at(now)).await;
+    steer(world, |event| event.control.clone().resumed_at(now)).await;
 }
 
 async fn close(world: &World) {
     steer(world, |event| Control {
         closed: true,
-        ..event.control
+        ..event.control.clone()
     })
     .await;
 }

@@ -1,0 +1,202 @@
+//! What operators do to a queue while it runs.
+
+use serde::{Deserialize, Serialize};
+
+use super::{QueuePolicy, Strategy};
+use crate::clock::EpochMs;
+
+/// What operators did to a queue. It stays when a catalogue is applied again.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Control {
+    /// The last pause.
+    pub pause: Pause,
+    /// Closed by hand.
+    pub closed: bool,
+    /// In place of the catalogue's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_active: Option<u32>,
+    /// In place of the catalogue's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<u32>,
+    /// The announced random value, once it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beacon: Option<String>,
+}
+
+impl Control {
+    /// The catalogue's policy as operators have changed it.
+    #[must_use]
+    pub fn applied_to(&self, policy: QueuePolicy) -> QueuePolicy {
+        QueuePolicy {
+            max_active: self.max_active.unwrap_or(policy.max_active),
+            strategy: match policy.strategy {
+                Strategy::Slots => Strategy::Slots,
+                Strategy::Batch {
+                    batch_size,
+                    batch_seconds,
+                } => Strategy::Batch {
+                    batch_size: self.batch_size.unwrap_or(batch_size),
+                    batch_seconds,
+                },
+            },
+            ..policy
+        }
+    }
+
+    /// What stays of it where a catalogue brings another policy: the latest word counts, so what the catalogue
+    /// changes is no longer in an operator's hand.
+    #[must_use]
+    pub fn under(&self, former: &QueuePolicy, policy: &QueuePolicy) -> Self {
+        let mut control = self.clone();
+        if former.max_active != policy.max_active || former.lanes != policy.lanes {
+            control.max_active = None;
+        }
+        if former.strategy != policy.strategy || former.lanes != policy.lanes {
+            control.batch_size = None;
+        }
+        control
+    }
+
+    /// The queue paused at `now`.
+    #[must_use]
+    pub fn paused_at(self, now: EpochMs, grace_seconds: u32) -> Self {
+        Self {
+            pause: self.pause.begun_at(now, grace_seconds),
+            ..self
+        }
+    }
+
+    /// The queue closed at `now`. It stands still as in a pause, so that a sale that is opened again takes up where it
+    /// was.
+    #[must_use]
+    pub fn closed_at(self, now: EpochMs, grace_seconds: u32) -> Self {
+        Self {
+            closed: true,
+            ..self.paused_at(now, grace_seconds)
+        }
+    }
+
+    /// The queue running again from `now` on, after a pause or a close by hand.
+    #[must_use]
+    pub fn resumed_at(self, now: EpochMs) -> Self {
+        Self {
+            closed: false,
+            pause: self.pause.ended_at(now),
+            ..self
+        }
+    }
+}
+
+/// A pause: nobody is called, nobody arrives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Pause {
+    /// When the last one began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<EpochMs>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<EpochMs>,
+}
+
+impl Pause {
+    /// Whether the queue stands still.
+    #[must_use]
+    pub fn is_on(self) -> bool {
+        self.began_at.is_some() && self.ended_at.is_none()
+    }
+
+    /// A pause from `now` on. One within a grace of the last one's end continues that one: those whom it spared have
+    /// still not had their time.
+    #[must_use]
+    pub fn begun_at(self, now: EpochMs, grace_seconds: u32) -> Self {
+        if self.is_on() {
+            return self;
+        }
+        let continued = self
+            .ended_at
+            .filter(|at| at.plus_seconds(grace_seconds) > now)
+            .and(self.began_at);
+        Self {
+            began_at: continued.or(Some(now)),
+            ended_at: None,
+        }
+    }
+
+    /// No pause from `now` on.
+    #[must_use]
+    pub fn ended_at(self, now: EpochMs) -> Self {
+        if self.is_on() {
+            Self {
+                ended_at: Some(now),
+                ..self
+            }
+        } else {
+            self
+        }
+    }
+
+    /// A called session is alive at `now` if its `expiresAt` is later than this.
+    ///
+    /// Without a pause that is `now`. Who was still awaited when the pause began may come until a
+    /// grace after its end, so during the pause and that grace it is the pause's beginning. Who had
+    /// let the turn pass before the pause is not raised by it: the place has been given away.
+    #[must_use]
+    pub fn called_cutoff(self, now: EpochMs, grace_seconds: u32) -> EpochMs {
+        match (self.began_at, self.ended_at) {
+            (Some(began), None) => began.min(now),
+            (Some(began), Some(ended)) if ended.plus_seconds(grace_seconds) > now => began.min(now),
+            (None, _) | (Some(_), Some(_)) => now,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: u32 = 120;
+
+    #[test]
+    fn pausing_and_resuming_twice_changes_nothing() {
+        let paused = Control::default().paused_at(EpochMs(1), GRACE);
+        assert_eq!(paused.clone().paused_at(EpochMs(9), GRACE), paused);
+        let resumed = paused.resumed_at(EpochMs(20));
+        assert_eq!(resumed.clone().resumed_at(EpochMs(30)), resumed);
+        assert_eq!(
+            Control::default().resumed_at(EpochMs(5)),
+            Control::default()
+        );
+    }
+
+    #[test]
+    fn a_queue_closed_by_hand_can_be_opened_again_and_spares_the_called_as_a_pause_does() {
+        let closed = Control::default().closed_at(EpochMs(50_000), GRACE);
+        assert!(closed.closed && closed.pause.is_on());
+        let again = closed.resumed_at(EpochMs(600_000));
+        assert!(!again.closed && !again.pause.is_on());
+        let cutoff = again.pause.called_cutoff(EpochMs(700_000), GRACE);
+        assert_eq!(cutoff, EpochMs(50_000));
+    }
+
+    #[test]
+    fn the_latest_word_counts() {
+        let catalogue = QueuePolicy::default();
+        let control = Control {
+            max_active: Some(7),
+            ..Control::default()
+        };
+        assert_eq!(control.applied_to(catalogue).max_active, 7);
+        let longer = QueuePolicy {
+            session_seconds: 900,
+            ..catalogue
+        };
+        assert_eq!(control.under(&catalogue, &longer).max_active, Some(7));
+        let larger = QueuePolicy {
+            max_active: 200,
+            ..catalogue
+        };
+        assert_eq!(control.under(&catalogue, &larger).max_active, None);
+    }
+}

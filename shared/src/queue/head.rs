@@ -1,0 +1,344 @@
+//! A lane's head, and what it tells those who wait.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Batch, Draw, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Turnout};
+use crate::clock::EpochMs;
+use crate::ids::Rank;
+
+/// A lane's head: what changes with every join and every promotion.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Head {
+    /// Numbers handed out.
+    pub issued: u64,
+    /// The watermark; ahead of `issued` while places are kept for those to come.
+    pub admitted: u64,
+    /// All sessions up to this rank are dead.
+    pub floor: u64,
+    /// When a promotion last ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promoted_at: Option<EpochMs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// The running batch, where people are called in batches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchWindow>,
+    /// How many of the called came, of the ranks up to the floor.
+    pub turnout: Turnout,
+    /// Where the order is drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw: Option<Draw>,
+}
+
+/// A batch that is being called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchWindow {
+    /// When its window began.
+    pub since: EpochMs,
+    /// How many places it has used.
+    pub used: u32,
+}
+
+impl Head {
+    /// Numbers handed out and not called yet.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.issued.saturating_sub(self.admitted)
+    }
+
+    /// Of the numbers handed out, how many have been called.
+    #[must_use]
+    pub fn called(&self) -> u64 {
+        self.issued.min(self.admitted)
+    }
+
+    /// Whether the rank has been called.
+    #[must_use]
+    pub fn has_called(&self, rank: Rank) -> bool {
+        rank.0 <= self.admitted
+    }
+
+    /// Whether the last promotion is so old that the next is due.
+    #[must_use]
+    pub fn promotion_is_due(&self, now: EpochMs) -> bool {
+        self.promoted_at.is_none_or(|at| {
+            now.ms_since(at) >= PROMOTION_INTERVAL_MS || at.ms_since(now) > SKEW_MS
+        })
+    }
+
+    /// The batch that is being called at `now`. Windows follow each other without a gap, whenever somebody looks; a batch that
+    /// was not used up is lost, and places that are still kept from it for those to come use up the next.
+    #[must_use]
+    pub fn batch_at(&self, now: EpochMs, batch: Batch) -> BatchWindow {
+        let Some(window) = self.batch else {
+            return BatchWindow {
+                since: now,
+                used: 0,
+            };
+        };
+        let length = i64::from(batch.seconds.max(1)) * 1000;
+        let windows = now.ms_since(window.since).div_euclid(length);
+        if windows < 1 {
+            // Also where another clock, that is ahead, began it.
+            return window;
+        }
+        let kept = self.admitted.saturating_sub(self.issued);
+        BatchWindow {
+            since: window.since.plus_ms(windows * length),
+            used: u32::try_from(kept).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// 1 for the next to be called, an upper bound: who left ahead counts until passed.
+    #[must_use]
+    pub fn position(&self, rank: Rank) -> u64 {
+        rank.0.saturating_sub(self.admitted).max(1)
+    }
+
+    /// What may be told to somebody at a position; none: to somebody who has not drawn one yet.
+    #[must_use]
+    pub fn outlook(&self, position: Option<u64>, grace_seconds: u32) -> Outlook {
+        let estimated_wait_seconds = position
+            .zip(self.rate.and_then(Rate::per_minute))
+            .map(|(position, per_minute)| seconds_until(position, per_minute));
+        // Where nothing has been measured, somebody far back will not be the next either: a million who ask every other
+        // second would be half a million requests a second.
+        let seconds = match estimated_wait_seconds {
+            Some(wait) => wait / 10,
+            None => position.unwrap_or(self.waiting()) / 100,
+        };
+        Outlook {
+            estimated_wait_seconds,
+            poll_after: PollAfter::about(seconds, grace_seconds),
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate: precise to the second, saturating"
+)]
+fn seconds_until(position: u64, per_minute: f64) -> u64 {
+    (position as f64 * 60.0 / per_minute).ceil() as u64
+}
+
+/// How long a waiting user will wait, and when to ask again.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Outlook {
+    /// Absent until a rate has been measured.
+    pub estimated_wait_seconds: Option<u64>,
+    pub poll_after: PollAfter,
+}
+
+impl Outlook {
+    /// Before the sale opens: nothing happens until then, so ask about half way.
+    #[must_use]
+    pub fn before(opens_at: EpochMs, now: EpochMs, grace_seconds: u32) -> Self {
+        let seconds = u64::try_from(opens_at.ms_since(now) / 2000).unwrap_or(0);
+        Self {
+            estimated_wait_seconds: None,
+            poll_after: PollAfter::about(seconds, grace_seconds),
+        }
+    }
+}
+
+/// A poll hint, in milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PollAfter {
+    milliseconds: u64,
+}
+
+impl PollAfter {
+    /// About so many seconds, within bounds, and never over half the grace: who is called meanwhile must have time to come.
+    #[must_use]
+    pub fn about(seconds: u64, grace_seconds: u32) -> Self {
+        let seconds = seconds.clamp(SHORTEST_POLL_SECONDS, LONGEST_POLL_SECONDS);
+        Self {
+            milliseconds: (seconds * 1000).min(u64::from(grace_seconds) * 500),
+        }
+    }
+
+    /// The hint with jitter, so that those who were told at the same moment do not come back at the same
+    /// moment: between 75 and 100 % of itself. `random` is in 0..=255.
+    #[must_use]
+    pub fn jittered(self, random: u8) -> Self {
+        let shorter = self.milliseconds - self.milliseconds * u64::from(random) / 1024;
+        // Half seconds are only for a grace that leaves no whole one.
+        Self {
+            milliseconds: shorter.max(self.milliseconds.min(1000)),
+        }
+    }
+
+    /// Whole seconds where it is one or more, else the half second that a grace of one asks for.
+    #[must_use]
+    pub fn as_json_seconds(self) -> serde_json::Number {
+        match self.milliseconds / 1000 {
+            0 => serde_json::Number::from_f64(0.5).unwrap_or_else(|| 1.into()),
+            seconds => seconds.into(),
+        }
+    }
+
+    /// For `Retry-After`, which knows only whole seconds.
+    #[must_use]
+    pub fn as_header_seconds(self) -> u64 {
+        (self.milliseconds / 1000).max(1)
+    }
+}
+
+/// Hints are never longer than this, even far back: browsers wake hidden tabs once a minute, and a far
+/// rank can be called suddenly.
+const LONGEST_POLL_SECONDS: u64 = 30;
+/// Nor shorter than this, but for a grace that demands it.
+const SHORTEST_POLL_SECONDS: u64 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GRACE: u32 = 120;
+
+    fn at_rate(per_minute_milli: u64) -> Head {
+        Head {
+            rate: Some(Rate {
+                since: EpochMs(0),
+                called: 0,
+                per_minute_milli: Some(per_minute_milli),
+            }),
+            ..Head::default()
+        }
+    }
+
+    #[test]
+    fn the_next_to_be_called_has_position_one() {
+        let head = Head {
+            issued: 10,
+            admitted: 4,
+            ..Head::default()
+        };
+        assert_eq!(head.position(Rank(5)), 1);
+        assert_eq!(head.position(Rank(10)), 6);
+        assert_eq!(head.waiting(), 6);
+    }
+
+    #[test]
+    fn places_kept_ahead_are_not_called_people() {
+        let head = Head {
+            issued: 3,
+            admitted: 100,
+            ..Head::default()
+        };
+        assert_eq!((head.called(), head.waiting()), (3, 0));
+    }
+
+    #[test]
+    fn no_wait_is_estimated_until_a_rate_has_been_measured_nor_before_the_draw() {
+        let unmeasured = Head::default();
+        let estimate = |head: &Head, position| head.outlook(position, GRACE).estimated_wait_seconds;
+        assert_eq!(estimate(&unmeasured, Some(100)), None);
+        assert_eq!(estimate(&at_rate(60_000), Some(100)), Some(100));
+        assert_eq!(estimate(&at_rate(60_000), None), None);
+    }
+
+    #[test]
+    fn who_is_far_back_asks_less_often_also_before_a_rate_is_known() {
+        for head in [Head::default(), at_rate(60_000)] {
+            let hints: Vec<_> = [1, 500, 100_000]
+                .map(|position| {
+                    head.outlook(Some(position), GRACE)
+                        .poll_after
+                        .as_header_seconds()
+                })
+                .to_vec();
+            assert!(
+                hints.is_sorted() && hints[0] == 2 && hints[2] == 30,
+                "{hints:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn before_the_opening_one_asks_about_half_way() {
+        let hint = |remaining: i64| {
+            Outlook::before(EpochMs(remaining), EpochMs(0), GRACE)
+                .poll_after
+                .as_header_seconds()
+        };
+        assert_eq!((hint(3_600_000), hint(40_000), hint(1_000)), (30, 20, 2));
+    }
+
+    #[test]
+    fn batches_follow_each_other_without_a_gap_and_do_not_pile_up() {
+        let batch = Batch {
+            size: 10,
+            seconds: 60,
+        };
+        let mut head = Head {
+            issued: 50,
+            ..Head::default()
+        };
+        let first = head.batch_at(EpochMs(5_000), batch);
+        assert_eq!(
+            first,
+            BatchWindow {
+                since: EpochMs(5_000),
+                used: 0
+            }
+        );
+        head.batch = Some(BatchWindow { used: 10, ..first });
+        assert_eq!(head.batch_at(EpochMs(64_999), batch).used, 10);
+        assert_eq!(head.batch_at(EpochMs(4_000), batch).used, 10);
+        let later = head.batch_at(EpochMs(305_001), batch);
+        assert_eq!(
+            later,
+            BatchWindow {
+                since: EpochMs(305_000),
+                used: 0
+            }
+        );
+    }
+
+    #[test]
+    fn places_kept_from_the_last_batch_use_up_the_next() {
+        let batch = Batch {
+            size: 10,
+            seconds: 60,
+        };
+        let window = BatchWindow {
+            since: EpochMs(0),
+            used: 10,
+        };
+        let head = Head {
+            issued: 4,
+            admitted: 10,
+            batch: Some(window),
+            ..Head::default()
+        };
+        assert_eq!(head.batch_at(EpochMs(60_000), batch).used, 6);
+    }
+
+    proptest! {
+        #[test]
+        fn a_poll_hint_is_never_zero_and_never_over_half_the_grace(
+            position in proptest::option::of(1..10_000_000_u64),
+            rate in proptest::option::of(0..10_000_000_u64),
+            remaining in -100_000..100_000_000_i64,
+            grace in 1..=86_400_u32,
+            random: u8,
+        ) {
+            let head = rate.map_or_else(Head::default, at_rate);
+            let waiting = head.outlook(position, grace);
+            let before = Outlook::before(EpochMs(remaining), EpochMs(0), grace);
+            for outlook in [waiting, before] {
+                let hint = outlook.poll_after.jittered(random);
+                let seconds = hint.as_json_seconds().as_f64().unwrap();
+                prop_assert!(seconds > 0.0 && seconds * 2.0 <= f64::from(grace));
+                prop_assert!(hint.as_header_seconds() >= 1);
+            }
+        }
+    }
+}

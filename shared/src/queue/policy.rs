@@ -1,0 +1,239 @@
+//! What a catalogue says of a queue.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::ids::{Lane, UserId};
+
+/// The policies of an event's queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct QueuePolicy {
+    /// How many are called, and when.
+    pub strategy: Strategy,
+    /// At most so many are inside at once, 1 to 100,000.
+    pub max_active: u32,
+    /// How long who has arrived may shop, in seconds.
+    pub session_seconds: u32,
+    /// How long who has been called may take to arrive, in seconds.
+    pub grace_seconds: u32,
+    /// What becomes of a place when its holder joins again.
+    pub reissue: Reissue,
+    /// What ends a session.
+    pub token_ends_on: TokenEndsOn,
+    /// In which order those are called who were there before the opening.
+    pub order: Order,
+    /// In how many lines people stand.
+    pub lanes: Lanes,
+    /// So many percent more than `max_active` may be inside or called, to make up for those who do not come;
+    /// 0 to 100.
+    pub overbook_percent: u32,
+}
+
+impl Default for QueuePolicy {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::Slots,
+            max_active: 100,
+            session_seconds: 600,
+            grace_seconds: 120,
+            reissue: Reissue::Keep,
+            token_ends_on: TokenEndsOn::Payment,
+            order: Order::Arrival,
+            lanes: Lanes::ONE,
+            overbook_percent: 0,
+        }
+    }
+}
+
+/// How many are called, and when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Strategy {
+    /// The bank counter: one leaves, the next comes.
+    Slots,
+    /// The amusement park: so many at a time, and never more than `max_active` inside.
+    Batch {
+        /// At most so many are called in a window, 1 to 100,000.
+        batch_size: u32,
+        /// How long a window lasts, in seconds.
+        batch_seconds: u32,
+    },
+}
+
+/// What becomes of a place when its holder joins again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reissue {
+    /// It stays.
+    Keep,
+    /// It is given up for a new one at the end.
+    Requeue,
+}
+
+/// What ends a session before its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TokenEndsOn {
+    /// Paying what is held. Until then its holder may look on, and hold on other dates.
+    Payment,
+    /// Holding: who holds has had the turn, and has only to pay.
+    Hold,
+}
+
+/// In which order those are called who were there before the opening.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Order {
+    /// As they came.
+    Arrival,
+    /// By lot; who comes later stands behind them in order of arrival.
+    Draw,
+}
+
+/// How many lines there are, 1 to 64. Users are spread over them by hash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Lanes(u8);
+
+impl Lanes {
+    /// The usual number: one line in exact order.
+    pub const ONE: Self = Self(1);
+    /// More lines than any sale has needed.
+    pub const MOST: u8 = 64;
+
+    /// So many lanes; none where it is not 1 to 64.
+    #[must_use]
+    pub fn new(count: u8) -> Option<Self> {
+        (1..=Self::MOST).contains(&count).then_some(Self(count))
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn count(self) -> u8 {
+        self.0
+    }
+
+    /// Each of them.
+    pub fn all(self) -> impl ExactSizeIterator<Item = Lane> + use<> {
+        (0..self.0).map(Lane)
+    }
+
+    /// A user's lane: always the same one. By hash, since ids may be numbered on or carry the time.
+    #[must_use]
+    pub fn of(self, user: UserId) -> Lane {
+        if self == Self::ONE {
+            return Lane::FIRST;
+        }
+        let [byte, second, ..] = <[u8; 32]>::from(Sha256::digest(user.as_bytes()));
+        let spread = u16::from_be_bytes([byte, second]) % u16::from(self.0);
+        // Below 64.
+        Lane(u8::try_from(spread).unwrap_or_default())
+    }
+
+    /// A lane's share of a number: all lanes' shares are the number, and differ by one at most.
+    #[must_use]
+    pub fn share(self, of: u32, lane: Lane) -> u32 {
+        let (lanes, lane) = (u32::from(self.0), u32::from(lane.0));
+        if lane >= lanes {
+            return 0;
+        }
+        of / lanes + u32::from(lane < of % lanes)
+    }
+}
+
+/// What one lane's promotion keeps to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LaneLimits {
+    /// So many may be inside.
+    pub max_active: u32,
+    /// So many may be inside or called where some of the called do not come; not under `max_active`.
+    pub overbooked: u32,
+    /// So many are called in a window of so many seconds.
+    pub batch: Option<Batch>,
+}
+
+/// A lane's share of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Batch {
+    pub size: u32,
+    pub seconds: u32,
+}
+
+impl QueuePolicy {
+    /// A lane's share. Each lane keeps to its own: capacity that lanes shared would be given away twice, since
+    /// their promotions do not wait for each other.
+    #[must_use]
+    pub fn limits(&self, lane: Lane) -> LaneLimits {
+        let more = u64::from(self.max_active) * u64::from(self.overbook_percent) / 100;
+        let overbooked = self
+            .max_active
+            .saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        LaneLimits {
+            max_active: self.lanes.share(self.max_active, lane),
+            overbooked: self.lanes.share(overbooked, lane),
+            batch: match self.strategy {
+                Strategy::Slots => None,
+                Strategy::Batch {
+                    batch_size,
+                    batch_seconds,
+                } => Some(Batch {
+                    size: self.lanes.share(batch_size, lane),
+                    seconds: batch_seconds,
+                }),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_lanes_share_everything_and_nothing_twice(lanes in 1..=64_u8, total in 0..200_000_u32) {
+            let lanes = Lanes::new(lanes).unwrap();
+            let shares: Vec<_> = lanes.all().map(|lane| lanes.share(total, lane)).collect();
+            prop_assert_eq!(shares.iter().sum::<u32>(), total);
+            prop_assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1);
+            prop_assert_eq!(lanes.share(total, Lane(lanes.count())), 0);
+        }
+
+        #[test]
+        fn no_lane_may_overbook_less_than_its_places_nor_all_together_more_than_allowed(
+            lanes in 1..=64_u8,
+            max_active in 64..=100_000_u32,
+            overbook_percent in 0..=100_u32,
+        ) {
+            let lanes = Lanes::new(lanes).unwrap();
+            let policy = QueuePolicy { max_active, lanes, overbook_percent, ..QueuePolicy::default() };
+            let limits: Vec<_> = lanes.all().map(|lane| policy.limits(lane)).collect();
+            prop_assert!(limits.iter().all(|limit| limit.overbooked >= limit.max_active));
+            let most: u32 = limits.iter().map(|limit| limit.overbooked).sum();
+            prop_assert!(u64::from(most) * 100 <= u64::from(max_active) * u64::from(100 + overbook_percent));
+        }
+    }
+
+    #[test]
+    fn users_are_spread_evenly_and_each_always_to_the_same_lane() {
+        let lanes = Lanes::new(8).unwrap();
+        let mut count = [0_u32; 8];
+        for n in 0..8_000_u128 {
+            // Numbered on: the worst case for a spread.
+            let user = UserId::parse(&uuid::Uuid::from_u128(n).to_string()).unwrap();
+            assert_eq!(lanes.of(user), lanes.of(user));
+            count[usize::from(lanes.of(user).0)] += 1;
+        }
+        // Binomial with mean 1,000 and deviation 30: five deviations.
+        assert!(count.iter().all(|n| (850..1150).contains(n)), "{count:?}");
+    }
+
+    #[test]
+    fn there_are_one_to_sixty_four_lanes() {
+        assert_eq!(Lanes::new(0), None);
+        assert_eq!(Lanes::new(65), None);
+        assert_eq!(Lanes::new(64).map(|lanes| lanes.all().len()), Some(64));
+    }
+}

@@ -1,0 +1,106 @@
+//! How fast a lane moves.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::EpochMs;
+
+/// How fast a lane calls those who wait, measured over windows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rate {
+    /// When the running window began.
+    pub since: EpochMs,
+    /// How many had been called then.
+    pub called: u64,
+    /// Calls per minute, in thousandths, smoothed over windows; absent until one has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_minute_milli: Option<u64>,
+}
+
+/// A window of measurement lasts at least this long; where people are called in batches, as long as a batch.
+const SHORTEST_WINDOW_MS: i64 = 10_000;
+
+impl Rate {
+    /// Calls per minute; none where nothing was measured, or nobody was called.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "thousandths of a rate")]
+    pub fn per_minute(self) -> Option<f64> {
+        self.per_minute_milli
+            .filter(|milli| *milli > 0)
+            .map(|milli| milli as f64 / 1000.0)
+    }
+
+    /// The rate after a promotion at `now`, by which `called` of those with a number have been called.
+    /// Only time in which somebody waits counts: an idle queue is not a slow one.
+    #[must_use]
+    pub fn observe(
+        before: Option<Self>,
+        now: EpochMs,
+        called: u64,
+        somebody_waits: bool,
+        batch_seconds: Option<u32>,
+    ) -> Self {
+        let fresh = |per_minute_milli| Self {
+            since: now,
+            called,
+            per_minute_milli,
+        };
+        let Some(rate) = before else {
+            return fresh(None);
+        };
+        let passed = called.saturating_sub(rate.called);
+        if !somebody_waits && passed == 0 {
+            return fresh(rate.per_minute_milli);
+        }
+        let window = SHORTEST_WINDOW_MS.max(i64::from(batch_seconds.unwrap_or(0)) * 1000);
+        let elapsed = now.ms_since(rate.since);
+        let Some(elapsed) = u64::try_from(elapsed).ok().filter(|_| elapsed >= window) else {
+            return rate;
+        };
+        let measured = passed.saturating_mul(60_000_000) / elapsed;
+        let smoothed = match rate.per_minute_milli {
+            Some(former) => u64::midpoint(former, measured),
+            None => measured,
+        };
+        fresh(Some(smoothed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_known_when_the_first_window_has_ended() {
+        let start = Rate::observe(None, EpochMs(0), 0, true, None);
+        assert_eq!(start.per_minute(), None);
+        let soon = Rate::observe(Some(start), EpochMs(9_999), 10, true, None);
+        assert_eq!(soon.per_minute(), None);
+        // 20 in 20 seconds are 60 a minute.
+        let measured = Rate::observe(Some(start), EpochMs(20_000), 20, true, None);
+        assert_eq!(measured.per_minute(), Some(60.0));
+    }
+
+    #[test]
+    fn an_idle_queue_is_not_a_slow_one() {
+        let measured = Rate {
+            since: EpochMs(0),
+            called: 20,
+            per_minute_milli: Some(60_000),
+        };
+        let later = EpochMs(3_600_000);
+        let idle = Rate::observe(Some(measured), later, 20, false, None);
+        assert_eq!(idle.per_minute(), Some(60.0));
+        let stuck = Rate::observe(Some(measured), EpochMs(60_000), 20, true, None);
+        assert_eq!(stuck.per_minute(), Some(30.0));
+    }
+
+    #[test]
+    fn batches_are_measured_over_whole_batches() {
+        let start = Rate::observe(None, EpochMs(0), 0, true, Some(60));
+        let within = Rate::observe(Some(start), EpochMs(30_000), 50, true, Some(60));
+        assert_eq!(within.per_minute(), None);
+        let whole = Rate::observe(Some(start), EpochMs(60_000), 50, true, Some(60));
+        assert_eq!(whole.per_minute(), Some(50.0));
+    }
+}

@@ -1,0 +1,141 @@
+//! Places inside.
+
+use super::{Pause, SKEW_MS};
+use crate::clock::EpochMs;
+use crate::ids::UserId;
+
+/// A place inside.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Session {
+    /// Kept for a rank; does not expire.
+    Open,
+    /// At or under the watermark, number out, holder not seen yet.
+    Called { expires_at: EpochMs },
+    /// The holder came.
+    Live {
+        user_id: UserId,
+        expires_at: EpochMs,
+        /// Seats may be held until then; holding does not move it.
+        hold_by: EpochMs,
+    },
+    /// Paid, or left: a tombstone, so that the rank is never called again.
+    Ended {
+        /// Whether the holder had come.
+        arrived: bool,
+    },
+}
+
+impl Session {
+    /// Whether the holder may shop.
+    #[must_use]
+    pub fn is_live(&self, now: EpochMs) -> bool {
+        matches!(self, Self::Live { expires_at, .. } if *expires_at > now)
+    }
+
+    /// Whether the holder may still come.
+    #[must_use]
+    pub fn awaits(&self, now: EpochMs, pause: Pause, grace_seconds: u32) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Called { expires_at } => *expires_at > pause.called_cutoff(now, grace_seconds),
+            Self::Live { .. } | Self::Ended { .. } => false,
+        }
+    }
+
+    /// Whether it uses up a place, as promotion counts: [`SKEW_MS`] longer than for its owner.
+    #[must_use]
+    pub fn takes_a_place(&self, now: EpochMs, pause: Pause, grace_seconds: u32) -> bool {
+        let lenient = now.plus_ms(-SKEW_MS);
+        self.is_live(lenient) || self.awaits(lenient, pause, grace_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GRACE: u32 = 120;
+
+    fn live(expires_at: i64) -> Session {
+        Session::Live {
+            user_id: UserId::random(),
+            expires_at: EpochMs(expires_at),
+            hold_by: EpochMs(expires_at),
+        }
+    }
+
+    fn called(expires_at: i64) -> Session {
+        Session::Called {
+            expires_at: EpochMs(expires_at),
+        }
+    }
+
+    #[test]
+    fn a_session_is_dead_for_promotion_only_five_seconds_after_it_is_dead_for_its_owner() {
+        let none = Pause::default();
+        for session in [live(10_000), called(10_000)] {
+            assert!(!session.is_live(EpochMs(10_000)));
+            assert!(!session.awaits(EpochMs(10_000), none, GRACE));
+            assert!(session.takes_a_place(EpochMs(14_999), none, GRACE));
+            assert!(!session.takes_a_place(EpochMs(15_000), none, GRACE));
+        }
+    }
+
+    #[test]
+    fn who_was_awaited_when_the_pause_began_may_come_until_a_grace_after_its_end() {
+        let pause = Pause::default().begun_at(EpochMs(50_000), GRACE);
+        let awaited = called(60_000);
+        assert!(awaited.awaits(EpochMs(500_000), pause, GRACE));
+        let over = pause.ended_at(EpochMs(600_000));
+        assert!(awaited.awaits(EpochMs(719_999), over, GRACE));
+        assert!(!awaited.awaits(EpochMs(720_000), over, GRACE));
+    }
+
+    #[test]
+    fn a_pause_raises_no_turn_that_had_passed_before_it() {
+        let pause = Pause::default().begun_at(EpochMs(50_000), GRACE);
+        let missed = called(40_000);
+        for pause in [pause, pause.ended_at(EpochMs(60_000))] {
+            assert!(!missed.awaits(EpochMs(61_000), pause, GRACE));
+        }
+    }
+
+    #[test]
+    fn a_pause_soon_after_a_pause_continues_it() {
+        let first = Pause::default().begun_at(EpochMs(50_000), GRACE);
+        let again = first
+            .ended_at(EpochMs(60_000))
+            .begun_at(EpochMs(100_000), GRACE);
+        assert!(called(55_000).awaits(EpochMs(900_000), again, GRACE));
+        let later = first
+            .ended_at(EpochMs(60_000))
+            .begun_at(EpochMs(180_000), GRACE);
+        assert!(!called(55_000).awaits(EpochMs(900_000), later, GRACE));
+    }
+
+    proptest! {
+        #[test]
+        fn what_its_owner_may_use_always_takes_a_place(
+            expires in 0..100_000_i64,
+            began in proptest::option::of(0..100_000_i64),
+            lasted in proptest::option::of(0..100_000_i64),
+            now in 0..200_000_i64,
+            grace in 1..200_u32,
+        ) {
+            let mut pause = Pause::default();
+            if let Some(at) = began {
+                pause = pause.begun_at(EpochMs(at), grace);
+                if let Some(lasted) = lasted {
+                    pause = pause.ended_at(EpochMs(at + lasted));
+                }
+            }
+            let now = EpochMs(now);
+            for session in [called(expires), live(expires), Session::Open] {
+                if session.is_live(now) || session.awaits(now, pause, grace) {
+                    prop_assert!(session.takes_a_place(now, pause, grace));
+                }
+            }
+        }
+    }
+}

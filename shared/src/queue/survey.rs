@@ -1,0 +1,400 @@
+//! What a promotion sees of the sessions, and how many more it may let in.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BatchWindow, Head, LaneLimits, Pause, Session};
+use crate::clock::EpochMs;
+use crate::ids::Rank;
+
+/// What a promotion sees of the sessions between floor and watermark.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Survey {
+    /// Places kept for ranks whose numbers are out by now: their grace starts. In rank order.
+    pub to_call: Vec<Rank>,
+    /// How many are inside.
+    pub live: u32,
+    /// How many places are kept for those who may still come.
+    pub awaited: u32,
+    /// The highest rank up to which all are dead.
+    pub floor: u64,
+    /// Who of the called came: of the ranks that the floor passes now.
+    pub passed: Turnout,
+    /// And of the ranks behind it.
+    pub seen: Turnout,
+}
+
+/// Of those who were called and whose time to come is over or used: how many came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Turnout {
+    pub arrived: u64,
+    pub missed: u64,
+}
+
+/// Fewer than this tell nothing.
+const FEWEST_DECIDED: u64 = 20;
+/// When there are more than this, the older ones count half.
+const MOST_DECIDED: u64 = 1_000;
+
+impl Turnout {
+    /// Both together; what is old fades.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        let sum = Self {
+            arrived: self.arrived + other.arrived,
+            missed: self.missed + other.missed,
+        };
+        if sum.decided() <= MOST_DECIDED {
+            return sum;
+        }
+        Self {
+            arrived: sum.arrived / 2,
+            missed: sum.missed / 2,
+        }
+    }
+
+    /// Of how many it is known.
+    #[must_use]
+    pub fn decided(self) -> u64 {
+        self.arrived + self.missed
+    }
+
+    /// The share of those who came, in percent; none where too few have been called.
+    #[must_use]
+    pub fn percent(self) -> Option<u64> {
+        (self.decided() >= FEWEST_DECIDED).then(|| self.arrived * 100 / self.decided())
+    }
+}
+
+/// Looks through the sessions of the ranks in (floor, admitted], in rank order. Ranks that have none are
+/// dead: their tombstones were swept.
+#[must_use]
+pub fn survey(
+    head: &Head,
+    sessions: &[(Rank, Session)],
+    now: EpochMs,
+    pause: Pause,
+    grace_seconds: u32,
+) -> Survey {
+    let mut survey = Survey {
+        floor: head.admitted,
+        ..Survey::default()
+    };
+    for (rank, session) in sessions {
+        let takes_a_place = session.takes_a_place(now, pause, grace_seconds);
+        if takes_a_place {
+            survey.floor = survey.floor.min(rank.0.saturating_sub(1));
+        }
+        let turnout = if rank.0 <= survey.floor {
+            &mut survey.passed
+        } else {
+            &mut survey.seen
+        };
+        match session {
+            Session::Open | Session::Called { .. } if takes_a_place => survey.awaited += 1,
+            Session::Live { .. } | Session::Ended { arrived: true } => turnout.arrived += 1,
+            Session::Called { .. } => turnout.missed += 1,
+            // Left before coming, and made room at once.
+            Session::Open | Session::Ended { arrived: false } => {}
+        }
+        survey.live += u32::from(takes_a_place && matches!(session, Session::Live { .. }));
+        if *session == Session::Open && rank.0 <= head.called() {
+            survey.to_call.push(*rank);
+        }
+    }
+    survey
+}
+
+/// How many more a promotion may let in.
+#[derive(Clone, Debug)]
+pub struct Room {
+    limits: LaneLimits,
+    issued: u64,
+    live: u64,
+    awaited: u64,
+    turnout: Turnout,
+    /// The batch that is being called, where people are called in batches.
+    window: Option<BatchWindow>,
+}
+
+impl Room {
+    /// The room at the beginning of a run.
+    #[must_use]
+    pub fn new(limits: LaneLimits, head: &Head, survey: &Survey, now: EpochMs) -> Self {
+        Self {
+            limits,
+            issued: head.issued,
+            live: u64::from(survey.live),
+            awaited: u64::from(survey.awaited),
+            turnout: head.turnout.with(survey.passed).with(survey.seen),
+            window: limits.batch.map(|batch| head.batch_at(now, batch)),
+        }
+    }
+
+    /// The batch, with what has been used of it.
+    #[must_use]
+    pub fn window(&self) -> Option<BatchWindow> {
+        self.window
+    }
+
+    fn has_place_for(&self, rank: u64) -> bool {
+        if let (Some(batch), Some(window)) = (self.limits.batch, self.window)
+            && window.used >= batch.size
+        {
+            return false;
+        }
+        let most = u64::from(self.limits.max_active);
+        let taken = self.live + self.awaited;
+        if taken < most {
+            return true;
+        }
+        // More than there are places for, as far as allowed, and as far as those who come are expected to find one. Who has
+        // not joined yet comes at once, so nothing is gained by keeping more places for them.
+        let decided = self.turnout.decided();
+        let expected_and_this_one = self.live * decided + (self.awaited + 1) * self.turnout.arrived;
+        taken < u64::from(self.limits.overbooked)
+            && rank <= self.issued
+            && decided >= FEWEST_DECIDED
+            && expected_and_this_one <= most * decided
+    }
+
+    /// How many ranks from `first` on find a place if each takes one; `most` at most.
+    #[must_use]
+    pub fn places_from(&self, first: u64, most: u64) -> u64 {
+        let mut room = self.clone();
+        let mut places = 0;
+        while places < most && room.has_place_for(first + places) {
+            room.take_awaited();
+            places += 1;
+        }
+        places
+    }
+
+    fn use_batch(&mut self) {
+        if let Some(window) = &mut self.window {
+            window.used = window.used.saturating_add(1);
+        }
+    }
+
+    /// A place is kept.
+    pub fn take_awaited(&mut self) {
+        self.awaited += 1;
+        self.use_batch();
+    }
+
+    /// A place was kept by another run, and its holder has come already.
+    pub fn take_live(&mut self) {
+        self.live += 1;
+        self.use_batch();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Batch;
+    use super::*;
+    use crate::ids::UserId;
+    use proptest::prelude::*;
+
+    const GRACE: u32 = 120;
+    const NOW: EpochMs = EpochMs(1_000_000);
+    const PAID: Session = Session::Ended { arrived: true };
+    const LEFT: Session = Session::Ended { arrived: false };
+
+    fn live(expires_at: i64) -> Session {
+        Session::Live {
+            user_id: UserId::random(),
+            expires_at: EpochMs(expires_at),
+            hold_by: EpochMs(expires_at),
+        }
+    }
+
+    fn called(expires_at: i64) -> Session {
+        Session::Called {
+            expires_at: EpochMs(expires_at),
+        }
+    }
+
+    fn ranked(sessions: impl IntoIterator<Item = Session>) -> Vec<(Rank, Session)> {
+        (1..).map(Rank).zip(sessions).collect()
+    }
+
+    #[test]
+    fn a_survey_counts_places_calls_those_whose_number_is_out_and_raises_the_floor() {
+        let head = Head {
+            issued: 4,
+            admitted: 6,
+            ..Head::default()
+        };
+        let sessions = ranked([
+            PAID,
+            called(1),
+            live(2_000_000),
+            Session::Open,
+            Session::Open,
+            LEFT,
+        ]);
+        let seen = survey(&head, &sessions, NOW, Pause::default(), GRACE);
+        assert_eq!(
+            seen,
+            Survey {
+                to_call: vec![Rank(4)],
+                live: 1,
+                awaited: 2,
+                floor: 2,
+                passed: Turnout {
+                    arrived: 1,
+                    missed: 1
+                },
+                seen: Turnout {
+                    arrived: 1,
+                    missed: 0
+                },
+            }
+        );
+    }
+
+    #[test]
+    fn where_all_are_dead_the_floor_rises_to_the_watermark() {
+        let head = Head {
+            issued: 9,
+            admitted: 3,
+            floor: 1,
+            ..Head::default()
+        };
+        let sessions = [(Rank(3), PAID)];
+        let seen = survey(&head, &sessions, NOW, Pause::default(), GRACE);
+        assert_eq!((seen.floor, seen.live, seen.awaited), (3, 0, 0));
+    }
+
+    fn room(limits: LaneLimits, live: u32, awaited: u32, turnout: Turnout) -> Room {
+        let head = Head {
+            issued: 1_000,
+            turnout,
+            ..Head::default()
+        };
+        let survey = Survey {
+            live,
+            awaited,
+            ..Survey::default()
+        };
+        Room::new(limits, &head, &survey, NOW)
+    }
+
+    const TEN: LaneLimits = LaneLimits {
+        max_active: 10,
+        overbooked: 15,
+        batch: None,
+    };
+
+    #[test]
+    fn half_of_the_called_stay_away_so_more_are_called_but_never_more_than_allowed() {
+        let half = Turnout {
+            arrived: 50,
+            missed: 50,
+        };
+        // Nobody inside: 15 are called, of whom 7 or 8 come.
+        assert_eq!(room(TEN, 0, 0, half).places_from(1, 100), 15);
+        // 6 inside: 8 called are as good as 4.
+        assert_eq!(room(TEN, 6, 0, half).places_from(1, 100), 8);
+        // Everybody came.
+        assert_eq!(room(TEN, 10, 0, half).places_from(1, 100), 0);
+    }
+
+    #[test]
+    fn nobody_is_overbooked_on_a_guess_nor_where_all_come_nor_for_those_who_have_not_joined() {
+        let few = Turnout {
+            arrived: 1,
+            missed: 18,
+        };
+        assert_eq!(room(TEN, 0, 0, few).places_from(1, 100), 10);
+        let all = Turnout {
+            arrived: 100,
+            missed: 0,
+        };
+        assert_eq!(room(TEN, 0, 0, all).places_from(1, 100), 10);
+        let none = Turnout {
+            arrived: 0,
+            missed: 100,
+        };
+        assert_eq!(room(TEN, 0, 0, none).places_from(995, 100), 10);
+        assert_eq!(room(TEN, 0, 0, none).places_from(989, 100), 12);
+    }
+
+    #[test]
+    fn a_batch_is_used_up_before_the_places_are() {
+        let limits = LaneLimits {
+            batch: Some(Batch {
+                size: 3,
+                seconds: 60,
+            }),
+            ..TEN
+        };
+        let mut room = room(limits, 0, 0, Turnout::default());
+        assert_eq!(room.places_from(1, 100), 3);
+        room.take_awaited();
+        room.take_live();
+        assert_eq!(room.places_from(3, 100), 1);
+        assert_eq!(room.window().map(|window| window.used), Some(2));
+    }
+
+    #[test]
+    fn the_turnout_of_long_ago_fades() {
+        let long_ago = Turnout {
+            arrived: 900,
+            missed: 100,
+        };
+        let faded = long_ago.with(Turnout {
+            arrived: 0,
+            missed: 10,
+        });
+        assert_eq!(
+            faded,
+            Turnout {
+                arrived: 450,
+                missed: 55
+            }
+        );
+        assert_eq!(faded.percent(), Some(89));
+    }
+
+    proptest! {
+        #[test]
+        fn a_survey_takes_as_many_places_as_there_are_living_sessions(
+            states in proptest::collection::vec(0..5_u8, 0..60),
+            issued in 0..80_u64,
+        ) {
+            let sessions = ranked(states.iter().map(|state| match state {
+                0 => Session::Open,
+                1 => called(1),
+                2 => called(2_000_000),
+                3 => live(2_000_000),
+                _ => PAID,
+            }));
+            let head = Head { issued, admitted: states.len() as u64, ..Head::default() };
+            let seen = survey(&head, &sessions, NOW, Pause::default(), GRACE);
+            let living = states.iter().filter(|s| matches!(s, 0 | 2 | 3)).count();
+            prop_assert_eq!((seen.live + seen.awaited) as usize, living);
+            prop_assert!(seen.to_call.is_sorted());
+            prop_assert!(seen.to_call.iter().all(|rank| rank.0 <= issued));
+            prop_assert!(sessions.iter().filter(|(rank, _)| rank.0 <= seen.floor)
+                .all(|(_, s)| !s.takes_a_place(NOW, Pause::default(), GRACE)));
+            let decided = states.iter().filter(|s| matches!(s, 1 | 3 | 4)).count();
+            prop_assert_eq!((seen.passed.decided() + seen.seen.decided()) as usize, decided);
+        }
+
+        #[test]
+        fn no_turnout_lets_in_more_than_allowed_nor_fewer_than_there_are_places(
+            live in 0..30_u32,
+            awaited in 0..30_u32,
+            arrived in 0..2_000_u64,
+            missed in 0..2_000_u64,
+        ) {
+            let room = room(TEN, live, awaited, Turnout { arrived, missed });
+            let taken = u64::from(live + awaited);
+            let places = room.places_from(1, 100);
+            prop_assert!(places == 0 || taken + places <= 15);
+            prop_assert!(taken + places >= 10);
+        }
+    }
+}
