@@ -4,6 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use shared::ids::{EventId, Lane, Rank};
+use shared::queue::Ranking;
+use shared::store::Consistency;
+
 use crate::world::World;
 
 type Item = HashMap<String, AttributeValue>;
@@ -71,6 +75,12 @@ pub async fn broken(world: &World, max_active: usize) -> Vec<String> {
             payments_less_refunds -= number(item, "amount");
         }
         if pk.starts_with("SESSIONS#") {
+            let head = (pk.replacen("SESSIONS#", "QUEUE#", 1), "HEAD".to_owned());
+            let admitted = items.get(&head).map_or(0, |head| number(head, "admitted"));
+            // A place behind the watermark is nobody's yet.
+            if text(item, "state") == "OPEN" && sk.parse().unwrap_or(0) > admitted {
+                continue;
+            }
             let is_over = text(item, "state") == "ENDED"
                 || (text(item, "state") != "OPEN" && number(item, "expiresAt") <= now);
             living += usize::from(!is_over);
@@ -102,7 +112,8 @@ pub async fn broken(world: &World, max_active: usize) -> Vec<String> {
             broken_reservation(&items, item, now).map(|wrong| format!("{pk} {sk}: {wrong}")),
         );
     }
-    broken.extend(broken_queues(&items, now));
+    let rankings = rankings(world, &items).await;
+    broken.extend(broken_queues(&items, &rankings, now));
     if payments_less_refunds != confirmed_price {
         broken.push(format!(
             "payments less refunds are {payments_less_refunds}, what is confirmed costs {confirmed_price}"
@@ -195,18 +206,49 @@ fn broken_reservation(
     [wrong_price, wrong_place, too_many].into_iter().flatten()
 }
 
-/// Every rank up to the watermark has had a place, nobody behind it has been called, nobody under the floor lives, and a
+/// In which order each lane calls, by the key of its head.
+async fn rankings(
+    world: &World,
+    items: &BTreeMap<(String, String), Item>,
+) -> BTreeMap<String, Ranking> {
+    let mut rankings = BTreeMap::new();
+    let store = world.app.store();
+    for (pk, _) in items.keys().filter(|(_, sk)| sk == "HEAD") {
+        let (event, lane) = pk["QUEUE#".len()..].rsplit_once('#').expect("a lane");
+        let event = EventId::parse(event).expect("an event id");
+        let lane = Lane(lane.parse().expect("a lane"));
+        let event = store
+            .event(&event, Consistency::Strong)
+            .await
+            .expect("a read");
+        let event = event.expect("an event");
+        let head = store
+            .head(&event.event_id, lane, Consistency::Strong)
+            .await
+            .expect("a read");
+        rankings.insert(pk.clone(), event.ranking(lane, &head.expect("a head")));
+    }
+    rankings
+}
+
+/// Every rank up to the watermark has had a place, or its holder left before the draw; nobody behind it has been called, nobody under the floor lives, and a
 /// number is one user's, who is the one inside.
-fn broken_queues(items: &BTreeMap<(String, String), Item>, now: i64) -> Vec<String> {
+fn broken_queues(
+    items: &BTreeMap<(String, String), Item>,
+    rankings: &BTreeMap<String, Ranking>,
+    now: i64,
+) -> Vec<String> {
     let mut broken = Vec::new();
     for ((pk, _), head) in items.iter().filter(|((_, sk), _)| sk == "HEAD") {
         let lane = pk.trim_start_matches("QUEUE#");
         let [issued, admitted, floor] =
             ["issued", "admitted", "floor"].map(|name| number(head, name));
-        let event = lane.rsplit_once('#').map_or(lane, |(event, _)| event);
+        let (event, lane_number) = lane.rsplit_once('#').expect("a lane");
+        let ranking = &rankings[pk];
         let mut tickets = BTreeMap::new();
         for ((user, sk), ticket) in items {
             if *sk == format!("TICKET#{event}")
+                && number(ticket, "lane").to_string() == lane_number
                 && let Some(other) = tickets.insert(number(ticket, "number"), user)
             {
                 broken.push(format!("{user}: has the number of {other}"));
@@ -218,7 +260,15 @@ fn broken_queues(items: &BTreeMap<(String, String), Item>, now: i64) -> Vec<Stri
             ));
         }
         let session = |rank: i64| items.get(&(format!("SESSIONS#{lane}"), format!("{rank:012}")));
-        let skipped = (1..=admitted).filter(|rank| session(*rank).is_none());
+        let number_at = |rank: i64| {
+            let drawn = ranking.drawn_number_at(Rank(rank.unsigned_abs()));
+            drawn.map_or(rank, |number| i64::try_from(number).unwrap_or(0))
+        };
+        let departed = |rank: i64| {
+            let mark = format!("{:012}", number_at(rank));
+            items.contains_key(&(format!("DEPARTED#{lane}"), mark))
+        };
+        let skipped = (1..=admitted).filter(|rank| session(*rank).is_none() && !departed(*rank));
         broken.extend(skipped.map(|rank| format!("{pk}: rank {rank} was passed without a place")));
         for ((place, sk), session) in items {
             let rank: i64 = sk.parse().unwrap_or(0);
@@ -237,7 +287,7 @@ fn broken_queues(items: &BTreeMap<(String, String), Item>, now: i64) -> Vec<Stri
                 broken.push(format!("{place} {sk}: {state} under the floor"));
             }
             let user = format!("USER#{}", text(session, "userId"));
-            if lives && state == "LIVE" && tickets.get(&rank) != Some(&&user) {
+            if lives && state == "LIVE" && tickets.get(&number_at(rank)) != Some(&&user) {
                 broken.push(format!("{place} {sk}: somebody else's number"));
             }
         }

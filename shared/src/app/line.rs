@@ -11,8 +11,8 @@ use crate::refusal::Refusal;
 use crate::store::{Arrival, Consistency, Place, StoreError, TurnEnd};
 use crate::token::Token;
 
-/// So often a place is given up for a new one while the same user does so elsewhere.
-const ATTEMPTS: usize = 4;
+/// So often a place is given up for a new one while the same user does so elsewhere: each time another tab was faster.
+const ATTEMPTS: usize = 25;
 
 /// Whether a place in line is a new one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +72,10 @@ fn waiting(event: &Event, head: &Head, rank: Option<Rank>, now: EpochMs) -> Turn
         position: in_lane.map(|position| position.saturating_mul(queue.lanes.count().into())),
         outlook,
     }
+}
+
+fn event_draws(event: &Event) -> bool {
+    event.terms.queue.order == Order::Draw
 }
 
 impl App {
@@ -303,6 +307,12 @@ impl App {
         match turn {
             Turn::Active { .. } => Ok(()),
             Turn::Over => Err(Refusal::TurnOver),
+            // Who left before the draw left no tombstone, only no ticket.
+            Turn::Waiting { .. }
+                if event_draws(&programme.event) && !self.is_in_force(token).await? =>
+            {
+                Err(Refusal::TurnOver)
+            }
             Turn::Waiting { position, outlook } => Err(Refusal::NotAdmitted {
                 position,
                 poll_after: outlook.poll_after,

@@ -248,7 +248,7 @@ impl Run<'_> {
             admitted,
             floor: seen.floor.min(admitted),
             turnout: head.turnout.with(seen.passed),
-            batch: room.window(),
+            batch: room.window(admitted),
             batch_seconds: self.limits.batch.map(|batch| batch.seconds),
         };
         let Some(moved) = store.move_watermark(id, self.lane, head, &progress).await? else {

@@ -39,6 +39,9 @@ pub struct BatchWindow {
     pub since: EpochMs,
     /// How many places it has used.
     pub used: u32,
+    /// How many were kept for those to come when the last promotion ended. Who takes one of them in a later window uses
+    /// up a place of that.
+    pub kept: u32,
 }
 
 impl Head {
@@ -69,13 +72,14 @@ impl Head {
     }
 
     /// The batch that is being called at `now`. Windows follow each other without a gap, whenever somebody looks; a batch that
-    /// was not used up is lost, and places that are still kept from it for those to come use up the next.
+    /// was not used up is lost, and places that were kept from it for those to come use up the next.
     #[must_use]
     pub fn batch_at(&self, now: EpochMs, batch: Batch) -> BatchWindow {
         let Some(window) = self.batch else {
             return BatchWindow {
                 since: now,
                 used: 0,
+                kept: 0,
             };
         };
         let length = i64::from(batch.seconds.max(1)) * 1000;
@@ -84,10 +88,10 @@ impl Head {
             // Also where another clock, that is ahead, began it.
             return window;
         }
-        let kept = self.admitted.saturating_sub(self.issued);
         BatchWindow {
             since: window.since.plus_ms(windows * length),
-            used: u32::try_from(kept).unwrap_or(u32::MAX),
+            used: window.kept,
+            kept: window.kept,
         }
     }
 
@@ -271,54 +275,36 @@ mod tests {
         assert_eq!((hint(3_600_000), hint(40_000), hint(1_000)), (30, 20, 2));
     }
 
+    const BATCH: Batch = Batch {
+        size: 10,
+        seconds: 60,
+        session_seconds: 600,
+    };
+
     #[test]
     fn batches_follow_each_other_without_a_gap_and_do_not_pile_up() {
-        let batch = Batch {
-            size: 10,
-            seconds: 60,
-        };
-        let mut head = Head {
-            issued: 50,
-            ..Head::default()
-        };
-        let first = head.batch_at(EpochMs(5_000), batch);
-        assert_eq!(
-            first,
-            BatchWindow {
-                since: EpochMs(5_000),
-                used: 0
-            }
-        );
+        let mut head = Head::default();
+        let first = head.batch_at(EpochMs(5_000), BATCH);
+        assert_eq!((first.since, first.used), (EpochMs(5_000), 0));
         head.batch = Some(BatchWindow { used: 10, ..first });
-        assert_eq!(head.batch_at(EpochMs(64_999), batch).used, 10);
-        assert_eq!(head.batch_at(EpochMs(4_000), batch).used, 10);
-        let later = head.batch_at(EpochMs(305_001), batch);
-        assert_eq!(
-            later,
-            BatchWindow {
-                since: EpochMs(305_000),
-                used: 0
-            }
-        );
+        assert_eq!(head.batch_at(EpochMs(64_999), BATCH).used, 10);
+        // A clock that is behind sees the window as running too.
+        assert_eq!(head.batch_at(EpochMs(4_000), BATCH).used, 10);
+        let later = head.batch_at(EpochMs(305_001), BATCH);
+        assert_eq!((later.since, later.used), (EpochMs(305_000), 0));
     }
 
     #[test]
     fn places_kept_from_the_last_batch_use_up_the_next() {
-        let batch = Batch {
-            size: 10,
-            seconds: 60,
-        };
-        let window = BatchWindow {
-            since: EpochMs(0),
-            used: 10,
-        };
         let head = Head {
-            issued: 4,
-            admitted: 10,
-            batch: Some(window),
+            batch: Some(BatchWindow {
+                since: EpochMs(0),
+                used: 10,
+                kept: 6,
+            }),
             ..Head::default()
         };
-        assert_eq!(head.batch_at(EpochMs(60_000), batch).used, 6);
+        assert_eq!(head.batch_at(EpochMs(60_000), BATCH).used, 6);
     }
 
     proptest! {

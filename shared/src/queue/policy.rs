@@ -158,6 +158,8 @@ pub struct LaneLimits {
 pub struct Batch {
     pub size: u32,
     pub seconds: u32,
+    /// How long who arrives may shop: tells of a session when its holder came.
+    pub session_seconds: u32,
 }
 
 impl QueuePolicy {
@@ -180,6 +182,7 @@ impl QueuePolicy {
                 } => Some(Batch {
                     size: self.lanes.share(batch_size, lane),
                     seconds: batch_seconds,
+                    session_seconds: self.session_seconds,
                 }),
             },
         }

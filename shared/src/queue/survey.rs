@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BatchWindow, Head, LaneLimits, Pause, Session};
+use super::{Batch, BatchWindow, Head, LaneLimits, Pause, Session};
 use crate::clock::EpochMs;
 use crate::ids::Rank;
 
@@ -21,6 +21,9 @@ pub struct Survey {
     pub passed: Turnout,
     /// And of the ranks behind it.
     pub seen: Turnout,
+    /// Of the places that the last promotion kept for those to come: of each one that was taken since, until when its
+    /// holder may hold seats; none where its session has ended.
+    pub kept_and_taken: Vec<Option<EpochMs>>,
 }
 
 /// Of those who were called and whose time to come is over or used: how many came.
@@ -80,6 +83,8 @@ pub fn survey(
         floor: head.admitted,
         ..Survey::default()
     };
+    let kept = head.batch.map_or(0, |batch| batch.kept.into());
+    let first_kept = head.admitted.saturating_sub(kept);
     for (rank, session) in sessions {
         let takes_a_place = session.takes_a_place(now, pause, grace_seconds);
         if takes_a_place {
@@ -90,6 +95,13 @@ pub fn survey(
         } else {
             &mut survey.seen
         };
+        if rank.0 > first_kept {
+            match session {
+                Session::Live { hold_by, .. } => survey.kept_and_taken.push(Some(*hold_by)),
+                Session::Ended { .. } => survey.kept_and_taken.push(None),
+                Session::Open | Session::Called { .. } => {}
+            }
+        }
         match session {
             Session::Open | Session::Called { .. } if takes_a_place => survey.awaited += 1,
             Session::Live { .. } | Session::Ended { arrived: true } => turnout.arrived += 1,
@@ -127,14 +139,20 @@ impl Room {
             live: u64::from(survey.live),
             awaited: u64::from(survey.awaited),
             turnout: head.turnout.with(survey.passed).with(survey.seen),
-            window: limits.batch.map(|batch| head.batch_at(now, batch)),
+            window: limits
+                .batch
+                .map(|batch| batch_window(batch, head, survey, now)),
         }
     }
 
-    /// The batch, with what has been used of it.
+    /// The batch, with what has been used of it, when the watermark is at `admitted`.
     #[must_use]
-    pub fn window(&self) -> Option<BatchWindow> {
-        self.window
+    pub fn window(&self, admitted: u64) -> Option<BatchWindow> {
+        let kept = admitted.saturating_sub(self.issued);
+        self.window.map(|window| BatchWindow {
+            kept: u32::try_from(kept).unwrap_or(u32::MAX),
+            ..window
+        })
     }
 
     fn has_place_for(&self, rank: u64) -> bool {
@@ -189,9 +207,31 @@ impl Room {
     }
 }
 
+/// The batch that is being called. Of the places that were kept from earlier ones those count that are still kept, and
+/// those whose holders came in this window: so no more come in a window than a batch, however many were unused before.
+fn batch_window(batch: Batch, head: &Head, survey: &Survey, now: EpochMs) -> BatchWindow {
+    let mut window = head.batch_at(now, batch);
+    if head
+        .batch
+        .is_some_and(|before| before.since == window.since)
+    {
+        return window;
+    }
+    let came_before = |hold_by: &Option<EpochMs>| {
+        let session = i64::from(batch.session_seconds) * 1000;
+        hold_by.is_none_or(|hold_by| hold_by.plus_ms(-session) < window.since)
+    };
+    let before = survey
+        .kept_and_taken
+        .iter()
+        .filter(|taken| came_before(taken));
+    let before = u32::try_from(before.count()).unwrap_or(u32::MAX);
+    window.used = window.used.saturating_sub(before);
+    window
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Batch;
     use super::*;
     use crate::ids::UserId;
     use proptest::prelude::*;
@@ -250,6 +290,7 @@ mod tests {
                     arrived: 1,
                     missed: 0
                 },
+                kept_and_taken: vec![],
             }
         );
     }
@@ -327,6 +368,7 @@ mod tests {
             batch: Some(Batch {
                 size: 3,
                 seconds: 60,
+                session_seconds: 600,
             }),
             ..TEN
         };
@@ -335,7 +377,46 @@ mod tests {
         room.take_awaited();
         room.take_live();
         assert_eq!(room.places_from(3, 100), 1);
-        assert_eq!(room.window().map(|window| window.used), Some(2));
+        assert_eq!(room.window(2).map(|window| window.used), Some(2));
+    }
+
+    #[test]
+    fn of_the_places_kept_from_an_earlier_batch_those_use_up_this_one_that_were_taken_in_it() {
+        let batch = Batch {
+            size: 10,
+            seconds: 60,
+            session_seconds: 600,
+        };
+        let limits = LaneLimits {
+            batch: Some(batch),
+            ..TEN
+        };
+        let head = Head {
+            issued: 8,
+            admitted: 8,
+            batch: Some(BatchWindow {
+                since: EpochMs(0),
+                used: 8,
+                kept: 5,
+            }),
+            ..Head::default()
+        };
+        // Ranks 4 to 8 were kept: one came and is gone, one came before this window, one in it, two have not come.
+        let sessions = ranked([
+            PAID,
+            PAID,
+            PAID,
+            PAID,
+            live(659_000),
+            live(661_000),
+            Session::Open,
+            Session::Open,
+        ]);
+        let now = EpochMs(70_000);
+        let seen = survey(&head, &sessions, now, Pause::default(), GRACE);
+        let room = Room::new(limits, &head, &seen, now);
+        assert_eq!(room.window(8).unwrap().used, 3);
+        assert_eq!(room.window(8).unwrap().kept, 0);
     }
 
     #[test]

@@ -570,7 +570,11 @@ mod tests {
             joined_at: at,
         };
         let rate = Rate::observe(None, at, 0, false, None);
-        let batch = BatchWindow { since: at, used: 1 };
+        let batch = BatchWindow {
+            since: at,
+            used: 1,
+            kept: 0,
+        };
         let progress = |batch| Progress {
             admitted: 1,
             floor: 0,

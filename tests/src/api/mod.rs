@@ -1,8 +1,15 @@
 //! What the contract promises, endpoint by endpoint.
 
+mod batch;
 mod buying;
 mod conventions;
+mod draw;
+mod lanes;
+mod overbooking;
 mod queue;
+mod requeue;
 mod reservations;
 mod seats;
+mod steering;
+mod token_ends_on_hold;
 mod wallet;

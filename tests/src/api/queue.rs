@@ -2,53 +2,11 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use shared::event::Event;
 use shared::ids::EventId;
 use shared::queue::Control;
-use shared::store::Consistency;
 
+use crate::line::{crowd, is_now, leaves, statuses, steer, the_queue_moves};
 use crate::world::{Buyer, DATE, EVENT, Reply, World, concert, concert_for};
-
-/// Time for every cache to lapse, then a promotion.
-async fn the_queue_moves(world: &World) {
-    world.clock.advance_seconds(2);
-    world.app.promote_all().await.expect("a promotion");
-}
-
-/// So many newcomers, one after the other.
-async fn crowd(world: &World, size: usize) -> Vec<Buyer> {
-    let mut buyers = Vec::new();
-    for _ in 0..size {
-        buyers.push(world.joins(EVENT).await);
-    }
-    buyers
-}
-
-/// The statuses of all, asked from the last to the first; who asks when must not matter.
-async fn statuses(world: &World, buyers: &[Buyer]) -> String {
-    let mut letters = Vec::new();
-    for buyer in buyers.iter().rev() {
-        letters.push(world.status(buyer).await.text_of("status")[..1].to_owned());
-    }
-    letters.reverse();
-    letters.concat()
-}
-
-async fn is_now(world: &World, buyer: &Buyer, status: &str) -> Reply {
-    let reply = world.status(buyer).await;
-    assert_eq!(
-        (reply.status, reply.text_of("status")),
-        (200, status),
-        "{reply:?}"
-    );
-    reply
-}
-
-async fn leaves(world: &World, buyer: &Buyer) {
-    let path = format!("/events/{EVENT}/tokens/me");
-    let reply = world.delete(&path, &buyer.token).await;
-    assert_eq!((reply.status, reply.text.as_str()), (204, ""), "{reply:?}");
-}
 
 async fn rejoins(world: &World, buyer: &Buyer) -> Reply {
     world.joins_as(EVENT, &buyer.user_id).await.joined
@@ -67,17 +25,6 @@ async fn tries_to_join(world: &World) -> Reply {
 
 async fn queue(world: &World) -> Reply {
     world.get(&format!("/events/{EVENT}/queue"), "").await
-}
-
-/// Does to the queue what an operator does, and lets every process see it.
-async fn steer(world: &World, steered: impl FnOnce(&Event) -> Control) {
-    let id = EventId::parse(EVENT).expect("an event id");
-    let store = world.app.store();
-    let event = store.event(&id, Consistency::Strong).await.expect("a read");
-    let event = event.expect("an event");
-    let control = steered(&event);
-    store.set_control(&event, control).await.expect("a control");
-    world.clock.advance_seconds(2);
 }
 
 async fn pause(world: &World) {

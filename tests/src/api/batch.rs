@@ -1,0 +1,121 @@
+//! People who are called in batches, as at an amusement park.
+
+use shared::event::Programme;
+use shared::queue::{Lanes, Strategy};
+
+use crate::books;
+use crate::line::{crowd, leaves, statuses, the_queue_moves};
+use crate::world::{EVENT, World, concert_for};
+
+/// So many every minute, and so many inside at most.
+fn batches(batch_size: u32, max_active: u32) -> Programme {
+    let mut concert = concert_for(max_active);
+    concert.event.terms.queue.strategy = Strategy::Batch {
+        batch_size,
+        batch_seconds: 60,
+    };
+    concert
+}
+
+#[tokio::test]
+async fn so_many_are_called_at_a_time_and_the_next_when_the_window_has_passed() {
+    let world = World::with(batches(3, 100)).await;
+    let buyers = crowd(&world, 8).await;
+    assert_eq!(statuses(&world, &buyers).await, "AAAWWWWW");
+    world.clock.advance_seconds(55);
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers).await, "AAAWWWWW");
+    world.clock.advance_seconds(5);
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers).await, "AAAAAAWW");
+    books::check(&world, 6).await;
+}
+
+#[tokio::test]
+async fn a_place_that_becomes_free_is_given_away_only_with_the_next_batch() {
+    let world = World::with(batches(2, 100)).await;
+    let buyers = crowd(&world, 4).await;
+    leaves(&world, &buyers[0]).await;
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers).await, "EAWW");
+    world.clock.advance_seconds(60);
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers).await, "EAAA");
+}
+
+#[tokio::test]
+async fn batches_that_nobody_used_do_not_pile_up() {
+    let world = World::with(batches(3, 100)).await;
+    world.joins(EVENT).await;
+    // Ten windows pass in which nobody comes, some of them with a look at the queue.
+    for _ in 0..10 {
+        world.clock.advance_seconds(60);
+        world.app.promote_all().await.unwrap();
+    }
+    let buyers = crowd(&world, 10).await;
+    let inside = statuses(&world, &buyers).await.matches('A').count();
+    assert!(inside <= 3, "{inside} of a batch of 3");
+    assert!(
+        inside >= 2,
+        "{inside}: two places were kept since the first batch"
+    );
+    the_queue_moves(&world).await;
+    let inside = statuses(&world, &buyers).await.matches('A').count();
+    assert!(inside <= 3, "{inside} of a batch of 3");
+    world.clock.advance_seconds(60);
+    the_queue_moves(&world).await;
+    let later = statuses(&world, &buyers).await.matches('A').count();
+    assert_eq!(later, inside + 3);
+}
+
+#[tokio::test]
+async fn never_more_are_inside_than_there_are_places_however_large_the_batch() {
+    let world = World::with(batches(5, 7)).await;
+    let buyers = crowd(&world, 20).await;
+    for window in 0..4 {
+        let inside = statuses(&world, &buyers).await.matches('A').count();
+        assert_eq!(inside, [5, 7, 7, 7][window], "window {window}");
+        books::check(&world, 7).await;
+        world.clock.advance_seconds(60);
+        the_queue_moves(&world).await;
+    }
+}
+
+#[tokio::test]
+async fn who_left_while_waiting_uses_nothing_of_a_batch() {
+    let world = World::with(batches(2, 100)).await;
+    let buyers = crowd(&world, 7).await;
+    leaves(&world, &buyers[2]).await;
+    leaves(&world, &buyers[3]).await;
+    world.clock.advance_seconds(60);
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers).await, "AAEEAAW");
+}
+
+#[tokio::test]
+async fn many_promoters_at_once_use_a_batch_once() {
+    let world = World::with(batches(4, 100)).await;
+    let buyers = crowd(&world, 12).await;
+    world.clock.advance_seconds(60);
+    let processes: Vec<_> = (0..6).map(|_| world.another_process()).collect();
+    for _ in 0..3 {
+        world.clock.advance_ms(1_001);
+        let runs = processes.iter().map(|process| process.app.promote_all());
+        for run in futures::future::join_all(runs).await {
+            run.unwrap();
+        }
+    }
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers).await, "AAAAAAAAWWWW");
+}
+
+#[tokio::test]
+async fn lanes_share_a_batch() {
+    let mut concert = batches(4, 100);
+    concert.event.terms.queue.lanes = Lanes::new(4).unwrap();
+    let world = World::with(concert).await;
+    let buyers = crowd(&world, 40).await;
+    the_queue_moves(&world).await;
+    let inside = statuses(&world, &buyers).await.matches('A').count();
+    assert_eq!(inside, 4, "one a lane");
+}

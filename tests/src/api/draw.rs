@@ -1,0 +1,346 @@
+//! A sale that draws lots among those who came before it opened.
+
+use std::collections::BTreeMap;
+
+use boxoffice::queue::Steering;
+use serde_json::Value;
+use shared::clock::EpochMs;
+use shared::event::Programme;
+use shared::ids::{EventId, Lane};
+use shared::queue::{Lanes, Order, Permutation, Reissue, Secret};
+use shared::store::Store;
+
+use crate::books;
+use crate::line::{crowd, leaves, statuses, the_queue_moves};
+use crate::world::{Buyer, EVENT, PRICE, Reply, World, concert_for};
+
+/// A concert whose sale opens in an hour, by lot.
+fn drawing(max_active: u32) -> Programme {
+    let mut concert = concert_for(max_active);
+    concert.event.terms.queue.order = Order::Draw;
+    concert.event.terms.opens_at = Some(EpochMs::parse("2026-11-20T11:00:00Z").unwrap());
+    concert
+}
+
+async fn opens(world: &World) {
+    world.clock.advance_seconds(3_600);
+    world.app.promote_all().await.unwrap();
+    world.clock.advance_seconds(2);
+}
+
+async fn queue(world: &World) -> Reply {
+    world.get(&format!("/events/{EVENT}/queue"), "").await
+}
+
+fn number(buyer: &Buyer) -> u64 {
+    buyer.joined.body["queueNumber"].as_u64().unwrap()
+}
+
+/// The order that the published numbers give, as an outsider computes it.
+fn published_order(body: &Value, lane: u8) -> Permutation {
+    let draw = &body["draw"];
+    let secret = Secret::parse(draw["secret"].as_str().unwrap()).unwrap();
+    assert_eq!(draw["commitment"], secret.commitment());
+    let count = draw["counts"][usize::from(lane)].as_u64().unwrap();
+    let beacon = draw["beacon"]["value"].as_str().unwrap_or_default();
+    let event = EventId::parse(EVENT).unwrap();
+    Permutation::new(&secret, &event, Lane(lane), count, beacon)
+}
+
+/// Everybody's rank, as they are told.
+async fn ranks(world: &World, buyers: &[Buyer]) -> Vec<u64> {
+    let mut ranks = Vec::new();
+    for buyer in buyers {
+        ranks.push(world.status(buyer).await.body["rank"].as_u64().unwrap());
+    }
+    ranks
+}
+
+async fn steer(world: &World, steering: Steering) {
+    let store = Store::clone(world.another_process().app.store());
+    let event = EventId::parse(EVENT).unwrap();
+    boxoffice::queue::run(store, &event, &steering)
+        .await
+        .unwrap();
+    world.clock.advance_seconds(3);
+}
+
+#[tokio::test]
+async fn before_the_opening_nobody_has_a_rank_or_a_position_and_the_secret_is_kept() {
+    let world = World::with(drawing(2)).await;
+    let buyers = crowd(&world, 5).await;
+    for buyer in &buyers {
+        let reply = world.status(buyer).await;
+        assert_eq!(reply.text_of("status"), "WAITING");
+        for field in ["rank", "position", "ahead", "estimatedWaitSeconds"] {
+            assert!(reply.body.get(field).is_none(), "{field}: {reply:?}");
+        }
+        let refused = world.hold(buyer, 1).await;
+        refused.is_problem(403, "not_admitted");
+        assert!(refused.body.get("position").is_none(), "{refused:?}");
+    }
+    world.clock.advance_seconds(1);
+    let draw = &queue(&world).await.body["draw"];
+    assert_eq!(draw["commitment"].as_str().unwrap().len(), 64);
+    for field in ["secret", "count", "counts"] {
+        assert!(draw.get(field).is_none(), "{draw}");
+    }
+}
+
+#[tokio::test]
+async fn at_the_opening_lots_are_drawn_and_people_are_called_by_them() {
+    let world = World::with(drawing(3)).await;
+    let buyers = crowd(&world, 40).await;
+    let commitment = queue(&world).await.body["draw"]["commitment"].clone();
+    opens(&world).await;
+    let body = queue(&world).await.body;
+    assert_eq!(body["draw"]["commitment"], commitment);
+    assert_eq!(body["draw"]["count"], 40);
+    let order = published_order(&body, 0);
+    let ranks = ranks(&world, &buyers).await;
+    for (buyer, rank) in buyers.iter().zip(&ranks) {
+        assert_eq!(order.rank_of(number(buyer)).unwrap().0, *rank);
+    }
+    assert!(!ranks.is_sorted(), "a draw of 40 in order of arrival");
+    let mut by_rank: Vec<_> = ranks.iter().zip(&buyers).collect();
+    by_rank.sort_by_key(|(rank, _)| **rank);
+    let in_order: Vec<Buyer> = by_rank.into_iter().map(|(_, b)| b.clone()).collect();
+    for inside in 0..4 {
+        let seen = statuses(&world, &in_order).await;
+        let (left, rest) = seen.split_at(3 * inside);
+        assert!(left.chars().all(|c| c == 'E'), "{seen}");
+        assert!(
+            rest.starts_with("AAAW") && !rest[3..].contains('A'),
+            "{seen}"
+        );
+        for buyer in &in_order[3 * inside..3 * inside + 3] {
+            leaves(&world, buyer).await;
+        }
+        the_queue_moves(&world).await;
+        books::check(&world, 3).await;
+    }
+}
+
+#[tokio::test]
+async fn who_comes_after_the_opening_stands_behind_the_draw_in_order_of_arrival() {
+    let world = World::with(drawing(1)).await;
+    let early = crowd(&world, 10).await;
+    world.clock.advance_seconds(3_600);
+    // Nobody has promoted yet: the first who comes late closes the draw.
+    let late = crowd(&world, 5).await;
+    for (buyer, rank) in late.iter().zip(11..) {
+        assert_eq!(buyer.joined.body["rank"], rank, "{:?}", buyer.joined);
+    }
+    the_queue_moves(&world).await;
+    let mut drawn = ranks(&world, &early).await;
+    drawn.sort_unstable();
+    assert_eq!(drawn, (1..=10).collect::<Vec<_>>());
+    assert_eq!(queue(&world).await.body["draw"]["count"], 10);
+}
+
+#[tokio::test]
+async fn the_drawn_can_hold_and_pay() {
+    let world = World::with(drawing(30)).await;
+    let buyer = world.joins_with(PRICE).await;
+    crowd(&world, 9).await;
+    opens(&world).await;
+    assert_eq!(world.status(&buyer).await.text_of("status"), "ACTIVE");
+    let held = world.hold(&buyer, 4).await;
+    assert_eq!(held.status, 201, "{held:?}");
+    let paid = world.pay(&buyer, held.text_of("reservationId")).await;
+    assert_eq!(paid.status, 201, "{paid:?}");
+    assert_eq!(world.status(&buyer).await.text_of("status"), "EXPIRED");
+    books::check(&world, 30).await;
+}
+
+#[tokio::test]
+async fn a_hold_is_the_first_thing_that_a_called_user_may_ask_for() {
+    let world = World::with(drawing(30)).await;
+    let buyers = crowd(&world, 10).await;
+    opens(&world).await;
+    // By a process that knows nothing yet.
+    let other = world.another_process();
+    assert_eq!(other.hold(&buyers[3], 4).await.status, 201);
+}
+
+#[tokio::test]
+async fn who_left_before_the_draw_costs_the_others_no_place_and_no_time() {
+    let world = World::with(drawing(3)).await;
+    let buyers = crowd(&world, 12).await;
+    for buyer in &buyers[..8] {
+        leaves(&world, buyer).await;
+    }
+    opens(&world).await;
+    the_queue_moves(&world).await;
+    let seen = statuses(&world, &buyers[8..]).await;
+    assert_eq!(seen.matches('A').count(), 3, "{seen}");
+    for buyer in &buyers[..8] {
+        world.hold(buyer, 1).await.is_problem(410, "turn_over");
+    }
+    books::check(&world, 3).await;
+}
+
+#[tokio::test]
+async fn who_leaves_and_comes_back_before_the_draw_has_one_lot() {
+    let world = World::with(drawing(50)).await;
+    let first = world.joins(EVENT).await;
+    leaves(&world, &first).await;
+    let again = world.joins_as(EVENT, &first.user_id).await;
+    crowd(&world, 3).await;
+    opens(&world).await;
+    assert_eq!(world.status(&again).await.text_of("status"), "ACTIVE");
+    let old = world.status(&first).await;
+    assert_eq!(old.text_of("status"), "EXPIRED", "{old:?}");
+    books::check(&world, 50).await;
+}
+
+#[tokio::test]
+async fn joining_again_before_the_draw_gives_up_the_first_lot_where_places_are_not_kept() {
+    let mut concert = drawing(50);
+    concert.event.terms.queue.reissue = Reissue::Requeue;
+    let world = World::with(concert).await;
+    let first = world.joins(EVENT).await;
+    let again = world.joins_as(EVENT, &first.user_id).await;
+    assert_eq!(again.joined.status, 201);
+    assert_eq!(world.status(&first).await.text_of("status"), "EXPIRED");
+    opens(&world).await;
+    assert_eq!(world.status(&again).await.text_of("status"), "ACTIVE");
+    assert_eq!(world.status(&first).await.text_of("status"), "EXPIRED");
+    books::check(&world, 50).await;
+}
+
+#[tokio::test]
+async fn a_pause_at_the_hour_of_opening_does_not_let_anybody_into_the_draw() {
+    let world = World::with(drawing(2)).await;
+    let early = crowd(&world, 4).await;
+    let pause = Steering {
+        gate: Some(boxoffice::queue::Gate::Pause),
+        ..Steering::default()
+    };
+    steer(&world, pause).await;
+    world.clock.advance_seconds(3_600);
+    world.app.promote_all().await.unwrap();
+    let late = world.joins(EVENT).await;
+    assert_eq!(late.joined.body["rank"], 5);
+    let resume = Steering {
+        gate: Some(boxoffice::queue::Gate::Resume),
+        ..Steering::default()
+    };
+    steer(&world, resume).await;
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &early).await.matches('A').count(), 2);
+    assert_eq!(world.status(&late).await.text_of("status"), "WAITING");
+}
+
+#[tokio::test]
+async fn each_lane_draws_for_itself_and_the_secret_is_told_when_all_have() {
+    let mut concert = drawing(6);
+    concert.event.terms.queue.lanes = Lanes::new(3).unwrap();
+    let world = World::with(concert).await;
+    let buyers = crowd(&world, 45).await;
+    world.clock.advance_seconds(3_600);
+    let event = EventId::parse(EVENT).unwrap();
+    world.app.promote(&event, Lane(0)).await.unwrap();
+    let other = world.another_process();
+    other.wire.inject(crate::wire::Rule::every(
+        "UpdateItem",
+        "PROMOTE#",
+        crate::wire::Fault::Throttle,
+    ));
+    let reply = other.get(&format!("/events/{EVENT}/queue"), "").await;
+    assert!(reply.body["draw"].get("secret").is_none(), "{reply:?}");
+    world.clock.advance_ms(1_001);
+    world.app.promote_all().await.unwrap();
+    world.clock.advance_seconds(2);
+    let body = queue(&world).await.body;
+    let mut by_lane: BTreeMap<u8, Vec<u64>> = BTreeMap::new();
+    for buyer in &buyers {
+        let lane = u8::try_from(buyer.joined.body["lane"].as_u64().unwrap()).unwrap();
+        let rank = world.status(buyer).await.body["rank"].as_u64().unwrap();
+        let order = published_order(&body, lane);
+        assert_eq!(order.rank_of(number(buyer)).unwrap().0, rank);
+        by_lane.entry(lane).or_default().push(rank);
+    }
+    for (lane, mut ranks) in by_lane {
+        ranks.sort_unstable();
+        assert!(
+            ranks.iter().copied().eq(1..=ranks.len() as u64),
+            "lane {lane}"
+        );
+    }
+    books::check(&world, 6).await;
+}
+
+#[tokio::test]
+async fn a_draw_waits_for_its_announced_value_and_mixes_it_in() {
+    let mut concert = drawing(2);
+    concert.event.terms.beacon = Some("drand round 12345".to_owned());
+    let world = World::with(concert).await;
+    let buyers = crowd(&world, 20).await;
+    opens(&world).await;
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers).await, "W".repeat(20));
+    assert!(world.status(&buyers[0]).await.body.get("rank").is_none());
+    let late = world.joins(EVENT).await;
+    assert_eq!(late.joined.body["rank"], 21);
+    assert_eq!(
+        queue(&world).await.body["draw"]["beacon"]["source"],
+        "drand round 12345"
+    );
+    let value = Steering {
+        beacon: Some("c0ffee".to_owned()),
+        ..Steering::default()
+    };
+    steer(&world, value).await;
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers).await.matches('A').count(), 2);
+    let body = queue(&world).await.body;
+    assert_eq!(body["draw"]["beacon"]["value"], "c0ffee");
+    let order = published_order(&body, 0);
+    for (buyer, rank) in buyers.iter().zip(ranks(&world, &buyers).await) {
+        assert_eq!(order.rank_of(number(buyer)).unwrap().0, rank);
+    }
+    // It cannot be taken back.
+    let another = Steering {
+        beacon: Some("decaf".to_owned()),
+        ..Steering::default()
+    };
+    steer(&world, another).await;
+    assert_eq!(
+        queue(&world).await.body["draw"]["beacon"]["value"],
+        "c0ffee"
+    );
+    books::check(&world, 2).await;
+}
+
+#[tokio::test]
+async fn who_leaves_while_the_draw_is_being_held_is_never_called() {
+    // Between the mark and the second look the draw is held and the rank called.
+    let world = World::with(drawing(10)).await;
+    let buyers = crowd(&world, 3).await;
+    let slow = world.another_process();
+    let delay = crate::wire::Fault::Delay(std::time::Duration::from_millis(200));
+    slow.wire
+        .inject(crate::wire::Rule::next("PutItem", "DEPARTED#", delay));
+    let (left, ()) = futures::future::join(slow.leave(&buyers[1]), async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        opens(&world).await;
+    })
+    .await;
+    assert_eq!(left.status, 204);
+    world.clock.advance_seconds(2);
+    assert_eq!(statuses(&world, &buyers).await, "AEA");
+    books::check(&world, 10).await;
+    let dead = books::items(&world)
+        .await
+        .into_iter()
+        .filter(|((pk, _), item)| {
+            pk.starts_with("SESSIONS#")
+                && item
+                    .get("state")
+                    .and_then(|s| s.as_s().ok())
+                    .is_some_and(|s| s == "ENDED")
+        })
+        .count();
+    assert_eq!(dead, 1, "the place was given back");
+}

@@ -1,0 +1,95 @@
+//! Events in which joining again gives up the place for one at the end.
+
+use futures::future::join_all;
+use shared::event::Programme;
+use shared::queue::Reissue;
+
+use crate::books;
+use crate::line::{crowd, statuses, the_queue_moves};
+use crate::world::{EVENT, PRICE, World, concert_for};
+
+fn requeue(max_active: u32) -> Programme {
+    let mut concert = concert_for(max_active);
+    concert.event.terms.queue.reissue = Reissue::Requeue;
+    concert
+}
+
+#[tokio::test]
+async fn asking_again_while_waiting_goes_to_the_back_of_the_line_and_kills_the_old_token() {
+    let world = World::with(requeue(1)).await;
+    let buyers = crowd(&world, 4).await;
+    let again = world.joins_as(EVENT, &buyers[1].user_id).await;
+    assert_eq!(again.joined.status, 201);
+    assert_eq!(again.joined.body["queueNumber"], 5);
+    assert_eq!(again.joined.text_of("status"), "WAITING");
+    // At once, and for every use.
+    assert_eq!(world.status(&buyers[1]).await.text_of("status"), "EXPIRED");
+    world.hold(&buyers[1], 1).await.is_problem(410, "turn_over");
+    assert_eq!(world.status(&again).await.text_of("status"), "WAITING");
+    // Those behind lose nothing by it.
+    world.leave(&buyers[0]).await;
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers).await, "EEAW");
+    world.leave(&buyers[2]).await;
+    world.leave(&buyers[3]).await;
+    the_queue_moves(&world).await;
+    the_queue_moves(&world).await;
+    assert_eq!(world.status(&again).await.text_of("status"), "ACTIVE");
+    books::check(&world, 1).await;
+}
+
+#[tokio::test]
+async fn asking_again_while_inside_gives_the_place_to_the_next() {
+    let world = World::with(requeue(1)).await;
+    let buyers = crowd(&world, 2).await;
+    let again = world.joins_as(EVENT, &buyers[0].user_id).await;
+    assert_eq!(again.joined.text_of("status"), "WAITING");
+    assert_eq!(world.status(&buyers[0]).await.text_of("status"), "EXPIRED");
+    the_queue_moves(&world).await;
+    assert_eq!(world.status(&buyers[1]).await.text_of("status"), "ACTIVE");
+    books::check(&world, 1).await;
+}
+
+#[tokio::test]
+async fn a_hold_stays_payable_with_the_new_token_and_with_the_old() {
+    for pays_with_old in [true, false] {
+        let world = World::with(requeue(5)).await;
+        let buyer = world.joins_with(PRICE).await;
+        let held = world.hold(&buyer, 1).await;
+        let again = world.joins_as(EVENT, &buyer.user_id).await;
+        let payer = if pays_with_old { &buyer } else { &again };
+        let paid = world.pay(payer, held.text_of("reservationId")).await;
+        assert_eq!(paid.status, 201, "{paid:?}");
+        books::check(&world, 5).await;
+    }
+}
+
+#[tokio::test]
+async fn twenty_tabs_that_ask_at_once_leave_one_place_and_it_is_the_last() {
+    let world = World::with(requeue(2)).await;
+    let buyer = world.joins(EVENT).await;
+    let joins = (0..20).map(|_| world.joins_as(EVENT, &buyer.user_id));
+    let tabs = join_all(joins).await;
+    let mut in_force = std::collections::BTreeSet::new();
+    for tab in &tabs {
+        if world.status(tab).await.text_of("status") != "EXPIRED" {
+            in_force.insert(tab.joined.body["queueNumber"].as_u64().unwrap());
+        }
+    }
+    assert_eq!(in_force, [21].into(), "only the highest number counts");
+    // The twenty numbers that were given up cost the next in line no place.
+    let next = world.joins(EVENT).await;
+    the_queue_moves(&world).await;
+    assert_eq!(world.status(&next).await.text_of("status"), "ACTIVE");
+    books::check(&world, 2).await;
+}
+
+#[tokio::test]
+async fn whose_turn_is_over_stands_at_the_end_as_everybody_else() {
+    let world = World::with(requeue(1)).await;
+    let first = world.joins(EVENT).await;
+    world.leave(&first).await;
+    let again = world.joins_as(EVENT, &first.user_id).await;
+    the_queue_moves(&world).await;
+    assert_eq!(world.status(&again).await.text_of("status"), "ACTIVE");
+}

@@ -1,0 +1,159 @@
+//! What operators do to a queue while it runs: nobody loses a place by it.
+
+use boxoffice::command::Outcome;
+use boxoffice::queue::{Gate, Steering, run};
+use shared::ids::EventId;
+use shared::queue::{Lanes, Strategy};
+
+use crate::books;
+use crate::line::{crowd, leaves, statuses, the_queue_moves};
+use crate::world::{EVENT, World, concert_for};
+
+async fn steer(world: &World, steering: Steering) -> Outcome {
+    let store = world.another_process().app.store().clone();
+    let event = EventId::parse(EVENT).unwrap();
+    run(store, &event, &steering).await.unwrap()
+}
+
+fn gate(gate: Gate) -> Steering {
+    Steering {
+        gate: Some(gate),
+        ..Steering::default()
+    }
+}
+
+fn max_active(max_active: u32) -> Steering {
+    Steering {
+        max_active: Some(max_active),
+        ..Steering::default()
+    }
+}
+
+#[tokio::test]
+async fn more_places_let_the_next_in_at_once() {
+    let world = World::with(concert_for(1)).await;
+    let buyers = crowd(&world, 5).await;
+    world.clock.advance_seconds(2);
+    assert_eq!(steer(&world, max_active(3)).await, Outcome::Done);
+    world.clock.advance_seconds(1);
+    assert_eq!(statuses(&world, &buyers).await, "AAAWW");
+    books::check(&world, 3).await;
+}
+
+#[tokio::test]
+async fn fewer_places_let_those_inside_finish_and_nobody_in_until_there_is_room() {
+    let world = World::with(concert_for(3)).await;
+    let buyers = crowd(&world, 6).await;
+    world.clock.advance_seconds(2);
+    steer(&world, max_active(1)).await;
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers).await, "AAAWWW");
+    for left in 0..2 {
+        leaves(&world, &buyers[left]).await;
+        the_queue_moves(&world).await;
+        assert_eq!(statuses(&world, &buyers[2..]).await, "AWWW");
+    }
+    leaves(&world, &buyers[2]).await;
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers[2..]).await, "EAWW");
+    books::check(&world, 1).await;
+}
+
+#[tokio::test]
+async fn places_that_were_kept_for_newcomers_are_taken_back_when_there_are_to_be_fewer() {
+    let world = World::with(concert_for(50)).await;
+    let inside = crowd(&world, 2).await;
+    world.clock.advance_seconds(2);
+    steer(&world, max_active(3)).await;
+    let newcomers = crowd(&world, 4).await;
+    assert_eq!(statuses(&world, &inside).await, "AA");
+    assert_eq!(statuses(&world, &newcomers).await, "AWWW");
+    books::check(&world, 3).await;
+    // And given again when there are to be more: nobody was passed over.
+    world.clock.advance_seconds(2);
+    steer(&world, max_active(50)).await;
+    world.clock.advance_seconds(1);
+    assert_eq!(statuses(&world, &newcomers).await, "AAAA");
+    books::check(&world, 50).await;
+}
+
+#[tokio::test]
+async fn a_batch_may_be_made_larger_or_smaller() {
+    let mut concert = concert_for(100);
+    concert.event.terms.queue.strategy = Strategy::Batch {
+        batch_size: 2,
+        batch_seconds: 60,
+    };
+    let world = World::with(concert).await;
+    let buyers = crowd(&world, 9).await;
+    world.clock.advance_seconds(2);
+    let batch_size = |size| Steering {
+        batch_size: Some(size),
+        ..Steering::default()
+    };
+    steer(&world, batch_size(4)).await;
+    world.clock.advance_seconds(1);
+    assert_eq!(statuses(&world, &buyers).await, "AAAAWWWWW");
+    steer(&world, batch_size(1)).await;
+    world.clock.advance_seconds(60);
+    the_queue_moves(&world).await;
+    assert_eq!(statuses(&world, &buyers).await, "AAAAAWWWW");
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_and_changes_nothing() {
+    let mut concert = concert_for(8);
+    concert.event.terms.queue.lanes = Lanes::new(4).unwrap();
+    let world = World::with(concert).await;
+    let event = EventId::parse(EVENT).unwrap();
+    let store = world.app.store();
+    let strong = shared::store::Consistency::Strong;
+    let before = store.event(&event, strong).await.unwrap();
+    for steering in [
+        max_active(3),
+        Steering {
+            batch_size: Some(9),
+            ..Steering::default()
+        },
+        Steering {
+            beacon: Some("00".to_owned()),
+            ..Steering::default()
+        },
+    ] {
+        assert_eq!(steer(&world, steering).await, Outcome::No);
+    }
+    assert_eq!(store.event(&event, strong).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_sale_that_was_closed_by_hand_can_be_opened_again() {
+    let world = World::with(concert_for(1)).await;
+    let buyers = crowd(&world, 3).await;
+    steer(&world, gate(Gate::Close)).await;
+    world.clock.advance_seconds(3);
+    world.hold(&buyers[0], 1).await.is_problem(409, "not_open");
+    let path = format!("/events/{EVENT}/tokens");
+    let refused = world.post(&path, "", serde_json::json!({})).await;
+    refused.is_problem(409, "not_open");
+    steer(&world, gate(Gate::Resume)).await;
+    world.clock.advance_seconds(3);
+    assert_eq!(statuses(&world, &buyers).await, "AWW");
+    assert_eq!(world.joins(EVENT).await.joined.status, 201);
+    books::check(&world, 1).await;
+}
+
+#[tokio::test]
+async fn everything_may_be_said_at_once() {
+    let world = World::with(concert_for(1)).await;
+    let buyers = crowd(&world, 4).await;
+    steer(&world, gate(Gate::Pause)).await;
+    world.clock.advance_seconds(3);
+    let both = Steering {
+        gate: Some(Gate::Resume),
+        max_active: Some(2),
+        ..Steering::default()
+    };
+    steer(&world, both).await;
+    world.clock.advance_seconds(3);
+    assert_eq!(statuses(&world, &buyers).await, "AAWW");
+}

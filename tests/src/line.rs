@@ -1,0 +1,60 @@
+//! What the tests of the queue have in common: crowds, and what becomes of them.
+
+use shared::event::Event;
+use shared::ids::EventId;
+use shared::queue::Control;
+use shared::store::Consistency;
+
+use crate::world::{Buyer, EVENT, Reply, World};
+
+/// Time for every cache to lapse, then a promotion.
+pub async fn the_queue_moves(world: &World) {
+    world.clock.advance_seconds(2);
+    world.app.promote_all().await.expect("a promotion");
+}
+
+/// So many newcomers, one after the other.
+pub async fn crowd(world: &World, size: usize) -> Vec<Buyer> {
+    let mut buyers = Vec::new();
+    for _ in 0..size {
+        buyers.push(world.joins(EVENT).await);
+    }
+    buyers
+}
+
+/// The statuses of all, asked from the last to the first; who asks when must not matter.
+pub async fn statuses(world: &World, buyers: &[Buyer]) -> String {
+    let mut letters = Vec::new();
+    for buyer in buyers.iter().rev() {
+        letters.push(world.status(buyer).await.text_of("status")[..1].to_owned());
+    }
+    letters.reverse();
+    letters.concat()
+}
+
+pub async fn is_now(world: &World, buyer: &Buyer, status: &str) -> Reply {
+    let reply = world.status(buyer).await;
+    assert_eq!(
+        (reply.status, reply.text_of("status")),
+        (200, status),
+        "{reply:?}"
+    );
+    reply
+}
+
+pub async fn leaves(world: &World, buyer: &Buyer) {
+    let path = format!("/events/{EVENT}/tokens/me");
+    let reply = world.delete(&path, &buyer.token).await;
+    assert_eq!((reply.status, reply.text.as_str()), (204, ""), "{reply:?}");
+}
+
+/// Does to the queue what an operator does, and lets every process see it.
+pub async fn steer(world: &World, steered: impl FnOnce(&Event) -> Control) {
+    let id = EventId::parse(EVENT).expect("an event id");
+    let store = world.app.store();
+    let event = store.event(&id, Consistency::Strong).await.expect("a read");
+    let event = event.expect("an event");
+    let control = steered(&event);
+    store.set_control(&event, control).await.expect("a control");
+    world.clock.advance_seconds(2);
+}
