@@ -26,3 +26,5 @@ mod lambda;
 mod race;
 #[cfg(test)]
 mod serve;
+#[cfg(test)]
+mod sweep;

@@ -38,7 +38,7 @@ pub enum Fault {
 /// Calls in which a fault happens.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// `PutItem`, `TransactWriteItems`, …
+    /// `PutItem`, `TransactWriteItems`, …; empty: any.
     pub operation: &'static str,
     /// What the request's body must contain: a key's prefix, say.
     pub containing: &'static str,
@@ -177,7 +177,9 @@ impl Wire {
             Some(_) | None => {}
         }
         let rule = state.rules.iter_mut().find(|rule| {
-            rule.operation == operation && rule.times > 0 && body.contains(rule.containing)
+            (rule.operation.is_empty() || rule.operation == operation)
+                && rule.times > 0
+                && body.contains(rule.containing)
         })?;
         if rule.after > 0 {
             rule.after -= 1;
