@@ -25,6 +25,8 @@ mod lambda;
 #[cfg(test)]
 mod race;
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod sweep;
