@@ -295,6 +295,162 @@ events:
     assert!(server.signal("-TERM").await.success());
 }
 
+const DRAW: &str = "currency: KRW
+events:
+  - eventId: lottery
+    name: Lottery
+    venue: Club
+    admission: seated
+    opensAt: +5s
+    queue: {order: draw, lanes: 2, maxActive: 4}
+    dates:
+      - {date: 2099-12-24, startsAt: '2099-12-24T19:00:00+09:00', price: 1000}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_people_in_line_rely_on_cannot_change_once_somebody_has_joined() {
+    let mut server = Server::start(&["--in-memory"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("catalog.yaml");
+    let name = file.to_str().unwrap();
+    let apply = async |catalog: &str| {
+        std::fs::write(&file, catalog).unwrap();
+        run(&["apply", name, "--endpoint-url", &server.dynamodb]).await
+    };
+    let batch = "{strategy: batch, batchSize: 3, batchSeconds: 9, maxActive: 4}";
+    let lanes = "{order: draw, lanes: 3, maxActive: 4}";
+    let queue = "{order: draw, lanes: 2, maxActive: 4}";
+    // Nobody has joined: everything may change, and back.
+    for terms in [queue, lanes, batch, queue] {
+        let applied = apply(&DRAW.replace(queue, terms)).await;
+        assert_eq!(applied.status.code(), Some(0), "{terms}: {applied:?}");
+    }
+    let path = "/events/lottery/tokens";
+    let (status, _) = server.call("POST", path, "", json!({})).await.unwrap();
+    assert_eq!(status, 201);
+    for (terms, fields) in [
+        (lanes, vec!["queue.lanes"]),
+        (batch, vec!["queue.strategy", "queue.order", "queue.lanes"]),
+        ("{lanes: 2, maxActive: 4}", vec!["queue.order"]),
+        (
+            "{order: draw, lanes: 2, maxActive: 4, beacon: x}",
+            vec!["queue.beacon"],
+        ),
+    ] {
+        let refused = apply(&DRAW.replace(queue, terms)).await;
+        assert_eq!(refused.status.code(), Some(1), "{terms}");
+        let said = String::from_utf8(refused.stderr).unwrap();
+        for field in fields {
+            let line = format!("lottery: {field}: cannot change once people have joined");
+            assert!(said.contains(&line), "{terms}: {said}");
+        }
+    }
+    // What nobody relies on may change. What an operator set stays until the catalogue says something new.
+    let steered = ["queue", "lottery", "--max-active", "9", "--endpoint-url"];
+    let steered = boxoffice(&steered)
+        .arg(&server.dynamodb)
+        .output()
+        .await
+        .unwrap();
+    assert!(steered.status.success(), "{steered:?}");
+    let shown = async || {
+        let arguments = ["queue", "lottery", "--endpoint-url", &server.dynamodb];
+        String::from_utf8(run(&arguments).await.stdout).unwrap()
+    };
+    let shorter = DRAW.replace("maxActive: 4", "maxActive: 4, sessionSeconds: 300");
+    assert!(apply(&shorter).await.status.success());
+    assert!(
+        shown()
+            .await
+            .contains("max active 9 (the catalogue says 4)")
+    );
+    assert!(
+        apply(&shorter.replace("maxActive: 4", "maxActive: 6"))
+            .await
+            .status
+            .success()
+    );
+    assert!(shown().await.contains("max active 6\n"));
+    assert!(server.signal("-TERM").await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draw_is_proved_from_what_anybody_can_read_and_a_forged_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = folder.path().join("catalog.yaml");
+    std::fs::write(&catalog, DRAW).unwrap();
+    let mut server = Server::start(&["--in-memory", "--catalog", catalog.to_str().unwrap()]).await;
+    let mut tokens = Vec::new();
+    for _ in 0..12 {
+        let (status, joined) = server
+            .call("POST", "/events/lottery/tokens", "", json!({}))
+            .await
+            .unwrap();
+        assert_eq!(status, 201);
+        tokens.push(joined);
+    }
+    let verify = async |arguments: &[&str]| {
+        let all = ["verify-draw", "lottery", "--endpoint-url", &server.dynamodb];
+        boxoffice(&all).args(arguments).output().await.unwrap()
+    };
+    let early = verify(&[]).await;
+    assert_eq!(early.status.code(), Some(1), "{early:?}");
+    let mut published = Value::Null;
+    for _ in 0..200 {
+        let path = "/events/lottery/queue";
+        (_, published) = server.call("GET", path, "", json!({})).await.unwrap();
+        if published["draw"]["secret"].is_string() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(published["draw"]["count"], 12, "{published}");
+    let proved = verify(&[]).await;
+    assert_eq!(proved.status.code(), Some(0), "{proved:?}");
+    // From a saved answer alone, and with one's own number.
+    let saved = folder.path().join("queue.json");
+    std::fs::write(&saved, published.to_string()).unwrap();
+    let saved_at = saved.to_str().unwrap();
+    for joined in &tokens {
+        let token = joined["token"].as_str().unwrap();
+        let path = "/events/lottery/tokens/me";
+        let (_, told) = server.call("GET", path, token, json!({})).await.unwrap();
+        let (number, lane) = (told["queueNumber"].to_string(), told["lane"].to_string());
+        let commitment = published["draw"]["commitment"].as_str().unwrap();
+        let proved = run(&[
+            "verify-draw",
+            "lottery",
+            "--from",
+            saved_at,
+            "--commitment",
+            commitment,
+            "--number",
+            &number,
+            "--lane",
+            &lane,
+        ])
+        .await;
+        let said = String::from_utf8(proved.stdout).unwrap();
+        let rank = format!(
+            "number {number} of lane {lane} drew rank {} of",
+            told["rank"]
+        );
+        assert!(said.contains(&rank), "{said}");
+    }
+    published["draw"]["secret"] = json!("00".repeat(32));
+    std::fs::write(&saved, published.to_string()).unwrap();
+    let forged = run(&["verify-draw", "lottery", "--from", saved_at]).await;
+    assert_eq!(forged.status.code(), Some(1), "{forged:?}");
+    assert_eq!(
+        run(&["verify-draw", "lottery", "--from", "/nowhere"])
+            .await
+            .status
+            .code(),
+        Some(3)
+    );
+    assert!(server.signal("-TERM").await.success());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_queue_of_a_running_server_is_paused_and_resumed_by_command() {
     let mut server = Server::start(&["--in-memory"]).await;
@@ -303,6 +459,7 @@ async fn the_queue_of_a_running_server_is_paused_and_resumed_by_command() {
         ("--pause", "PAUSED"),
         ("--resume", "OPEN"),
         ("--close", "CLOSED"),
+        ("--resume", "OPEN"),
     ] {
         let arguments = ["queue", &event, flag, "--endpoint-url", &server.dynamodb];
         assert_eq!(run(&arguments).await.status.code(), Some(0));

@@ -286,7 +286,13 @@ impl Reader<'_> {
         let max_seats_per_user = self.number_or(&mut fields, "maxSeatsPerUser", 1, (1, 20));
         let hold_seconds = self.seconds(&mut fields, "holdSeconds", 300);
         let cancel_until_hours = self.number_or(&mut fields, "cancelUntilHours", 24, (0, 8760));
-        let opens_at = self.moment(&mut fields, "opensAt");
+        let first_applied_at = event_id
+            .as_ref()
+            .and_then(|(_, id)| self.known.get(id).copied())
+            .unwrap_or(self.now);
+        let opens_at = fields
+            .take("opensAt")
+            .and_then(|found| self.parsed(&found, |text| moment_after(first_applied_at, text)));
         let closes_found = fields.take("closesAt");
         let closes_at = closes_found
             .as_ref()
@@ -310,10 +316,6 @@ impl Reader<'_> {
             );
         }
         let (queue, beacon) = queue;
-        let first_applied_at = event_id
-            .as_ref()
-            .and_then(|(_, id)| self.known.get(id).copied())
-            .unwrap_or(self.now);
         let sale = self.sale(&mut fields, first_applied_at);
         self.finish(&fields);
         let (line, event_id) = event_id?;
@@ -724,6 +726,23 @@ impl Day {
             .map(Self::After)
             .ok_or_else(|| format!("must be +0d to +{MOST_DAYS_AHEAD}d"))
     }
+}
+
+/// A moment; or `+10m`: so long after the event was first applied.
+fn moment_after(first_applied_at: EpochMs, text: &str) -> Result<EpochMs, String> {
+    let Some(relative) = text.strip_prefix('+') else {
+        return EpochMs::parse(text);
+    };
+    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    units
+        .into_iter()
+        .find_map(|(unit, seconds)| Some((relative.strip_suffix(unit)?, seconds)))
+        .and_then(|(count, seconds)| Some(count.parse::<u32>().ok()?.checked_mul(seconds)?))
+        .filter(|seconds| i64::from(*seconds) <= MOST_DAYS_AHEAD * 86_400)
+        .map(|seconds| first_applied_at.plus_seconds(seconds))
+        .ok_or_else(|| {
+            "must be a time, or +10m: so many seconds (s), minutes (m), hours (h) or days (d) after the event was first applied".to_owned()
+        })
 }
 
 /// A day counted in the offset of the start's time: `+1d` at `19:00:00+09:00` is tomorrow evening in Seoul.

@@ -296,6 +296,20 @@ fn a_queue_that_contradicts_itself_is_refused() {
 }
 
 #[test]
+fn an_opening_may_be_so_long_after_the_event_was_first_applied() {
+    let opening = |text: &str| {
+        let line = format!("    opensAt: {text}\n    venue:");
+        read(&GOOD.replacen("    venue:", &line, 1))
+            .map(|catalog| catalog.programmes[0].event.terms.opens_at.unwrap())
+    };
+    assert_eq!(opening("+10m").unwrap(), now().plus_seconds(600));
+    assert_eq!(opening("+2h").unwrap(), now().plus_seconds(7_200));
+    for wrong in ["+10", "+m", "+1w", "+99999d", "+-5m", "soon"] {
+        assert_eq!(opening(wrong).unwrap_err()[0].field, "events[0].opensAt");
+    }
+}
+
+#[test]
 fn a_draw_needs_an_hour_of_opening() {
     check("order: arrival", "order: draw", 8, "events[0].queue.order");
     let text = GOOD
