@@ -737,7 +737,7 @@ fn moment_after(first_applied_at: EpochMs, text: &str) -> Result<EpochMs, String
     units
         .into_iter()
         .find_map(|(unit, seconds)| Some((relative.strip_suffix(unit)?, seconds)))
-        .and_then(|(count, seconds)| Some(count.parse::<u32>().ok()?.checked_mul(seconds)?))
+        .and_then(|(count, seconds)| count.parse::<u32>().ok()?.checked_mul(seconds))
         .filter(|seconds| i64::from(*seconds) <= MOST_DAYS_AHEAD * 86_400)
         .map(|seconds| first_applied_at.plus_seconds(seconds))
         .ok_or_else(|| {

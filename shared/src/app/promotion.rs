@@ -341,14 +341,13 @@ impl Run<'_> {
         let found = store.open_place(&self.place(rank)).await?;
         let pause = self.event.control.pause;
         Ok(match found {
-            None => Found::Kept,
             // A living session there was made by another run, and takes a place too. A dead one is of somebody who left
             // while waiting, and takes none.
             Some(session) if !session.takes_a_place(self.began_at, pause, self.grace_seconds()) => {
                 Found::Nobody
             }
             Some(Session::Live { .. }) => Found::Arrived,
-            Some(_) => Found::Kept,
+            Some(_) | None => Found::Kept,
         })
     }
 }

@@ -204,9 +204,10 @@ impl Permutation {
     /// A round's random number for a half: the first eight bytes of the keyed hash of both.
     fn shift(&self, round: u64, half: u64) -> u64 {
         let mac = self.mac.clone().chain_update(format!("{round}|{half}"));
-        let hash: [u8; 32] = mac.finalize().into_bytes().into();
-        let [a, b, c, d, e, f, g, h, ..] = hash;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        let hash = mac.finalize().into_bytes();
+        hash.iter()
+            .take(8)
+            .fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 }
 

@@ -461,7 +461,7 @@ mod tests {
             prop_assert!(sessions.iter().filter(|(rank, _)| rank.0 <= seen.floor)
                 .all(|(_, s)| !s.takes_a_place(NOW, Pause::default(), GRACE)));
             let decided = states.iter().filter(|s| matches!(s, 1 | 3 | 4)).count();
-            prop_assert_eq!((seen.passed.decided() + seen.seen.decided()) as usize, decided);
+            prop_assert_eq!(seen.passed.decided() + seen.seen.decided(), decided as u64);
         }
 
         #[test]
