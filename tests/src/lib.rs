@@ -10,6 +10,7 @@
 pub mod binaries;
 pub mod books;
 pub mod event;
+pub mod gate;
 pub mod line;
 pub mod wire;
 pub mod world;

@@ -18,6 +18,8 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
+use crate::gate::{Gate, Pass};
+
 /// What happens to a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
@@ -97,6 +99,7 @@ struct State {
     /// So many writes until the process dies.
     writes_left: Option<u32>,
     calls: Vec<CallRecord>,
+    gate: Option<Gate>,
 }
 
 /// An HTTP client for the SDK with faults and a meter.
@@ -128,6 +131,11 @@ impl Wire {
     /// The process dies after so many writes: nothing goes out any more.
     pub fn crash_after(&self, writes: u32) {
         self.state().writes_left = Some(writes);
+    }
+
+    /// Calls wait at this gate from now on.
+    pub fn put_gate(&self, gate: Gate) {
+        self.state().gate = Some(gate);
     }
 
     /// The wire is whole again.
@@ -220,7 +228,7 @@ impl HttpConnector for Connector {
 async fn carry(
     wire: Wire,
     inner: SharedHttpConnector,
-    mut request: HttpRequest,
+    request: HttpRequest,
 ) -> Result<HttpResponse, ConnectorError> {
     let operation = request
         .headers()
@@ -229,10 +237,33 @@ async fn carry(
         .unwrap_or_default()
         .to_owned();
     let text = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-    let mut body: Value = serde_json::from_str(&text).unwrap_or_default();
-    let fault = wire.fault(&operation, &text);
+    let gate = wire.state().gate.clone();
+    let pass = match &gate {
+        Some(gate) => gate.enter(&operation, &text).await,
+        None => None,
+    };
+    let result = carry_on(&wire, inner, request, &operation, &text, pass).await;
+    if let (Some(gate), Some(_)) = (gate, pass) {
+        gate.done();
+    }
+    result
+}
+
+async fn carry_on(
+    wire: &Wire,
+    inner: SharedHttpConnector,
+    mut request: HttpRequest,
+    operation: &str,
+    text: &str,
+    pass: Option<Pass>,
+) -> Result<HttpResponse, ConnectorError> {
+    let mut body: Value = serde_json::from_str(text).unwrap_or_default();
+    let fault = match pass {
+        Some(Pass::AnswerLost) => Some(Fault::LoseAnswer),
+        Some(Pass::Whole) | None => wire.fault(operation, text),
+    };
     match fault {
-        Some(Fault::Conflict) => return Ok(conflict(&operation, &body)),
+        Some(Fault::Conflict) => return Ok(conflict(operation, &body)),
         Some(Fault::Throttle) => return Ok(throttle()),
         Some(Fault::TimeOut) => std::future::pending::<()>().await,
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
@@ -240,7 +271,7 @@ async fn carry(
         Some(Fault::CutOff) => return Err(ConnectorError::user("the process is no more".into())),
         Some(Fault::LoseAnswer) | None => {}
     }
-    if is_metered(&operation) {
+    if is_metered(operation) {
         body["ReturnConsumedCapacity"] = json!("TOTAL");
         let metered = body.to_string();
         request
@@ -257,9 +288,9 @@ async fn carry(
         .map_err(|error| ConnectorError::other(error, None))?
         .to_bytes();
     let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let (write_units, read_units) = units(&operation, &body, &answer);
+    let (write_units, read_units) = units(operation, &body, &answer);
     wire.state().calls.push(CallRecord {
-        operation,
+        operation: operation.to_owned(),
         began,
         ended: Instant::now(),
         write_units,

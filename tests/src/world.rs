@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{SharedCredentialsProvider, SharedHttpClient};
 use lambda_http::Body;
 use lambda_http::http::HeaderMap;
@@ -22,6 +23,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
 use crate::event::http_event;
+use crate::gate::Gate;
 use crate::wire::Wire;
 
 /// The event of a world, unless a test says otherwise.
@@ -231,6 +233,31 @@ impl World {
             dynamodb: self.dynamodb.clone(),
             tables: self.tables.clone(),
             endpoint_url: self.endpoint_url.clone(),
+        }
+    }
+
+    /// The same, whose calls wait at a gate; they wait as long as it takes.
+    #[must_use]
+    pub fn process_behind(&self, gate: Gate) -> Self {
+        let process = self.another_process();
+        process.wire.put_gate(gate);
+        let usual = client(
+            &self.endpoint_url,
+            SharedHttpClient::new(process.wire.clone()),
+        );
+        let patient = usual
+            .config()
+            .to_builder()
+            .timeout_config(TimeoutConfig::disabled())
+            .build();
+        let store = Store::new(
+            Client::from_conf(patient),
+            self.tables.clone(),
+            Clock::Manual(self.clock.clone()),
+        );
+        Self {
+            app: Arc::new(App::new(store)),
+            ..process
         }
     }
 

@@ -1,0 +1,94 @@
+//! A gate in the wire: each call of a process waits until it is let through, so that a test decides who is next.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+
+/// How a call is let through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pass {
+    /// It is made, and answered.
+    Whole,
+    /// It is made, but its answer is lost.
+    AnswerLost,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    waiting: VecDeque<(String, oneshot::Sender<Pass>)>,
+    /// A call that was let through and has not come back yet.
+    under_way: bool,
+}
+
+/// Calls that touch certain items wait here, in the order in which they came.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// Only calls whose body contains one of these wait.
+    keys: &'static [&'static str],
+    line: Arc<Mutex<Line>>,
+    changed: Arc<Notify>,
+}
+
+impl Gate {
+    /// A gate for calls whose body contains one of these.
+    #[must_use]
+    pub fn of(keys: &'static [&'static str]) -> Self {
+        Self {
+            keys,
+            line: Arc::default(),
+            changed: Arc::default(),
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call's side: waits to be let through; none where it need not. What comes back must be given to [`Self::done`].
+    pub async fn enter(&self, operation: &str, body: &str) -> Option<Pass> {
+        if !self.keys.iter().any(|key| body.contains(key)) {
+            return None;
+        }
+        let (pass, passed) = oneshot::channel();
+        self.line().waiting.push_back((operation.to_owned(), pass));
+        self.changed.notify_one();
+        passed.await.ok()
+    }
+
+    /// A call's side: it has come back.
+    pub fn done(&self) {
+        self.line().under_way = false;
+        self.changed.notify_one();
+    }
+
+    /// The test's side: lets the first call through; false where none waits.
+    #[must_use]
+    pub fn release(&self, pass: Pass) -> bool {
+        let mut line = self.line();
+        while let Some((_, call)) = line.waiting.pop_front() {
+            // Whoever is not there any more has given up.
+            if call.send(pass).is_ok() {
+                line.under_way = true;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The operation of the call that would be let through next.
+    #[must_use]
+    pub fn next(&self) -> Option<String> {
+        let mut line = self.line();
+        line.waiting.retain(|(_, call)| !call.is_closed());
+        if line.under_way {
+            return None;
+        }
+        line.waiting.front().map(|(operation, _)| operation.clone())
+    }
+
+    /// Until something has changed at the gate.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
