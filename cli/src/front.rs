@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 /// Every function that answers requests.
-pub const FUNCTIONS: [Function; 16] = [
+pub const FUNCTIONS: [Function; 18] = [
     balance::FUNCTION,
     cancel_reservation::FUNCTION,
     charge::FUNCTION,
@@ -34,11 +34,13 @@ pub const FUNCTIONS: [Function; 16] = [
     leave_queue::FUNCTION,
     list_dates::FUNCTION,
     list_events::FUNCTION,
+    list_ledger::FUNCTION,
     list_reservations::FUNCTION,
     list_seats::FUNCTION,
     pages::FUNCTION,
     pay::FUNCTION,
     queue_status::FUNCTION,
+    reserve_ticket::FUNCTION,
     token_status::FUNCTION,
 ];
 

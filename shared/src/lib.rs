@@ -18,6 +18,7 @@ pub mod queue;
 pub mod refusal;
 pub mod reservation;
 pub mod seats;
+pub mod stock;
 pub mod store;
 pub mod telemetry;
 pub mod token;

@@ -23,6 +23,12 @@ impl Money {
     /// The largest amount, price or ceiling: 2^53 − 1, the last integer that every JSON reader
     /// keeps exact.
     pub const MAX: Self = Self(9_007_199_254_740_991);
+
+    /// So many times the amount.
+    #[must_use]
+    pub fn times(self, count: u32) -> Self {
+        Self(self.0.saturating_mul(count.into()))
+    }
 }
 
 impl Add for Money {

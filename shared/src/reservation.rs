@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::EpochMs;
 use crate::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
 use crate::money::Money;
+use crate::stock::Take;
 
 /// A seat of a reservation, with what it cost when it was held.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -51,6 +52,8 @@ pub struct Reservation {
     pub quantity: u32,
     pub total_price: Money,
     pub state: State,
+    /// From where the tickets of general admission were taken.
+    pub stock: Vec<Take>,
     /// The session that made it, which payment ends.
     pub lane: Lane,
     pub rank: Rank,
@@ -143,6 +146,7 @@ mod tests {
             quantity: 2,
             total_price: Money(200),
             state,
+            stock: Vec::new(),
             lane: Lane::FIRST,
             rank: Rank(1),
             created_at: EpochMs(0),

@@ -113,6 +113,7 @@ pub async fn broken(world: &World, max_active: usize) -> Vec<String> {
         );
     }
     let rankings = rankings(world, &items).await;
+    broken.extend(broken_stock(&items));
     broken.extend(broken_queues(&items, &rankings, now));
     if payments_less_refunds != confirmed_price {
         broken.push(format!(
@@ -204,6 +205,48 @@ fn broken_reservation(
     let quantity = number(reservation, "quantity");
     let too_many = (quantity > most).then(|| format!("has {quantity} tickets, {most} are allowed"));
     [wrong_price, wrong_place, too_many].into_iter().flatten()
+}
+
+/// Tickets left and tickets confirmed are all that there were.
+fn broken_stock(items: &BTreeMap<(String, String), Item>) -> Vec<String> {
+    let mut broken = Vec::new();
+    for ((pk, _), event) in items.iter().filter(|((_, sk), _)| sk == "META") {
+        let general = event
+            .get("terms")
+            .and_then(|terms| {
+                terms
+                    .as_m()
+                    .ok()?
+                    .get("admission")?
+                    .as_m()
+                    .ok()?
+                    .get("general")
+            })
+            .and_then(|general| general.as_m().ok());
+        let Some(general) = general else {
+            continue;
+        };
+        let id = &pk["EVENT#".len()..];
+        let left: i64 = items
+            .iter()
+            .filter(|((pk, _), _)| pk.starts_with(&format!("STOCK#{id}#")))
+            .map(|(_, shard)| number(shard, "left"))
+            .sum();
+        let confirmed: i64 = items
+            .iter()
+            .filter(|((_, sk), item)| {
+                *sk == format!("RESERVATION#{id}#") && text(item, "status") == "CONFIRMED"
+            })
+            .map(|(_, reservation)| number(reservation, "quantity"))
+            .sum();
+        let total = number(general, "totalTickets");
+        if left + confirmed != total {
+            broken.push(format!(
+                "{pk}: {left} tickets left and {confirmed} confirmed are not {total}"
+            ));
+        }
+    }
+    broken
 }
 
 /// In which order each lane calls, by the key of its head.

@@ -38,7 +38,7 @@ pub const PRICE: i64 = 50_000;
 pub const START: &str = "2026-11-20T10:00:00Z";
 
 /// Every function that answers requests.
-pub const FUNCTIONS: [Function; 16] = boxoffice::front::FUNCTIONS;
+pub const FUNCTIONS: [Function; 18] = boxoffice::front::FUNCTIONS;
 
 /// So many requests of all tests are worked on at once: hundreds at once on a small machine would only make the store's
 /// time-outs run out.

@@ -17,7 +17,7 @@ use crate::store::{
     TransactionLost,
 };
 use crate::token::Token;
-use crate::wallet::{IdempotencyKey, Refusal as WalletRefusal, Wallet};
+use crate::wallet::{IdempotencyKey, LedgerEntry, Refusal as WalletRefusal, Wallet};
 
 /// A transaction that found something changed since it was read is decided anew, so many times at most.
 const ATTEMPTS: usize = 6;
@@ -348,6 +348,20 @@ impl App {
         }
     }
 
+    /// One page of a wallet's ledger, newest first, and before which entry the next begins.
+    pub async fn ledger(
+        &self,
+        user: UserId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<(Vec<LedgerEntry>, Option<u64>), Refusal> {
+        let mut page = self.store.ledger(user, before, limit + 1).await?;
+        let more = page.len() > limit;
+        page.truncate(limit);
+        let next = page.last().map(|(seq, _)| *seq).filter(|_| more);
+        Ok((page.into_iter().map(|(_, entry)| entry).collect(), next))
+    }
+
     /// What is paid can be cancelled until so many hours before the start.
     async fn check_cancellable(
         &self,
@@ -423,7 +437,7 @@ fn reserved_seat(date: &EventDate, seat: SeatNumber) -> Result<ReservedSeat, Ref
         .ok_or(Refusal::SeatNotFound(seat))
 }
 
-fn insufficient(refusal: WalletRefusal) -> Refusal {
+pub(super) fn insufficient(refusal: WalletRefusal) -> Refusal {
     match refusal {
         WalletRefusal::Insufficient { balance, required } => {
             Refusal::InsufficientBalance { balance, required }

@@ -125,7 +125,7 @@ impl App {
                 stock_shards,
                 ..
             } => {
-                let left = self.store.stock_left(&event.event_id, stock_shards).await?;
+                let left = self.stock_left(&event.event_id, stock_shards, now).await?;
                 Ok((total_tickets, left, Vec::new()))
             }
             Admission::Seated => {

@@ -6,6 +6,7 @@ mod cache;
 mod house;
 mod line;
 mod promotion;
+mod tickets;
 
 use std::sync::Arc;
 
@@ -39,6 +40,8 @@ pub struct App {
     programmes: Cache<EventId, Programme>,
     heads: Cache<(EventId, Lane), Head>,
     seat_maps: house::SeatMapCache,
+    /// What is left in each shard.
+    stocks: Cache<EventId, Vec<u32>>,
 }
 
 impl App {
@@ -52,6 +55,7 @@ impl App {
             programmes: Cache::default(),
             heads: Cache::default(),
             seat_maps: Cache::default(),
+            stocks: Cache::default(),
         }
     }
 

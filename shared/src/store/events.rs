@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::expression::{IntoAttribute, Write};
+use super::tickets::StockRecord;
 use super::{
     Consistency, Item, Query, Result, Returning, Store, StoreError, TransactionError, WriteError,
     keys, read_item, write_item,
@@ -45,12 +46,6 @@ impl From<WriteError> for ApplyRefused {
             WriteError::Store(error) => Self::Store(error),
         }
     }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StockRecord {
-    left: u32,
 }
 
 impl Store {
@@ -279,21 +274,6 @@ impl Store {
         };
         self.put_event(&changed, Some(&event.control)).await?;
         Ok(changed)
-    }
-
-    /// Tickets left of a general-admission event, over all its shards.
-    pub async fn stock_left(&self, event: &EventId, shards: u32) -> Result<u32> {
-        use futures::stream::{StreamExt, TryStreamExt};
-        futures::stream::iter(0..shards)
-            .map(|shard| async move {
-                let record: Option<StockRecord> = self
-                    .get(&keys::stock(event, shard), Consistency::Eventual)
-                    .await?;
-                Ok(record.map_or(0, |record| record.left))
-            })
-            .buffer_unordered(16)
-            .try_fold(0, |sum, left| async move { Ok(sum + left) })
-            .await
     }
 
     /// When a lane's queue last began a promotion; none before the first.

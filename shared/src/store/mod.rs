@@ -12,6 +12,7 @@ mod reservations;
 mod seats;
 mod signing_keys;
 mod tables;
+mod tickets;
 mod wallets;
 
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ pub use events::{ApplyRefused, Change};
 pub use queue::{Arrival, Place, Progress, TurnEnd};
 pub use reservations::{HoldConflict, HoldRequest, TransactionLost};
 pub use tables::create_tables;
+pub use tickets::{TicketConflict, TicketRequest};
 pub use wallets::{ChargeRecord, ChargeRefused, Charged, Settings};
 
 type Item = HashMap<String, AttributeValue>;

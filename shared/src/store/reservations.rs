@@ -7,7 +7,7 @@ use super::expression::{IntoAttribute, Key, Write};
 use super::queue::{Place, end_session, read_session, session_ttl};
 use super::{
     Consistency, Item, Query, Result, Store, StoreError, TransactionError, Verdict, keys,
-    read_item, seats, wallets, write_item,
+    read_item, seats, tickets, wallets, write_item,
 };
 use crate::clock::EpochMs;
 use crate::event::Event;
@@ -16,6 +16,7 @@ use crate::money::Money;
 use crate::queue::{Session, TokenEndsOn};
 use crate::reservation::{Payment, Reservation, ReservedSeat, State};
 use crate::seats::Claim;
+use crate::stock::Take;
 use crate::wallet::{EntryKind, LedgerEntry, Wallet};
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,8 @@ struct ReservationRecord {
     payment: Option<Payment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refunded: Option<Money>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stock: Vec<Take>,
     lane: Lane,
     rank: Rank,
     created_at: EpochMs,
@@ -69,6 +72,7 @@ impl From<Reservation> for ReservationRecord {
             held_until,
             payment,
             refunded,
+            stock: r.stock,
             lane: r.lane,
             rank: r.rank,
             created_at: r.created_at,
@@ -100,6 +104,7 @@ impl TryFrom<ReservationRecord> for Reservation {
             quantity: r.quantity,
             total_price: r.total_price,
             state,
+            stock: r.stock,
             lane: r.lane,
             rank: r.rank,
             created_at: r.created_at,
@@ -108,11 +113,11 @@ impl TryFrom<ReservationRecord> for Reservation {
     }
 }
 
-fn read_reservation(item: Item) -> Result<Reservation> {
+pub(super) fn read_reservation(item: Item) -> Result<Reservation> {
     read_item::<ReservationRecord>(item)?.try_into()
 }
 
-fn write_reservation(reservation: &Reservation) -> Item {
+pub(super) fn write_reservation(reservation: &Reservation) -> Item {
     write_item(&ReservationRecord::from(reservation.clone()))
 }
 
@@ -171,7 +176,7 @@ fn reservation_key(reservation: &Reservation) -> Key {
 
 /// Puts the reservation in the place of an ended one that has been archived, or of none. The ended one must be what
 /// was archived: the same, and ended still.
-fn put_reservation(reservation: &Reservation, replaced: Option<&Reservation>) -> Write {
+pub(super) fn put_reservation(reservation: &Reservation, replaced: Option<&Reservation>) -> Write {
     let put = Write::put(reservation_key(reservation), write_reservation(reservation));
     match replaced {
         None => put.when_absent(),
@@ -190,7 +195,12 @@ fn archive(ended: &Reservation) -> Write {
 /// The session's end becomes the hold's: an unpaid hold and its token end together. Or the session ends with the hold,
 /// where that is the turn. Only a living session may hold, and only until `holdBy`, so that holding again and again
 /// prolongs nothing.
-fn use_session(place: &Place, ends_on: TokenEndsOn, held_until: EpochMs, now: EpochMs) -> Write {
+pub(super) fn use_session(
+    place: &Place,
+    ends_on: TokenEndsOn,
+    held_until: EpochMs,
+    now: EpochMs,
+) -> Write {
     let write = match ends_on {
         TokenEndsOn::Hold => end_session(place, now),
         TokenEndsOn::Payment => {
@@ -292,6 +302,11 @@ fn cancel_writes(
             .iter()
             .filter_map(|seat| seat_key(from, seat))
             .map(|key| seats::release_claim(key, &from.reservation_id)),
+    );
+    writes.extend(
+        from.stock
+            .iter()
+            .map(|take| tickets::return_stock(from.event_id(), *take)),
     );
     if let Some(refund) = refund {
         writes.push(wallets::change_wallet(
@@ -528,6 +543,7 @@ impl HoldRequest<'_> {
             quantity: u32::try_from(self.seats.len()).unwrap_or(u32::MAX),
             total_price: self.seats.iter().map(|seat| seat.price).sum(),
             state: State::Held { held_until },
+            stock: Vec::new(),
             lane: self.place.lane,
             rank: self.place.rank,
             created_at: now,

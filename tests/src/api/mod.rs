@@ -11,5 +11,6 @@ mod requeue;
 mod reservations;
 mod seats;
 mod steering;
+mod tickets;
 mod token_ends_on_hold;
 mod wallet;

@@ -1,0 +1,42 @@
+//! POST /events/{eventId}/reservations: tickets of general admission, for the user who is inside.
+
+use serde_json::Value;
+use shared::app::App;
+use shared::http::{Answer, Call, views::ReservationView};
+use shared::lambda::{Function, Init};
+use shared::refusal::Refusal;
+
+/// The endpoint.
+pub const FUNCTION: Function = Function {
+    name: "reserve-ticket",
+    init: Init::Keys,
+    takes_body: true,
+    handler: |app, call| Box::pin(handle(app, call)),
+};
+
+/// More than any event's `maxSeatsPerUser`.
+const MOST_TICKETS: u64 = 100;
+
+async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
+    let token = call.event_token(app).await?;
+    let mut fields = call.fields()?;
+    let quantity = fields.optional("quantity", quantity).unwrap_or(1);
+    fields.finish()?;
+    let programme = app.programme(&token.event_id, call.now()).await?;
+    let reservation = app
+        .reserve(&programme, &token, quantity, call.now())
+        .await?;
+    let path = format!("/reservations/{}", reservation.reservation_id);
+    let view = ReservationView::of(&reservation, call.now());
+    Ok(Answer::created(&path, &view))
+}
+
+fn quantity(value: &Value) -> Result<u32, String> {
+    value
+        .as_u64()
+        .filter(|quantity| (1..=MOST_TICKETS).contains(quantity))
+        .and_then(|quantity| u32::try_from(quantity).ok())
+        .ok_or_else(|| {
+            format!("must be a number of tickets, a whole number from 1 to {MOST_TICKETS}")
+        })
+}

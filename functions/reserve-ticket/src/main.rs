@@ -1,0 +1,6 @@
+//! Init and run, nothing else.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::lambda::run(reserve_ticket::FUNCTION).await
+}

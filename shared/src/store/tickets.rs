@@ -1,0 +1,213 @@
+//! General admission: the stock, and the transaction that reserves from it.
+
+use serde::{Deserialize, Serialize};
+
+use super::expression::{Key, Write};
+use super::queue::{Place, read_session};
+use super::reservations::{put_reservation, read_reservation, use_session};
+use super::{Consistency, Result, Store, StoreError, TransactionError, Verdict, keys, wallets};
+use crate::clock::EpochMs;
+use crate::event::Event;
+use crate::ids::{EntryId, EventId, ReservationId, UserId};
+use crate::money::Money;
+use crate::queue::{Session, TokenEndsOn};
+use crate::reservation::{Payment, Reservation, State};
+use crate::stock::Take;
+use crate::wallet::{EntryKind, LedgerEntry, Wallet};
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StockRecord {
+    pub(super) left: u32,
+}
+
+/// Tickets to be reserved.
+#[derive(Clone, Debug)]
+pub struct TicketRequest<'a> {
+    pub reservation_id: ReservationId,
+    pub user_id: UserId,
+    pub event: &'a Event,
+    pub quantity: u32,
+    pub total_price: Money,
+    /// The session that reserves, which ends with it.
+    pub place: Place,
+    /// What is paid with, and what is left of it; none where nothing is to be paid.
+    pub wallet: Option<(Wallet, Wallet)>,
+    /// An ended reservation in the new one's place, which is archived.
+    pub replaced: Option<Reservation>,
+    pub takes: Vec<Take>,
+}
+
+/// What stood in the way. The reasons are read from the items that refused.
+#[derive(Debug, Default)]
+pub struct TicketConflict {
+    /// The user's reservation for the event.
+    pub reservation: Option<Reservation>,
+    /// The session, where it does not let its owner reserve; none inside where there is no session.
+    pub session: Option<Option<Session>>,
+    /// The wallet is not what it was.
+    pub wallet_changed: bool,
+    /// A shard has not enough any more.
+    pub out_of_stock: bool,
+}
+
+fn take_stock(event: &EventId, take: Take) -> Write {
+    Write::update(
+        keys::stock(event, take.shard),
+        "SET #left = #left - :quantity",
+    )
+    .when("#left >= :quantity")
+    .bind(":quantity", take.quantity)
+}
+
+/// Puts tickets back where they came from.
+pub(super) fn return_stock(event: &EventId, take: Take) -> Write {
+    Write::update(
+        keys::stock(event, take.shard),
+        "SET #left = #left + :quantity",
+    )
+    .when("attribute_exists(#pk)")
+    .bind(":quantity", take.quantity)
+}
+
+/// The key of an archived reservation.
+fn archive_key(reservation: &Reservation) -> Key {
+    keys::archive(reservation.user_id, &reservation.reservation_id)
+}
+
+/// The reservation first, then the session, then the stock, then what is paid: [`TicketRequest::conflict`] reads the
+/// refusals in this order.
+fn reserve_writes(
+    request: &TicketRequest<'_>,
+    reservation: &Reservation,
+    now: EpochMs,
+) -> Vec<Write> {
+    let user = request.user_id;
+    let mut writes = vec![
+        put_reservation(reservation, request.replaced.as_ref()),
+        use_session(&request.place, TokenEndsOn::Hold, now, now),
+    ];
+    let event = &request.event.event_id;
+    writes.extend(request.takes.iter().map(|take| take_stock(event, *take)));
+    if let (
+        Some((before, after)),
+        State::Confirmed {
+            payment: Some(payment),
+        },
+    ) = (request.wallet, &reservation.state)
+    {
+        let entry = LedgerEntry {
+            entry_id: payment.payment_id,
+            kind: EntryKind::Payment,
+            amount: -payment.amount,
+            balance_after: after.balance,
+            reservation_id: Some(reservation.reservation_id.clone()),
+            at: now,
+        };
+        writes.push(wallets::change_wallet(user, before, after));
+        writes.push(wallets::put_entry(user, after.seq, &entry));
+    }
+    writes.extend(request.replaced.as_ref().map(|ended| {
+        Write::put(
+            archive_key(ended),
+            super::reservations::write_reservation(ended),
+        )
+    }));
+    writes
+}
+
+impl TicketRequest<'_> {
+    fn reservation(&self, payment_id: EntryId, now: EpochMs) -> Reservation {
+        let payment = self.wallet.map(|(_, after)| Payment {
+            payment_id,
+            amount: self.total_price,
+            balance_after: after.balance,
+            paid_at: now,
+        });
+        Reservation {
+            reservation_id: self.reservation_id.clone(),
+            user_id: self.user_id,
+            event_name: self.event.terms.name.clone(),
+            seats: Vec::new(),
+            quantity: self.quantity,
+            total_price: self.total_price,
+            state: State::Confirmed { payment },
+            stock: self.takes.clone(),
+            lane: self.place.lane,
+            rank: self.place.rank,
+            created_at: self.reservation_id.created_at(),
+            modified_at: now,
+        }
+    }
+
+    fn conflict(&self, verdicts: Vec<Verdict>) -> Result<TicketConflict> {
+        let mut conflict = TicketConflict::default();
+        for (index, verdict) in verdicts.into_iter().enumerate() {
+            let Verdict::Refused(item) = verdict else {
+                continue;
+            };
+            match index {
+                0 => conflict.reservation = item.map(read_reservation).transpose()?,
+                1 => conflict.session = Some(item.map(read_session).transpose()?),
+                _ if index < 2 + self.takes.len() => conflict.out_of_stock = true,
+                _ => conflict.wallet_changed = true,
+            }
+        }
+        Ok(conflict)
+    }
+}
+
+impl Store {
+    /// Reserves tickets: stock, reservation, session, and where they have a price wallet and ledger, in one transaction.
+    pub async fn reserve_tickets(
+        &self,
+        request: &TicketRequest<'_>,
+    ) -> Result<std::result::Result<Reservation, TicketConflict>> {
+        let began = self.clock.now();
+        let reservation = request.reservation(EntryId::new(began), began);
+        let result = self
+            .transact(|now| reserve_writes(request, &reservation, now))
+            .await;
+        match result {
+            Ok(()) => Ok(Ok(reservation)),
+            Err(TransactionError::Store(error)) => Err(error),
+            Err(TransactionError::Refused(verdicts)) => request.conflict(verdicts).map(Err),
+        }
+    }
+
+    /// Tickets left in each shard of a general-admission event.
+    pub async fn stock(
+        &self,
+        event: &EventId,
+        shards: u32,
+        consistency: Consistency,
+    ) -> Result<Vec<u32>> {
+        use futures::stream::{StreamExt, TryStreamExt};
+        futures::stream::iter(0..shards)
+            .map(|shard| async move {
+                let record: Option<StockRecord> =
+                    self.get(&keys::stock(event, shard), consistency).await?;
+                let missing = || StoreError::Unreadable(format!("no stock shard {shard}"));
+                Ok(record.ok_or_else(missing)?.left)
+            })
+            .buffered(16)
+            .try_collect()
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_placeholder_is_bound() {
+        let event = EventId::parse("e").unwrap();
+        let take = Take {
+            shard: 3,
+            quantity: 2,
+        };
+        take_stock(&event, take).check().unwrap();
+        return_stock(&event, take).check().unwrap();
+    }
+}
