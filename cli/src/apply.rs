@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use shared::app::App;
 use shared::clock::EpochMs;
 use shared::event::{Admission, Event, EventDate, Programme, Terms};
 use shared::ids::{DateKey, EventId};
@@ -15,6 +16,7 @@ use shared::store::{Change, Consistency, Settings, Store};
 
 use crate::catalog::{self, Catalog};
 use crate::command::Outcome;
+use crate::queue;
 
 /// A catalogue is a file that somebody wrote: this is more than enough.
 const LARGEST_FILE: u64 = 10 * 1024 * 1024;
@@ -80,6 +82,10 @@ pub async fn apply(store: &Store, name: &str, text: &str, mode: Mode) -> Result<
     for step in &plan.steps {
         if let (Some(change), true) = (&step.change, mode != Mode::DryRun) {
             store.apply(change).await?;
+            if let Change::Update { programme, .. } = change {
+                // Fewer places hold from now on, also where nobody polls.
+                queue::take_effect(&App::new(store.clone()), &programme.event).await;
+            }
         }
         tell(mode, &step.told);
     }
@@ -152,6 +158,10 @@ fn update(former: &Programme, mut programme: Programme) -> Step {
         .event
         .control
         .under(&former.event.terms.queue, &programme.event.terms.queue);
+    if former.event.terms.beacon != programme.event.terms.beacon {
+        // It was another source's value.
+        programme.event.control.beacon = None;
+    }
     programme.event.first_applied_at = former.event.first_applied_at;
     let id = programme.event.event_id.clone();
     if programme == *former {

@@ -31,6 +31,8 @@ pub enum Gate {
 
 /// Others may steer at the same moment; so often it is tried again.
 const ATTEMPTS: usize = 5;
+/// So often a lane is promoted until it is seen that nobody else was faster.
+const TRIES: u32 = 3;
 /// A beacon's value is a line, not a book.
 const LONGEST_BEACON: usize = 512;
 
@@ -57,7 +59,7 @@ pub async fn run(store: Store, id: &EventId, steering: &Steering) -> Result<Outc
     };
     let app = App::new(store);
     if *steering != Steering::default() {
-        take_effect(&app, &event).await?;
+        take_effect(&app, &event).await;
     }
     let heads = app
         .store()
@@ -127,6 +129,12 @@ fn steered(event: &Event, steering: &Steering, now: EpochMs) -> Result<Control, 
         if event.terms.beacon.is_none() {
             return Err("--beacon: no random value was announced for a draw here".to_owned());
         }
+        if !event.has_opened(now) {
+            return Err(
+                "--beacon: wait for the opening; a value that is known before it is no surprise"
+                    .to_owned(),
+            );
+        }
         if control.beacon.as_ref().is_some_and(|given| given != beacon) {
             return Err(
                 "--beacon: another value has been given, and cannot be taken back".to_owned(),
@@ -138,15 +146,20 @@ fn steered(event: &Event, steering: &Steering, now: EpochMs) -> Result<Control, 
 }
 
 /// Promotes each lane once, so that what was said holds from now on, also where nobody polls.
-async fn take_effect(app: &App, event: &Event) -> Result<()> {
+pub(crate) async fn take_effect(app: &App, event: &Event) {
     if event.sale_state(app.clock().now()) != SaleState::Open {
-        return Ok(());
+        return;
     }
     for lane in event.terms.queue.lanes.all() {
         // One that began before may not have seen it; the next may begin a second later.
-        for _ in 0..2 {
+        for tried in 1..=TRIES {
             match app.promote(&event.event_id, lane).await {
                 Ok(Promoted::To(_) | Promoted::StandsStill) => break,
+                Ok(Promoted::ByAnother) if tried == TRIES => {
+                    eprintln!(
+                        "lane {lane}: others promote without a pause; what was said holds from the next second on"
+                    );
+                }
                 Ok(Promoted::ByAnother) => {
                     let interval = PROMOTION_INTERVAL_MS.unsigned_abs();
                     tokio::time::sleep(Duration::from_millis(interval)).await;
@@ -158,7 +171,6 @@ async fn take_effect(app: &App, event: &Event) -> Result<()> {
             }
         }
     }
-    Ok(())
 }
 
 fn show(event: &Event, heads: &[Head], now: EpochMs) {

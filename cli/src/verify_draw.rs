@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Deserialize;
 use shared::http::views::DrawView;
 use shared::ids::{EventId, Lane};
-use shared::queue::{Order, PROCEDURE, Permutation, Secret};
+use shared::queue::{Lanes, Order, PROCEDURE, Permutation, Secret};
 use shared::store::Consistency;
 
 use crate::command::Outcome;
@@ -192,7 +192,13 @@ fn verify(published: &Published, commitment: Option<&str>) -> Result<Proof, Stri
             value
         }
     };
-    if draw.count != Some(counts.iter().sum()) {
+    if counts.len() > usize::from(Lanes::MOST) {
+        return Err(format!("more than {} lanes", Lanes::MOST));
+    }
+    let sum = counts
+        .iter()
+        .try_fold(0_u64, |sum, count| sum.checked_add(*count));
+    if sum.is_none() || draw.count != sum {
         return Err("the counts of the lanes are not the count in all".to_owned());
     }
     let lanes: Vec<Permutation> = (0..)
@@ -204,9 +210,14 @@ fn verify(published: &Published, commitment: Option<&str>) -> Result<Proof, Stri
     for (lane, (permutation, count)) in lanes.iter().zip(counts).enumerate() {
         check_ranks(permutation, *count)
             .map_err(|number| format!("number {number} of lane {lane} has no rank of its own"))?;
-        told.push(format!(
-            "lane {lane}: each of the numbers 1 to {count} has a rank of its own"
-        ));
+        let checked = match *count {
+            0 => "nobody took part".to_owned(),
+            count if count > MOST_CHECKED => {
+                format!("each of the numbers 1 to {MOST_CHECKED} of {count} has a rank of its own")
+            }
+            count => format!("each of the numbers 1 to {count} has a rank of its own"),
+        };
+        told.push(format!("lane {lane}: {checked}"));
     }
     Ok(Proof {
         lanes,

@@ -14,11 +14,14 @@ pub async fn handle(app: &App) -> Result<Value, lambda_http::Error> {
         events = summary.events,
         promoted = summary.promoted,
         failed = summary.failed,
+        skipped = summary.skipped,
         "promotion"
     );
     if summary.failed > 0 {
         // Lambda counts it as an error, which an alarm can see; the next minute tries again.
         return Err(format!("{} lanes could not be promoted", summary.failed).into());
     }
-    Ok(json!({ "events": summary.events, "promoted": summary.promoted }))
+    Ok(
+        json!({ "events": summary.events, "promoted": summary.promoted, "skipped": summary.skipped }),
+    )
 }

@@ -3,6 +3,7 @@
 use futures::future::try_join;
 
 use super::App;
+use super::promotion::has_work;
 use crate::clock::EpochMs;
 use crate::event::{Event, Programme, SaleState};
 use crate::ids::{EventId, Lane, Rank, UserId};
@@ -208,6 +209,7 @@ impl App {
         let is_next = head.admitted == 0 || known.0 == head.admitted + 1;
         if !head.has_called(known)
             && is_next
+            && has_work(event, &head, now)
             && head.promotion_is_due(now)
             && let Some(promoted) = self.promote_in_passing(&event.event_id, token.lane).await
         {
@@ -226,7 +228,7 @@ impl App {
         }
     }
 
-    /// A token's rank, and the head by which it is known where one was needed.
+    /// A token's rank; none before the draw.
     pub(super) async fn rank(
         &self,
         programme: &Programme,
@@ -248,6 +250,27 @@ impl App {
         Ok(event.ranking(token.lane, &head).rank_of(token.number))
     }
 
+    /// The head by which it is told whether a number has been called. One that was cached before the number was handed out
+    /// may have kept a place for it that has been taken back since; one that knows the number may not.
+    async fn head_for(
+        &self,
+        programme: &Programme,
+        token: &Token,
+        now: EpochMs,
+    ) -> Result<Head, Refusal> {
+        let head = self.head(programme, token.lane, now).await?;
+        if token.number <= head.issued {
+            return Ok(head);
+        }
+        self.read_head(
+            &programme.event.event_id,
+            token.lane,
+            Consistency::Strong,
+            now,
+        )
+        .await
+    }
+
     /// Where a token's number stands. A called user who asks has arrived.
     pub async fn standing(
         &self,
@@ -255,7 +278,7 @@ impl App {
         token: &Token,
         now: EpochMs,
     ) -> Result<Standing, Refusal> {
-        let head = self.head(programme, token.lane, now).await?;
+        let head = self.head_for(programme, token, now).await?;
         let rank = programme
             .event
             .ranking(token.lane, &head)
@@ -275,7 +298,7 @@ impl App {
     }
 
     /// The same for who wants to shop: the session is looked at first, for a living one admits whatever a cached
-    /// head says. Gives the rank.
+    /// head says.
     pub async fn admit(
         &self,
         programme: &Programme,
@@ -296,7 +319,7 @@ impl App {
                 Some(_) | None => {}
             }
         }
-        let head = self.head(programme, token.lane, now).await?;
+        let head = self.head_for(programme, token, now).await?;
         let turn = match rank.filter(|rank| head.has_called(*rank)) {
             Some(rank) => {
                 self.called(programme, &head, token, rank, session, now)

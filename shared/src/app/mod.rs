@@ -145,7 +145,9 @@ impl App {
         if let Some(head) = self.heads.fresh_or_claim(&key, now, HEAD_CACHE_MS) {
             return Ok(*head);
         }
-        let head = self.read_head(event.event_id.clone(), lane, now).await?;
+        let head = self
+            .read_head(&event.event_id, lane, Consistency::Eventual, now)
+            .await?;
         let due = promotion::has_work(event, &head, now) && head.promotion_is_due(now);
         if due && let Some(promoted) = self.promote_in_passing(&event.event_id, lane).await {
             return Ok(promoted);
@@ -153,12 +155,18 @@ impl App {
         Ok(head)
     }
 
-    async fn read_head(&self, event: EventId, lane: Lane, now: EpochMs) -> Result<Head, Refusal> {
+    async fn read_head(
+        &self,
+        event: &EventId,
+        lane: Lane,
+        consistency: Consistency,
+        now: EpochMs,
+    ) -> Result<Head, Refusal> {
         let head = self
             .store
-            .head(&event, lane, Consistency::Eventual)
+            .head(event, lane, consistency)
             .await?
             .ok_or(Refusal::EventNotFound)?;
-        Ok(*self.heads.put((event, lane), head, now))
+        Ok(*self.heads.put((event.clone(), lane), head, now))
     }
 }

@@ -242,7 +242,10 @@ impl Run<'_> {
         let mut room = Room::new(self.limits, head, &seen, self.began_at);
         let admitted = match self.places_to_take_back(head, &seen) {
             0 => self.keep_places(head, &mut room).await?,
-            too_many => head.admitted - too_many,
+            too_many => {
+                room.give_back(too_many);
+                head.admitted - too_many
+            }
         };
         let progress = Progress {
             admitted,

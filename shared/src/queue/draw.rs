@@ -3,8 +3,8 @@
 //!
 //! A keyed permutation of the numbers 1 to `count` gives each its rank, so that a draw among a million costs no write for
 //! any of them. The key mixes a secret, whose hash is published when the queue is made, with the count, which is fixed
-//! only at the opening, and with an announced random value where there is one. docs/QUEUE.md has it in ten lines of
-//! Python.
+//! only at the opening, and with an announced random value where there is one. docs/QUEUE.md has it in a few lines
+//! of Python.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};

@@ -194,6 +194,15 @@ impl Room {
         }
     }
 
+    /// Places are kept no more, and the batch has them again.
+    pub fn give_back(&mut self, places: u64) {
+        self.awaited = self.awaited.saturating_sub(places);
+        if let Some(window) = &mut self.window {
+            let places = u32::try_from(places).unwrap_or(u32::MAX);
+            window.used = window.used.saturating_sub(places);
+        }
+    }
+
     /// A place is kept.
     pub fn take_awaited(&mut self) {
         self.awaited += 1;

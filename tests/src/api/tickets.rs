@@ -103,6 +103,7 @@ async fn a_user_has_one_reservation_for_an_event_and_another_after_cancelling() 
     second.is_problem(409, "already_reserved");
     assert_eq!(second.body["reservationId"], first.body["reservationId"]);
     cancel(&world, &buyer, first.text_of("reservationId")).await;
+    world.clock.advance_seconds(1);
     let third = reserve(&world, &buyer, 1).await;
     assert_eq!(third.status, 201, "{third:?}");
     assert_eq!(left(&world).await, 99);
@@ -173,6 +174,8 @@ async fn hundreds_at_once_take_every_ticket_and_not_one_more() {
     let world = World::with(tickets(120, 16, PRICE)).await;
     let joins = (0..200).map(|_| world.joins(FESTIVAL));
     let buyers = join_all(joins).await;
+    world.clock.advance_seconds(2);
+    world.app.promote_all().await.unwrap();
     let charges = buyers
         .iter()
         .map(|buyer| world.charge(buyer, PRICE, "first"));
@@ -189,7 +192,10 @@ async fn hundreds_at_once_take_every_ticket_and_not_one_more() {
     .await;
     let sold = replies.iter().filter(|reply| reply.status == 201).count();
     let sold_out = replies.iter().filter(|r| r.code() == "sold_out").count();
-    assert_eq!((sold, sold_out), (120, 80));
+    let mut codes: Vec<_> = replies.iter().map(Reply::code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    assert_eq!((sold, sold_out), (120, 80), "{codes:?}");
     assert_eq!(left(&world).await, 0);
     books::check(&world, 1_000).await;
 }
