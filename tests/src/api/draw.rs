@@ -271,6 +271,71 @@ async fn each_lane_draws_for_itself_and_the_secret_is_told_when_all_have() {
     books::check(&world, 6).await;
 }
 
+/// The script of docs/QUEUE.md, on what the queue publishes.
+async fn by_the_script_of_the_docs(published: &Value, lane: u8) -> Option<BTreeMap<u64, u64>> {
+    use std::process::Stdio;
+    use tokio::io::AsyncWriteExt;
+    let page = include_str!("../../../docs/QUEUE.md");
+    let (_, script) = page.split_once("```python\n").expect("a script");
+    let (script, _) = script.split_once("```").expect("its end");
+    let python = tokio::process::Command::new("python3")
+        .args(["-c", script, &lane.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut python) = python else {
+        // Rust and a C compiler are all that the tests need. CI has Python.
+        assert!(std::env::var_os("CI").is_none(), "CI has Python");
+        println!("left out: there is no python3 here");
+        return None;
+    };
+    let mut stdin = python.stdin.take().expect("an input");
+    stdin
+        .write_all(published.to_string().as_bytes())
+        .await
+        .unwrap();
+    drop(stdin);
+    let output = python.wait_with_output().await.unwrap();
+    assert!(output.status.success());
+    let ranks = String::from_utf8(output.stdout).unwrap();
+    let pair = |line: &str| {
+        let (number, rank) = line.split_once(' ').expect("a number and a rank");
+        (number.parse().unwrap(), rank.parse().unwrap())
+    };
+    Some(ranks.lines().map(pair).collect())
+}
+
+#[tokio::test]
+async fn the_script_of_the_docs_gives_everybody_the_rank_that_they_were_told() {
+    let mut concert = drawing(6);
+    concert.event.terms.queue.lanes = Lanes::new(2).unwrap();
+    concert.event.terms.beacon = Some("the lottery of the day".to_owned());
+    let world = World::with(concert).await;
+    let buyers = crowd(&world, 40).await;
+    opens(&world).await;
+    let value = Steering {
+        beacon: Some("04|17|23".to_owned()),
+        ..Steering::default()
+    };
+    steer(&world, value).await;
+    the_queue_moves(&world).await;
+    let body = queue(&world).await.body;
+    for lane in 0..2 {
+        let Some(ranks) = by_the_script_of_the_docs(&body, lane).await else {
+            return;
+        };
+        let mut told = BTreeMap::new();
+        for buyer in &buyers {
+            if buyer.joined.body["lane"] == lane {
+                let rank = world.status(buyer).await.body["rank"].as_u64().unwrap();
+                told.insert(number(buyer), rank);
+            }
+        }
+        assert_eq!(ranks, told, "lane {lane}");
+        assert!(told.len() > 5);
+    }
+}
+
 #[tokio::test]
 async fn a_draw_waits_for_its_announced_value_and_mixes_it_in() {
     let mut concert = drawing(2);
