@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
 use crate::ids::{ReservationId, SeatNumber, UserId};
+use crate::reservation::{Reservation, Status};
 
 /// A claim on a seat. There is none while the seat is free, so a free seat costs nothing, and a hold that has lapsed
 /// is as good as none: no job has to release it.
@@ -160,6 +161,34 @@ impl SeatSelection {
     pub fn seats(&self) -> &[SeatNumber] {
         &self.0
     }
+}
+
+/// So many seats of a date, whichever are best.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BestAvailable {
+    pub count: u32,
+    /// Only of this section.
+    pub section: Option<String>,
+}
+
+impl BestAvailable {
+    /// Whether it is a living hold of what is asked for: asking again gives the same, not other seats.
+    #[must_use]
+    pub fn is_same_hold(&self, former: &Reservation, now: EpochMs) -> bool {
+        former.status(now) == Status::Held
+            && former.quantity == self.count
+            && self
+                .section
+                .as_ref()
+                .is_none_or(|name| former.seats.iter().all(|seat| seat.section == *name))
+    }
+}
+
+/// What a hold asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    Seats(SeatSelection),
+    Best(BestAvailable),
 }
 
 #[cfg(test)]

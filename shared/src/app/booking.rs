@@ -1,22 +1,16 @@
-//! Holding, paying and cancelling.
+//! Paying and cancelling, and what a user has.
 
 use futures::future::try_join;
 
 use super::App;
-use super::line::place_of;
 use crate::clock::EpochMs;
-use crate::event::{Admission, EventDate, Programme, SaleState};
-use crate::ids::{DateKey, ReservationId, SeatNumber, UserId};
+use crate::ids::{ReservationId, UserId};
 use crate::money::Money;
-use crate::queue::Session;
 use crate::refusal::{Limit, Refusal};
-use crate::reservation::{Payment, Reservation, ReservedSeat, State, Status};
-use crate::seats::{Claim, SeatSelection};
+use crate::reservation::{Payment, Reservation, State, Status};
 use crate::store::{
-    ChargeRecord, ChargeRefused, Charged, Consistency, HoldConflict, HoldRequest, StoreError,
-    TransactionLost,
+    ChargeRecord, ChargeRefused, Charged, Consistency, StoreError, TransactionLost,
 };
-use crate::token::Token;
 use crate::wallet::{IdempotencyKey, LedgerEntry, Refusal as WalletRefusal, Wallet};
 
 /// A transaction that found something changed since it was read is decided anew, so many times at most.
@@ -36,142 +30,7 @@ pub enum Answered {
     Before,
 }
 
-/// Why a hold is refused before the store is asked.
-enum Unfit {
-    /// Said whether or not the user is inside.
-    Anyone(Refusal),
-    /// Said only to those who are inside.
-    Inside(Refusal),
-}
-
 impl App {
-    /// Holds seats of a date for a user who is inside. Asking for the same hold again gives the same one, before
-    /// anything else is looked at.
-    pub async fn hold(
-        &self,
-        programme: &Programme,
-        token: &Token,
-        date: DateKey,
-        seats: &SeatSelection,
-        now: EpochMs,
-    ) -> Result<(Answered, Reservation), Refusal> {
-        let reserved = match fitting_seats(programme, date, seats, now) {
-            Ok(reserved) => reserved,
-            Err(unfit) => {
-                return self
-                    .hold_unfit(programme, token, date, seats, unfit, now)
-                    .await;
-            }
-        };
-        let Some(rank) = self.rank(programme, token, now).await? else {
-            // Before the draw nobody is inside.
-            self.admit(programme, token, now).await?;
-            return Err(StoreError::Conflict.into());
-        };
-        let request = HoldRequest {
-            user_id: token.user_id,
-            event: &programme.event,
-            date,
-            seats: reserved,
-            place: place_of(token, rank),
-        };
-        let mut replaced = None;
-        for _ in 0..ATTEMPTS {
-            let conflict = match self.store.hold(&request, replaced.as_ref()).await? {
-                Ok(reservation) => return Ok((Answered::Now, reservation)),
-                Err(conflict) => conflict,
-            };
-            let now = self.clock().now();
-            match self.judge(programme, token, seats, conflict, now).await? {
-                Judgement::Same(reservation) => return Ok((Answered::Before, reservation)),
-                Judgement::Replace(ended) => replaced = Some(ended),
-                Judgement::TryAgain => {}
-            }
-        }
-        Err(StoreError::Conflict.into())
-    }
-
-    /// A hold that cannot be made may still be one that was made before.
-    async fn hold_unfit(
-        &self,
-        programme: &Programme,
-        token: &Token,
-        date: DateKey,
-        seats: &SeatSelection,
-        unfit: Unfit,
-        now: EpochMs,
-    ) -> Result<(Answered, Reservation), Refusal> {
-        let former = self
-            .store
-            .reservation_for(token.user_id, &programme.event.event_id, Some(date))
-            .await?
-            .filter(|reservation| reservation.is_same_hold(seats.seats(), now));
-        if let Some(former) = former {
-            return Ok((Answered::Before, former));
-        }
-        match unfit {
-            Unfit::Anyone(refusal) => Err(refusal),
-            Unfit::Inside(refusal) => {
-                self.admit(programme, token, now).await?;
-                Err(refusal)
-            }
-        }
-    }
-
-    /// What a refused hold means, in the order in which refusals answer.
-    async fn judge(
-        &self,
-        programme: &Programme,
-        token: &Token,
-        seats: &SeatSelection,
-        conflict: HoldConflict,
-        now: EpochMs,
-    ) -> Result<Judgement, Refusal> {
-        if let Some(former) = &conflict.reservation
-            && former.is_same_hold(seats.seats(), now)
-        {
-            return Ok(Judgement::Same(former.clone()));
-        }
-        match conflict.session {
-            None => {}
-            // It lives, but seats could only be held until `holdBy`.
-            Some(Some(Session::Live {
-                expires_at,
-                hold_by,
-                ..
-            })) if expires_at > now && hold_by <= now => {
-                return Err(Refusal::TurnOver);
-            }
-            // Not seen yet, or not called yet, or over: arriving tells.
-            Some(_) => self.admit(programme, token, now).await?,
-        }
-        if let Some(former) = &conflict.reservation
-            && former.is_live(now)
-        {
-            return Err(Refusal::AlreadyReserved(former.reservation_id.clone()));
-        }
-        match conflict.seat {
-            Some((seat, Some(Claim::Held { held_until, .. }))) if held_until > now => {
-                return Err(Refusal::SeatTaken {
-                    seat,
-                    held_until: Some(held_until),
-                });
-            }
-            Some((seat, Some(Claim::Sold { .. }))) => {
-                return Err(Refusal::SeatTaken {
-                    seat,
-                    held_until: None,
-                });
-            }
-            // It lapsed between the refusal and now.
-            Some(_) | None => {}
-        }
-        match conflict.reservation {
-            Some(ended) => Ok(Judgement::Replace(ended)),
-            None => Ok(Judgement::TryAgain),
-        }
-    }
-
     /// Pays a hold from the user's wallet. Paying again gives the first payment.
     pub async fn pay(
         &self,
@@ -380,61 +239,6 @@ impl App {
         }
         Ok(())
     }
-}
-
-enum Judgement {
-    /// It is the very hold that the user has.
-    Same(Reservation),
-    /// An ended reservation is in the way: archive and replace it.
-    Replace(Reservation),
-    TryAgain,
-}
-
-/// The seats with their sections and prices, where the date is on sale and has them all.
-fn fitting_seats(
-    programme: &Programme,
-    date: DateKey,
-    seats: &SeatSelection,
-    now: EpochMs,
-) -> Result<Vec<ReservedSeat>, Unfit> {
-    let date = on_sale(programme, date, now)?;
-    let reserved = seats
-        .seats()
-        .iter()
-        .map(|seat| reserved_seat(date, *seat))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(Unfit::Inside)?;
-    let most = programme.event.terms.max_seats_per_user;
-    if reserved.len() > most as usize {
-        return Err(Unfit::Inside(Refusal::LimitExceeded(Limit::Seats { most })));
-    }
-    Ok(reserved)
-}
-
-fn on_sale(programme: &Programme, date: DateKey, now: EpochMs) -> Result<&EventDate, Unfit> {
-    if programme.event.terms.admission != Admission::Seated {
-        return Err(Unfit::Anyone(Refusal::WrongAdmission));
-    }
-    if programme.event.sale_state(now) == SaleState::Closed {
-        return Err(Unfit::Anyone(Refusal::NotOpen("the sale is closed")));
-    }
-    match programme.dates.get(&date) {
-        None => Err(Unfit::Inside(Refusal::DateNotFound)),
-        Some(date) if date.has_begun(now) => {
-            Err(Unfit::Anyone(Refusal::NotOpen("the performance has begun")))
-        }
-        Some(date) => Ok(date),
-    }
-}
-
-fn reserved_seat(date: &EventDate, seat: SeatNumber) -> Result<ReservedSeat, Refusal> {
-    date.section_of(seat)
-        .map(|section| ReservedSeat {
-            seat_number: seat,
-            section: section.name.clone(),
-            price: section.price,
-        })
-        .ok_or(Refusal::SeatNotFound(seat))
 }
 
 pub(super) fn insufficient(refusal: WalletRefusal) -> Refusal {

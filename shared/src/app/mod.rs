@@ -3,6 +3,7 @@
 
 mod booking;
 mod cache;
+mod holding;
 mod house;
 mod line;
 mod promotion;

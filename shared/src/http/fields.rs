@@ -60,6 +60,32 @@ impl Fields {
         None
     }
 
+    /// The fields of an optional object within. What is wrong with them is told by their path.
+    pub fn nested<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let Value::Object(fields) = self.optional(name, |value| match value {
+            Value::Object(_) => Ok(value.clone()),
+            _ => Err("must be an object".to_owned()),
+        })?
+        else {
+            return None;
+        };
+        let mut inner = Self::new(fields);
+        let read = read(&mut inner);
+        if let Err(Refusal::InvalidRequest(errors)) = inner.finish() {
+            self.errors.extend(
+                errors
+                    .into_iter()
+                    .map(|error| FieldError::new(format!("{name}.{}", error.field), error.message)),
+            );
+            return None;
+        }
+        read
+    }
+
     /// Whether nothing wrong has been found so far.
     #[must_use]
     pub fn is_clean(&self) -> bool {

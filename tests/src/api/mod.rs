@@ -1,10 +1,12 @@
 //! What the contract promises, endpoint by endpoint.
 
 mod batch;
+mod best_available;
 mod buying;
 mod conventions;
 mod draw;
 mod lanes;
+mod ledger;
 mod overbooking;
 mod queue;
 mod requeue;
