@@ -147,3 +147,84 @@ async fn of_a_thousand_open_events_those_move_in_which_somebody_waits_and_one_th
         assert_eq!(reply.text_of("status"), expected, "{event}");
     }
 }
+
+/// A house of so many seats in sections of up to 2,000, a tenth of them sold; somebody inside.
+async fn house(seats: u32) -> (World, crate::world::Buyer) {
+    use shared::event::Section;
+    use shared::ids::{DateKey, SeatNumber};
+    let mut concert = concert_for(10);
+    let date = DateKey::parse(crate::world::DATE).unwrap();
+    let sections = (0..seats.div_ceil(2_000)).map(|n| Section {
+        name: format!("S{n:02}"),
+        price: shared::money::Money(1_000),
+        first_seat: SeatNumber(n * 2_000 + 1),
+        seats: seats.min(2_000),
+        rows: Some(seats.min(2_000) / 25),
+    });
+    concert.dates.retain(|key, _| *key == date);
+    concert.dates.get_mut(&date).unwrap().sections = sections.collect();
+    let world = World::with(concert).await;
+    let buyer = world.joins(EVENT).await;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let held = world.hold(&buyer, 1).await;
+    let reservation_id = held.text_of("reservationId").to_owned();
+    for seat in (11..=seats).step_by(10) {
+        let section = format!("S{:02}", (seat - 1) / 2_000);
+        world
+            .dynamodb
+            .put_item()
+            .table_name(&world.tables.main)
+            .item(
+                "pk",
+                text(&format!("SEATS#{EVENT}#{}#{section}", crate::world::DATE)),
+            )
+            .item("sk", text(&format!("SEAT#{seat:05}")))
+            .item("state", text("SOLD"))
+            .item("userId", text(&buyer.user_id))
+            .item("reservationId", text(&reservation_id))
+            .send()
+            .await
+            .unwrap();
+    }
+    (world, buyer)
+}
+
+#[tokio::test]
+async fn a_house_of_twenty_thousand_seats_costs_little_more_to_list_than_one_of_fifty() {
+    let mut costs = Vec::new();
+    for seats in [50, 2_000, 20_000] {
+        let (world, buyer) = house(seats).await;
+        let dates = format!("/events/{EVENT}/dates");
+        let page = format!(
+            "/events/{EVENT}/dates/{}/seats?section=S00&limit=50",
+            crate::world::DATE
+        );
+        let reply = world.get(&dates, &buyer.token).await;
+        assert_eq!(reply.body["dates"][0]["totalSeats"], seats, "{reply:?}");
+        assert_eq!(reply.body["dates"][0]["availableSeats"], seats - seats / 10);
+        world.clock.advance_seconds(2);
+        // A second in which many look: one of them rebuilds the counts, the others read what is there.
+        world.wire.reset_meter();
+        for _ in 0..25 {
+            assert_eq!(world.get(&dates, &buyer.token).await.status, 200);
+        }
+        let dates = world.wire.cost();
+        world.wire.reset_meter();
+        for _ in 0..25 {
+            let reply = world.get(&page, &buyer.token).await;
+            assert!(
+                !reply.body["seats"].as_array().unwrap().is_empty(),
+                "{reply:?}"
+            );
+        }
+        let seats_listed = world.wire.cost();
+        println!(
+            "{seats} seats: 25 × list-dates {} read units, {} write units; 25 × list-seats {} and {}",
+            dates.read_units, dates.write_units, seats_listed.read_units, seats_listed.write_units
+        );
+        costs.push(dates.read_units + seats_listed.read_units);
+    }
+    // 400 times the seats, 10 sections for one. What grows is the rebuilding of the counts from a tenth of 20,000 claims, once
+    // a second however many look.
+    assert!(costs[2] < costs[0] + 150.0, "{costs:?}");
+}
