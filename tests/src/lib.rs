@@ -22,6 +22,8 @@ mod fault;
 #[cfg(test)]
 mod lambda;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod race;
 #[cfg(test)]
 mod serve;
