@@ -6,8 +6,9 @@
 use shared::clock::EpochMs;
 use shared::queue::{SKEW_MS, Session};
 
-use super::items::Hold;
-use super::state::{START, State};
+use super::clients::Call;
+use super::items::{Hold, ReservationId};
+use super::state::{START, State, user_id};
 use super::{Config, RUN_MS};
 
 /// Turns the clock back to the beginning, and the past into what still matters of it.
@@ -59,6 +60,54 @@ pub(crate) fn forget_the_past(config: &Config, state: &mut State) {
         }
     }
     state.now = START;
+    if config.names_do_not_matter {
+        forget_the_names(config, state);
+    }
+}
+
+/// One state for all those that differ only in which process is which: each client is a person of its own here, all
+/// stand in one lane, and all clocks are right.
+fn forget_the_names(config: &Config, state: &mut State) {
+    debug_assert!(config.lanes == 1 && config.clients.len() == config.persons());
+    debug_assert!(config.promoters.iter().all(|ahead| *ahead == 0));
+    state.runs.sort_unstable();
+    let mut order: Vec<usize> = (0..config.persons()).collect();
+    let key = |person: &usize| {
+        let items = &state.items;
+        let reservation = items.reservations[*person].map(|held| (held.rank, held.hold));
+        (&state.clients[*person], items.tickets[*person], reservation)
+    };
+    order.sort_by_key(key);
+    if order.is_sorted() {
+        return;
+    }
+    let new_name = |old: usize| order.iter().position(|person| *person == old).unwrap_or(old);
+    let rename = |id: ReservationId| ReservationId {
+        person: new_name(id.person),
+        ..id
+    };
+    let items = &mut state.items;
+    state.clients = order.iter().map(|person| state.clients[*person].clone()).collect();
+    items.tickets = order.iter().map(|person| items.tickets[*person]).collect();
+    items.reservations = order.iter().map(|person| items.reservations[*person]).collect();
+    for reservation in items.reservations.iter_mut().flatten() {
+        reservation.id = rename(reservation.id);
+    }
+    if let Some(claim) = &mut items.claim {
+        claim.by = rename(claim.by);
+    }
+    for call in state.clients.iter_mut().filter_map(|client| client.call.as_mut()) {
+        match call {
+            Call::Hold { replaces: Some(id) } | Call::Pay { id, .. } => *id = rename(*id),
+            _ => {}
+        }
+    }
+    for session in items.lanes[0].sessions.values_mut() {
+        if let Session::Live { user_id: id, .. } = session {
+            let old = (0..config.persons()).find(|person| user_id(*person) == *id);
+            *id = user_id(old.map_or(0, new_name));
+        }
+    }
 }
 
 /// A session whose end is not later than this is dead for every clock, for every run that still judges, and for TTL.

@@ -1,7 +1,7 @@
 //! People at their browsers: `shared::app::line` and `shared::app::booking`, call by call.
 
 use shared::clock::EpochMs;
-use shared::queue::{Pause, Session};
+use shared::queue::Pause;
 
 use super::items::{Hold, Place, ReservationId};
 use super::state::{State, user_id};
@@ -18,7 +18,7 @@ pub(crate) enum Errand {
 }
 
 /// A call to DynamoDB that is to be made next.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Call {
     /// Joining: is there a ticket?
     ReadTicket,
@@ -62,7 +62,7 @@ impl Call {
 }
 
 /// A browser tab.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Client {
     /// The number on the token, until its turn is known to be over.
     pub(crate) token: Option<u64>,

@@ -1,5 +1,6 @@
 //! The items, and the writes on them: each under the condition under which `shared::store` makes it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
@@ -14,6 +15,19 @@ pub(crate) struct HeadItem(pub(crate) Head);
 impl Hash for HeadItem {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.0.issued, self.0.admitted, self.0.floor).hash(state);
+    }
+}
+
+impl Ord for HeadItem {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |head: &Head| (head.issued, head.admitted, head.floor);
+        key(&self.0).cmp(&key(&other.0))
+    }
+}
+
+impl PartialOrd for HeadItem {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -33,14 +47,14 @@ pub(crate) struct LaneItems {
 }
 
 /// A reservation's id: whose, and the how manieth.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct ReservationId {
     pub(crate) person: usize,
     pub(crate) nth: u8,
 }
 
 /// Held until then, or for good.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Hold {
     Until(EpochMs),
     ForGood,
@@ -56,14 +70,14 @@ impl Hold {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Claim {
     pub(crate) by: ReservationId,
     /// For good: SOLD.
     pub(crate) hold: Hold,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Reservation {
     pub(crate) id: ReservationId,
     pub(crate) rank: u64,

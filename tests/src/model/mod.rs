@@ -79,6 +79,9 @@ pub(crate) struct Config {
     pub(crate) crashes: u8,
     /// So many answers to writes are lost: the write is made again, or given up.
     pub(crate) lost_answers: u8,
+    /// Whether states that differ only in which client or promoter is which count as one. Then a path to a state is told
+    /// by names that change on the way.
+    pub(crate) names_do_not_matter: bool,
     pub(crate) flaw: Option<Flaw>,
 }
 
@@ -100,6 +103,7 @@ impl Config {
         seat: false,
         crashes: 0,
         lost_answers: 0,
+        names_do_not_matter: false,
         flaw: None,
     };
 

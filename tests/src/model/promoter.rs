@@ -12,7 +12,7 @@ use super::{Config, Flaw, RUN_MS};
 const GROUP: u64 = 20;
 
 /// A run that is under way.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Run {
     pub(crate) lane: usize,
     /// By its own clock.
@@ -34,7 +34,7 @@ pub(crate) struct Run {
     failed: Option<u64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Stage {
     ReadSessions,
     /// The places whose numbers are out by now.
@@ -85,6 +85,14 @@ impl Run {
     /// How many calls are under way; the step says which of them is over.
     pub(crate) fn calls(&self) -> usize {
         self.pending.len().max(1)
+    }
+
+    /// What the run will not need any more, so that it makes no difference.
+    fn forgets(&mut self) {
+        if matches!(self.stage, Stage::Move | Stage::CallPassed) {
+            (self.live, self.awaited, self.failed) = (0, 0, None);
+            self.head.0.issued = 0;
+        }
     }
 
     fn sees(&mut self, seen: &Survey) {
@@ -188,6 +196,7 @@ pub(crate) fn make_call(
     };
     if goes_on {
         run.since = state.now;
+        run.forgets();
         state.runs[promoter] = Some(run);
     }
 }

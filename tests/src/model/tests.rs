@@ -27,7 +27,42 @@ fn keeps_every_promise(name: &str, config: Config, at_least: usize) {
     assert!(states >= at_least, "only {states} states");
 }
 
+
+fn breaks(promise: &'static str, config: Config) {
+    let began = Instant::now();
+    let checker = config
+        .checker()
+        .threads(THREADS)
+        .timeout(std::time::Duration::from_secs(60))
+        .finish_when(HasDiscoveries::AnyOf([promise].into()))
+        .spawn_bfs()
+        .join();
+    println!("{:?}: {} states, {:.1} s", config.flaw, checker.unique_state_count(), began.elapsed().as_secs_f32());
+    let path = checker.discovery(promise).expect("no counterexample");
+    for action in path.into_actions() {
+        println!("   {action:?}");
+    }
+}
 #[test]
-fn smallest() {
-    keeps_every_promise("smallest", Config::SMALLEST, 100);
+fn flaws() {
+    let base = Config { promoters: &[0, 0], ..Config::SMALLEST };
+    breaks(ONCE, Config { seat: true, flaw: Some(Flaw::SessionsDeletedWhenTheyEnd), ..base });
+    breaks(ONCE, Config { flaw: Some(Flaw::TombstonesSweptByAgeAlone), ..base });
+    breaks(NOT_TOO_MANY, Config { flaw: Some(Flaw::TombstonesSweptByAgeAlone), ..base });
+    breaks(NOBODY_LOST, Config { promoters: &[0], crashes: 1, flaw: Some(Flaw::GraceBeforeWatermark), ..base });
+    breaks(NOT_TOO_MANY, Config { lanes: 2, max_active: 2, flaw: Some(Flaw::LanesShareCapacity), ..base });
+    breaks(NOT_TOO_MANY, Config { promoters: &[0], slow_writes: true, seat: true, tick_ms: 2000, grace_seconds: 2, session_seconds: 2, hold_seconds: 4, flaw: Some(Flaw::DeadAtOnce), ..base });
+}
+#[test]
+fn sizes() {
+    let base = Config { names_do_not_matter: true, ..Config::SMALLEST };
+    keeps_every_promise("base", base, 100);
+    keeps_every_promise("leaves seat crash", Config { leaves: true, seat: true, crashes: 1, ..base }, 100);
+    keeps_every_promise("crash lost", Config { crashes: 1, lost_answers: 1, ..base }, 100);
+    keeps_every_promise("joins2", Config { joins: 2, ..base }, 100);
+    keeps_every_promise("2 promoters", Config { promoters: &[0, 0], tick_ms: 10_000, grace_seconds: 10, session_seconds: 10, ..base }, 100);
+    keeps_every_promise("two places 2 promoters", Config { clients: &[0], max_active: 2, promoters: &[0, 0], tick_ms: 10_000, grace_seconds: 10, session_seconds: 10, ..base }, 100);
+    keeps_every_promise("sweep 2 promoters", Config { clients: &[0], joins: 2, tombstone_ms: Some(30_000), promoters: &[0, 0], tick_ms: 10_000, grace_seconds: 10, session_seconds: 10, ..base }, 100);
+    keeps_every_promise("skew 2 promoters", Config { names_do_not_matter: false, clients: &[0], joins: 2, promoters: &[-1000, 1000], tick_ms: 10_000, grace_seconds: 10, session_seconds: 10, ..base }, 100);
+    keeps_every_promise("slow+seat", Config { seat: true, slow_writes: true, tick_ms: 2000, grace_seconds: 2, session_seconds: 2, hold_seconds: 4, ..base }, 100);
 }
