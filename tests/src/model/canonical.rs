@@ -81,22 +81,37 @@ fn forget_the_names(config: &Config, state: &mut State) {
     if order.is_sorted() {
         return;
     }
-    let new_name = |old: usize| order.iter().position(|person| *person == old).unwrap_or(old);
+    let new_name = |old: usize| {
+        order
+            .iter()
+            .position(|person| *person == old)
+            .unwrap_or(old)
+    };
     let rename = |id: ReservationId| ReservationId {
         person: new_name(id.person),
         ..id
     };
     let items = &mut state.items;
-    state.clients = order.iter().map(|person| state.clients[*person].clone()).collect();
+    state.clients = order
+        .iter()
+        .map(|person| state.clients[*person].clone())
+        .collect();
     items.tickets = order.iter().map(|person| items.tickets[*person]).collect();
-    items.reservations = order.iter().map(|person| items.reservations[*person]).collect();
+    items.reservations = order
+        .iter()
+        .map(|person| items.reservations[*person])
+        .collect();
     for reservation in items.reservations.iter_mut().flatten() {
         reservation.id = rename(reservation.id);
     }
     if let Some(claim) = &mut items.claim {
         claim.by = rename(claim.by);
     }
-    for call in state.clients.iter_mut().filter_map(|client| client.call.as_mut()) {
+    for call in state
+        .clients
+        .iter_mut()
+        .filter_map(|client| client.call.as_mut())
+    {
         match call {
             Call::Hold { replaces: Some(id) } | Call::Pay { id, .. } => *id = rename(*id),
             _ => {}
@@ -116,17 +131,11 @@ fn dead_for_all(config: &Config, state: &State) -> EpochMs {
         .promoters
         .iter()
         .map(|ahead| state.now.plus_ms(*ahead));
-    let runs = state
-        .runs
-        .iter()
-        .enumerate()
-        .filter_map(|(promoter, run)| {
-            let run = run.as_ref()?;
-            (!run.is_out_of_time(config, state.now, promoter)).then_some(run.began_at)
-        });
+    let runs = state.runs.iter().enumerate().filter_map(|(promoter, run)| {
+        let run = run.as_ref()?;
+        (!run.is_out_of_time(config, state.now, promoter)).then_some(run.began_at)
+    });
     let slowest = next_runs.chain(runs).min().unwrap_or(state.now);
     let for_ttl = config.swept_after_ms().unwrap_or_default();
-    slowest
-        .plus_ms(-SKEW_MS)
-        .min(state.now.plus_ms(-for_ttl))
+    slowest.plus_ms(-SKEW_MS).min(state.now.plus_ms(-for_ttl))
 }

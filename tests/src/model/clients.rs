@@ -23,21 +23,51 @@ pub(crate) enum Call {
     /// Joining: is there a ticket?
     ReadTicket,
     /// Where does the number stand? `rejoins`: a new one is taken where its turn is over.
-    ReadHead { number: u64, rejoins: bool },
-    ReadSession { number: u64, rejoins: bool },
+    ReadHead {
+        number: u64,
+        rejoins: bool,
+    },
+    ReadSession {
+        number: u64,
+        rejoins: bool,
+    },
     /// Is the number still the user's?
-    CheckTicket { number: u64, rejoins: bool },
-    Arrive { number: u64, rejoins: bool },
-    TakeNumber { former: Option<u64> },
-    PutTicket { mine: u64, former: Option<u64>, is_called: bool },
+    CheckTicket {
+        number: u64,
+        rejoins: bool,
+    },
+    Arrive {
+        number: u64,
+        rejoins: bool,
+    },
+    TakeNumber {
+        former: Option<u64>,
+    },
+    PutTicket {
+        mine: u64,
+        former: Option<u64>,
+        is_called: bool,
+    },
     /// The same user was faster elsewhere.
-    EndMine { mine: u64, in_force: u64 },
-    EndTurn { number: u64 },
-    DeleteTicket { number: u64 },
+    EndMine {
+        mine: u64,
+        in_force: u64,
+    },
+    EndTurn {
+        number: u64,
+    },
+    DeleteTicket {
+        number: u64,
+    },
     /// `replaces`: the lapsed reservation that refused the first try.
-    Hold { replaces: Option<ReservationId> },
+    Hold {
+        replaces: Option<ReservationId>,
+    },
     ReadReservation,
-    Pay { id: ReservationId, rank: u64 },
+    Pay {
+        id: ReservationId,
+        rank: u64,
+    },
 }
 
 impl Call {
@@ -292,9 +322,7 @@ fn call_now(
             let nth = replaces.map_or(0, |former| former.nth + 1);
             let id = ReservationId { person, nth };
             let until = decided.plus_seconds(config.hold_seconds);
-            let is_held = state
-                .items
-                .hold(place(rank), id, replaces, decided, until);
+            let is_held = state.items.hold(place(rank), id, replaces, decided, until);
             match state.items.reservations[person] {
                 Some(ended)
                     if !is_held

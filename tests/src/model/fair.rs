@@ -2,16 +2,16 @@
 
 use shared::queue::{SKEW_MS, Session};
 
+use super::Config;
 use super::clients::{self, Call, Errand};
 use super::items::Place;
 use super::promoter::{self, Fate};
 use super::state::State;
-use super::Config;
 
 /// From here on nobody crashes and nothing is lost: everybody who has a ticket keeps asking, and time passes.
 ///
-/// Somebody whose turn had not passed before is let in by the number that they have; somebody who let it pass joins
-/// again. Looked at where nobody is in the middle of anything: from any other state such a one can be reached.
+/// Somebody whose turn had not passed before is let in by the number that they have; somebody who let it pass, or never
+/// got a ticket, joins (again). Looked at where nobody is in the middle of anything: from any other state such a one can be reached.
 pub(crate) fn everybody_gets_in(config: &Config, state: &State) -> bool {
     if !state.is_at_rest() {
         return true;
@@ -31,7 +31,12 @@ pub(crate) fn everybody_gets_in(config: &Config, state: &State) -> bool {
         * 1_000
         + SKEW_MS;
     // Every number that is out, and a new one for each, may need a round of its own.
-    let numbers: u64 = state.items.lanes.iter().map(|lane| lane.head.0.issued).sum();
+    let numbers: u64 = state
+        .items
+        .lanes
+        .iter()
+        .map(|lane| lane.head.0.issued)
+        .sum();
     for _ in 0..=numbers + waiting.len() as u64 {
         state.now = state.now.plus_ms(round_ms);
         state.remember();
@@ -45,32 +50,35 @@ pub(crate) fn everybody_gets_in(config: &Config, state: &State) -> bool {
     waiting.iter().all(|one| one.is_in(config, &state))
 }
 
-/// Somebody who has a ticket, and has not been inside yet.
+/// Somebody who has not been inside yet.
 struct Waiting {
     client: usize,
-    number: u64,
-    /// They were called and did not come, or were about to leave: they have to join again.
-    has_missed: bool,
+    /// The number by which they must get in; none where they have no ticket, were called and did not come, or were about
+    /// to leave: then they join.
+    number: Option<u64>,
 }
 
 impl Waiting {
     fn find(config: &Config, state: &State, client: usize) -> Option<Self> {
         let person = config.clients[client];
         let lane = config.lane_of(person);
-        let rank = state.items.tickets[person]?;
         let past = &state.past[lane];
+        let Some(rank) = state.items.tickets[person] else {
+            let number = None;
+            return Some(Self { client, number });
+        };
         if past.entered.has(rank) {
             return None;
         }
-        let session = state.items.session(Place { lane, rank });
-        let is_over = matches!(session, Some(Session::Called { expires_at }) if expires_at <= state.now);
-        // Its tombstone may have been swept.
-        let is_gone = session.is_none() && past.used.has(rank);
-        Some(Self {
-            client,
-            number: rank,
-            has_missed: is_over || is_gone || past.left.has(rank),
-        })
+        let has_missed = past.left.has(rank)
+            || match state.items.session(Place { lane, rank }) {
+                Some(Session::Called { expires_at }) => expires_at <= state.now,
+                Some(_) => false,
+                // Its tombstone was swept.
+                None => past.used.has(rank),
+            };
+        let number = (!has_missed).then_some(rank);
+        Some(Self { client, number })
     }
 
     fn is_in(&self, config: &Config, state: &State) -> bool {
@@ -84,20 +92,18 @@ impl Waiting {
         if self.is_in(config, state) {
             return true;
         }
-        if self.has_missed {
-            clients::begin(config, state, self.client, Errand::Join);
-        } else {
-            let me = &mut state.clients[self.client];
-            me.call = Some(Call::ReadHead {
-                number: self.number,
-                rejoins: false,
-            });
+        match self.number {
+            Some(number) => {
+                let rejoins = false;
+                state.clients[self.client].call = Some(Call::ReadHead { number, rejoins });
+            }
+            None => clients::begin(config, state, self.client, Errand::Join),
         }
         while state.clients[self.client].call.is_some() {
             clients::make_call(config, state, self.client, 0, false);
             state.remember();
         }
-        self.has_missed || state.clients[self.client].token == Some(self.number)
+        self.number.is_none() || state.clients[self.client].token == self.number
     }
 }
 

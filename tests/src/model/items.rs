@@ -251,8 +251,7 @@ impl Items {
 
     /// One transaction, but for the session's end, which has no condition. Whether it was made.
     pub(crate) fn sell(&mut self, id: ReservationId, decided: EpochMs) -> bool {
-        let (Some(reservation), Some(claim)) =
-            (&mut self.reservations[id.person], &mut self.claim)
+        let (Some(reservation), Some(claim)) = (&mut self.reservations[id.person], &mut self.claim)
         else {
             return false;
         };

@@ -203,12 +203,12 @@ pub(crate) fn make_call(
 
 /// What is under way fails; what has been done is worth a move of the watermark.
 fn run_out(run: &mut Run, config: &Config) -> bool {
-    let first = run.pending.first().copied();
+    let first_failed = run.pending.iter().copied().chain(run.failed).min();
     run.pending.clear();
     match run.stage {
         Stage::Call => run.move_on(config),
         Stage::Keep => {
-            run.passed = first.map_or(run.passed, |first| first - 1);
+            run.passed = first_failed.map_or(run.passed, |failed| failed - 1);
             run.move_on(config);
         }
         Stage::ReadSessions | Stage::Move | Stage::CallPassed => return false,
@@ -252,10 +252,12 @@ fn call_now(
             }
         }
         Stage::Move => {
-            let moved =
-                state
-                    .items
-                    .move_watermark(lane, &run.head.0, run.passed, run.floor.min(run.passed));
+            let moved = state.items.move_watermark(
+                lane,
+                &run.head.0,
+                run.passed,
+                run.floor.min(run.passed),
+            );
             if fate == Fate::Repeated {
                 return true;
             }
@@ -287,7 +289,11 @@ impl Run {
 
 /// By the real rule, unless this is the flaw: then as if it were so much later that the margin is gone.
 fn takes_a_place(config: &Config, session: Session, now: EpochMs) -> bool {
-    session.takes_a_place(judged_at(config, now), Pause::default(), config.grace_seconds)
+    session.takes_a_place(
+        judged_at(config, now),
+        Pause::default(),
+        config.grace_seconds,
+    )
 }
 
 fn judged_at(config: &Config, now: EpochMs) -> EpochMs {

@@ -7,12 +7,18 @@ use super::items::{Hold, LaneItems};
 use super::state::{Past, State};
 use super::{Config, fair};
 
-pub(crate) const IN_ORDER: &str = "nobody is passed over, and nobody is called ahead of the watermark";
+pub(crate) const IN_ORDER: &str =
+    "nobody is passed over, and nobody is called ahead of the watermark";
 pub(crate) const NOT_TOO_MANY: &str = "no more are inside or called than there are places";
 pub(crate) const ONCE: &str = "no rank is called twice";
-pub(crate) const FORWARD: &str = "the watermark takes no call back, and all are dead up to the floor";
+pub(crate) const FORWARD: &str =
+    "the watermark takes no call back, and all are dead up to the floor";
 pub(crate) const ONE_OWNER: &str = "the seat is exactly its owner's, and sold exactly once";
 pub(crate) const NOBODY_LOST: &str = "everybody who keeps asking gets in at last";
+
+/// So that the promises are not kept by nothing happening.
+const ALL_IN: &str = "everybody has been inside";
+const SOLD: &str = "the seat is sold";
 
 pub(crate) fn all() -> Vec<Property<Config>> {
     vec![
@@ -24,11 +30,28 @@ pub(crate) fn all() -> Vec<Property<Config>> {
         }),
         Property::always(ONE_OWNER, one_owner),
         Property::always(NOBODY_LOST, fair::everybody_gets_in),
+        Property::sometimes(ALL_IN, all_in),
+        Property::sometimes(SOLD, |config: &Config, state: &State| {
+            let claim = state.items.claim;
+            !config.seat || claim.is_some_and(|claim| claim.hold == Hold::ForGood)
+        }),
     ]
 }
 
 fn lanes(state: &State) -> impl Iterator<Item = (&LaneItems, &Past)> {
     state.items.lanes.iter().zip(&state.past)
+}
+
+fn all_in(config: &Config, state: &State) -> bool {
+    state
+        .items
+        .tickets
+        .iter()
+        .enumerate()
+        .all(|(person, ticket)| {
+            let past = &state.past[config.lane_of(person)];
+            ticket.is_some_and(|number| past.entered.has(number))
+        })
 }
 
 /// Whether the holder may shop, or may still come.

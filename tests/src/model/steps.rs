@@ -12,7 +12,10 @@ pub(crate) enum Action {
     /// A tick passes.
     Time,
     /// A client begins an errand.
-    Begin { client: usize, errand: Errand },
+    Begin {
+        client: usize,
+        errand: Errand,
+    },
     /// A client's next call takes effect; it was decided so many milliseconds ago.
     Client {
         client: usize,
@@ -20,7 +23,10 @@ pub(crate) enum Action {
         is_answer_lost: bool,
     },
     /// A promoter begins a run.
-    Promote { promoter: usize, lane: usize },
+    Promote {
+        promoter: usize,
+        lane: usize,
+    },
     /// One of the calls that a run has under way takes effect, or is lost.
     Promoter {
         promoter: usize,
@@ -29,8 +35,12 @@ pub(crate) enum Action {
         fate: Fate,
     },
     /// A client's errand is forgotten: its process has crashed.
-    ClientCrashes { client: usize },
-    PromoterCrashes { promoter: usize },
+    ClientCrashes {
+        client: usize,
+    },
+    PromoterCrashes {
+        promoter: usize,
+    },
     /// TTL takes a session that has been dead for long enough.
     Sweep(Place),
 }
