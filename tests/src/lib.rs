@@ -24,6 +24,8 @@ mod fault;
 #[cfg(test)]
 mod lambda;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod race;
 #[cfg(test)]
 mod scale;

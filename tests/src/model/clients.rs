@@ -1,0 +1,353 @@
+//! People at their browsers: `shared::app::line` and `shared::app::booking`, call by call.
+
+use shared::clock::EpochMs;
+use shared::queue::Pause;
+
+use super::items::{Hold, Place, ReservationId};
+use super::state::{State, user_id};
+use super::{Config, WRITE_MS};
+
+/// What somebody wants.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Errand {
+    Join,
+    Poll,
+    Leave,
+    Hold,
+    Pay,
+}
+
+/// A call to DynamoDB that is to be made next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Call {
+    /// Joining: is there a ticket?
+    ReadTicket,
+    /// Where does the number stand? `rejoins`: a new one is taken where its turn is over.
+    ReadHead {
+        number: u64,
+        rejoins: bool,
+    },
+    ReadSession {
+        number: u64,
+        rejoins: bool,
+    },
+    /// Is the number still the user's?
+    CheckTicket {
+        number: u64,
+        rejoins: bool,
+    },
+    Arrive {
+        number: u64,
+        rejoins: bool,
+    },
+    TakeNumber {
+        former: Option<u64>,
+    },
+    PutTicket {
+        mine: u64,
+        former: Option<u64>,
+        is_called: bool,
+    },
+    /// The same user was faster elsewhere.
+    EndMine {
+        mine: u64,
+        in_force: u64,
+    },
+    EndTurn {
+        number: u64,
+    },
+    DeleteTicket {
+        number: u64,
+    },
+    /// `replaces`: the lapsed reservation that refused the first try.
+    Hold {
+        replaces: Option<ReservationId>,
+    },
+    ReadReservation,
+    Pay {
+        id: ReservationId,
+        rank: u64,
+    },
+}
+
+impl Call {
+    fn is_write(self) -> bool {
+        !matches!(
+            self,
+            Self::ReadTicket
+                | Self::ReadHead { .. }
+                | Self::ReadSession { .. }
+                | Self::CheckTicket { .. }
+                | Self::ReadReservation
+        )
+    }
+
+    /// Whether what it writes, or its condition, depends on when it was decided.
+    fn is_timed(self) -> bool {
+        matches!(
+            self,
+            Self::Arrive { .. } | Self::Hold { .. } | Self::Pay { .. }
+        )
+    }
+}
+
+/// A browser tab.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Client {
+    /// The number on the token, until its turn is known to be over.
+    pub(crate) token: Option<u64>,
+    pub(crate) call: Option<Call>,
+    /// When the call before was answered: the earliest moment at which the next was decided.
+    pub(crate) since: EpochMs,
+    pub(crate) joins_left: u8,
+}
+
+/// What comes after a call.
+enum Next {
+    Call(Call),
+    /// The errand is done; this is the number on the token.
+    Done(Option<u64>),
+}
+
+impl Client {
+    pub(crate) fn new(joins_left: u8, now: EpochMs) -> Self {
+        Self {
+            token: None,
+            call: None,
+            since: now,
+            joins_left,
+        }
+    }
+}
+
+/// What a client may begin. What would only be answered that nothing has changed is left out.
+pub(crate) fn errands(config: &Config, state: &State, client: usize) -> Vec<Errand> {
+    let person = config.clients[client];
+    let lane = config.lane_of(person);
+    let Client {
+        token, joins_left, ..
+    } = state.clients[client];
+    let mut errands = Vec::new();
+    let Some(rank) = token else {
+        if joins_left > 0 {
+            errands.push(Errand::Join);
+        }
+        return errands;
+    };
+    let session = state.items.session(Place { lane, rank });
+    let is_live = session.is_some_and(|session| session.is_live(state.now));
+    if state.items.head(lane).admitted >= rank && !is_live {
+        errands.push(Errand::Poll);
+    }
+    if config.leaves {
+        errands.push(Errand::Leave);
+    }
+    let reservation = state.items.reservations[person];
+    let holds = reservation.is_some_and(|reservation| reservation.hold.lives(state.now));
+    if config.seat && holds {
+        errands.push(Errand::Pay);
+    }
+    if config.seat && is_live && !holds {
+        errands.push(Errand::Hold);
+    }
+    errands
+}
+
+/// An errand begins with its first read, or with the decision to make its first write.
+pub(crate) fn begin(config: &Config, state: &mut State, client: usize, errand: Errand) {
+    let me = &mut state.clients[client];
+    let call = match (errand, me.token) {
+        (Errand::Join, _) | (_, None) => {
+            me.joins_left = me.joins_left.saturating_sub(1);
+            Call::ReadTicket
+        }
+        (Errand::Poll, Some(number)) => Call::ReadHead {
+            number,
+            rejoins: false,
+        },
+        (Errand::Leave, Some(number)) => Call::EndTurn { number },
+        (Errand::Hold, Some(_)) => Call::Hold { replaces: None },
+        (Errand::Pay, Some(_)) => Call::ReadReservation,
+    };
+    me.call = Some(call);
+    me.since = state.now;
+    if !call.is_write() {
+        make_call(config, state, client, 0, false);
+    }
+}
+
+/// How long ago the next call may have been decided.
+pub(crate) fn lags(config: &Config, state: &State, client: usize) -> Vec<i64> {
+    let Client { call, since, .. } = &state.clients[client];
+    let is_slow = config.slow_writes
+        && call.is_some_and(Call::is_timed)
+        && state.now.ms_since(*since) >= config.tick_ms;
+    debug_assert!(!config.slow_writes || config.tick_ms <= WRITE_MS);
+    if is_slow {
+        vec![0, config.tick_ms]
+    } else {
+        vec![0]
+    }
+}
+
+/// Whether the next call's answer may be lost.
+pub(crate) fn writes_next(state: &State, client: usize) -> bool {
+    state.clients[client].call.is_some_and(Call::is_write)
+}
+
+/// Makes the next call, which was decided `lag` milliseconds ago. Where its answer is lost it will be made again.
+pub(crate) fn make_call(
+    config: &Config,
+    state: &mut State,
+    client: usize,
+    lag: i64,
+    is_answer_lost: bool,
+) {
+    let Some(call) = state.clients[client].call else {
+        return;
+    };
+    let next = call_now(config, state, client, call, state.now.plus_ms(-lag));
+    if is_answer_lost {
+        return;
+    }
+    let me = &mut state.clients[client];
+    me.since = state.now;
+    match next {
+        Next::Call(call) => me.call = Some(call),
+        Next::Done(token) => {
+            me.call = None;
+            me.token = token;
+        }
+    }
+}
+
+fn call_now(
+    config: &Config,
+    state: &mut State,
+    client: usize,
+    call: Call,
+    decided: EpochMs,
+) -> Next {
+    let person = config.clients[client];
+    let lane = config.lane_of(person);
+    let place = |rank| Place { lane, rank };
+    let token = state.clients[client].token;
+    let over = |number, rejoins| {
+        if rejoins {
+            let former = Some(number);
+            Next::Call(Call::TakeNumber { former })
+        } else {
+            Next::Done(None)
+        }
+    };
+    match call {
+        Call::ReadTicket => Next::Call(match state.items.tickets[person] {
+            Some(number) => Call::ReadHead {
+                number,
+                rejoins: true,
+            },
+            None => Call::TakeNumber { former: None },
+        }),
+        Call::ReadHead { number, rejoins } => {
+            if number <= state.items.head(lane).admitted {
+                Next::Call(Call::ReadSession { number, rejoins })
+            } else {
+                Next::Done(Some(number))
+            }
+        }
+        Call::ReadSession { number, rejoins } => match state.items.session(place(number)) {
+            Some(session) if session.is_live(state.now) => Next::Done(Some(number)),
+            Some(session) if session.awaits(state.now, Pause::default(), config.grace_seconds) => {
+                Next::Call(Call::CheckTicket { number, rejoins })
+            }
+            _ => over(number, rejoins),
+        },
+        Call::CheckTicket { number, rejoins } => {
+            if state.items.tickets[person] == Some(number) {
+                Next::Call(Call::Arrive { number, rejoins })
+            } else {
+                over(number, rejoins)
+            }
+        }
+        Call::Arrive { number, rejoins } => {
+            let ends = decided.plus_seconds(config.session_seconds);
+            let at = place(number);
+            state.items.arrive(at, user_id(person), decided, ends);
+            match state.items.session(at) {
+                Some(session) if session.is_live(state.now) => Next::Done(Some(number)),
+                _ => over(number, rejoins),
+            }
+        }
+        Call::TakeNumber { former } => {
+            let head = state.items.take_number(lane);
+            Next::Call(Call::PutTicket {
+                mine: head.issued,
+                former,
+                is_called: head.issued <= head.admitted,
+            })
+        }
+        Call::PutTicket {
+            mine,
+            former,
+            is_called,
+        } => match state.items.put_ticket(person, mine, former) {
+            in_force if in_force != mine => Next::Call(Call::EndMine { mine, in_force }),
+            _ if is_called => Next::Call(Call::Arrive {
+                number: mine,
+                rejoins: false,
+            }),
+            _ => Next::Done(Some(mine)),
+        },
+        Call::EndMine { mine, in_force } => {
+            state.past[lane].left.add(mine);
+            state.end_session(config, place(mine), None);
+            Next::Call(Call::ReadHead {
+                number: in_force,
+                rejoins: false,
+            })
+        }
+        Call::EndTurn { number } => {
+            state.past[lane].left.add(number);
+            state.end_session(config, place(number), None);
+            Next::Call(Call::DeleteTicket { number })
+        }
+        Call::DeleteTicket { number } => {
+            state.items.delete_ticket(person, number);
+            Next::Done(None)
+        }
+        Call::Hold { replaces } => {
+            let Some(rank) = token else {
+                return Next::Done(token);
+            };
+            let nth = replaces.map_or(0, |former| former.nth + 1);
+            let id = ReservationId { person, nth };
+            let until = decided.plus_seconds(config.hold_seconds);
+            let is_held = state.items.hold(place(rank), id, replaces, decided, until);
+            match state.items.reservations[person] {
+                Some(ended)
+                    if !is_held
+                        && Some(ended.id) != replaces
+                        && matches!(ended.hold, Hold::Until(end) if end <= state.now) =>
+                {
+                    Next::Call(Call::Hold {
+                        replaces: Some(ended.id),
+                    })
+                }
+                _ => Next::Done(token),
+            }
+        }
+        Call::ReadReservation => match state.items.reservations[person] {
+            Some(held) if held.hold.lives(state.now) => Next::Call(Call::Pay {
+                id: held.id,
+                rank: held.rank,
+            }),
+            _ => Next::Done(token),
+        },
+        Call::Pay { id, rank } => {
+            if state.items.sell(id, decided) {
+                state.end_session(config, place(rank), Some(decided));
+            }
+            Next::Done(token)
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What comes of a state when nothing fails any more: everybody gets in.
+
+use shared::queue::{SKEW_MS, Session};
+
+use super::Config;
+use super::clients::{self, Call, Errand};
+use super::items::Place;
+use super::promoter::{self, Fate};
+use super::state::State;
+
+/// From here on nobody crashes and nothing is lost: everybody who has a ticket keeps asking, and time passes.
+///
+/// Somebody whose turn had not passed before is let in by the number that they have; somebody who let it pass, or never
+/// got a ticket, joins (again). Looked at where nobody is in the middle of anything: from any other state such a one can be reached.
+pub(crate) fn everybody_gets_in(config: &Config, state: &State) -> bool {
+    if !state.is_at_rest() {
+        return true;
+    }
+    let mut state = state.clone();
+    let waiting: Vec<Waiting> = (0..config.clients.len())
+        .filter_map(|client| Waiting::find(config, &state, client))
+        .collect();
+    if waiting.is_empty() {
+        return true;
+    }
+    let asks = |state: &mut State| waiting.iter().all(|one| one.asks(config, state));
+    if !asks(&mut state) {
+        return false;
+    }
+    let round_ms = i64::from(config.grace_seconds + config.session_seconds + config.hold_seconds)
+        * 1_000
+        + SKEW_MS;
+    // Every number that is out, and a new one for each, may need a round of its own.
+    let numbers: u64 = state
+        .items
+        .lanes
+        .iter()
+        .map(|lane| lane.head.0.issued)
+        .sum();
+    for _ in 0..=numbers + waiting.len() as u64 {
+        state.now = state.now.plus_ms(round_ms);
+        state.remember();
+        for lane in 0..usize::from(config.lanes) {
+            promotes(config, &mut state, lane);
+        }
+        if !asks(&mut state) {
+            return false;
+        }
+    }
+    waiting.iter().all(|one| one.is_in(config, &state))
+}
+
+/// Somebody who has not been inside yet.
+struct Waiting {
+    client: usize,
+    /// The number by which they must get in; none where they have no ticket, were called and did not come, or were about
+    /// to leave: then they join.
+    number: Option<u64>,
+}
+
+impl Waiting {
+    fn find(config: &Config, state: &State, client: usize) -> Option<Self> {
+        let person = config.clients[client];
+        let lane = config.lane_of(person);
+        let past = &state.past[lane];
+        let Some(rank) = state.items.tickets[person] else {
+            let number = None;
+            return Some(Self { client, number });
+        };
+        if past.entered.has(rank) {
+            return None;
+        }
+        let has_missed = past.left.has(rank)
+            || match state.items.session(Place { lane, rank }) {
+                Some(Session::Called { expires_at }) => expires_at <= state.now,
+                Some(_) => false,
+                // Its tombstone was swept.
+                None => past.used.has(rank),
+            };
+        let number = (!has_missed).then_some(rank);
+        Some(Self { client, number })
+    }
+
+    fn is_in(&self, config: &Config, state: &State) -> bool {
+        let person = config.clients[self.client];
+        let past = &state.past[config.lane_of(person)];
+        state.items.tickets[person].is_some_and(|number| past.entered.has(number))
+    }
+
+    /// Asks where the number stands; false where somebody who has missed nothing is told that the turn is over.
+    fn asks(&self, config: &Config, state: &mut State) -> bool {
+        if self.is_in(config, state) {
+            return true;
+        }
+        match self.number {
+            Some(number) => {
+                let rejoins = false;
+                state.clients[self.client].call = Some(Call::ReadHead { number, rejoins });
+            }
+            None => clients::begin(config, state, self.client, Errand::Join),
+        }
+        while state.clients[self.client].call.is_some() {
+            clients::make_call(config, state, self.client, 0, false);
+            state.remember();
+        }
+        self.number.is_none() || state.clients[self.client].token == self.number
+    }
+}
+
+/// A run from beginning to end, by a clock that is right.
+fn promotes(config: &Config, state: &mut State, lane: usize) {
+    promoter::begin(config, state, 0, lane);
+    while state.runs[0].is_some() {
+        promoter::make_call(config, state, 0, 0, 0, Fate::Answered);
+        state.remember();
+    }
+}

@@ -1,0 +1,266 @@
+//! The items, and the writes on them: each under the condition under which `shared::store` makes it.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+
+use shared::clock::EpochMs;
+use shared::ids::UserId;
+use shared::queue::{Head, Session};
+
+/// A lane's head: the real one, of which only these three change here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct HeadItem(pub(crate) Head);
+
+impl Hash for HeadItem {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.0.issued, self.0.admitted, self.0.floor).hash(state);
+    }
+}
+
+impl Ord for HeadItem {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |head: &Head| (head.issued, head.admitted, head.floor);
+        key(&self.0).cmp(&key(&other.0))
+    }
+}
+
+impl PartialOrd for HeadItem {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A rank of a lane.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Place {
+    pub(crate) lane: usize,
+    pub(crate) rank: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct LaneItems {
+    pub(crate) head: HeadItem,
+    pub(crate) sessions: BTreeMap<u64, Session>,
+    /// Since when a tombstone's `ttl` counts. One of somebody who left is kept until after the sale and has none.
+    pub(crate) ended_at: BTreeMap<u64, EpochMs>,
+}
+
+/// A reservation's id: whose, and the how manieth.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct ReservationId {
+    pub(crate) person: usize,
+    pub(crate) nth: u8,
+}
+
+/// Held until then, or for good.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Hold {
+    Until(EpochMs),
+    ForGood,
+}
+
+impl Hold {
+    pub(crate) fn lives(self, now: EpochMs) -> bool {
+        matches!(self, Self::Until(end) if end > now)
+    }
+
+    fn has_lapsed(self, now: EpochMs) -> bool {
+        matches!(self, Self::Until(end) if end <= now)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Claim {
+    pub(crate) by: ReservationId,
+    /// For good: SOLD.
+    pub(crate) hold: Hold,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Reservation {
+    pub(crate) id: ReservationId,
+    pub(crate) rank: u64,
+    /// For good: CONFIRMED.
+    pub(crate) hold: Hold,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Items {
+    pub(crate) lanes: Vec<LaneItems>,
+    /// By person: the number on the ticket.
+    pub(crate) tickets: Vec<Option<u64>>,
+    /// By person.
+    pub(crate) reservations: Vec<Option<Reservation>>,
+    /// On the only seat.
+    pub(crate) claim: Option<Claim>,
+}
+
+impl Items {
+    pub(crate) fn head(&self, lane: usize) -> Head {
+        self.lanes[lane].head.0
+    }
+
+    pub(crate) fn session(&self, place: Place) -> Option<Session> {
+        self.lanes[place.lane].sessions.get(&place.rank).copied()
+    }
+
+    fn put(&mut self, place: Place, session: Session) {
+        self.lanes[place.lane].sessions.insert(place.rank, session);
+    }
+
+    /// `ADD issued 1`: the head after it.
+    pub(crate) fn take_number(&mut self, lane: usize) -> Head {
+        let head = &mut self.lanes[lane].head.0;
+        head.issued += 1;
+        *head
+    }
+
+    /// The ticket that is in force afterwards.
+    pub(crate) fn put_ticket(&mut self, person: usize, mine: u64, replaces: Option<u64>) -> u64 {
+        let ticket = &mut self.tickets[person];
+        match *ticket {
+            Some(other) if replaces != Some(other) => other,
+            _ => {
+                *ticket = Some(mine);
+                mine
+            }
+        }
+    }
+
+    pub(crate) fn delete_ticket(&mut self, person: usize, number: u64) {
+        let ticket = &mut self.tickets[person];
+        if *ticket == Some(number) {
+            *ticket = None;
+        }
+    }
+
+    pub(crate) fn arrive(
+        &mut self,
+        place: Place,
+        user_id: UserId,
+        decided: EpochMs,
+        ends: EpochMs,
+    ) {
+        let may_come = match self.session(place) {
+            Some(Session::Open) => true,
+            Some(Session::Called { expires_at }) => expires_at > decided,
+            _ => false,
+        };
+        if may_come {
+            let session = Session::Live {
+                user_id,
+                expires_at: ends,
+                hold_by: ends,
+            };
+            self.put(place, session);
+        }
+    }
+
+    /// What is there already, if something is.
+    pub(crate) fn open_place(&mut self, place: Place) -> Option<Session> {
+        let found = self.session(place);
+        if found.is_none() {
+            self.put(place, Session::Open);
+        }
+        found
+    }
+
+    pub(crate) fn call(&mut self, place: Place, expires_at: EpochMs) {
+        if self.session(place) == Some(Session::Open) {
+            self.put(place, Session::Called { expires_at });
+        }
+    }
+
+    /// Whatever is there. `swept` says from when on the tombstone's age counts, where it does.
+    pub(crate) fn end_session(&mut self, place: Place, swept: Option<EpochMs>) {
+        let arrived = matches!(
+            self.session(place),
+            Some(Session::Live { .. } | Session::Ended { arrived: true })
+        );
+        self.put(place, Session::Ended { arrived });
+        let ended_at = &mut self.lanes[place.lane].ended_at;
+        match swept {
+            Some(at) => drop(ended_at.insert(place.rank, at)),
+            None => drop(ended_at.remove(&place.rank)),
+        }
+    }
+
+    pub(crate) fn remove_session(&mut self, place: Place) {
+        let lane = &mut self.lanes[place.lane];
+        lane.sessions.remove(&place.rank);
+        lane.ended_at.remove(&place.rank);
+    }
+
+    /// The head afterwards; none where another run was faster.
+    pub(crate) fn move_watermark(
+        &mut self,
+        lane: usize,
+        from: &Head,
+        admitted: u64,
+        floor: u64,
+    ) -> Option<Head> {
+        let head = &mut self.lanes[lane].head.0;
+        let is_as_read = head.admitted == from.admitted && head.floor == from.floor;
+        if !is_as_read || (admitted < from.admitted && head.issued > admitted) {
+            return None;
+        }
+        head.admitted = admitted;
+        head.floor = floor;
+        Some(*head)
+    }
+
+    /// One transaction: reservation, session and claim. Whether it was made.
+    pub(crate) fn hold(
+        &mut self,
+        place: Place,
+        id: ReservationId,
+        replaces: Option<ReservationId>,
+        decided: EpochMs,
+        until: EpochMs,
+    ) -> bool {
+        let former = self.reservations[id.person];
+        let reservation_is_free = former.map(|former| former.id) == replaces
+            && former.is_none_or(|former| former.hold.has_lapsed(decided));
+        let seat_is_free = self
+            .claim
+            .is_none_or(|claim| claim.hold.has_lapsed(decided));
+        let Some(Session::Live {
+            user_id,
+            expires_at,
+            hold_by,
+        }) = self.session(place)
+        else {
+            return false;
+        };
+        if !reservation_is_free || !seat_is_free || expires_at <= decided || hold_by <= decided {
+            return false;
+        }
+        let hold = Hold::Until(until);
+        let rank = place.rank;
+        self.reservations[id.person] = Some(Reservation { id, rank, hold });
+        self.claim = Some(Claim { by: id, hold });
+        let session = Session::Live {
+            user_id,
+            expires_at: until,
+            hold_by,
+        };
+        self.put(place, session);
+        true
+    }
+
+    /// One transaction, but for the session's end, which has no condition. Whether it was made.
+    pub(crate) fn sell(&mut self, id: ReservationId, decided: EpochMs) -> bool {
+        let (Some(reservation), Some(claim)) = (&mut self.reservations[id.person], &mut self.claim)
+        else {
+            return false;
+        };
+        let is_held = reservation.id == id && reservation.hold.lives(decided);
+        if !is_held || claim.by != id || !claim.hold.lives(decided) {
+            return false;
+        }
+        reservation.hold = Hold::ForGood;
+        claim.hold = Hold::ForGood;
+        true
+    }
+}

@@ -1,0 +1,119 @@
+//! What must hold in every state.
+
+use shared::queue::{Pause, Session};
+use stateright::Property;
+
+use super::items::{Hold, LaneItems};
+use super::state::{Past, State};
+use super::{Config, fair};
+
+pub(crate) const IN_ORDER: &str =
+    "nobody is passed over, and nobody is called ahead of the watermark";
+pub(crate) const NOT_TOO_MANY: &str = "no more are inside or called than there are places";
+pub(crate) const ONCE: &str = "no rank is called twice";
+pub(crate) const FORWARD: &str =
+    "the watermark takes no call back, and all are dead up to the floor";
+pub(crate) const ONE_OWNER: &str = "the seat is exactly its owner's, and sold exactly once";
+pub(crate) const NOBODY_LOST: &str = "everybody who keeps asking gets in at last";
+
+/// So that the promises are not kept by nothing happening.
+const ALL_IN: &str = "everybody has been inside";
+const SOLD: &str = "the seat is sold";
+
+pub(crate) fn all() -> Vec<Property<Config>> {
+    vec![
+        Property::always(IN_ORDER, |_, state| lanes(state).all(in_order)),
+        Property::always(NOT_TOO_MANY, not_too_many),
+        Property::always(ONCE, |_, state: &State| lanes(state).all(once)),
+        Property::always(FORWARD, |config: &Config, state| {
+            lanes(state).all(|(lane, past)| forward(config, state, lane, past))
+        }),
+        Property::always(ONE_OWNER, one_owner),
+        Property::always(NOBODY_LOST, fair::everybody_gets_in),
+        Property::sometimes(ALL_IN, all_in),
+        Property::sometimes(SOLD, |config: &Config, state: &State| {
+            let claim = state.items.claim;
+            !config.seat || claim.is_some_and(|claim| claim.hold == Hold::ForGood)
+        }),
+    ]
+}
+
+fn lanes(state: &State) -> impl Iterator<Item = (&LaneItems, &Past)> {
+    state.items.lanes.iter().zip(&state.past)
+}
+
+fn all_in(config: &Config, state: &State) -> bool {
+    state
+        .items
+        .tickets
+        .iter()
+        .enumerate()
+        .all(|(person, ticket)| {
+            let past = &state.past[config.lane_of(person)];
+            ticket.is_some_and(|number| past.entered.has(number))
+        })
+}
+
+/// Whether the holder may shop, or may still come.
+fn counts(config: &Config, state: &State, session: &Session) -> bool {
+    session.is_live(state.now) || session.awaits(state.now, Pause::default(), config.grace_seconds)
+}
+
+/// Every rank up to the watermark has had a place or was given up, and none beyond it has been called or let in.
+fn in_order((lane, past): (&LaneItems, &Past)) -> bool {
+    let admitted = lane.head.0.admitted;
+    let is_passed_over = |rank| !lane.sessions.contains_key(&rank) && !past.used.has(rank);
+    let is_given_up = |rank| past.entered.has(rank) || past.left.has(rank);
+    !(1..=admitted).any(is_passed_over)
+        && lane.sessions.iter().all(|(rank, session)| match session {
+            Session::Called { .. } | Session::Live { .. } => *rank <= admitted,
+            // Nobody's place was ended by anybody else.
+            Session::Ended { .. } => is_given_up(*rank),
+            Session::Open => true,
+        })
+}
+
+fn not_too_many(config: &Config, state: &State) -> bool {
+    let inside = lanes(state).flat_map(|(lane, _)| {
+        let admitted = lane.head.0.admitted;
+        lane.sessions
+            .range(..=admitted)
+            .filter(|(_, session)| counts(config, state, session))
+    });
+    inside.count() <= usize::try_from(config.max_active).unwrap()
+}
+
+/// Who came, left or let the turn pass is never given a place again.
+fn once((lane, past): (&LaneItems, &Past)) -> bool {
+    lane.sessions
+        .iter()
+        .all(|(rank, session)| *session != Session::Open || !past.used.has(*rank))
+}
+
+fn forward(config: &Config, state: &State, lane: &LaneItems, past: &Past) -> bool {
+    let head = &lane.head.0;
+    head.called() >= past.called
+        && head.floor <= head.admitted
+        && lane
+            .sessions
+            .range(..=head.floor)
+            .all(|(_, session)| !counts(config, state, session))
+}
+
+/// Sold means confirmed, and back; and who has a living hold has the seat.
+fn one_owner(_: &Config, state: &State) -> bool {
+    let claim = state.items.claim;
+    let reservations = || state.items.reservations.iter().flatten();
+    let is_sold = claim.is_some_and(|claim| claim.hold == Hold::ForGood);
+    let confirmed = reservations().filter(|reservation| reservation.hold == Hold::ForGood);
+    usize::from(is_sold) == confirmed.count()
+        && reservations()
+            .filter(|reservation| {
+                reservation.hold == Hold::ForGood || reservation.hold.lives(state.now)
+            })
+            .all(|reservation| {
+                claim.is_some_and(|claim| {
+                    claim.by == reservation.id && claim.hold == reservation.hold
+                })
+            })
+}

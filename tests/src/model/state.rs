@@ -1,0 +1,121 @@
+//! A state: the items, what each process is about to do, and what is remembered for the promises alone.
+
+use shared::clock::EpochMs;
+use shared::ids::UserId;
+use shared::queue::Session;
+use uuid::Uuid;
+
+use super::Config;
+use super::clients::Client;
+use super::items::{Items, LaneItems, Place};
+use super::promoter::Run;
+
+/// When the model begins.
+pub(crate) const START: EpochMs = EpochMs(1_000_000);
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct State {
+    pub(crate) now: EpochMs,
+    pub(crate) items: Items,
+    pub(crate) clients: Vec<Client>,
+    /// By promoter: the run that is under way.
+    pub(crate) runs: Vec<Option<Run>>,
+    pub(crate) crashes_left: u8,
+    pub(crate) lost_answers_left: u8,
+    /// By lane.
+    pub(crate) past: Vec<Past>,
+}
+
+/// What has been, of which the items may say nothing any more. Nothing depends on it but the promises.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Past {
+    /// Ranks whose holder came, left, or let the turn pass.
+    pub(crate) used: Ranks,
+    /// Ranks whose holder was inside.
+    pub(crate) entered: Ranks,
+    /// Ranks whose holder gave them up.
+    pub(crate) left: Ranks,
+    /// The highest number that has been called.
+    pub(crate) called: u64,
+}
+
+/// A set of ranks, all of them under 64.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Ranks(u64);
+
+impl Ranks {
+    pub(crate) fn add(&mut self, rank: u64) {
+        self.0 |= 1 << rank;
+    }
+
+    pub(crate) fn has(self, rank: u64) -> bool {
+        self.0 >> rank & 1 == 1
+    }
+}
+
+/// The id that a person has.
+pub(crate) fn user_id(person: usize) -> UserId {
+    UserId::from(Uuid::from_u128(person as u128 + 1))
+}
+
+impl State {
+    /// An open event that nobody has joined.
+    pub(crate) fn first(config: &Config) -> Self {
+        let lanes = usize::from(config.lanes);
+        Self {
+            now: START,
+            items: Items {
+                lanes: vec![LaneItems::default(); lanes],
+                tickets: vec![None; config.persons()],
+                reservations: vec![None; config.persons()],
+                claim: None,
+            },
+            clients: config
+                .clients
+                .iter()
+                .map(|_| Client::new(config.joins, START))
+                .collect(),
+            runs: vec![None; config.promoters.len()],
+            crashes_left: config.crashes,
+            lost_answers_left: config.lost_answers,
+            past: vec![Past::default(); lanes],
+        }
+    }
+
+    /// Nobody is in the middle of anything.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.runs.iter().all(Option::is_none)
+            && self.clients.iter().all(|client| client.call.is_none())
+    }
+
+    /// Ends a session, and remembers it.
+    pub(crate) fn end_session(&mut self, config: &Config, place: Place, swept: Option<EpochMs>) {
+        self.past[place.lane].used.add(place.rank);
+        if config.has(super::Flaw::SessionsDeletedWhenTheyEnd) {
+            self.items.remove_session(place);
+        } else {
+            let swept = swept.filter(|_| config.swept_after_ms().is_some());
+            self.items.end_session(place, swept);
+        }
+    }
+
+    /// Remembers what can be seen now.
+    pub(crate) fn remember(&mut self) {
+        for (lane, past) in self.items.lanes.iter().zip(&mut self.past) {
+            for (rank, session) in &lane.sessions {
+                match session {
+                    Session::Live { .. } => {
+                        past.used.add(*rank);
+                        past.entered.add(*rank);
+                    }
+                    Session::Ended { .. } => past.used.add(*rank),
+                    Session::Called { expires_at } if *expires_at <= self.now => {
+                        past.used.add(*rank);
+                    }
+                    Session::Called { .. } | Session::Open => {}
+                }
+            }
+            past.called = past.called.max(lane.head.0.called());
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The runs: the protocol keeps its promises, and each of the flaws breaks one.
+
+use std::time::{Duration, Instant};
+
+use stateright::{Checker, HasDiscoveries, Model};
+
+use super::properties::{NOBODY_LOST, NOT_TOO_MANY, ONCE};
+use super::{Config, Flaw};
+
+const THREADS: usize = 2;
+
+/// Two people, one promoter; who is who does not matter.
+const TWO_PEOPLE: Config = Config {
+    names_do_not_matter: true,
+    ..Config::SMALLEST
+};
+
+/// Two promoters. Ticks are longer, so that a run is soon out of time; still a session is for a tick alive, for a tick
+/// dead for its owner alone, and then dead for all.
+const TWO_PROMOTERS: Config = Config {
+    promoters: &[0, 0],
+    tick_ms: 10_000,
+    grace_seconds: 10,
+    session_seconds: 10,
+    hold_seconds: 10,
+    ..TWO_PEOPLE
+};
+
+const ONE_PROMOTER: Config = Config {
+    promoters: &[0],
+    ..TWO_PROMOTERS
+};
+
+/// Every write may take effect up to two seconds after it was decided.
+const SLOW_WRITES: Config = Config {
+    slow_writes: true,
+    tick_ms: 2_000,
+    grace_seconds: 2,
+    session_seconds: 2,
+    hold_seconds: 2,
+    ..Config::SMALLEST
+};
+
+/// Visits every state. There must be so many at least, or something is not looked at.
+fn keeps_every_promise(config: Config, at_least: usize) {
+    let began = Instant::now();
+    let checker = config.checker().threads(THREADS).spawn_bfs().join();
+    let states = checker.unique_state_count();
+    let (depth, took) = (checker.max_depth(), began.elapsed());
+    println!("{states} states, {depth} steps deep, {took:.1?}");
+    for (promise, path) in checker.discoveries() {
+        let is_promise = checker.discovery_classification(promise).to_string() == "counterexample";
+        for (state, action) in path.into_vec().into_iter().filter(|_| is_promise) {
+            println!("{promise}: {state:?}\n    {action:?}");
+        }
+    }
+    checker.assert_properties();
+    assert!(checker.is_done(), "not every state was visited");
+    assert!(states >= at_least, "only {states} states");
+}
+
+/// Looks for a state in which the promise is broken, the nearest first.
+fn breaks(promise: &'static str, config: Config) {
+    let began = Instant::now();
+    let checker = config
+        .checker()
+        .threads(THREADS)
+        .finish_when(HasDiscoveries::AnyOf([promise].into()))
+        .timeout(Duration::from_secs(300))
+        .spawn_bfs()
+        .join();
+    let states = checker.unique_state_count();
+    println!("{states} states, {:.1?}", began.elapsed());
+    for action in checker.assert_any_discovery(promise).into_actions() {
+        println!("    {action:?}");
+    }
+}
+
+#[test]
+fn whoever_comes_leaves_holds_or_pays_and_whatever_crashes_every_promise_is_kept() {
+    let config = Config {
+        leaves: true,
+        seat: true,
+        crashes: 1,
+        ..ONE_PROMOTER
+    };
+    keeps_every_promise(config, 40_000);
+}
+
+#[test]
+fn a_lost_answer_and_a_crash_lose_nobody() {
+    let config = Config {
+        crashes: 1,
+        lost_answers: 1,
+        ..ONE_PROMOTER
+    };
+    keeps_every_promise(config, 20_000);
+}
+
+#[test]
+fn who_missed_a_turn_joins_again_behind_the_others_and_gets_in() {
+    let config = Config {
+        joins: 2,
+        ..ONE_PROMOTER
+    };
+    keeps_every_promise(config, 30_000);
+}
+
+#[test]
+fn runs_that_overlap_call_nobody_twice_and_let_in_nobody_too_many() {
+    keeps_every_promise(TWO_PROMOTERS, 40_000);
+}
+
+#[test]
+fn tombstones_that_are_swept_after_every_run_that_has_not_seen_them_are_not_missed() {
+    let config = Config {
+        clients: &[0],
+        joins: 2,
+        tombstone_ms: Some(30_000),
+        ..TWO_PROMOTERS
+    };
+    keeps_every_promise(config, 20_000);
+}
+
+#[test]
+fn clocks_that_differ_by_two_seconds_let_in_nobody_too_many() {
+    let config = Config {
+        clients: &[0],
+        joins: 2,
+        promoters: &[-1_000, 1_000],
+        names_do_not_matter: false,
+        ..TWO_PROMOTERS
+    };
+    keeps_every_promise(config, 15_000);
+}
+
+#[test]
+fn writes_that_take_their_time_and_a_clock_ahead_let_in_nobody_too_many() {
+    let config = Config {
+        promoters: &[1_000],
+        ..SLOW_WRITES
+    };
+    keeps_every_promise(config, 10_000);
+}
+
+#[test]
+fn writes_that_take_their_time_and_a_clock_ahead_leave_the_seat_its_owner() {
+    let config = Config {
+        promoters: &[1_000],
+        clients: &[0],
+        joins: 2,
+        seat: true,
+        leaves: true,
+        ..SLOW_WRITES
+    };
+    keeps_every_promise(config, 10_000);
+}
+
+#[test]
+fn each_lane_keeps_to_its_share() {
+    let config = Config {
+        lanes: 2,
+        max_active: 2,
+        ..Config::SMALLEST
+    };
+    keeps_every_promise(config, 15_000);
+}
+
+#[test]
+fn one_person_in_two_tabs_has_one_place() {
+    let config = Config {
+        clients: &[0, 0],
+        leaves: true,
+        ..Config::SMALLEST
+    };
+    keeps_every_promise(config, 25_000);
+}
+
+#[test]
+fn places_that_are_kept_at_once_and_lost_answers_are_passed_in_order() {
+    let config = Config {
+        max_active: 2,
+        lost_answers: 1,
+        ..ONE_PROMOTER
+    };
+    keeps_every_promise(config, 10_000);
+}
+
+#[test]
+fn sessions_deleted_when_they_end_call_a_rank_twice() {
+    let config = Config {
+        seat: true,
+        flaw: Some(Flaw::SessionsDeletedWhenTheyEnd),
+        ..TWO_PROMOTERS
+    };
+    breaks(ONCE, config);
+}
+
+#[test]
+fn tombstones_swept_by_age_alone_let_in_one_too_many() {
+    let config = Config {
+        flaw: Some(Flaw::TombstonesSweptByAgeAlone),
+        ..TWO_PROMOTERS
+    };
+    breaks(NOT_TOO_MANY, config);
+    breaks(ONCE, config);
+}
+
+#[test]
+fn a_grace_that_starts_before_the_watermark_loses_a_place_unseen() {
+    let config = Config {
+        crashes: 1,
+        flaw: Some(Flaw::GraceBeforeWatermark),
+        ..TWO_PEOPLE
+    };
+    breaks(NOBODY_LOST, config);
+}
+
+#[test]
+fn lanes_that_share_capacity_let_in_too_many() {
+    let config = Config {
+        lanes: 2,
+        max_active: 2,
+        names_do_not_matter: false,
+        flaw: Some(Flaw::LanesShareCapacity),
+        ..TWO_PROMOTERS
+    };
+    breaks(NOT_TOO_MANY, config);
+}
+
+#[test]
+fn sessions_that_are_dead_for_promotion_as_soon_as_for_their_owners_let_in_too_many() {
+    let config = Config {
+        seat: true,
+        hold_seconds: 4,
+        flaw: Some(Flaw::DeadAtOnce),
+        ..SLOW_WRITES
+    };
+    breaks(NOT_TOO_MANY, config);
+}
+
+/// `cargo test -p tests --config 'profile.dev.package.tests.opt-level=2' -- --ignored model::tests::deeper --nocapture`:
+mod deeper {
+    use super::*;
+
+    const THREE_PEOPLE: Config = Config {
+        clients: &[0, 1, 2],
+        ..TWO_PEOPLE
+    };
+
+    #[test]
+    #[ignore = "minutes"]
+    fn three_people_and_one_promoter() {
+        keeps_every_promise(
+            Config {
+                crashes: 1,
+                ..THREE_PEOPLE
+            },
+            1_000_000,
+        );
+    }
+
+    #[test]
+    #[ignore = "minutes"]
+    fn three_people_and_a_seat() {
+        keeps_every_promise(
+            Config {
+                seat: true,
+                ..THREE_PEOPLE
+            },
+            1_000_000,
+        );
+    }
+
+    #[test]
+    #[ignore = "minutes"]
+    fn two_promoters_and_a_crash() {
+        keeps_every_promise(
+            Config {
+                crashes: 1,
+                ..TWO_PROMOTERS
+            },
+            1_000_000,
+        );
+    }
+
+    #[test]
+    #[ignore = "minutes"]
+    fn two_promoters_two_places() {
+        keeps_every_promise(
+            Config {
+                max_active: 2,
+                ..TWO_PROMOTERS
+            },
+            1_000_000,
+        );
+    }
+
+    #[test]
+    #[ignore = "minutes"]
+    fn three_people_two_promoters() {
+        keeps_every_promise(
+            Config {
+                clients: &[0, 1, 2],
+                ..TWO_PROMOTERS
+            },
+            1_000_000,
+        );
+    }
+}
