@@ -14,9 +14,16 @@ pub enum Pass {
     AnswerLost,
 }
 
+#[derive(Debug)]
+struct Waiting {
+    operation: String,
+    body: String,
+    call: oneshot::Sender<Pass>,
+}
+
 #[derive(Debug, Default)]
 struct Line {
-    waiting: VecDeque<(String, oneshot::Sender<Pass>)>,
+    waiting: VecDeque<Waiting>,
     /// A call that was let through and has not come back yet.
     under_way: bool,
 }
@@ -51,7 +58,11 @@ impl Gate {
             return None;
         }
         let (pass, passed) = oneshot::channel();
-        self.line().waiting.push_back((operation.to_owned(), pass));
+        self.line().waiting.push_back(Waiting {
+            operation: operation.to_owned(),
+            body: body.to_owned(),
+            call: pass,
+        });
         self.changed.notify_one();
         passed.await.ok()
     }
@@ -62,29 +73,37 @@ impl Gate {
         self.changed.notify_one();
     }
 
-    /// The test's side: lets the first call through; false where none waits.
+    /// The test's side: lets the first call through whose body contains `key`; false where none waits, or the one before
+    /// has not come back.
     #[must_use]
-    pub fn release(&self, pass: Pass) -> bool {
+    pub fn release_where(&self, key: &str, pass: Pass) -> bool {
         let mut line = self.line();
-        while let Some((_, call)) = line.waiting.pop_front() {
-            // Whoever is not there any more has given up.
-            if call.send(pass).is_ok() {
-                line.under_way = true;
-                return true;
-            }
+        // Whoever is not there any more has given up.
+        line.waiting.retain(|waiting| !waiting.call.is_closed());
+        if line.under_way {
+            return false;
         }
-        false
+        let found = line
+            .waiting
+            .iter()
+            .position(|waiting| waiting.body.contains(key));
+        let Some(waiting) = found.and_then(|at| line.waiting.remove(at)) else {
+            return false;
+        };
+        line.under_way = waiting.call.send(pass).is_ok();
+        line.under_way
     }
 
-    /// The operation of the call that would be let through next.
+    /// Operation and body of the call that has waited longest; none while one is under way.
     #[must_use]
-    pub fn next(&self) -> Option<String> {
+    pub fn next(&self) -> Option<(String, String)> {
         let mut line = self.line();
-        line.waiting.retain(|(_, call)| !call.is_closed());
+        line.waiting.retain(|waiting| !waiting.call.is_closed());
         if line.under_way {
             return None;
         }
-        line.waiting.front().map(|(operation, _)| operation.clone())
+        let first = line.waiting.front()?;
+        Some((first.operation.clone(), first.body.clone()))
     }
 
     /// Until something has changed at the gate.

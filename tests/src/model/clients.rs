@@ -71,7 +71,7 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    fn is_write(self) -> bool {
+    pub(crate) fn is_write(self) -> bool {
         !matches!(
             self,
             Self::ReadTicket

@@ -20,6 +20,7 @@ mod fair;
 mod items;
 mod promoter;
 mod properties;
+mod replay;
 mod state;
 mod steps;
 mod tests;

@@ -1,0 +1,551 @@
+//! The same schedules on the model and on the real code: after every step the items must be the same, so that what the
+//! checker proves of the model holds for the code.
+//!
+//! Each process of the real code stands at a gate in the wire; a step of the model lets one of its calls through.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use shared::clock::EpochMs;
+use shared::ids::{DateKey, EventId, Lane, Rank, SeatNumber, UserId};
+use shared::queue::{Head, Session};
+use shared::reservation::State as ReservationState;
+use shared::seats::{Claim, SeatSelection, Wanted};
+use shared::store::Consistency;
+use shared::token::Token;
+use stateright::Model;
+use tokio::task::JoinHandle;
+
+use super::clients::{Call, Errand};
+use super::items::Hold;
+use super::promoter::{Fate, Stage};
+use super::state::{START, user_id};
+use super::steps::{self, Action};
+use super::{Config, State};
+use crate::gate::{Gate, Pass};
+use crate::wire::{Fault, Rule};
+use crate::world::{DATE, EVENT, PRICE, World, concert_for};
+
+/// Only calls on the model's items wait.
+const KEYS: &[&str] = &["QUEUE#", "SESSIONS#", "TICKET#", "RESERVATION#", "SEATS#"];
+
+/// An operation of the real code that is under way.
+struct Process {
+    gate: Gate,
+    task: JoinHandle<()>,
+}
+
+impl Process {
+    /// Until a call waits at the gate; none where the operation has ended.
+    async fn next(&self) -> Option<(String, String)> {
+        for _ in 0..2_000 {
+            if let Some(next) = self.gate.next() {
+                return Some(next);
+            }
+            if self.task.is_finished() {
+                return None;
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(5), self.gate.changed()).await;
+        }
+        panic!("nothing happens at the gate");
+    }
+
+    /// Lets the first call through that contains `key`, and waits until it is over.
+    async fn pass(&self, key: &str, pass: Pass) {
+        for _ in 0..2_000 {
+            if self.gate.release_where(key, pass) {
+                self.next().await;
+                return;
+            }
+            assert!(!self.task.is_finished(), "it ended without a call on {key}");
+            let _ = tokio::time::timeout(Duration::from_millis(5), self.gate.changed()).await;
+        }
+        panic!("no call on {key} comes");
+    }
+
+    /// Lets reads through that the model leaves out: those that make sure before a no is said.
+    async fn pass_reads(&self) {
+        while let Some((operation, _)) = self.next().await {
+            if operation != "GetItem" && operation != "Query" {
+                return;
+            }
+            let _ = self.gate.release_where("", Pass::Whole);
+        }
+    }
+
+    /// There is nothing more to do but to look.
+    async fn ends(&self) {
+        self.pass_reads().await;
+        let next = self.next().await;
+        assert!(
+            next.is_none(),
+            "the model has ended, the code goes on with {next:?}"
+        );
+    }
+}
+
+struct Real {
+    world: World,
+    event: EventId,
+    date: DateKey,
+    clients: Vec<Option<Process>>,
+    promoters: Vec<Option<Process>>,
+}
+
+impl Real {
+    async fn new(config: &Config) -> Self {
+        let mut concert = concert_for(config.max_active);
+        let terms = &mut concert.event.terms;
+        terms.hold_seconds = config.hold_seconds;
+        terms.queue.grace_seconds = config.grace_seconds;
+        terms.queue.session_seconds = config.session_seconds;
+        let date = DateKey::parse(DATE).unwrap();
+        concert.dates.get_mut(&date).unwrap().sections[0].seats = 1;
+        let world = World::with(concert).await;
+        for person in 0..config.persons() {
+            let user = user_id(person);
+            let key = shared::wallet::IdempotencyKey::parse("first").unwrap();
+            let amount = shared::money::Money(9 * PRICE);
+            let now = world.clock.now();
+            world.app.charge(user, &key, amount, now).await.unwrap();
+        }
+        Self {
+            world,
+            event: EventId::parse(EVENT).unwrap(),
+            date,
+            clients: config.clients.iter().map(|_| None).collect(),
+            promoters: config.promoters.iter().map(|_| None).collect(),
+        }
+    }
+
+    /// A process of its own, with nothing cached, whose calls wait.
+    async fn process(&self) -> (World, Gate) {
+        let gate = Gate::of(KEYS);
+        let process = self.world.process_behind(gate.clone());
+        // What is no item of the model is read beforehand.
+        let now = self.world.clock.now();
+        process.app.programme(&self.event, now).await.unwrap();
+        (process, gate)
+    }
+
+    async fn begin(&mut self, config: &Config, before: &State, client: usize, errand: Errand) {
+        let user = user_id(config.clients[client]);
+        let number = before.clients[client].token;
+        let (process, gate) = self.process().await;
+        // Only promoters promote here.
+        let refused = Rule::every("UpdateItem", "PROMOTE#", Fault::CutOff);
+        process.wire.inject(refused);
+        let (event, date, now) = (self.event.clone(), self.date, self.world.clock.now());
+        let token = Token::new(user, event.clone(), Lane(0), number.unwrap_or(0), now);
+        let held = self
+            .world
+            .app
+            .store()
+            .reservation_for(user, &event, Some(date))
+            .await
+            .unwrap();
+        let task = tokio::spawn(async move {
+            let app = &process.app;
+            let programme = app.programme(&event, now).await.unwrap();
+            match errand {
+                Errand::Join => drop(app.join(user, &event, now).await),
+                Errand::Poll => drop(app.standing(&programme, &token, now).await),
+                Errand::Leave => drop(app.leave(&token, now).await),
+                Errand::Hold => {
+                    let seat = SeatSelection::new(&[SeatNumber(1)]).unwrap();
+                    let wanted = Wanted::Seats(seat);
+                    drop(app.hold(&programme, &token, date, &wanted, now).await);
+                }
+                Errand::Pay => {
+                    if let Some(held) = held {
+                        drop(app.pay(user, &held.reservation_id, now).await);
+                    }
+                }
+            }
+        });
+        let process = Process { gate, task };
+        match errand {
+            Errand::Join => process.pass("TICKET#", Pass::Whole).await,
+            Errand::Poll => process.pass("QUEUE#", Pass::Whole).await,
+            Errand::Pay => process.pass("RESERVATION#", Pass::Whole).await,
+            Errand::Leave | Errand::Hold => {}
+        }
+        self.clients[client] = Some(process);
+    }
+
+    /// After a step of the model the code stands before the same call.
+    async fn client_stands_as(&mut self, after: &State, client: usize) {
+        let Some(process) = &self.clients[client] else {
+            return;
+        };
+        match after.clients[client].call {
+            None => {
+                process.ends().await;
+                self.clients[client] = None;
+            }
+            Some(call) if call.is_write() => process.pass_reads().await,
+            Some(_) => {}
+        }
+    }
+
+    async fn promoter_stands_as(&mut self, after: &State, promoter: usize) {
+        if after.runs[promoter].is_none()
+            && let Some(process) = self.promoters[promoter].take()
+        {
+            process.ends().await;
+        }
+    }
+
+    async fn promote(&mut self, promoter: usize) {
+        let (process, gate) = self.process().await;
+        // The model lets a run begin at any time, not once a second.
+        let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        self.world
+            .dynamodb
+            .delete_item()
+            .table_name(&self.world.tables.main)
+            .key("pk", text(&format!("PROMOTE#{EVENT}#0")))
+            .key("sk", text("CLAIM"))
+            .send()
+            .await
+            .unwrap();
+        let event = self.event.clone();
+        let task = tokio::spawn(async move {
+            drop(process.app.promote(&event, Lane(0)).await);
+        });
+        let process = Process { gate, task };
+        process.pass("QUEUE#", Pass::Whole).await;
+        self.promoters[promoter] = Some(process);
+    }
+
+    async fn step(&mut self, config: &Config, before: &State, after: &State, action: Action) {
+        match action {
+            Action::Time => self.world.clock.advance_ms(config.tick_ms),
+            Action::Begin { client, errand } => {
+                self.begin(config, before, client, errand).await;
+                self.client_stands_as(after, client).await;
+            }
+            Action::Client {
+                client,
+                is_answer_lost,
+                ..
+            } => {
+                let call = before.clients[client].call.expect("a call");
+                let process = self.clients[client].as_ref().expect("an errand");
+                process.pass(key_of(call), pass_of(is_answer_lost)).await;
+                self.client_stands_as(after, client).await;
+            }
+            Action::Promote { promoter, .. } => {
+                self.promote(promoter).await;
+                self.promoter_stands_as(after, promoter).await;
+            }
+            Action::Promoter {
+                promoter,
+                call,
+                fate,
+                ..
+            } => {
+                let run = before.runs[promoter].as_ref().expect("a run");
+                let process = self.promoters[promoter].as_ref().expect("a run");
+                let pass = pass_of(fate == Fate::Repeated);
+                match run.stage {
+                    // Where the floor is at the watermark there is nothing to read.
+                    Stage::ReadSessions => {
+                        let next = process.next().await;
+                        if next.is_some_and(|(operation, _)| operation == "Query") {
+                            process.pass("SESSIONS#", pass).await;
+                        }
+                    }
+                    Stage::Move => process.pass("QUEUE#", pass).await,
+                    Stage::Call | Stage::Keep | Stage::CallPassed => {
+                        let rank = format!("\"{:012}\"", run.pending[call]);
+                        process.pass(&rank, pass).await;
+                    }
+                }
+                self.promoter_stands_as(after, promoter).await;
+            }
+            Action::ClientCrashes { client } => crash(self.clients[client].take()),
+            Action::PromoterCrashes { promoter } => crash(self.promoters[promoter].take()),
+            Action::Sweep(_) => unreachable!("nothing is swept here"),
+        }
+    }
+}
+
+fn crash(process: Option<Process>) {
+    if let Some(process) = process {
+        process.task.abort();
+    }
+}
+
+fn pass_of(is_answer_lost: bool) -> Pass {
+    if is_answer_lost {
+        Pass::AnswerLost
+    } else {
+        Pass::Whole
+    }
+}
+
+/// What the call of the real code is on.
+fn key_of(call: Call) -> &'static str {
+    match call {
+        Call::ReadTicket
+        | Call::CheckTicket { .. }
+        | Call::PutTicket { .. }
+        | Call::DeleteTicket { .. } => "TICKET#",
+        Call::ReadHead { .. } | Call::TakeNumber { .. } => "QUEUE#",
+        Call::ReadSession { .. }
+        | Call::Arrive { .. }
+        | Call::EndMine { .. }
+        | Call::EndTurn { .. } => "SESSIONS#",
+        Call::Hold { .. } | Call::Pay { .. } => "SEATS#",
+        Call::ReadReservation => "RESERVATION#",
+    }
+}
+
+/// The items, as far as both have them, in words that can be compared.
+#[derive(PartialEq, Debug)]
+struct Picture {
+    head: (u64, u64, u64),
+    sessions: Vec<(u64, String)>,
+    tickets: Vec<Option<u64>>,
+    reservations: Vec<Option<String>>,
+    claim: Option<String>,
+}
+
+fn session_in_words(session: Session, began: EpochMs) -> String {
+    let at = |time: EpochMs| time.ms_since(began);
+    match session {
+        Session::Open => "open".to_owned(),
+        Session::Called { expires_at } => format!("called until {}", at(expires_at)),
+        Session::Live {
+            user_id,
+            expires_at,
+            hold_by,
+        } => format!(
+            "{user_id} until {}, holds until {}",
+            at(expires_at),
+            at(hold_by)
+        ),
+        Session::Ended { arrived } => format!("ended, arrived: {arrived}"),
+    }
+}
+
+fn hold_in_words(until: Option<EpochMs>, began: EpochMs) -> String {
+    match until {
+        Some(until) => format!("until {}", until.ms_since(began)),
+        None => "for good".to_owned(),
+    }
+}
+
+fn of_model(state: &State) -> Picture {
+    let lane = &state.items.lanes[0];
+    let words = |hold: Hold| match hold {
+        Hold::Until(until) => hold_in_words(Some(until), START),
+        Hold::ForGood => hold_in_words(None, START),
+    };
+    Picture {
+        head: (lane.head.0.issued, lane.head.0.admitted, lane.head.0.floor),
+        sessions: lane
+            .sessions
+            .iter()
+            .map(|(rank, session)| (*rank, session_in_words(*session, START)))
+            .collect(),
+        tickets: state.items.tickets.clone(),
+        reservations: state
+            .items
+            .reservations
+            .iter()
+            .map(|reservation| reservation.map(|r| format!("{} {}", r.rank, words(r.hold))))
+            .collect(),
+        claim: state
+            .items
+            .claim
+            .map(|claim| format!("{} {}", user_id(claim.by.person), words(claim.hold))),
+    }
+}
+
+async fn of_table(real: &Real, config: &Config, began: EpochMs) -> Picture {
+    let store = real.world.app.store();
+    let strong = Consistency::Strong;
+    let head = store
+        .head(&real.event, Lane(0), strong)
+        .await
+        .unwrap()
+        .unwrap();
+    let everything = Head {
+        admitted: 999_999,
+        ..Head::default()
+    };
+    let sessions = store
+        .sessions(&real.event, Lane(0), &everything)
+        .await
+        .unwrap();
+    let mut tickets = Vec::new();
+    let mut reservations = Vec::new();
+    for person in 0..config.persons() {
+        let user: UserId = user_id(person);
+        let ticket = store.ticket(user, &real.event, strong).await.unwrap();
+        tickets.push(ticket.map(|ticket| ticket.number));
+        let reservation = store
+            .reservation_for(user, &real.event, Some(real.date))
+            .await
+            .unwrap();
+        reservations.push(reservation.map(|reservation| {
+            let until = match reservation.state {
+                ReservationState::Held { held_until } => Some(held_until),
+                ReservationState::Confirmed { .. } => None,
+                ReservationState::Cancelled { .. } => unreachable!("nobody cancels"),
+            };
+            let Rank(rank) = reservation.rank;
+            format!("{rank} {}", hold_in_words(until, began))
+        }));
+    }
+    let claims = store.claims(&real.event, real.date, "A").await.unwrap();
+    let claim = claims.into_values().next().map(|claim| match claim {
+        Claim::Held {
+            user_id,
+            held_until,
+            ..
+        } => format!("{user_id} {}", hold_in_words(Some(held_until), began)),
+        Claim::Sold { user_id, .. } => format!("{user_id} {}", hold_in_words(None, began)),
+    });
+    Picture {
+        head: (head.issued, head.admitted, head.floor),
+        sessions: sessions
+            .into_iter()
+            .map(|(Rank(rank), session)| (rank, session_in_words(session, began)))
+            .collect(),
+        tickets,
+        reservations,
+        claim,
+    }
+}
+
+/// No run becomes so old that it looks at the clock: the code looks before a group of writes, the model before each.
+const OLDEST_RUN_MS: i64 = 15_000;
+
+/// What may happen next in both.
+fn possible(config: &Config, state: &State) -> Vec<Action> {
+    let mut actions = Vec::new();
+    config.actions(state, &mut actions);
+    let is_old = |run: &super::promoter::Run| {
+        state.now.plus_ms(config.tick_ms).ms_since(run.began_at) >= OLDEST_RUN_MS
+    };
+    let time_stands_still = state.runs.iter().flatten().any(is_old);
+    actions.retain(|action| match action {
+        Action::Time => !time_stands_still,
+        // A call that nobody answers ends in a time-out, which the sweep of faults looks at.
+        Action::Promoter { fate, .. } => matches!(fate, Fate::Answered | Fate::Repeated),
+        Action::Begin { .. }
+        | Action::Client { .. }
+        | Action::Promote { .. }
+        | Action::ClientCrashes { .. }
+        | Action::PromoterCrashes { .. }
+        | Action::Sweep(_) => true,
+    });
+    actions
+}
+
+/// Time and crashes less often than all that goes on.
+fn chosen(actions: &[Action], choice: u16) -> Option<Action> {
+    let is_rare = |action: &Action| {
+        matches!(
+            action,
+            Action::Time | Action::ClientCrashes { .. } | Action::PromoterCrashes { .. }
+        )
+    };
+    let (rare, common): (Vec<Action>, Vec<Action>) =
+        actions.iter().partition(|action| is_rare(action));
+    let among = if (choice % 8 == 0 && !rare.is_empty()) || common.is_empty() {
+        rare
+    } else {
+        common
+    };
+    among
+        .get(usize::from(choice / 8) % among.len().max(1))
+        .copied()
+}
+
+/// Makes the choices on both, step by step.
+async fn replay(config: &Config, choices: &[u16]) -> Result<(), TestCaseError> {
+    let mut state = State::first(config);
+    let mut real = Real::new(config).await;
+    let began = real.world.clock.now();
+    let mut past = Vec::new();
+    for choice in choices {
+        let Some(action) = chosen(&possible(config, &state), *choice) else {
+            break;
+        };
+        let before = state.clone();
+        steps::apply(config, &mut state, action);
+        past.push(action);
+        real.step(config, &before, &state, action).await;
+        let (model, table) = (of_model(&state), of_table(&real, config, began).await);
+        prop_assert_eq!(model, table, "after {:#?}", past);
+    }
+    Ok(())
+}
+
+fn check(config: &Config, choices: &[u16]) -> Result<(), TestCaseError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(replay(config, choices))
+}
+
+const ONE_PLACE: Config = Config {
+    clients: &[0, 1, 1],
+    promoters: &[0, 0],
+    grace_seconds: 10,
+    session_seconds: 15,
+    hold_seconds: 10,
+    joins: 3,
+    leaves: true,
+    seat: true,
+    crashes: 4,
+    lost_answers: 2,
+    ..Config::SMALLEST
+};
+
+const THREE_PLACES: Config = Config {
+    clients: &[0, 1, 2, 3, 3],
+    max_active: 3,
+    ..ONE_PLACE
+};
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 40,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_code_does_what_the_model_does_step_by_step(
+        choices in proptest::collection::vec(any::<u16>(), 20..90),
+    ) {
+        check(&ONE_PLACE, &choices)?;
+    }
+
+    #[test]
+    fn the_code_does_what_the_model_does_where_there_are_more_places(
+        choices in proptest::collection::vec(any::<u16>(), 20..90),
+    ) {
+        check(&THREE_PLACES, &choices)?;
+    }
+}
+
+#[test]
+fn a_model_that_does_something_else_is_found_out() {
+    let flawed = Config {
+        flaw: Some(super::Flaw::SessionsDeletedWhenTheyEnd),
+        ..ONE_PLACE
+    };
+    let mut random = fastrand::Rng::with_seed(7);
+    let is_found = (0..30).any(|_| {
+        let choices: Vec<u16> = (0..80).map(|_| random.u16(..)).collect();
+        check(&flawed, &choices).is_err()
+    });
+    assert!(is_found);
+}
