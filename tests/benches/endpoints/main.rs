@@ -1,4 +1,4 @@
-//! Benchmarks: `cargo bench -p tests`, `-- --json FILE` for a file as well.
+//! Benchmarks: `cargo bench -p tests`; `-- --json FILE` for a file as well, `-- pay charge` for some endpoints alone.
 //!
 //! Nothing is asserted on time: the figures are for people, and the machine's other work is in them.
 #![allow(

@@ -8,8 +8,8 @@ use crate::stage::{Side, Stage};
 use crate::work::{Pool, Slice, count, slice};
 
 /// One side of a pair takes so long; all slices of a side together a second and a half.
-const SLICE: Duration = Duration::from_millis(250);
-const PAIRS: usize = 6;
+const SLICE: Duration = Duration::from_millis(125);
+const PAIRS: usize = 12;
 /// Before the first slice, to open the connections and to learn how many subjects a slice uses up.
 const WARM_UP: Duration = Duration::from_millis(100);
 /// Subjects where they can ask again and again.
