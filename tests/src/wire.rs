@@ -78,8 +78,10 @@ impl Rule {
 #[derive(Clone, Debug)]
 pub struct CallRecord {
     pub operation: String,
-    began: Instant,
-    ended: Instant,
+    /// What was asked, as it went over the wire.
+    pub request: Value,
+    pub began: Instant,
+    pub ended: Instant,
     pub write_units: f64,
     pub read_units: f64,
 }
@@ -291,6 +293,7 @@ async fn carry_on(
     let (write_units, read_units) = units(operation, &body, &answer);
     wire.state().calls.push(CallRecord {
         operation: operation.to_owned(),
+        request: body,
         began,
         ended: Instant::now(),
         write_units,

@@ -479,6 +479,9 @@ async fn replay(config: &Config, choices: &[u16]) -> Result<(), TestCaseError> {
         let before = state.clone();
         steps::apply(config, &mut state, action);
         past.push(action);
+        if std::env::var_os("SHOW_STEPS").is_some() {
+            println!("{action:?}");
+        }
         real.step(config, &before, &state, action).await;
         let (model, table) = (of_model(&state), of_table(&real, config, began).await);
         prop_assert_eq!(model, table, "after {:#?}", past);

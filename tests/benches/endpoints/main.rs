@@ -1,0 +1,82 @@
+//! Benchmarks: `cargo bench -p tests`; `-- --json FILE` for a file as well, `-- pay charge` for some endpoints alone.
+//!
+//! Nothing is asserted on time: the figures are for people, and the machine's other work is in them.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that cannot go on should stop"
+)]
+
+mod calls;
+mod endpoints;
+mod measure;
+mod memory;
+mod names;
+mod report;
+mod stage;
+mod table;
+mod work;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use endpoints::{ENDPOINTS, JOINS};
+use stage::Stage;
+
+const CALLERS: [usize; 2] = [1, 32];
+
+/// What was asked for on the command line.
+struct Options {
+    json: Option<PathBuf>,
+    /// Only endpoints whose names contain one of these.
+    only: Vec<String>,
+}
+
+/// None where the program runs as a test: then there is nothing to do.
+fn options() -> Option<Options> {
+    let mut options = Options {
+        json: None,
+        only: Vec::new(),
+    };
+    let mut is_benchmark = false;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--bench" => is_benchmark = true,
+            "--json" => options.json = arguments.next().map(PathBuf::from),
+            // Cargo passes flags that only its own harness knows.
+            flag if flag.starts_with('-') => {}
+            name => options.only.push(name.to_owned()),
+        }
+    }
+    is_benchmark.then_some(options)
+}
+
+#[tokio::main]
+async fn main() {
+    let Some(options) = options() else {
+        return;
+    };
+    let began = Instant::now();
+    let resident = memory::measure().await;
+    println!("{}\n", report::memory(&resident));
+    println!("{}\n{}", report::PREAMBLE, report::header());
+    let mut measurements = Vec::new();
+    for endpoint in ENDPOINTS.into_iter().chain([JOINS]) {
+        let is_wanted = |name: &String| endpoint.name.contains(name.as_str());
+        if !options.only.is_empty() && !options.only.iter().any(is_wanted) {
+            continue;
+        }
+        let stage = Stage::new(endpoint).await;
+        for callers in CALLERS {
+            let measured = measure::measure(&stage, callers).await;
+            println!("{}", report::line(&measured));
+            measurements.push(measured);
+        }
+    }
+    println!("\nmeasured in {:.0} s", began.elapsed().as_secs_f64());
+    if let Some(path) = options.json {
+        let text = format!("{:#}\n", report::to_json(&measurements, &resident));
+        std::fs::write(&path, text).expect("a file that can be written");
+    }
+}

@@ -1,0 +1,179 @@
+//! A measurement: slices of the handler and slices of the bare calls by turns, so that whatever slows the machine down for
+//! a while slows down both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::stage::{Side, Stage};
+use crate::work::{Pool, Slice, count, slice};
+
+/// One side of a pair takes so long; all slices of a side together a second and a half.
+const SLICE: Duration = Duration::from_millis(125);
+const PAIRS: usize = 12;
+/// Before the first slice, to open the connections and to learn how many subjects a slice uses up.
+const WARM_UP: Duration = Duration::from_millis(100);
+/// Subjects where they can ask again and again.
+const REUSED: usize = 256;
+/// Subjects of the warm-up where each can ask only once.
+const FIRST: usize = 200;
+
+/// What one side took, over all its slices.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figures {
+    pub(crate) requests: usize,
+    pub(crate) per_second: f64,
+    pub(crate) mean_us: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    /// Processor time of the whole process for each request.
+    pub(crate) cpu_us: f64,
+}
+
+impl Figures {
+    fn of(slices: &[Slice]) -> Self {
+        let mut latencies: Vec<Duration> = slices
+            .iter()
+            .flat_map(|slice| slice.latencies.iter().copied())
+            .collect();
+        latencies.sort_unstable();
+        let requests = latencies.len();
+        let wall: Duration = slices.iter().map(|slice| slice.wall).sum();
+        let cpu: Duration = slices.iter().map(|slice| slice.cpu).sum();
+        let sum: Duration = latencies.iter().sum();
+        let percentile = |percent: usize| {
+            let last = requests.saturating_sub(1);
+            latencies.get(last * percent / 100).map_or(0.0, micros)
+        };
+        Self {
+            requests,
+            per_second: count(requests) / wall.as_secs_f64(),
+            mean_us: micros(&sum) / count(requests),
+            p50_us: percentile(50),
+            p99_us: percentile(99),
+            cpu_us: micros(&cpu) / count(requests),
+        }
+    }
+}
+
+fn micros(time: &Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+/// The bare calls beside a handler.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bare {
+    pub(crate) figures: Figures,
+    /// How much longer the handler takes for a request: the median of the pairs of slices.
+    pub(crate) ratio: f64,
+}
+
+/// One endpoint at one number of callers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measurement {
+    pub(crate) name: &'static str,
+    pub(crate) callers: usize,
+    /// Calls that stand beside the handler.
+    pub(crate) calls: usize,
+    pub(crate) handler: Figures,
+    /// None where a request needs no call.
+    pub(crate) bare: Option<Bare>,
+}
+
+/// A side with its subjects.
+struct Runner<'a> {
+    stage: &'a Stage,
+    side: Side,
+    callers: usize,
+    pool: Arc<Pool>,
+    /// So many subjects should be ready before a slice.
+    wanted: usize,
+    slices: Vec<Slice>,
+}
+
+impl<'a> Runner<'a> {
+    async fn new(stage: &'a Stage, side: Side, callers: usize) -> Self {
+        let changes = stage.endpoint.changes;
+        let mut runner = Self {
+            stage,
+            side,
+            callers,
+            pool: Arc::new(Pool::new(changes)),
+            wanted: if changes { FIRST } else { REUSED },
+            slices: Vec::new(),
+        };
+        runner.prepare().await;
+        let warm_up = slice(&runner.pool, callers, WARM_UP).await;
+        if changes {
+            let by_rate = SLICE.as_secs_f64() / warm_up.pace();
+            runner.expect_rate(by_rate);
+        }
+        runner
+    }
+
+    /// Half as many again as a slice is expected to use.
+    fn expect_rate(&mut self, jobs: f64) {
+        let jobs = Duration::from_secs_f64(jobs.max(1.0) * 1.5).as_secs();
+        self.wanted = usize::try_from(jobs).unwrap_or_default() + 2 * self.callers;
+    }
+
+    async fn prepare(&mut self) {
+        let missing = self.wanted.saturating_sub(self.pool.len());
+        let jobs = self.stage.jobs(self.side, missing).await;
+        Arc::get_mut(&mut self.pool)
+            .expect("no caller is left")
+            .add(jobs);
+    }
+
+    async fn run(&mut self) {
+        let done = slice(&self.pool, self.callers, SLICE).await;
+        if self.stage.endpoint.changes {
+            let by_rate = SLICE.as_secs_f64() / done.pace();
+            self.expect_rate(by_rate);
+        }
+        self.slices.push(done);
+    }
+}
+
+/// Measures an endpoint.
+pub(crate) async fn measure(stage: &Stage, callers: usize) -> Measurement {
+    let mut handler = Runner::new(stage, Side::Handler, callers).await;
+    let mut bare = match stage.calls() {
+        0 => None,
+        _ => Some(Runner::new(stage, Side::Bare, callers).await),
+    };
+    for pair in 0..PAIRS {
+        handler.prepare().await;
+        if let Some(bare) = &mut bare {
+            bare.prepare().await;
+        }
+        // First the one, then the other: what comes second finds a busier store.
+        if let Some(bare) = bare.as_mut().filter(|_| pair % 2 == 1) {
+            bare.run().await;
+        }
+        handler.run().await;
+        if let Some(bare) = bare.as_mut().filter(|_| pair % 2 == 0) {
+            bare.run().await;
+        }
+    }
+    Measurement {
+        name: stage.endpoint.name,
+        callers,
+        calls: stage.calls(),
+        handler: Figures::of(&handler.slices),
+        bare: bare.map(|bare| Bare {
+            figures: Figures::of(&bare.slices),
+            ratio: median_ratio(&handler.slices, &bare.slices),
+        }),
+    }
+}
+
+fn median_ratio(handler: &[Slice], bare: &[Slice]) -> f64 {
+    let mut ratios: Vec<f64> = handler
+        .iter()
+        .zip(bare)
+        .map(|(handler, bare)| handler.pace() / bare.pace())
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    let middle = ratios.len() / 2;
+    f64::midpoint(ratios[(ratios.len() - 1) / 2], ratios[middle])
+}

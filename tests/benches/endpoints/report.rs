@@ -1,0 +1,125 @@
+//! What is told: a table for people, JSON for machines.
+
+use serde_json::{Value, json};
+
+use crate::measure::{Figures, Measurement};
+use crate::memory::Resident;
+
+/// What the figures mean.
+pub(crate) const PREAMBLE: &str = "\
+Every endpoint through its real handler, beside the DynamoDB calls that it makes, made directly through the SDK.
+Callers, handlers, SDK and the embedded engine share this process and this machine's cores. Caches are warm.
+ratio = time of the handler / time of its bare calls, median of alternating slices; goal: 1.25 at most at 32 callers.
+CPU = processor time of the whole process for a request, engine included.
+";
+
+pub(crate) fn header() -> String {
+    format!(
+        "{:<24}{:>8}{:>6} |{} |{} |{:>7}{:>10}",
+        "endpoint", "callers", "calls", COLUMNS, COLUMNS, "ratio", "CPU ratio"
+    ) + "\n"
+        + &format!("{:<38} | {:<43} | {:<43} |", "", "handler", "bare calls")
+}
+
+const COLUMNS: &str = "  requests     mean      p50      p99      CPU";
+
+/// A line of the table.
+pub(crate) fn line(m: &Measurement) -> String {
+    let what = format!("{:<24}{:>8}{:>6}", m.name, m.callers, m.calls);
+    let handler = figures(&m.handler);
+    match &m.bare {
+        Some(bare) => format!(
+            "{what} |{handler} |{} |{:>7.2}{:>10.2}",
+            figures(&bare.figures),
+            bare.ratio,
+            m.handler.cpu_us / bare.figures.cpu_us
+        ),
+        None => format!(
+            "{what} |{handler} |{:>44} |{:>7}{:>10}",
+            "none needed", "-", "-"
+        ),
+    }
+}
+
+fn figures(f: &Figures) -> String {
+    format!(
+        "{:>8}/s{}{}{}{}",
+        format!("{:.0}", f.per_second),
+        time(f.mean_us),
+        time(f.p50_us),
+        time(f.p99_us),
+        time(f.cpu_us)
+    )
+}
+
+fn time(us: f64) -> String {
+    if us < 1000.0 {
+        format!("{:>9}", format!("{us:.1}us"))
+    } else {
+        format!("{:>9}", format!("{:.2}ms", us / 1000.0))
+    }
+}
+
+/// The lines about memory.
+pub(crate) fn memory(resident: &[Resident]) -> String {
+    let kib = |r: &Resident| match r.kib {
+        Some(kib) => format!("{kib} KiB"),
+        None => "unknown".to_owned(),
+    };
+    let mut lines: Vec<String> = resident
+        .iter()
+        .map(|r| format!("{:>9} waiting: {:>12} resident", r.waiting, kib(r)))
+        .collect();
+    if let Some(growth) = growth_kib(resident) {
+        lines.push(format!("from the fewest to the most: {growth:+} KiB"));
+    }
+    lines.insert(
+        0,
+        "Memory of the process, with the embedded engine in it, after 10,000 distinct waiting users have polled and a \
+         promotion has run:"
+            .to_owned(),
+    );
+    lines.join("\n")
+}
+
+fn growth_kib(resident: &[Resident]) -> Option<i64> {
+    let kib = |r: Option<&Resident>| i64::try_from(r?.kib?).ok();
+    Some(kib(resident.last())? - kib(resident.first())?)
+}
+
+/// All of it as JSON; every field says its unit.
+pub(crate) fn to_json(measurements: &[Measurement], resident: &[Resident]) -> Value {
+    let measurements: Vec<Value> = measurements
+        .iter()
+        .map(|m| {
+            json!({
+                "endpoint": m.name,
+                "callers": m.callers,
+                "calls": m.calls,
+                "handler": figures_json(&m.handler),
+                "bare": m.bare.map(|bare| figures_json(&bare.figures)),
+                "ratio": m.bare.map(|bare| bare.ratio),
+                "cpuRatio": m.bare.map(|bare| m.handler.cpu_us / bare.figures.cpu_us),
+            })
+        })
+        .collect();
+    let memory: Vec<Value> = resident
+        .iter()
+        .map(|r| json!({ "waiting": r.waiting, "residentKiB": r.kib }))
+        .collect();
+    json!({
+        "endpoints": measurements,
+        "memory": { "levels": memory, "growthKiB": growth_kib(resident) },
+    })
+}
+
+fn figures_json(f: &Figures) -> Value {
+    json!({
+        "requests": f.requests,
+        "perSecond": f.per_second,
+        "meanMicroseconds": f.mean_us,
+        "p50Microseconds": f.p50_us,
+        "p99Microseconds": f.p99_us,
+        "cpuMicroseconds": f.cpu_us,
+    })
+}

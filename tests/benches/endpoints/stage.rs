@@ -1,0 +1,294 @@
+//! A stage: one endpoint in a world of its own, with as many subjects as are wanted, and a twin of its event on which the
+//! bare calls are made.
+//!
+//! One subject, the template, is brought into its state and asks through a process whose wire records the calls. All other
+//! subjects are copies of it under other names. The clock of the world stands still, so caches never run out: what is
+//! measured is the usual request, not the one a second that reads anew what all share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Value, json};
+use shared::app::App;
+use shared::clock::Clock;
+use shared::event::{Programme, Section};
+use shared::ids::{DateKey, EventId, Lane, ReservationId, SeatNumber, UserId};
+use shared::money::Money;
+use shared::store::Store;
+use shared::token::Token;
+use tests::event::http_event;
+use tests::world::{DATE, EVENT, FUNCTIONS, PRICE, World, concert};
+
+use crate::calls::Call;
+use crate::endpoints::{Beside, Endpoint, Subject};
+use crate::names::{Item, Names, mentions};
+use crate::table::{all_items, open_place, put_items, set_head};
+use crate::work::Job;
+
+/// The event of the bare calls; a name as long as the other's.
+const TWIN: &str = "winter-twin";
+const TEMPLATE_USER: &str = "c0ffee00-cafe-4bad-8bad-c0ffeec0ffee";
+const TEMPLATE_SEAT: u32 = 10_007;
+/// Numbers begin here: a number of nine digits is found wherever it is said.
+const FIRST_NUMBER: u64 = 700_000_000;
+/// Those of the copies begin here.
+const FIRST_COPY: u64 = FIRST_NUMBER + 1_000;
+/// A watermark above all of them.
+const ALL_CALLED: u64 = 900_000_000;
+
+/// Which side of a comparison.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    Handler,
+    Bare,
+}
+
+/// An endpoint, ready to be asked.
+pub(crate) struct Stage {
+    pub(crate) endpoint: Endpoint,
+    /// Its process has no meter on the wire, and shares the bare calls' client.
+    world: World,
+    template: Names,
+    /// What the template has in the store before it asks.
+    items: Vec<Item>,
+    /// The calls of its request: operation and body, round after round.
+    rounds: Vec<Vec<(String, Value)>>,
+    /// The next number on each side.
+    copies: [AtomicU64; 2],
+}
+
+fn programme(endpoint: &Endpoint) -> Programme {
+    let mut programme = concert();
+    programme.event.terms.max_seats_per_user = 20;
+    if matches!(endpoint.subject, Subject::NewOutside | Subject::Waiting) {
+        programme.event.terms.queue.max_active = 1;
+    }
+    // Seats for thousands, where each wants one.
+    if endpoint.subject == Subject::Holding || endpoint.name == "hold-seat" {
+        for date in programme.dates.values_mut() {
+            date.sections.push(Section {
+                name: "B".to_owned(),
+                price: Money(PRICE),
+                first_seat: SeatNumber(10_000),
+                seats: 90_000,
+                rows: None,
+            });
+        }
+    }
+    programme
+}
+
+/// The same system, asked over the plain connection.
+fn without_meter(world: &World) -> World {
+    let store = Store::new(
+        world.dynamodb.clone(),
+        world.tables.clone(),
+        Clock::Manual(world.clock.clone()),
+    );
+    World {
+        app: Arc::new(App::new(store)),
+        ..world.another_process()
+    }
+}
+
+impl Stage {
+    pub(crate) async fn new(endpoint: Endpoint) -> Self {
+        let world = World::with(programme(&endpoint)).await;
+        let begin = [FIRST_NUMBER; 3];
+        set_head(&world, ["issued", "admitted", "floor"], begin).await;
+        // The first of all is inside, and holds some seats that a list shows.
+        let first = world.joins(EVENT).await;
+        let body = json!({ "date": DATE, "seatNumbers": (1..=20).collect::<Vec<u32>>() });
+        let path = format!("/events/{EVENT}/holds");
+        assert_eq!(world.post(&path, &first.token, body).await.status, 201);
+        let template = template(&world, endpoint.subject).await;
+        let (own, common) = all_items(&world)
+            .await
+            .into_iter()
+            .partition(|item| mentions(item, TEMPLATE_USER));
+        let items = match endpoint.subject {
+            Subject::Anyone | Subject::NewOutside => Vec::new(),
+            Subject::NewInside => vec![open_place(EVENT, template.rank)],
+            _ => own,
+        };
+        if !matches!(endpoint.subject, Subject::NewOutside | Subject::Waiting) {
+            set_head(&world, ["admitted"], [ALL_CALLED]).await;
+        }
+        set_head(&world, ["issued"], [FIRST_COPY - 1]).await;
+        let mut stage = Self {
+            endpoint,
+            world: without_meter(&world),
+            template,
+            items,
+            rounds: Vec::new(),
+            copies: [FIRST_COPY, FIRST_COPY].map(AtomicU64::new),
+        };
+        stage.make_twin(common).await;
+        stage.record(&world).await;
+        stage
+    }
+
+    /// Gives the twin what the event has for all.
+    async fn make_twin(&self, common: Vec<Item>) {
+        let twin = Names {
+            event: TWIN,
+            ..self.template.clone()
+        };
+        let renamed = common
+            .iter()
+            .filter(|item| item["pk"].as_s().is_ok_and(|pk| pk != "CATALOG"))
+            .filter(|item| mentions(item, EVENT))
+            .map(|item| self.template.rename_item(item, &twin))
+            .collect();
+        put_items(&self.world, renamed).await;
+    }
+
+    /// Has the template ask, once the process has been asked by another, and keeps the calls.
+    async fn record(&mut self, world: &World) {
+        let process = world.another_process();
+        let [warming, recorded]: [Names; 2] = [self.copy(Side::Handler), self.copy(Side::Handler)];
+        let own = [&warming, &recorded]
+            .map(|names| self.items_of(names))
+            .concat();
+        put_items(&self.world, own).await;
+        // Of who is new, the second copy only keeps a place; the template takes it.
+        for names in [&warming, &self.template] {
+            process.wire.reset_meter();
+            let request = self.job(names, process.app.clone()).await;
+            request.run().await.expect("an answer");
+        }
+        let mut calls = process.wire.calls();
+        calls.sort_by_key(|call| call.began);
+        let mut last_end = None;
+        for call in calls {
+            if last_end.is_none_or(|end| call.began >= end) {
+                self.rounds.push(Vec::new());
+            }
+            last_end = last_end.max(Some(call.ended));
+            if let Some(round) = self.rounds.last_mut() {
+                round.push((call.operation, call.request));
+            }
+        }
+        if self.endpoint.beside == Beside::CounterOnly {
+            self.rounds
+                .retain(|round| round.iter().any(|(operation, _)| operation == "UpdateItem"));
+        }
+    }
+
+    /// How many calls a request takes.
+    pub(crate) fn calls(&self) -> usize {
+        self.rounds.iter().map(Vec::len).sum()
+    }
+
+    fn copy(&self, side: Side) -> Names {
+        let number = self.copies[side as usize].fetch_add(1, Ordering::Relaxed);
+        let seat = 20_000 + u32::try_from(number % 79_000).unwrap_or_default();
+        Names {
+            event: match side {
+                Side::Handler => EVENT,
+                Side::Bare => TWIN,
+            },
+            user: uuid::Uuid::new_v4().to_string(),
+            rank: number,
+            seat,
+            reservation: reservation_id(&self.world),
+        }
+    }
+
+    fn items_of(&self, names: &Names) -> Vec<Item> {
+        let items = self.items.iter();
+        items
+            .map(|item| self.template.rename_item(item, names))
+            .collect()
+    }
+
+    /// So many fresh subjects, each with what it has to do.
+    pub(crate) async fn jobs(&self, side: Side, wanted: usize) -> Vec<Job> {
+        let copies: Vec<Names> = (0..wanted).map(|_| self.copy(side)).collect();
+        let items = copies
+            .iter()
+            .flat_map(|names| self.items_of(names))
+            .collect();
+        put_items(&self.world, items).await;
+        let mut jobs = Vec::with_capacity(wanted);
+        for names in &copies {
+            jobs.push(match side {
+                Side::Handler => self.job(names, self.world.app.clone()).await,
+                Side::Bare => Job::Calls(self.calls_of(names)),
+            });
+        }
+        jobs
+    }
+
+    fn calls_of(&self, names: &Names) -> Vec<Vec<Call>> {
+        let call = |(operation, body): &(String, Value)| {
+            let body = self.template.rename(&body.to_string(), names);
+            let body = serde_json::from_str(&body).expect("a body");
+            Call::new(&self.world.dynamodb, operation, &body)
+        };
+        let rounds = self.rounds.iter();
+        rounds
+            .map(|round| round.iter().map(call).collect())
+            .collect()
+    }
+
+    async fn job(&self, names: &Names, app: Arc<App>) -> Job {
+        let ask = (self.endpoint.ask)(names);
+        let mut headers = vec![
+            ("content-type", "application/json"),
+            ("idempotency-key", "measured"),
+        ];
+        let token = Token::new(
+            UserId::parse(&names.user).expect("a user id"),
+            EventId::parse(EVENT).expect("an event id"),
+            Lane::FIRST,
+            names.rank,
+            app.clock().now(),
+        );
+        let bearer = format!("Bearer {}", app.sign(&token).await.expect("a token"));
+        if self.endpoint.subject != Subject::Anyone {
+            headers.push(("authorization", bearer.as_str()));
+        }
+        let (name, event) = http_event(ask.method, &ask.path, &headers, ask.body.as_deref());
+        let request = lambda_http::request::from_str(&event.to_string()).expect("an event");
+        let function = FUNCTIONS.iter().find(|function| function.name == name);
+        Job::Ask {
+            app,
+            function: *function.expect("a function"),
+            request: Box::new(request),
+        }
+    }
+}
+
+/// Brings the template into its state.
+async fn template(world: &World, subject: Subject) -> Names {
+    let mut names = Names {
+        event: EVENT,
+        user: TEMPLATE_USER.to_owned(),
+        // The second to ask, where a number is taken by asking.
+        rank: FIRST_COPY + 1,
+        seat: TEMPLATE_SEAT,
+        reservation: reservation_id(world),
+    };
+    if matches!(subject, Subject::NewOutside | Subject::NewInside) {
+        return names;
+    }
+    let buyer = world.joins_as(EVENT, TEMPLATE_USER).await;
+    names.rank = buyer.joined.body["queueNumber"].as_u64().expect("a number");
+    if matches!(subject, Subject::WithMoney | Subject::Holding) {
+        assert_eq!(world.charge(&buyer, 2 * PRICE, "first").await.status, 201);
+    }
+    if subject == Subject::Holding {
+        let held = world.hold(&buyer, TEMPLATE_SEAT).await;
+        assert_eq!(held.status, 201, "{held:?}");
+        held.text_of("reservationId")
+            .clone_into(&mut names.reservation);
+    }
+    names
+}
+
+fn reservation_id(world: &World) -> String {
+    let event = EventId::parse(EVENT).expect("an event id");
+    let date = DateKey::parse(DATE).expect("a date");
+    ReservationId::new(event, Some(date), world.clock.now()).to_string()
+}
