@@ -1,11 +1,10 @@
-//! People at their browsers: `shared::app::line` and `shared::app::booking`, call by call.
+//! People at their browsers: what they want, and which call comes next.
 
 use shared::clock::EpochMs;
-use shared::queue::Pause;
 
-use super::items::{Hold, Place, ReservationId};
-use super::state::{State, user_id};
-use super::{Config, WRITE_MS};
+use super::items::{Place, ReservationId};
+use super::state::State;
+use super::{Config, WRITE_MS, booking, line};
 
 /// What somebody wants.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -102,8 +101,31 @@ pub(crate) struct Client {
     pub(crate) joins_left: u8,
 }
 
+/// Who calls.
+pub(super) struct Caller {
+    pub(super) client: usize,
+    pub(super) person: usize,
+    pub(super) lane: usize,
+}
+
+impl Caller {
+    fn of(config: &Config, client: usize) -> Self {
+        let person = config.clients[client];
+        Self {
+            client,
+            person,
+            lane: config.lane_of(person),
+        }
+    }
+
+    pub(super) fn place(&self, rank: u64) -> Place {
+        let lane = self.lane;
+        Place { lane, rank }
+    }
+}
+
 /// What comes after a call.
-enum Next {
+pub(super) enum Next {
     Call(Call),
     /// The errand is done; this is the number on the token.
     Done(Option<u64>),
@@ -228,126 +250,14 @@ fn call_now(
     call: Call,
     decided: EpochMs,
 ) -> Next {
-    let person = config.clients[client];
-    let lane = config.lane_of(person);
-    let place = |rank| Place { lane, rank };
-    let token = state.clients[client].token;
-    let over = |number, rejoins| {
-        if rejoins {
-            let former = Some(number);
-            Next::Call(Call::TakeNumber { former })
-        } else {
-            Next::Done(None)
-        }
-    };
+    let caller = Caller::of(config, client);
     match call {
-        Call::ReadTicket => Next::Call(match state.items.tickets[person] {
-            Some(number) => Call::ReadHead {
-                number,
-                rejoins: true,
-            },
-            None => Call::TakeNumber { former: None },
-        }),
-        Call::ReadHead { number, rejoins } => {
-            if number <= state.items.head(lane).admitted {
-                Next::Call(Call::ReadSession { number, rejoins })
-            } else {
-                Next::Done(Some(number))
-            }
+        Call::Hold { .. } | Call::ReadReservation | Call::Pay { .. } => {
+            booking::call(config, state, &caller, call, decided)
         }
-        Call::ReadSession { number, rejoins } => match state.items.session(place(number)) {
-            Some(session) if session.is_live(state.now) => Next::Done(Some(number)),
-            Some(session) if session.awaits(state.now, Pause::default(), config.grace_seconds) => {
-                Next::Call(Call::CheckTicket { number, rejoins })
-            }
-            _ => over(number, rejoins),
-        },
-        Call::CheckTicket { number, rejoins } => {
-            if state.items.tickets[person] == Some(number) {
-                Next::Call(Call::Arrive { number, rejoins })
-            } else {
-                over(number, rejoins)
-            }
+        Call::EndMine { .. } | Call::EndTurn { .. } | Call::DeleteTicket { .. } => {
+            line::leave(config, state, &caller, call)
         }
-        Call::Arrive { number, rejoins } => {
-            let ends = decided.plus_seconds(config.session_seconds);
-            let at = place(number);
-            state.items.arrive(at, user_id(person), decided, ends);
-            match state.items.session(at) {
-                Some(session) if session.is_live(state.now) => Next::Done(Some(number)),
-                _ => over(number, rejoins),
-            }
-        }
-        Call::TakeNumber { former } => {
-            let head = state.items.take_number(lane);
-            Next::Call(Call::PutTicket {
-                mine: head.issued,
-                former,
-                is_called: head.issued <= head.admitted,
-            })
-        }
-        Call::PutTicket {
-            mine,
-            former,
-            is_called,
-        } => match state.items.put_ticket(person, mine, former) {
-            in_force if in_force != mine => Next::Call(Call::EndMine { mine, in_force }),
-            _ if is_called => Next::Call(Call::Arrive {
-                number: mine,
-                rejoins: false,
-            }),
-            _ => Next::Done(Some(mine)),
-        },
-        Call::EndMine { mine, in_force } => {
-            state.past[lane].left.add(mine);
-            state.end_session(config, place(mine), None);
-            Next::Call(Call::ReadHead {
-                number: in_force,
-                rejoins: false,
-            })
-        }
-        Call::EndTurn { number } => {
-            state.past[lane].left.add(number);
-            state.end_session(config, place(number), None);
-            Next::Call(Call::DeleteTicket { number })
-        }
-        Call::DeleteTicket { number } => {
-            state.items.delete_ticket(person, number);
-            Next::Done(None)
-        }
-        Call::Hold { replaces } => {
-            let Some(rank) = token else {
-                return Next::Done(token);
-            };
-            let nth = replaces.map_or(0, |former| former.nth + 1);
-            let id = ReservationId { person, nth };
-            let until = decided.plus_seconds(config.hold_seconds);
-            let is_held = state.items.hold(place(rank), id, replaces, decided, until);
-            match state.items.reservations[person] {
-                Some(ended)
-                    if !is_held
-                        && Some(ended.id) != replaces
-                        && matches!(ended.hold, Hold::Until(end) if end <= state.now) =>
-                {
-                    Next::Call(Call::Hold {
-                        replaces: Some(ended.id),
-                    })
-                }
-                _ => Next::Done(token),
-            }
-        }
-        Call::ReadReservation => match state.items.reservations[person] {
-            Some(held) if held.hold.lives(state.now) => Next::Call(Call::Pay {
-                id: held.id,
-                rank: held.rank,
-            }),
-            _ => Next::Done(token),
-        },
-        Call::Pay { id, rank } => {
-            if state.items.sell(id, decided) {
-                state.end_session(config, place(rank), Some(decided));
-            }
-            Next::Done(token)
-        }
+        _ => line::call(config, state, &caller, call, decided),
     }
 }

@@ -1,6 +1,6 @@
 //! The queue and its seat, in every order in which their calls to DynamoDB can meet.
 //!
-//! One step of the model is one call of the real code ([`clients`], [`promoter`]) on the items ([`items`]), under the
+//! One step of the model is one call of the real code ([`line`], [`booking`], [`promoter`]) on the items ([`items`]), under the
 //! conditions of the real writes and by the real rules (`survey`, `Room`, `takes_a_place`, the lanes' limits). Steps of
 //! different processes follow each other in any order, time passes between any two of them, processes crash, answers
 //! are lost, clocks differ. The checker visits every state that can come of it and looks at every promise
@@ -14,15 +14,22 @@
 //! Time is not counted but compared: what has lapsed for everybody is as if it had lapsed long ago ([`canonical`]). So
 //! there are finitely many states however much time passes.
 
-mod canonical;
-mod clients;
-mod fair;
-mod items;
-mod promoter;
-mod properties;
+pub(crate) mod booking;
+pub(crate) mod canonical;
+pub(crate) mod clients;
+#[cfg(test)]
+mod deeper;
+pub(crate) mod fair;
+pub(crate) mod items;
+pub(crate) mod line;
+pub(crate) mod promoter;
+pub(crate) mod properties;
+#[cfg(test)]
 mod replay;
-mod state;
-mod steps;
+pub(crate) mod run;
+pub(crate) mod state;
+pub(crate) mod steps;
+#[cfg(test)]
 mod tests;
 
 use shared::ids::Lane;
@@ -54,6 +61,10 @@ pub(crate) enum Flaw {
 
 /// How large the model is, and what may go wrong in it.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing more to look at"
+)]
 pub(crate) struct Config {
     /// For each client (a browser tab) whose it is. Persons are spread over the lanes in turn.
     pub(crate) clients: &'static [usize],

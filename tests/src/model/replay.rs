@@ -18,7 +18,8 @@ use tokio::task::JoinHandle;
 
 use super::clients::{Call, Errand};
 use super::items::Hold;
-use super::promoter::{Fate, Stage};
+use super::promoter::Fate;
+use super::run::{Run, Stage};
 use super::state::{START, user_id};
 use super::steps::{self, Action};
 use super::{Config, State};
@@ -428,7 +429,7 @@ const OLDEST_RUN_MS: i64 = 15_000;
 fn possible(config: &Config, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     config.actions(state, &mut actions);
-    let is_old = |run: &super::promoter::Run| {
+    let is_old = |run: &Run| {
         state.now.plus_ms(config.tick_ms).ms_since(run.began_at) >= OLDEST_RUN_MS
     };
     let time_stands_still = state.runs.iter().flatten().any(is_old);

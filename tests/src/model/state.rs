@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Config;
 use super::clients::Client;
 use super::items::{Items, LaneItems, Place};
-use super::promoter::Run;
+use super::run::Run;
 
 /// When the model begins.
 pub(crate) const START: EpochMs = EpochMs(1_000_000);

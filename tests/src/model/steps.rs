@@ -1,7 +1,8 @@
 //! What can happen next, and making it happen.
 
 use super::items::Place;
-use super::promoter::{Fate, Stage};
+use super::promoter::Fate;
+use super::run::Stage;
 use super::state::State;
 use super::{Config, clients, promoter};
 

@@ -1,0 +1,99 @@
+//! The same for more people, more promoters and more faults: minutes, and optimised.
+//!
+//! ```text
+//! cargo test -p tests --config 'profile.dev.package.tests.opt-level=2' -- --ignored --nocapture model::deeper
+//! ```
+
+use super::Config;
+use super::tests::{SLOW_WRITES, TWO_PEOPLE, TWO_PROMOTERS, keeps_every_promise};
+
+const THREE_PEOPLE: Config = Config {
+    clients: &[0, 1, 2],
+    ..TWO_PEOPLE
+};
+
+#[test]
+#[ignore = "a quarter of a minute"]
+fn three_people_a_crash_and_a_lost_answer() {
+    let config = Config {
+        crashes: 1,
+        lost_answers: 1,
+        ..THREE_PEOPLE
+    };
+    keeps_every_promise(config, 1_000_000);
+}
+
+#[test]
+#[ignore = "a quarter of a minute"]
+fn three_people_who_hold_pay_and_leave() {
+    let config = Config {
+        seat: true,
+        leaves: true,
+        ..THREE_PEOPLE
+    };
+    keeps_every_promise(config, 1_000_000);
+}
+
+#[test]
+#[ignore = "a quarter of a minute"]
+fn two_promoters_and_a_crash() {
+    let config = Config {
+        crashes: 1,
+        ..TWO_PROMOTERS
+    };
+    keeps_every_promise(config, 1_000_000);
+}
+
+#[test]
+#[ignore = "a minute"]
+fn two_promoters_a_crash_and_a_lost_answer() {
+    let config = Config {
+        crashes: 1,
+        lost_answers: 1,
+        ..TWO_PROMOTERS
+    };
+    keeps_every_promise(config, 1_000_000);
+}
+
+#[test]
+#[ignore = "a minute"]
+fn two_promoters_whose_tombstones_are_swept() {
+    let config = Config {
+        tombstone_ms: Some(30_000),
+        leaves: true,
+        ..TWO_PROMOTERS
+    };
+    keeps_every_promise(config, 1_000_000);
+}
+
+#[test]
+#[ignore = "two minutes"]
+fn two_promoters_and_two_places() {
+    let config = Config {
+        max_active: 2,
+        ..TWO_PROMOTERS
+    };
+    keeps_every_promise(config, 1_000_000);
+}
+
+#[test]
+#[ignore = "minutes"]
+fn two_promoters_whose_clocks_differ_and_writes_that_take_their_time() {
+    let config = Config {
+        clients: &[0],
+        joins: 2,
+        promoters: &[-1_000, 1_000],
+        ..SLOW_WRITES
+    };
+    keeps_every_promise(config, 1_000_000);
+}
+
+#[test]
+#[ignore = "minutes"]
+fn three_people_and_two_promoters() {
+    let config = Config {
+        clients: &[0, 1, 2],
+        ..TWO_PROMOTERS
+    };
+    keeps_every_promise(config, 1_000_000);
+}

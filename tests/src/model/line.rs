@@ -1,0 +1,114 @@
+//! Standing in line: `shared::app::line`, call by call.
+
+use shared::clock::EpochMs;
+use shared::queue::Pause;
+
+use super::Config;
+use super::clients::{Call, Caller, Next};
+use super::state::{State, user_id};
+
+/// The turn is over: the end of it, or a new number.
+fn over(number: u64, rejoins: bool) -> Next {
+    if rejoins {
+        let former = Some(number);
+        Next::Call(Call::TakeNumber { former })
+    } else {
+        Next::Done(None)
+    }
+}
+
+/// Joining and asking.
+pub(super) fn call(
+    config: &Config,
+    state: &mut State,
+    caller: &Caller,
+    call: Call,
+    decided: EpochMs,
+) -> Next {
+    match call {
+        Call::ReadTicket => Next::Call(match state.items.tickets[caller.person] {
+            Some(number) => Call::ReadHead {
+                number,
+                rejoins: true,
+            },
+            None => Call::TakeNumber { former: None },
+        }),
+        Call::ReadHead { number, rejoins } => {
+            if number <= state.items.head(caller.lane).admitted {
+                Next::Call(Call::ReadSession { number, rejoins })
+            } else {
+                Next::Done(Some(number))
+            }
+        }
+        Call::ReadSession { number, rejoins } => match state.items.session(caller.place(number)) {
+            Some(session) if session.is_live(state.now) => Next::Done(Some(number)),
+            Some(session) if session.awaits(state.now, Pause::default(), config.grace_seconds) => {
+                Next::Call(Call::CheckTicket { number, rejoins })
+            }
+            _ => over(number, rejoins),
+        },
+        Call::CheckTicket { number, rejoins } => {
+            if state.items.tickets[caller.person] == Some(number) {
+                Next::Call(Call::Arrive { number, rejoins })
+            } else {
+                over(number, rejoins)
+            }
+        }
+        Call::Arrive { number, rejoins } => {
+            let ends = decided.plus_seconds(config.session_seconds);
+            let at = caller.place(number);
+            state
+                .items
+                .arrive(at, user_id(caller.person), decided, ends);
+            match state.items.session(at) {
+                Some(session) if session.is_live(state.now) => Next::Done(Some(number)),
+                _ => over(number, rejoins),
+            }
+        }
+        Call::TakeNumber { former } => {
+            let head = state.items.take_number(caller.lane);
+            Next::Call(Call::PutTicket {
+                mine: head.issued,
+                former,
+                is_called: head.issued <= head.admitted,
+            })
+        }
+        Call::PutTicket {
+            mine,
+            former,
+            is_called,
+        } => match state.items.put_ticket(caller.person, mine, former) {
+            in_force if in_force != mine => Next::Call(Call::EndMine { mine, in_force }),
+            _ if is_called => Next::Call(Call::Arrive {
+                number: mine,
+                rejoins: false,
+            }),
+            _ => Next::Done(Some(mine)),
+        },
+        _ => unreachable!("{call:?} is made elsewhere"),
+    }
+}
+
+/// Leaving, and giving up a number that is not needed.
+pub(super) fn leave(config: &Config, state: &mut State, caller: &Caller, call: Call) -> Next {
+    match call {
+        Call::EndMine { mine, in_force } => {
+            state.past[caller.lane].left.add(mine);
+            state.end_session(config, caller.place(mine), None);
+            Next::Call(Call::ReadHead {
+                number: in_force,
+                rejoins: false,
+            })
+        }
+        Call::EndTurn { number } => {
+            state.past[caller.lane].left.add(number);
+            state.end_session(config, caller.place(number), None);
+            Next::Call(Call::DeleteTicket { number })
+        }
+        Call::DeleteTicket { number } => {
+            state.items.delete_ticket(caller.person, number);
+            Next::Done(None)
+        }
+        _ => unreachable!("{call:?} is made elsewhere"),
+    }
+}

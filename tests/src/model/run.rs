@@ -1,0 +1,207 @@
+//! A promotion run as it knows itself: what it has seen, what it has under way, and what it does next. All of it by the
+//! real rules; the calls are in [`super::promoter`].
+
+use shared::clock::EpochMs;
+use shared::queue::{Head, PLACES_AHEAD, Pause, Room, Session, Survey};
+
+use super::items::HeadItem;
+use super::{Config, Flaw, RUN_MS};
+
+/// A run writes so many items at once.
+const GROUP: u64 = 20;
+
+/// A run that is under way.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Run {
+    pub(crate) lane: usize,
+    /// By its own clock.
+    pub(crate) began_at: EpochMs,
+    /// When its last call was answered: the earliest moment at which the next was decided.
+    pub(crate) since: EpochMs,
+    /// As the run read it.
+    pub(super) head: HeadItem,
+    pub(crate) stage: Stage,
+    /// The calls that are under way at once, by rank: they take effect in any order.
+    pub(crate) pending: Vec<u64>,
+    /// All that the survey told, and what the run has found and made since.
+    pub(super) floor: u64,
+    live: u32,
+    awaited: u32,
+    /// The last rank passed once all that is pending is done.
+    pub(super) passed: u64,
+    /// The first rank whose place may or may not be kept: nobody answered.
+    pub(super) failed: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Stage {
+    ReadSessions,
+    /// The places whose numbers are out by now.
+    Call,
+    Keep,
+    Move,
+    /// The places just passed.
+    CallPassed,
+}
+
+impl Run {
+    /// A run begins with its look at the clock and at the head.
+    pub(super) fn new(lane: usize, began_at: EpochMs, now: EpochMs, head: HeadItem) -> Self {
+        Self {
+            lane,
+            began_at,
+            since: now,
+            head,
+            stage: Stage::ReadSessions,
+            pending: Vec::new(),
+            floor: 0,
+            live: 0,
+            awaited: 0,
+            passed: head.0.admitted,
+            failed: None,
+        }
+    }
+
+    /// Whether nothing but the watermark's conditional move can still take effect.
+    pub(crate) fn is_out_of_time(&self, config: &Config, now: EpochMs, promoter: usize) -> bool {
+        now.plus_ms(config.promoters[promoter])
+            .ms_since(self.began_at)
+            > RUN_MS
+    }
+
+    /// How many calls are under way; the step says which of them is over.
+    pub(crate) fn calls(&self) -> usize {
+        self.pending.len().max(1)
+    }
+
+    /// What the run will not need any more, so that it makes no difference.
+    pub(super) fn forgets(&mut self) {
+        if matches!(self.stage, Stage::Move | Stage::CallPassed) {
+            (self.live, self.awaited, self.failed) = (0, 0, None);
+            self.head.0.issued = 0;
+        }
+    }
+
+    pub(super) fn sees(&mut self, seen: &Survey) {
+        self.floor = seen.floor;
+        self.live = seen.live;
+        self.awaited = seen.awaited;
+        self.pending = seen.to_call.iter().map(|rank| rank.0).collect();
+        self.stage = Stage::Call;
+    }
+
+    /// The next group of places, or the move of the watermark.
+    fn keep_on(&mut self, config: &Config) {
+        let head: &Head = &self.head.0;
+        let seen = Survey {
+            live: self.live,
+            awaited: self.awaited,
+            ..Survey::default()
+        };
+        let room = Room::new(config.limits(self.lane), head, &seen, self.began_at);
+        let last = head.issued + PLACES_AHEAD;
+        let most = last.saturating_sub(self.passed).min(GROUP);
+        let group = room.places_from(self.passed + 1, most);
+        self.pending = (self.passed + 1..=self.passed + group).collect();
+        self.passed += group;
+        self.stage = Stage::Keep;
+        if group == 0 {
+            self.move_on(config);
+        }
+    }
+
+    fn move_on(&mut self, config: &Config) {
+        self.stage = Stage::Move;
+        if config.has(Flaw::GraceBeforeWatermark) {
+            let called = self.head.0.issued.min(self.passed);
+            self.pending = (self.head.0.admitted + 1..=called).collect();
+            if !self.pending.is_empty() {
+                self.stage = Stage::CallPassed;
+            }
+        }
+    }
+
+    /// An operator's lower limit, or a slower clock than that of the run before, may have too many places kept for
+    /// people who have not joined yet: the watermark goes back over them.
+    fn places_to_take_back(&self, config: &Config) -> u64 {
+        let head: &Head = &self.head.0;
+        let kept = head.admitted.saturating_sub(head.issued);
+        let limits = config.limits(self.lane);
+        let too_many = (self.live + self.awaited).saturating_sub(limits.max_active);
+        kept.min(u64::from(too_many))
+    }
+
+    /// Goes on where all that was pending is done. False where the run has ended.
+    pub(super) fn go_on(&mut self, config: &Config) -> bool {
+        if !self.pending.is_empty() {
+            return true;
+        }
+        match (self.stage, self.failed) {
+            (Stage::ReadSessions | Stage::Move, _) => {}
+            (Stage::Call, _) => match self.places_to_take_back(config) {
+                0 => self.keep_on(config),
+                too_many => {
+                    self.passed = self.head.0.admitted - too_many;
+                    self.move_on(config);
+                }
+            },
+            (Stage::Keep, None) => self.keep_on(config),
+            // Ranks are passed in order: what lies behind a failure is found by the next run.
+            (Stage::Keep, Some(failed)) => {
+                self.passed = failed - 1;
+                if self.passed == self.head.0.admitted {
+                    return false;
+                }
+                self.move_on(config);
+            }
+            (Stage::CallPassed, _) if config.has(Flaw::GraceBeforeWatermark) => {
+                self.stage = Stage::Move;
+            }
+            (Stage::CallPassed, _) => return false,
+        }
+        true
+    }
+
+    /// What is under way fails; what has been done is worth a move of the watermark. False where the run has ended.
+    pub(super) fn runs_out(&mut self, config: &Config) -> bool {
+        let first_failed = self.pending.iter().copied().chain(self.failed).min();
+        self.pending.clear();
+        match self.stage {
+            Stage::Call => self.move_on(config),
+            Stage::Keep => {
+                self.passed = first_failed.map_or(self.passed, |failed| failed - 1);
+                self.move_on(config);
+            }
+            Stage::ReadSessions | Stage::Move | Stage::CallPassed => return false,
+        }
+        self.pending.clear();
+        self.stage = Stage::Move;
+        true
+    }
+
+    /// A place that was kept now or before, or whose holder has come; a dead one takes none.
+    pub(super) fn counts(&mut self, found: Option<Session>, config: &Config) {
+        match found {
+            Some(session) if !takes_a_place(config, session, self.began_at) => {}
+            Some(Session::Live { .. }) => self.live += 1,
+            None | Some(_) => self.awaited += 1,
+        }
+    }
+}
+
+/// By the real rule, unless this is the flaw: then as if it were so much later that the margin is gone.
+pub(super) fn takes_a_place(config: &Config, session: Session, now: EpochMs) -> bool {
+    session.takes_a_place(
+        judged_at(config, now),
+        Pause::default(),
+        config.grace_seconds,
+    )
+}
+
+pub(super) fn judged_at(config: &Config, now: EpochMs) -> EpochMs {
+    if config.has(Flaw::DeadAtOnce) {
+        now.plus_ms(shared::queue::SKEW_MS)
+    } else {
+        now
+    }
+}
