@@ -85,13 +85,13 @@ impl App {
                     .await;
             }
         };
-        let mut taken = BTreeSet::new();
+        let mut lost = BTreeSet::new();
         for failures in 0..BLOCKS_TRIED {
             let now = self.clock().now();
-            let picked = self
-                .pick(programme, date, &sections, best.count, &taken, failures)
+            let block = self
+                .pick(programme, date, &sections, best.count, &lost, failures)
                 .await?;
-            let Some(picked) = picked else {
+            let Some(block) = block else {
                 return self
                     .hold_unfit(
                         programme,
@@ -103,7 +103,7 @@ impl App {
                     )
                     .await;
             };
-            let reserved = picked
+            let reserved = block
                 .into_iter()
                 .map(|seat| reserved_seat(on_sale, seat))
                 .collect::<Result<Vec<_>, _>>()?;
@@ -112,7 +112,7 @@ impl App {
                 .await
             {
                 Err(Refusal::SeatTaken { seat, .. }) => {
-                    taken.insert(seat);
+                    lost.insert(seat);
                 }
                 result => return result,
             }

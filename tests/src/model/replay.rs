@@ -552,7 +552,7 @@ fn chosen(actions: &[Action], choice: u16) -> Option<Action> {
     };
     let (rare, common): (Vec<Action>, Vec<Action>) =
         actions.iter().partition(|action| is_rare(action));
-    let among = if (choice % 8 == 0 && !rare.is_empty()) || common.is_empty() {
+    let among = if (choice.is_multiple_of(8) && !rare.is_empty()) || common.is_empty() {
         rare
     } else {
         common
