@@ -14,6 +14,7 @@ pub mod event;
 pub mod http;
 pub mod ids;
 pub mod lambda;
+pub mod metrics;
 pub mod money;
 pub mod queue;
 pub mod refusal;

@@ -9,6 +9,7 @@ use crate::best::{Pick, best_seats};
 use crate::clock::EpochMs;
 use crate::event::{Admission, EventDate, Programme, SaleState, Section};
 use crate::ids::{DateKey, SeatNumber};
+use crate::metrics::Count;
 use crate::queue::Session;
 use crate::refusal::{FieldError, Limit, Refusal};
 use crate::reservation::{Reservation, ReservedSeat};
@@ -177,7 +178,11 @@ impl App {
         let mut replaced = None;
         for _ in 0..ATTEMPTS {
             let conflict = match self.store.hold(&request, replaced.as_ref()).await? {
-                Ok(reservation) => return Ok((Answered::Now, reservation)),
+                Ok(reservation) => {
+                    let seats = reservation.seats.len() as u64;
+                    self.metrics().add(Count::SeatsHeld, seats);
+                    return Ok((Answered::Now, reservation));
+                }
                 Err(conflict) => conflict,
             };
             let now = self.clock().now();

@@ -14,6 +14,8 @@ use std::sync::Arc;
 use crate::clock::{Clock, EpochMs};
 use crate::event::Programme;
 use crate::ids::{EventId, Lane};
+use crate::metrics::{Count, Metrics};
+use crate::money::Money;
 use crate::queue::Head;
 use crate::refusal::Refusal;
 use crate::store::{Consistency, Settings, Store, StoreError};
@@ -70,6 +72,20 @@ impl App {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What this process's operations have done.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.store.metrics()
+    }
+
+    /// A sale: so many seats or tickets, for so much.
+    fn count_sale(&self, tickets: usize, revenue: Money) {
+        let metrics = self.metrics();
+        metrics.add(Count::Sales, 1);
+        metrics.add(Count::TicketsSold, tickets as u64);
+        metrics.add_money(Count::Revenue, revenue);
     }
 
     /// The signing keys, read once.

@@ -80,7 +80,10 @@ impl App {
             .await?;
         for _ in 0..ATTEMPTS {
             let conflict = match self.store.reserve_tickets(&request).await? {
-                Ok(reservation) => return Ok(reservation),
+                Ok(reservation) => {
+                    self.count_sale(quantity as usize, reservation.total_price);
+                    return Ok(reservation);
+                }
                 Err(conflict) => conflict,
             };
             let now = self.clock().now();

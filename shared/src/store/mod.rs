@@ -16,6 +16,7 @@ mod tickets;
 mod wallets;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -25,6 +26,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ReturnValue};
 use serde::de::DeserializeOwned;
 
 use crate::clock::{Clock, EpochMs};
+use crate::metrics::{Count, Metrics};
 use expression::{Key, Write};
 
 pub use connect::{Connection, connect, https_client};
@@ -121,6 +123,7 @@ pub struct Store {
     client: Client,
     tables: TableNames,
     clock: Clock,
+    metrics: Arc<Metrics>,
 }
 
 impl Store {
@@ -131,7 +134,14 @@ impl Store {
             client,
             tables,
             clock,
+            metrics: Arc::default(),
         }
+    }
+
+    /// What this process's operations have done.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The clock that every condition is decided by.
@@ -205,14 +215,25 @@ impl Store {
     ) -> std::result::Result<Item, WriteError> {
         for attempt in 1.. {
             let write = build(self.clock.now());
-            match self.send(write, returning).await {
-                Err(WriteError::Store(StoreError::Conflict)) if attempt < CONFLICT_ATTEMPTS => {
-                    back_off(attempt).await;
-                }
-                result => return result,
+            let result = self.send(write, returning).await;
+            let is_conflict = matches!(result, Err(WriteError::Store(StoreError::Conflict)));
+            if !self.tries_again(attempt, is_conflict).await {
+                return result;
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// Counts a conflict, and waits until it may be tried again.
+    async fn tries_again(&self, attempt: u32, is_conflict: bool) -> bool {
+        if is_conflict {
+            self.metrics.add(Count::Conflicts, 1);
+        }
+        let again = is_conflict && attempt < CONFLICT_ATTEMPTS;
+        if again {
+            back_off(attempt).await;
+        }
+        again
     }
 
     async fn send(
@@ -286,14 +307,10 @@ impl Store {
                 .set_transact_items(Some(items))
                 .send()
                 .await;
-            match sent.map_err(transaction_error) {
-                Ok(_) => return Ok(()),
-                Err(TransactionError::Store(StoreError::Conflict))
-                    if attempt < CONFLICT_ATTEMPTS =>
-                {
-                    back_off(attempt).await;
-                }
-                Err(error) => return Err(error),
+            let result = sent.map(|_| ()).map_err(transaction_error);
+            let is_conflict = matches!(result, Err(TransactionError::Store(StoreError::Conflict)));
+            if !self.tries_again(attempt, is_conflict).await {
+                return result;
             }
         }
         Err(TransactionError::Store(StoreError::Conflict))
