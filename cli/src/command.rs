@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use shared::ids::EventId;
 
 use crate::target::Target;
-use crate::{apply, queue, serve, verify_draw};
+use crate::{apply, desk, queue, serve, verify_draw};
 
 /// Concert tickets: a fair queue, a seat held for minutes, a prepaid wallet, one payment.
 #[derive(Parser, Debug)]
@@ -31,6 +31,8 @@ enum Command {
     Apply(ApplyOptions),
     /// See and steer an event's queue, live
     Queue(QueueOptions),
+    /// Open the operator's page on this machine
+    Desk(desk::Options),
     /// Prove a draw from published data alone
     VerifyDraw(verify_draw::Options),
 }
@@ -136,6 +138,7 @@ fn execute(cli: Cli) -> Result<Outcome> {
                 let store = cli.target.store().await?;
                 queue::run(store, &options.event, &options.steering()).await
             }
+            Command::Desk(options) => desk::run(&options, &cli.target).await,
             Command::VerifyDraw(options) => verify_draw::run(&cli.target, &options).await,
         }
     });

@@ -6,8 +6,10 @@
 pub mod apply;
 pub mod catalog;
 pub mod command;
+pub mod desk;
 pub mod embedded;
 pub mod front;
+pub mod listen;
 pub mod queue;
 pub mod serve;
 pub mod target;

@@ -70,7 +70,8 @@ pub async fn run(store: Store, id: &EventId, steering: &Steering) -> Result<Outc
     Ok(Outcome::Done)
 }
 
-async fn steer(
+/// Gives the event as it then is, or why it cannot be steered so.
+pub(crate) async fn steer(
     store: &Store,
     id: &EventId,
     steering: &Steering,
