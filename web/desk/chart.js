@@ -17,6 +17,8 @@ const make = (name, attributes, text) => {
 export function draw(into, samples, of, label) {
   const last = samples.at(-1);
   const first = samples[0];
+  // One look alone is a level line.
+  if (samples.length === 1) return draw(into, [{ ...first, at: first.at - 1000 }, last], of, label);
   const values = samples.map((sample) => sample[of]);
   const most = Math.max(1, ...values);
   const span = Math.max(1, last.at - first.at);
