@@ -429,9 +429,8 @@ const OLDEST_RUN_MS: i64 = 15_000;
 fn possible(config: &Config, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     config.actions(state, &mut actions);
-    let is_old = |run: &Run| {
-        state.now.plus_ms(config.tick_ms).ms_since(run.began_at) >= OLDEST_RUN_MS
-    };
+    let is_old =
+        |run: &Run| state.now.plus_ms(config.tick_ms).ms_since(run.began_at) >= OLDEST_RUN_MS;
     let time_stands_still = state.runs.iter().flatten().any(is_old);
     actions.retain(|action| match action {
         Action::Time => !time_stands_still,
