@@ -1,4 +1,7 @@
-//! Writes the table of routes from template.yaml, which is the one list of them.
+//! Writes the table of routes from template.yaml, which is the one list of them, and that of the web pages.
+
+#[path = "build/web.rs"]
+mod web;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -81,5 +84,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     table.push(']');
     fs::write(Path::new(&env::var("OUT_DIR")?).join("routes.rs"), table)?;
-    Ok(())
+    web::write_table()
 }

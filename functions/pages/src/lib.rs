@@ -1,6 +1,7 @@
-//! GET / and everything that no other function answers: an index that says where to go, and the 404 and 405 answers.
+//! GET / and everything that no other function answers: the web pages, and the 404 and 405 answers.
 
 mod routes;
+mod web;
 
 pub use routes::{ROUTES, Resolved, Route, methods_of, resolve};
 
@@ -17,13 +18,13 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
-const INDEX: &str = include_str!("index.html");
-
 #[expect(clippy::unused_async, reason = "a handler like the others")]
 async fn handle(_: &App, call: &mut Call) -> Result<Answer, Refusal> {
     let path = call.path();
-    if call.method() == "GET" && path == "/" {
-        return Ok(Answer::page("text/html; charset=utf-8", INDEX));
+    if call.method() == "GET"
+        && let Some(page) = web::answer(&path, call)
+    {
+        return Ok(page);
     }
     let methods = methods_of(&path);
     // A page that does not exist (yet) is no method problem.

@@ -68,6 +68,21 @@ impl Answer {
         }
     }
 
+    /// 304: what the client has is still what there is.
+    #[must_use]
+    pub fn not_modified() -> Self {
+        Self::new(StatusCode::NOT_MODIFIED)
+    }
+
+    /// How long it may be kept, where that is neither not at all nor a second.
+    #[must_use]
+    pub fn kept(self, cache_control: &'static str) -> Self {
+        Self {
+            cache_control,
+            ..self
+        }
+    }
+
     pub(super) fn problem(status: StatusCode, body: &impl Serialize) -> Self {
         Self {
             content_type: "application/problem+json",
@@ -90,7 +105,9 @@ impl Answer {
         self.with(RETRY_AFTER, &poll_after.as_header_seconds().to_string())
     }
 
-    pub(super) fn with(mut self, name: HeaderName, value: &str) -> Self {
+    /// With a header.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }

@@ -1,0 +1,279 @@
+// The seat map: an SVG that zooms and pans by wheel, pinch, drag, buttons and keys. Each state of a seat has its own shape, so that
+// nothing is told by colour alone.
+
+import { h, icon, s } from "./dom.js";
+import { t } from "./i18n.js";
+import { layout, neighbour, PITCH } from "./hall.js";
+
+export const SHAPES = {
+  AVAILABLE: "M-9 -5.5a3.5 3.5 0 0 1 3.5 -3.5h11a3.5 3.5 0 0 1 3.5 3.5v8a6.5 6.5 0 0 1 -6.5 6.5h-5a6.5 6.5 0 0 1 -6.5 -6.5z",
+  SELECTED: "M-12 -8a4 4 0 0 1 4 -4h16a4 4 0 0 1 4 4v10a9 9 0 0 1 -9 9h-6a9 9 0 0 1 -9 -9z",
+  HELD: "M0 -6.5a6.5 6.5 0 1 1 0 13a6.5 6.5 0 1 1 0 -13M0 -3.4v3.6l2.6 1.6",
+  SOLD: "M-4.5 -4.5l9 9m0 -9l-9 9",
+};
+
+/** Below so many pixels a seat is too small for a finger: a tap comes nearer first. */
+const TAPPABLE_PX = 15;
+/** From so many pixels on, seats bear their numbers. */
+const LEGIBLE_PX = 19;
+const NEAREST = 46;
+const STEP = 1.5;
+/** A pointer that moved less has clicked. */
+const CLICK_PX = 6;
+
+export class SeatMap {
+  /** `onPick(number)`: a seat that may be had was chosen or given back. */
+  constructor({ sections, describe, onPick, signal }) {
+    Object.assign(this, { sections, describe, onPick, signal });
+    const plan = layout(sections);
+    this.plan = plan;
+    this.seats = plan.seats;
+    this.byNumber = new Map(plan.seats.map((seat) => [seat.number, seat]));
+    this.states = new Map();
+    this.elements = new Map();
+    this.view = { ...plan.box };
+    this.pointers = new Map();
+    this.tip = h("div", { class: "tip", "aria-hidden": "true", hidden: true });
+    this.svg = s("svg", { class: "map far", "data-testid": "seat-map" }, this.draw());
+    this.zoomOut = this.tool("minus", "map.out", () => this.zoom(1 / STEP));
+    this.whole = this.tool("whole", "map.whole", () => this.showAll());
+    this.tools = h("div", { class: "map-tools" }, this.tool("plus", "map.in", () => this.zoom(STEP)), this.zoomOut, this.whole);
+    this.element = h("div", { class: "map-frame" }, this.svg, this.tools, this.tip);
+    this.listen();
+    this.focusable = this.seats[0];
+    this.elements.get(this.focusable?.number)?.setAttribute("tabindex", "0");
+    new ResizeObserver(() => this.look()).observe(this.svg);
+    this.look();
+  }
+
+  tool(name, label, action) {
+    return h("button", { type: "button", class: "round", "aria-label": t(label), onclick: action }, icon(name));
+  }
+
+  draw() {
+    const { plan, sections } = this;
+    const grid = s("g", { role: "grid", "aria-label": t("map.label"), "aria-multiselectable": "true" });
+    let group = null;
+    let row = null;
+    let last = null;
+    for (const seat of plan.seats) {
+      if (seat.section !== last?.section) {
+        group = s("g", { role: "rowgroup", class: `section tint-${sections[seat.section].index % 6}`, "aria-label": t("section", { name: sections[seat.section].name }) });
+        grid.append(group);
+      }
+      if (seat.line !== last?.line) {
+        row = s("g", { role: "row" });
+        group.append(row);
+      }
+      const element = s("g", { class: "seat", role: "gridcell", tabindex: "-1", transform: `translate(${seat.x.toFixed(1)} ${seat.y.toFixed(1)})`, "data-seat": seat.number },
+        s("path", { d: SHAPES.AVAILABLE }),
+        s("text", { y: 3.4, "aria-hidden": "true" }, String(seat.number)));
+      this.elements.set(seat.number, element);
+      row.append(element);
+      last = seat;
+    }
+    return [
+      s("g", { class: "stage", "aria-hidden": "true" }, s("path", { d: plan.stage.path }), s("text", { x: plan.stage.x, y: plan.stage.y + 5 }, t("map.stage"))),
+      s("g", { class: "map-labels", "aria-hidden": "true" },
+        plan.labels.map((label) => s("text", { class: `section-label tint-${sections[label.section].index % 6}`, x: label.x, y: label.y + 4 }, sections[label.section].name)),
+        plan.rowMarks.map((mark) => s("text", { class: "row-mark", x: mark.x, y: mark.y + 3.4 }, mark.text))),
+      grid,
+    ];
+  }
+
+  /** A seat's state: AVAILABLE, HELD, SOLD or SELECTED. `fresh`: it has just been taken, which is shown for a moment. */
+  set(number, state, fresh = false) {
+    const element = this.elements.get(number);
+    if (!element || (this.states.get(number) === state && !fresh)) return;
+    this.states.set(number, state);
+    element.setAttribute("class", `seat ${state.toLowerCase()}${fresh ? " fresh" : ""}`);
+    element.firstChild.setAttribute("d", SHAPES[state]);
+    element.setAttribute("aria-label", this.describe(this.byNumber.get(number), state));
+    element.setAttribute("aria-selected", String(state === "SELECTED"));
+    if (state === "HELD" || state === "SOLD") element.setAttribute("aria-disabled", "true");
+    else element.removeAttribute("aria-disabled");
+    if (fresh) setTimeout(() => element.classList.remove("fresh"), 4000);
+  }
+
+  // --- seeing
+
+  scale() {
+    const { width, height } = this.svg.getBoundingClientRect();
+    return Math.min(width / this.view.w, height / this.view.h) || 1;
+  }
+
+  look() {
+    const { x, y, w, h: high } = this.view;
+    this.svg.setAttribute("viewBox", `${x.toFixed(2)} ${y.toFixed(2)} ${w.toFixed(2)} ${high.toFixed(2)}`);
+    const pixels = this.scale() * PITCH;
+    this.svg.classList.toggle("near", pixels >= LEGIBLE_PX);
+    this.svg.classList.toggle("far", pixels < TAPPABLE_PX);
+    const all = this.isWhole();
+    this.svg.classList.toggle("zoomed", !all);
+    this.zoomOut.disabled = all;
+    this.whole.disabled = all;
+  }
+
+  isWhole() {
+    return this.view.w >= this.plan.box.w - 0.5;
+  }
+
+  showAll() {
+    this.view = { ...this.plan.box };
+    this.look();
+  }
+
+  /** Nearer (over 1) or farther, keeping a point of the hall where it is. */
+  zoom(factor, around) {
+    const { box } = this.plan;
+    const rect = this.svg.getBoundingClientRect();
+    const nearestWidth = Math.min(box.w, (rect.width / NEAREST) * PITCH);
+    const w = Math.min(box.w, Math.max(nearestWidth, this.view.w / factor));
+    const real = this.view.w / w;
+    const point = around ?? { x: this.view.x + this.view.w / 2, y: this.view.y + this.view.h / 2 };
+    this.view = { x: point.x - (point.x - this.view.x) / real, y: point.y - (point.y - this.view.y) / real, w, h: this.view.h / real };
+    this.stayInside();
+    this.later();
+  }
+
+  stayInside() {
+    const { box } = this.plan;
+    const { view } = this;
+    const clamp = (value, low, high) => (low > high ? (low + high) / 2 : Math.min(high, Math.max(low, value)));
+    view.x = clamp(view.x, box.x, box.x + box.w - view.w);
+    view.y = clamp(view.y, box.y, box.y + box.h - view.h);
+  }
+
+  later() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.look();
+    });
+  }
+
+  /** The point of the hall under a pointer. */
+  point(event) {
+    const matrix = this.svg.getScreenCTM();
+    return matrix ? new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix.inverse()) : { x: 0, y: 0 };
+  }
+
+  /** Brings a seat into sight, large enough to be seen. */
+  reveal(seat) {
+    if (this.scale() * PITCH < LEGIBLE_PX) {
+      const factor = LEGIBLE_PX / (this.scale() * PITCH);
+      this.zoom(factor * 1.1, seat);
+    }
+    const { view } = this;
+    const edge = PITCH * 1.5;
+    if (seat.x < view.x + edge || seat.x > view.x + view.w - edge) view.x = seat.x - view.w / 2;
+    if (seat.y < view.y + edge || seat.y > view.y + view.h - edge) view.y = seat.y - view.h / 2;
+    this.stayInside();
+    this.later();
+  }
+
+  // --- doing
+
+  listen() {
+    const { svg, signal } = this;
+    const on = (name, handler, options) => svg.addEventListener(name, handler, { signal, ...options });
+    on("wheel", (event) => {
+      // The plain wheel scrolls the page; a pinch on a touchpad comes as a wheel with Ctrl.
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      this.zoom(Math.exp(-event.deltaY / 200), this.point(event));
+    }, { passive: false });
+    on("pointerdown", (event) => {
+      this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+      if (this.pointers.size === 1) this.moved = 0;
+    });
+    on("pointermove", (event) => this.move(event));
+    for (const name of ["pointerup", "pointercancel"]) {
+      on(name, (event) => this.pointers.delete(event.pointerId));
+    }
+    on("pointerleave", (event) => {
+      if (!svg.hasPointerCapture(event.pointerId)) this.pointers.delete(event.pointerId);
+      this.tip.hidden = true;
+    });
+    on("click", (event) => {
+      if (this.moved > CLICK_PX) return;
+      const number = Number(event.target.closest?.(".seat")?.dataset.seat);
+      // A click that a screen reader or a script made has no place on the screen, and means just its seat.
+      const byPointer = event.detail > 0;
+      if (byPointer && this.svg.classList.contains("far")) this.zoom(Math.max(2, (LEGIBLE_PX * 1.2) / (this.scale() * PITCH)), this.point(event));
+      else if (number) this.pick(number);
+    });
+    on("pointerover", (event) => this.hint(event));
+    on("keydown", (event) => this.key(event));
+    on("focusin", (event) => {
+      const seat = this.byNumber.get(Number(event.target.dataset?.seat));
+      if (seat && event.target.matches(":focus-visible")) this.reveal(seat);
+    });
+  }
+
+  move(event) {
+    const before = this.pointers.get(event.pointerId);
+    if (!before) return;
+    const after = { x: event.clientX, y: event.clientY };
+    const scale = this.scale();
+    if (this.pointers.size === 1) {
+      this.moved += Math.hypot(after.x - before.x, after.y - before.y);
+      if (this.moved > CLICK_PX && !this.isWhole()) {
+        this.svg.setPointerCapture(event.pointerId);
+        this.view.x -= (after.x - before.x) / scale;
+        this.view.y -= (after.y - before.y) / scale;
+        this.stayInside();
+        this.later();
+      }
+    } else if (this.pointers.size === 2) {
+      this.moved = CLICK_PX + 1;
+      const other = [...this.pointers].find(([id]) => id !== event.pointerId)[1];
+      const distance = (point) => Math.hypot(point.x - other.x, point.y - other.y);
+      const middle = this.point({ clientX: (after.x + other.x) / 2, clientY: (after.y + other.y) / 2 });
+      if (distance(before) > 0) this.zoom(distance(after) / distance(before), middle);
+    }
+    this.pointers.set(event.pointerId, after);
+  }
+
+  hint(event) {
+    const seat = this.byNumber.get(Number(event.target.closest?.(".seat")?.dataset.seat));
+    if (!seat || event.pointerType === "touch") {
+      this.tip.hidden = true;
+      return;
+    }
+    this.tip.textContent = this.describe(seat, this.states.get(seat.number) ?? "AVAILABLE");
+    this.tip.hidden = false;
+    const frame = this.element.getBoundingClientRect();
+    const target = event.target.closest(".seat").getBoundingClientRect();
+    const half = this.tip.offsetWidth / 2;
+    const middle = target.left + target.width / 2 - frame.left;
+    this.tip.style.left = `${Math.min(frame.width - half - 4, Math.max(half + 4, middle))}px`;
+    this.tip.style.top = `${Math.max(this.tip.offsetHeight + 4, target.top - frame.top - 6)}px`;
+  }
+
+  key(event) {
+    const seat = this.byNumber.get(Number(event.target.dataset?.seat));
+    if (!seat || event.ctrlKey || event.metaKey || event.altKey) return;
+    const next = neighbour(this.seats, seat, event.key);
+    if (next) this.focus(next);
+    else if (event.key === "Enter" || event.key === " ") this.pick(seat.number);
+    else if (event.key === "+" || event.key === "=") this.zoom(STEP, seat);
+    else if (event.key === "-") this.zoom(1 / STEP, seat);
+    else if (event.key === "0") this.showAll();
+    else return;
+    event.preventDefault();
+  }
+
+  focus(seat) {
+    this.elements.get(this.focusable.number).setAttribute("tabindex", "-1");
+    this.focusable = seat;
+    const element = this.elements.get(seat.number);
+    element.setAttribute("tabindex", "0");
+    element.focus({ preventScroll: true });
+    this.reveal(seat);
+  }
+
+  pick(number) {
+    const state = this.states.get(number);
+    if (state === "AVAILABLE" || state === "SELECTED") this.onPick(number);
+  }
+}

@@ -1,0 +1,234 @@
+// A reservation: while it is held, the way to pay; once it is paid, the ticket.
+
+import * as api from "./api.js";
+import { now } from "./clock.js";
+import { alarm, announce, confirm, h, icon, put, s } from "./dom.js";
+import { dayAndTime, money, t } from "./i18n.js";
+import { ask, over } from "./line.js";
+import { refusal } from "./inside.js";
+import { amount, back, countdown, doing, dropHold, errorText, href, noteHold, notice, numbered, rowOf, seatName, skeleton, title, trouble } from "./parts.js";
+import { poster } from "./poster.js";
+import { get, set, watch } from "./store.js";
+import { qr } from "./qr.js";
+import { charger } from "./wallet.js";
+
+const kept = (id) => `reservation.${id}`;
+
+/** Where the network is gone, a ticket that was seen before is shown all the same: at the door that is what counts. */
+async function load(id, signal) {
+  try {
+    const reservation = await api.getReservation(id, { signal, attempts: 2 });
+    const event = await api.getEvent(reservation.eventId, { signal, attempts: 2 }).catch(() => get(kept(id))?.event ?? null);
+    if (reservation.status === "CONFIRMED") set(kept(id), { reservation, event });
+    return { reservation, event, isFresh: true };
+  } catch (error) {
+    const before = get(kept(id));
+    if (before && api.isPassing(error)) return { ...before, isFresh: false };
+    throw error;
+  }
+}
+
+export async function show(root, { params: [id], signal }) {
+  put(root, skeleton(5));
+  const page = new Page(root, id, signal);
+  await page.reload();
+  watch((key) => { if (key === `paid.${id}`) page.reload(); }, signal);
+}
+
+class Page {
+  constructor(root, id, signal) {
+    Object.assign(this, { root, id, signal });
+  }
+
+  async reload() {
+    const { reservation, event, isFresh } = await load(this.id, this.signal);
+    if (this.signal.aborted) return;
+    this.inner?.abort();
+    this.inner = new AbortController();
+    this.signal.addEventListener("abort", () => this.inner.abort());
+    this.reservation = reservation;
+    this.event = event;
+    this.currency = event?.currency ?? get("currency") ?? "KRW";
+    set("currency", this.currency);
+    noteHold(reservation);
+    title(reservation.eventName);
+    this.problem = h("div", {});
+    const view = { HELD: () => this.held(), CONFIRMED: () => this.ticket(isFresh), CANCELLED: () => this.ended(), EXPIRED: () => this.lapsed() }[reservation.status];
+    put(this.root, back(t("nav.tickets"), "tickets"), view());
+  }
+
+  date() {
+    return this.event?.dates?.find((date) => date.date === this.reservation.date);
+  }
+
+  seats() {
+    const date = this.date();
+    const sections = date ? numbered(date.sections) : [];
+    return this.reservation.seats.map((seat) => {
+      const section = sections.find((it) => it.name === seat.section);
+      return { ...seat, row: section ? rowOf(section, section.first, seat.seatNumber) : undefined };
+    });
+  }
+
+  facts() {
+    const { reservation, event, currency } = this;
+    const date = this.date();
+    const seats = this.seats();
+    const fact = (name, ...values) => h("div", {}, h("dt", {}, t(name)), values.map((value) => h("dd", {}, value)));
+    return h("dl", { class: "facts" },
+      reservation.date && fact("fact.when", date ? dayAndTime(date.startsAt) : reservation.date.replace("T", " ")),
+      event && fact("fact.where", event.venue),
+      seats.length > 0 ? fact("fact.seats", ...seats.map(seatName)) : fact("fact.tickets", t("tickets", { n: reservation.quantity })),
+      fact("fact.price", amount(reservation.totalPrice, currency)));
+  }
+
+  head(text) {
+    return h("div", { class: "view-head" }, h("div", {}, h("h1", {}, text), h("p", { class: "lead" }, this.reservation.eventName)));
+  }
+
+  // --- HELD
+
+  held() {
+    const { reservation, currency } = this;
+    const { signal } = this.inner;
+    this.balance = h("div", {});
+    this.payer = doing(h("button", { type: "button", class: "button big", "data-testid": "pay" }, t("hold.pay", { price: money(reservation.totalPrice, currency) })), () => this.pay());
+    const release = doing(h("button", { type: "button", class: "button quiet" }, t("hold.release")), () => this.cancel({
+      title: t("hold.release_title"), text: t("hold.release_text"), yes: t("hold.release_yes"), no: t("keep") }));
+    this.loadBalance();
+    return [
+      this.head(t("hold.title")),
+      h("div", { class: "columns" },
+        h("div", { class: "main-column" },
+          h("div", { class: "panel hold-clock" },
+            h("p", { class: "hold-label" }, t("hold.left")),
+            countdown(reservation.heldUntil, signal, { label: t("hold.left"), onZero: () => this.atZero() }),
+            h("p", {}, t("hold.at_zero"))),
+          h("div", { class: "panel" }, h("h2", {}, t("hold.yours")), this.facts())),
+        h("aside", { class: "side-column" },
+          h("section", { class: "panel pay", "aria-labelledby": "pay-title" },
+            h("h2", { id: "pay-title" }, t("hold.pay_title")),
+            this.balance, this.payer, this.problem),
+          h("div", { class: "actions" }, release))),
+    ];
+  }
+
+  async loadBalance() {
+    const { signal } = this.inner;
+    try {
+      const { balance } = await api.balance({ signal });
+      this.showBalance(balance);
+    } catch (error) {
+      if (!signal.aborted) put(this.balance, trouble(error, () => this.loadBalance()));
+    }
+  }
+
+  showBalance(balance) {
+    const { reservation, currency } = this;
+    const short = reservation.totalPrice - balance;
+    const row = (name, value, kind = "") => h("div", { class: kind }, h("dt", {}, t(name)), h("dd", {}, value));
+    put(this.balance,
+      h("dl", { class: "sums" },
+        row("total", money(reservation.totalPrice, currency)),
+        row("wallet.balance", money(balance, currency)),
+        short > 0 ? row("wallet.missing", money(short, currency), "bad") : row("wallet.after", money(-short, currency))),
+      short > 0 && charger(currency, { suggested: short, signal: this.inner.signal, onCharged: (after) => { this.showBalance(after); this.payer.focus(); } }));
+    this.payer.disabled = short > 0;
+    this.payer.classList.toggle("waiting", short > 0);
+  }
+
+  async pay() {
+    put(this.problem);
+    try {
+      await api.pay(this.id);
+      dropHold(this.id);
+      announce(t("pay.done"));
+      ask(this.reservation.eventId).catch(() => over(this.reservation.eventId));
+      set(`paid.${this.id}`, true);
+    } catch (error) {
+      if (error.code === "hold_expired" || error.code === "not_payable") {
+        alarm(errorText(error));
+        await this.reload();
+        return;
+      }
+      if (error.code === "insufficient_balance" && Number.isFinite(error.fields.balance)) this.showBalance(error.fields.balance);
+      put(this.problem, trouble(error, () => this.payer.click()));
+      alarm(errorText(error));
+    }
+  }
+
+  atZero() {
+    alarm(t("hold.over"));
+    dropHold(this.id);
+    // The box office decides; it may have been paid in the last second.
+    setTimeout(() => { if (!this.signal.aborted) this.reload().catch((error) => put(this.root, trouble(error, () => this.reload()))); }, 1200);
+  }
+
+  // --- CONFIRMED
+
+  ticket(isFresh) {
+    const { reservation } = this;
+    const started = this.date() && Date.parse(this.date().startsAt) <= now();
+    const isNew = now() - Date.parse(reservation.modifiedAt) < 60000;
+    const give = doing(h("button", { type: "button", class: "button quiet" }, t("ticket.cancel")), () => this.cancel({
+      title: t("ticket.cancel_title"), text: t("ticket.cancel_text", { price: amount(reservation.totalPrice, this.currency) }), yes: t("ticket.cancel_yes"), no: t("keep") }));
+    return [
+      !isFresh && notice(t("ticket.stored")),
+      isNew && h("div", { class: "notice good", "data-testid": "done" }, icon("check"), h("p", {}, t("ticket.new"))),
+      h("article", { class: "ticket", "aria-labelledby": "ticket-title" },
+        h("div", { class: "ticket-art" }, poster(reservation.eventId)),
+        h("div", { class: "ticket-body" },
+          h("p", { class: "eyebrow" }, t("ticket.eyebrow")),
+          h("h1", { id: "ticket-title" }, reservation.eventName),
+          this.facts()),
+        h("div", { class: "ticket-stub" }, code(reservation.reservationId, t("ticket.code")), h("p", { class: "ticket-id" }, reservation.reservationId))),
+      h("div", { class: "actions spread no-print" },
+        h("button", { type: "button", class: "button", onclick: () => window.print() }, icon("print"), t("ticket.print")),
+        !started && give),
+      this.problem,
+    ];
+  }
+
+  async cancel(words) {
+    if (!(await confirm({ ...words, danger: true }))) return;
+    put(this.problem);
+    try {
+      await api.cancel(this.id);
+      dropHold(this.id);
+      announce(t("reservation.cancelled"));
+      await this.reload();
+    } catch (error) {
+      put(this.problem, refusal(error, this.reservation.eventId, () => this.cancel(words)));
+      alarm(errorText(error));
+    }
+  }
+
+  // --- over
+
+  ended() {
+    const { reservation, currency } = this;
+    return [this.head(t("reservation.CANCELLED")),
+      h("div", { class: "panel" },
+        h("p", {}, reservation.refunded > 0 ? t("cancelled.refunded", { amount: money(reservation.refunded, currency) }) : t("cancelled.nothing")),
+        this.facts(),
+        h("div", { class: "actions" }, h("a", { class: "button", href: href("events", reservation.eventId) }, t("to_event")), h("a", { class: "button quiet", href: href("wallet") }, t("nav.wallet"))))];
+  }
+
+  lapsed() {
+    const { reservation } = this;
+    return [this.head(t("hold.over_title")),
+      h("div", { class: "panel", "data-testid": "lapsed" },
+        h("p", {}, t("hold.over")),
+        this.facts(),
+        h("div", { class: "actions" }, h("a", { class: "button", href: href("events", reservation.eventId) }, t("hold.start_again"))))];
+  }
+}
+
+/** The QR code of a text, dark on light in every colour scheme: scanners want it so. */
+function code(text, label) {
+  const rows = qr(text);
+  const size = rows.length + 8;
+  const path = rows.flatMap((row, y) => row.flatMap((isDark, x) => (isDark ? [`M${x + 4} ${y + 4}h1v1h-1z`] : []))).join("");
+  return s("svg", { class: "qr", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
+    s("rect", { width: size, height: size, fill: "#fff" }), s("path", { d: path, fill: "#000" }));
+}

@@ -1,0 +1,304 @@
+// Choosing seats of a date: on the map, in a list, or the best that there are.
+
+import * as api from "./api.js";
+import { eachSecond } from "./clock.js";
+import { alarm, announce, h, icon, put, s, say } from "./dom.js";
+import { dayAndTime, duration, money, number, t } from "./i18n.js";
+import { ask, over } from "./line.js";
+import { isAllowedIn, refusal, rejoin, turnBar } from "./inside.js";
+import { SHAPES, SeatMap } from "./map.js";
+import { back, doing, errorText, go, href, noteHold, numbered, rowOf, seatName, skeleton, title } from "./parts.js";
+
+/** A larger hall is drawn section by section. */
+const MOST_DRAWN = 3000;
+/** How often the seats are looked at again while the page is seen, in seconds; a page of the list has 1,000 seats. */
+const REFRESH_SECONDS = 5;
+const PAGE = 1000;
+
+export async function show(root, { params: [id, key], signal }) {
+  put(root, skeleton(4));
+  if (!isAllowedIn(id)) return;
+  const event = await api.getEvent(id, { signal });
+  const date = event.dates?.find((it) => it.date === key);
+  if (!date) throw new api.Refused("date_not_found");
+  title(`${event.eventName} · ${dayAndTime(date.startsAt)}`);
+  const body = h("div", { class: "seats-view" });
+  const bar = turnBar(event, signal, () => put(body, h("div", { class: "panel" }, h("h2", {}, t("room.over")), h("p", {}, t("room.over_text")), h("div", { class: "actions" }, rejoin(id)))));
+  put(root, back(t("shop.title"), "events", id, "shop"),
+    h("div", { class: "view-head" }, h("div", {}, h("h1", {}, t("seats.title")), h("p", { class: "lead" }, `${event.eventName} · ${dayAndTime(date.startsAt)}`)), bar),
+    body);
+  await new Chooser(event, date, body, signal).start();
+}
+
+class Chooser {
+  constructor(event, date, body, signal) {
+    Object.assign(this, { event, date, body, signal });
+    this.sections = numbered(date.sections);
+    this.states = new Map();
+    this.chosen = new Set();
+    this.shown = date.totalSeats > MOST_DRAWN ? [this.sections[0]] : this.sections;
+    this.mode = "map";
+    this.stage = h("div", { class: "stage-area" });
+    this.message = h("div", {});
+    this.tray = h("section", { class: "tray", "aria-labelledby": "tray-title" });
+    this.holding = false;
+  }
+
+  async start() {
+    put(this.body,
+      this.best(),
+      h("div", { class: "seat-tools" }, this.sectionPicker(), this.modePicker()),
+      this.message,
+      h("div", { class: "seats-columns" }, h("div", { class: "seats-main" }, this.stage, this.legend()), this.tray));
+    this.drawStage();
+    this.drawTray();
+    await this.refresh(true);
+    let last = Date.now();
+    const pages = Math.ceil(this.date.totalSeats / PAGE);
+    eachSecond(() => {
+      if (document.visibilityState !== "visible" || Date.now() - last < REFRESH_SECONDS * 1000 * Math.max(1, pages)) return;
+      last = Date.now();
+      this.refresh(false);
+    }, this.signal);
+    document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") this.refresh(false); }, { signal: this.signal });
+  }
+
+  sectionOf(seat) {
+    return this.sections.find((section) => seat >= section.first && seat <= section.last);
+  }
+
+  seat(seatNumber) {
+    const section = this.sectionOf(seatNumber);
+    return { seatNumber, section: section.name, row: rowOf(section, section.first, seatNumber), price: section.price };
+  }
+
+  describe(seatNumber, state) {
+    const seat = this.seat(seatNumber);
+    return t("seat.described", { seat: seatName(seat), price: money(seat.price, this.event.currency), state: t(`seat.${state}`) });
+  }
+
+  // --- what is there
+
+  async refresh(first) {
+    if (this.refreshing) return;
+    this.refreshing = true;
+    try {
+      const section = this.shown.length < this.sections.length ? this.shown[0].name : undefined;
+      let cursor;
+      // A hall of a million seats would be a thousand pages; nobody looks at so many at once.
+      for (let page = 0; page < 100; page += 1) {
+        const answer = await api.listSeats(this.event.eventId, this.date.date, { section, cursor, signal: this.signal, ...(first ? {} : { attempts: 1 }) });
+        for (const seat of answer.seats) this.learn(seat.seatNumber, seat.status, first);
+        if (page === 0) this.nothingLeft(answer);
+        cursor = answer.nextCursor;
+        if (!cursor) break;
+      }
+      this.drawList();
+    } catch (error) {
+      if (this.signal.aborted || (!first && api.isPassing(error))) return;
+      put(this.message, refusal(error, this.event.eventId, () => { put(this.message); this.refresh(true); }));
+    } finally {
+      this.refreshing = false;
+    }
+  }
+
+  learn(seatNumber, status, first) {
+    const before = this.states.get(seatNumber);
+    this.states.set(seatNumber, status);
+    const taken = status !== "AVAILABLE";
+    if (taken && this.chosen.has(seatNumber) && !this.holding) {
+      this.chosen.delete(seatNumber);
+      const text = t("seat.lost", { seat: seatName(this.seat(seatNumber)) });
+      put(this.message, h("div", { class: "notice bad" }, icon("warn"), h("p", {}, text)));
+      alarm(text);
+      this.drawTray();
+    }
+    this.map?.set(seatNumber, this.chosen.has(seatNumber) ? "SELECTED" : status, !first && taken && before === "AVAILABLE");
+  }
+
+  nothingLeft({ laterDates }) {
+    if (!laterDates) return;
+    const links = laterDates.map((later) => {
+      const known = this.event.dates.find((date) => date.date === later.date);
+      return h("a", { class: "button small quiet", href: href("events", this.event.eventId, "shop", later.date) }, known ? dayAndTime(known.startsAt) : later.date);
+    });
+    put(this.message, h("div", { class: "notice" }, icon("calendar"), h("div", {}, h("p", {}, t(links.length ? "seats.none_later" : "seats.none")), h("div", { class: "actions" }, links))));
+  }
+
+  // --- ways to choose
+
+  best() {
+    const { event } = this;
+    const most = event.maxSeatsPerUser;
+    const count = h("select", { id: "best-count" }, Array.from({ length: most }, (_, i) => h("option", { value: String(i + 1) }, t("seats.count", { n: i + 1 }))));
+    const where = h("select", { id: "best-section" }, h("option", { value: "" }, t("seats.anywhere")),
+      this.sections.map((section) => h("option", { value: section.name }, `${section.name} · ${money(section.price, event.currency)}`)));
+    const button = doing(h("button", { type: "button", class: "button", "data-testid": "best-available" }, icon("spark"), t("seats.best")), () =>
+      this.hold({ bestAvailable: { count: Number(count.value), ...(where.value && { section: where.value }) } }));
+    return h("section", { class: "panel best", "aria-labelledby": "best-title" },
+      h("div", {}, h("h2", { id: "best-title" }, t("seats.best_title")), h("p", { class: "quiet-text" }, t("seats.best_text"))),
+      h("div", { class: "best-form" },
+        most > 1 && h("label", {}, h("span", {}, t("seats.how_many")), count),
+        this.sections.length > 1 && h("label", {}, h("span", {}, t("seats.where")), where),
+        button));
+  }
+
+  sectionPicker() {
+    if (this.sections.length < 2) return h("span", {});
+    const all = this.date.totalSeats <= MOST_DRAWN;
+    const select = h("select", {}, all && h("option", { value: "" }, t("seats.all")),
+      this.sections.map((section, i) => h("option", { value: String(i) }, `${section.name} · ${money(section.price, this.event.currency)}`)));
+    select.addEventListener("change", () => {
+      this.shown = select.value === "" ? this.sections : [this.sections[Number(select.value)]];
+      this.drawStage();
+      this.refresh(true);
+    });
+    return h("label", { class: "inline" }, h("span", {}, t("seats.section")), select);
+  }
+
+  modePicker() {
+    const button = (mode) => h("button", { type: "button", "aria-pressed": String(this.mode === mode), onclick: () => {
+      this.mode = mode;
+      for (const other of group.children) other.setAttribute("aria-pressed", String(other === group.children[mode === "map" ? 0 : 1]));
+      this.drawStage();
+    } }, t(`seats.${mode}`));
+    const group = h("div", { class: "segments", role: "group", "aria-label": t("seats.mode") });
+    group.append(button("map"), button("list"));
+    return group;
+  }
+
+  drawStage() {
+    this.map = null;
+    if (this.mode === "map") {
+      this.mapSignal?.abort();
+      this.mapSignal = new AbortController();
+      this.signal.addEventListener("abort", () => this.mapSignal.abort());
+      this.map = new SeatMap({
+        sections: this.shown,
+        describe: (seat, state) => this.describe(seat.number, state),
+        onPick: (seatNumber) => this.pick(seatNumber),
+        signal: this.mapSignal.signal,
+      });
+      put(this.stage, this.map.element);
+      for (const [seatNumber, status] of this.states) this.map.set(seatNumber, this.chosen.has(seatNumber) ? "SELECTED" : status);
+      this.map.look();
+    } else {
+      this.listed = null;
+      put(this.stage, h("div", { class: "seat-list" }, this.shown.map((section) => this.listSection(section))));
+    }
+  }
+
+  listSection(section) {
+    const count = h("span", { class: "left" });
+    const rows = h("div", { class: "list-rows" });
+    const details = h("details", { open: this.shown.length === 1 }, h("summary", {}, h("b", {}, t("section", { name: section.name })), " ", money(section.price, this.event.currency), " ", count), rows);
+    const draw = () => {
+      const free = [];
+      for (let seat = section.first; seat <= section.last; seat += 1) if (this.states.get(seat) === "AVAILABLE") free.push(seat);
+      say(count, t("left.seats", { n: free.length, total: number(section.seats) }));
+      if (!details.open) return;
+      const focused = document.activeElement?.dataset?.seat;
+      const byRow = groupBy(free, (seat) => rowOf(section, section.first, seat));
+      put(rows, free.length === 0 && h("p", {}, t("seats.none")), [...byRow].map(([row, seats]) => h("div", { class: "list-row", role: "group", "aria-label": row ? t("row", { row: String(row) }) : t("section", { name: section.name }) },
+        row && h("span", { class: "row-name" }, t("row", { row: String(row) })),
+        h("div", { class: "list-seats" }, seats.map((seat) => h("button", { type: "button", class: "list-seat", "data-seat": seat, "aria-pressed": String(this.chosen.has(seat)), "aria-label": this.describe(seat, this.chosen.has(seat) ? "SELECTED" : "AVAILABLE"), onclick: () => this.pick(seat) }, String(seat)))))));
+      if (focused) rows.querySelector(`[data-seat="${focused}"]`)?.focus();
+    };
+    details.addEventListener("toggle", draw);
+    this.listed = [...(this.listed ?? []), draw];
+    draw();
+    return details;
+  }
+
+  drawList() {
+    if (this.mode === "list") for (const draw of this.listed ?? []) draw();
+  }
+
+  pick(seatNumber) {
+    const most = this.event.maxSeatsPerUser;
+    if (this.chosen.has(seatNumber)) {
+      this.chosen.delete(seatNumber);
+      this.map?.set(seatNumber, "AVAILABLE");
+    } else {
+      if (most === 1) {
+        for (const other of this.chosen) this.map?.set(other, "AVAILABLE");
+        this.chosen.clear();
+      }
+      if (this.chosen.size >= most) {
+        const text = t("seats.most", { n: most });
+        put(this.message, h("div", { class: "notice" }, icon("warn"), h("p", {}, text)));
+        alarm(text);
+        return;
+      }
+      this.chosen.add(seatNumber);
+      this.map?.set(seatNumber, "SELECTED");
+    }
+    put(this.message);
+    this.drawTray();
+    this.drawList();
+    announce(t("seats.chosen_spoken", { n: this.chosen.size, price: money(this.total(), this.event.currency) }));
+  }
+
+  total() {
+    return [...this.chosen].reduce((sum, seat) => sum + this.seat(seat).price, 0);
+  }
+
+  drawTray() {
+    const { event } = this;
+    const seats = [...this.chosen].sort((a, b) => a - b);
+    const heading = h("h2", { id: "tray-title" }, t("seats.chosen"));
+    this.tray.classList.toggle("filled", seats.length > 0);
+    if (seats.length === 0) {
+      put(this.tray, heading, h("p", { class: "quiet-text" }, t("seats.choose", { n: event.maxSeatsPerUser })));
+      return;
+    }
+    put(this.tray, heading,
+      h("ul", { class: "chosen" }, seats.map((seat) => h("li", {}, h("span", {}, seatName(this.seat(seat))), h("b", {}, money(this.seat(seat).price, event.currency)),
+        h("button", { type: "button", class: "remove", "aria-label": t("seats.give_back", { seat: seatName(this.seat(seat)) }), onclick: () => this.pick(seat) }, "×")))),
+      h("p", { class: "total" }, h("span", {}, t("total")), h("b", {}, money(this.total(), event.currency))),
+      doing(h("button", { type: "button", class: "button big", "data-testid": "hold" }, t("seats.hold", { time: duration(event.holdSeconds) })), () =>
+        this.hold(seats.length === 1 ? { seatNumber: seats[0] } : { seatNumbers: seats })),
+      h("p", { class: "quiet-text" }, t("seats.hold_text")));
+  }
+
+  async hold(wanted) {
+    const { event, date } = this;
+    put(this.message);
+    this.holding = true;
+    try {
+      const reservation = await api.hold(event.eventId, { date: date.date, ...wanted });
+      noteHold(reservation);
+      announce(t("hold.done"));
+      // The turn now ends with the hold, or has ended with it.
+      ask(event.eventId).catch(() => over(event.eventId));
+      go("reservations", reservation.reservationId);
+    } catch (error) {
+      this.holding = false;
+      if (error.code === "seat_taken" && error.fields.seatNumber) {
+        const seat = error.fields.seatNumber;
+        this.chosen.delete(seat);
+        this.states.set(seat, "HELD");
+        this.map?.set(seat, "HELD", true);
+        this.drawTray();
+      }
+      put(this.message, refusal(error, event.eventId, () => this.hold(wanted)));
+      this.message.scrollIntoView({ block: "nearest" });
+      alarm(errorText(error));
+      if (error.code === "seat_taken" || error.code === "sold_out") this.refresh(false);
+    }
+  }
+
+  legend() {
+    const swatch = (state, tint = "") => s("svg", { class: "swatch map", viewBox: "-13 -13 26 26", "aria-hidden": "true" }, s("g", { class: tint }, s("g", { class: `seat ${state.toLowerCase()}` }, s("path", { d: SHAPES[state] }))));
+    return h("div", { class: "legend" },
+      h("ul", { "aria-label": t("legend.prices") }, this.sections.map((section, i) => h("li", {}, swatch("AVAILABLE", `tint-${i % 6}`), h("span", {}, section.name, " ", h("b", {}, money(section.price, this.event.currency)))))),
+      h("ul", { "aria-label": t("legend.states") }, ["SELECTED", "HELD", "SOLD"].map((state) => h("li", {}, swatch(state), h("span", {}, t(`seat.${state}`))))),
+      h("p", { class: "quiet-text" }, t("map.help")));
+  }
+}
+
+function groupBy(items, of) {
+  const groups = new Map();
+  for (const item of items) groups.set(of(item), [...(groups.get(of(item)) ?? []), item]);
+  return groups;
+}

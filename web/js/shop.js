@@ -1,0 +1,103 @@
+// Inside: the dates to choose from, or how many tickets where nobody has a seat.
+
+import * as api from "./api.js";
+import { alarm, announce, h, icon, put } from "./dom.js";
+import { dayAndTime, dayParts, money, number, t, time } from "./i18n.js";
+import { ask, over } from "./line.js";
+import { availability } from "./event.js";
+import { findHolds, isAllowedIn, refusal, rejoin, turnBar } from "./inside.js";
+import { amount, back, doing, empty, errorText, go, href, noteHold, skeleton, title } from "./parts.js";
+
+export async function show(root, { params: [id], signal }) {
+  put(root, skeleton(4));
+  if (!isAllowedIn(id)) return;
+  const event = await api.getEvent(id, { signal });
+  title(event.eventName);
+  const body = h("div", {});
+  const bar = turnBar(event, signal, () => put(body, h("div", { class: "panel" }, h("h2", {}, t("room.over")), h("p", {}, t("room.over_text")), h("div", { class: "actions" }, rejoin(id)))));
+  put(root, back(event.eventName, "events", id), h("div", { class: "view-head" }, h("h1", {}, t(event.admission === "general" ? "shop.general" : "shop.title")), bar), body);
+  findHolds(id, noteHold, signal);
+  if (event.admission === "general") general(event, body, signal);
+  else await dates(event, body, signal);
+}
+
+async function dates(event, body, signal) {
+  put(body, skeleton(3));
+  try {
+    const { dates } = await api.listDates(event.eventId, { signal });
+    if (dates.length === 0) {
+      put(body, empty("calendar", t("shop.none"), t("shop.none_text"), h("a", { class: "button quiet", href: href() }, t("nav.events"))));
+      return;
+    }
+    put(body, h("p", { class: "lead" }, t("shop.lead")),
+      h("ul", { class: "dates choose" }, dates.map((date) => dateRow(event, date))));
+  } catch (error) {
+    if (signal.aborted) return;
+    put(body, refusal(error, event.eventId, () => dates(event, body, signal)));
+  }
+}
+
+function dateRow(event, date) {
+  const { month, day, weekday } = dayParts(date.startsAt);
+  const known = event.dates.find((it) => it.date === date.date);
+  const inner = [
+    h("div", { class: "day", "aria-hidden": "true" }, h("span", {}, month), h("b", {}, day), h("span", {}, weekday)),
+    h("div", { class: "date-body" },
+      h("p", { class: "date-time" },
+        date.availableSeats > 0
+          ? h("a", { class: "card-link", href: href("events", event.eventId, "shop", date.date), "data-testid": "date" }, h("span", { class: "unseen" }, dayAndTime(date.startsAt)), h("span", { "aria-hidden": "true" }, time(date.startsAt)))
+          : [h("span", { class: "unseen" }, dayAndTime(date.startsAt)), h("span", { "aria-hidden": "true" }, time(date.startsAt))]),
+      known && h("ul", { class: "prices" }, known.sections.map((section) => h("li", {}, h("span", {}, section.name), " ", h("b", {}, money(section.price, event.currency)))))),
+    availability(date, false),
+  ];
+  return h("li", { class: `date-row ${date.availableSeats > 0 ? "open" : "none"}` }, inner);
+}
+
+/** General admission: how many, what it costs, one button. */
+function general(event, body, signal) {
+  const price = event.price ?? 0;
+  const most = event.maxSeatsPerUser;
+  let quantity = 1;
+  let balance = null;
+  const count = h("output", { class: "count", "aria-live": "polite" });
+  const total = h("b", {});
+  const wallet = h("p", { class: "wallet-line" });
+  const problem = h("div", {});
+  const less = h("button", { type: "button", class: "round", "aria-label": t("general.less") }, icon("minus"));
+  const more = h("button", { type: "button", class: "round", "aria-label": t("general.more") }, icon("plus"));
+  const buy = h("button", { type: "button", class: "button big", "data-testid": "reserve" });
+  const draw = () => {
+    put(count, t("tickets", { n: quantity }));
+    put(total, amount(price * quantity, event.currency));
+    less.disabled = quantity <= 1;
+    more.disabled = quantity >= most;
+    const short = price > 0 && balance !== null && balance < price * quantity;
+    put(buy, price === 0 ? t("general.reserve") : t("general.pay", { price: money(price * quantity, event.currency) }));
+    put(wallet, price === 0 ? null : [icon("wallet"), balance === null ? t("wallet.loading") : t("wallet.has", { amount: money(balance, event.currency) }),
+      short && [" ", h("a", { href: href("wallet") }, t("wallet.too_little"))]]);
+  };
+  less.addEventListener("click", () => { quantity -= 1; draw(); });
+  more.addEventListener("click", () => { quantity += 1; draw(); });
+  doing(buy, async () => {
+    put(problem);
+    try {
+      const reservation = await api.reserve(event.eventId, quantity);
+      announce(t("reservation.done"));
+      ask(event.eventId).catch(() => over(event.eventId));
+      go("reservations", reservation.reservationId);
+    } catch (error) {
+      put(problem, refusal(error, event.eventId, () => buy.click()));
+      alarm(errorText(error));
+    }
+  });
+  put(body, h("div", { class: "panel general-shop" },
+    h("p", { class: "left" }, event.availableTickets === 0 ? t("sold_out") : t("left.tickets", { n: event.availableTickets })),
+    h("div", { class: "stepper", role: "group", "aria-label": t("general.quantity") }, less, count, more),
+    h("p", { class: "quiet-text" }, t("rules.most", { n: most })),
+    h("p", { class: "total" }, h("span", {}, t("total")), total),
+    wallet, buy, problem));
+  draw();
+  if (price > 0) {
+    api.balance({ signal }).then((answer) => { balance = answer.balance; draw(); }).catch(() => {});
+  }
+}

@@ -1,0 +1,136 @@
+// The wallet: what is in it, how to fill it, and every change of it.
+
+import * as api from "./api.js";
+import { alarm, announce, h, icon, put } from "./dom.js";
+import { dayAndTime, minorUnits, money, t } from "./i18n.js";
+import { doing, empty, errorText, href, skeleton, title, trouble } from "./parts.js";
+import { set } from "./store.js";
+
+/** In the currency's major unit; a thousand times as much where the minor unit is the major one, like the won. */
+const PRESETS = [10, 50, 100];
+
+export async function show(root, { signal }) {
+  title(t("nav.wallet"));
+  const head = h("h1", {}, t("nav.wallet"));
+  if (!api.isKnown()) {
+    put(root, head, empty("wallet", t("wallet.unknown"), t("wallet.unknown_text"), h("a", { class: "button", href: href() }, t("nav.events"))));
+    return;
+  }
+  put(root, head, skeleton(4));
+  const { balance, currency } = await api.balance({ signal });
+  set("currency", currency);
+  const amount = h("p", { class: "balance", "data-testid": "balance" }, money(balance, currency));
+  const ledger = h("section", { class: "panel ledger", "aria-labelledby": "ledger-title" });
+  put(root, head,
+    h("div", { class: "columns" },
+      h("div", { class: "main-column" }, ledger),
+      h("aside", { class: "side-column" },
+        h("section", { class: "panel purse", "aria-labelledby": "purse-title" },
+          h("h2", { id: "purse-title" }, t("wallet.balance")), amount),
+        h("section", { class: "panel" }, h("h2", {}, t("wallet.charge_title")),
+          charger(currency, { signal, onCharged: (after) => { put(amount, money(after, currency)); entries(ledger, currency, signal); } })))));
+  await entries(ledger, currency, signal);
+}
+
+/** A form that charges once, however often it is sent. */
+export function charger(currency, { suggested, signal, onCharged }) {
+  const unit = minorUnits(currency);
+  const presets = PRESETS.map((preset) => (unit === 1 ? preset * 1000 : preset * unit));
+  const input = h("input", { type: "text", inputmode: "decimal", id: "charge-amount", autocomplete: "off", required: true, "aria-describedby": "charge-note", value: suggested ? String(suggested / unit) : "" });
+  const problem = h("div", {});
+  const button = h("button", { type: "submit", class: "button", "data-testid": "charge" }, t("wallet.charge"));
+  const form = h("form", { class: "charge", novalidate: true },
+    h("label", { for: "charge-amount" }, t("wallet.amount", { currency })),
+    h("div", { class: "charge-line" }, input, button),
+    h("div", { class: "presets", role: "group", "aria-label": t("wallet.presets") },
+      presets.map((preset) => h("button", { type: "button", class: "preset", onclick: () => { input.value = String(preset / unit); input.focus(); } }, money(preset, currency)))),
+    h("p", { class: "quiet-text", id: "charge-note" }, t("wallet.demo")),
+    problem);
+  let busy = false;
+
+  const send = async (amount) => {
+    if (busy) return;
+    busy = true;
+    button.disabled = true;
+    button.setAttribute("aria-busy", "true");
+    put(problem);
+    try {
+      const answer = await api.charge(amount);
+      input.value = "";
+      announce(t("wallet.charged", { amount: money(answer.amount, currency) }));
+      // An answer to a charge of before tells the balance of then.
+      const after = await api.balance({ signal }).catch(() => answer);
+      onCharged(after.balance);
+    } catch (error) {
+      if (signal.aborted) return;
+      const pending = api.pendingCharge();
+      const text = pending ? t("wallet.unsure", { amount: money(pending.amount, currency) }) : errorText(error);
+      put(problem, h("div", { class: "notice bad", role: "alert" }, icon("warn"), h("div", {}, h("p", {}, text),
+        pending && h("div", { class: "actions" }, h("button", { type: "button", class: "button small", onclick: () => send(pending.amount) }, t("again"))))));
+      alarm(text);
+      input.disabled = pending !== null;
+    } finally {
+      busy = false;
+      const pending = api.pendingCharge() !== null;
+      input.disabled = pending;
+      button.disabled = pending;
+      button.removeAttribute("aria-busy");
+    }
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const amount = read(input.value, unit);
+    if (amount === null) {
+      const text = t("wallet.not_an_amount");
+      put(problem, h("div", { class: "notice bad", role: "alert" }, icon("warn"), h("p", {}, text)));
+      input.setAttribute("aria-invalid", "true");
+      input.focus();
+      return;
+    }
+    input.removeAttribute("aria-invalid");
+    send(amount);
+  });
+  // A charge whose answer was lost, perhaps with the page: asking again charges nothing twice.
+  const pending = api.pendingCharge();
+  if (pending) send(pending.amount);
+  return form;
+}
+
+/** An amount as people write it, in the minor unit; null where it is none. */
+function read(text, unit) {
+  const plain = text.replace(/[\s,_']/g, "");
+  if (!/^\d+(\.\d+)?$/.test(plain)) return null;
+  const amount = Math.round(Number(plain) * unit);
+  return Number.isSafeInteger(amount) && amount > 0 && Math.abs(amount / unit - Number(plain)) < 1e-9 ? amount : null;
+}
+
+async function entries(section, currency, signal) {
+  const list = h("ol", { class: "entries" });
+  const more = h("div", { class: "actions" });
+  put(section, h("h2", { id: "ledger-title" }, t("ledger.title")), skeleton(3));
+  let cursor;
+  const page = async () => {
+    try {
+      const answer = await api.listLedger({ cursor, signal });
+      cursor = answer.nextCursor;
+      if (!list.isConnected) put(section, h("h2", { id: "ledger-title" }, t("ledger.title")), answer.entries.length ? list : h("p", { class: "quiet-text" }, t("ledger.none")), more);
+      list.append(...answer.entries.map((entry) => row(entry, currency)));
+      put(more, cursor && doing(h("button", { type: "button", class: "button quiet" }, t("more")), page));
+    } catch (error) {
+      if (!signal.aborted) put(list.isConnected ? more : section, trouble(error, page));
+    }
+  };
+  await page();
+}
+
+function row(entry, currency) {
+  const sign = entry.amount > 0 ? "+" : "−";
+  return h("li", {},
+    h("div", {},
+      h("p", {}, entry.reservationId ? h("a", { href: href("reservations", entry.reservationId) }, t(`ledger.${entry.kind}`)) : t(`ledger.${entry.kind}`)),
+      h("p", { class: "quiet-text" }, dayAndTime(entry.at))),
+    h("div", { class: "entry-sums" },
+      h("p", { class: entry.amount > 0 ? "plus" : "" }, `${sign}${money(Math.abs(entry.amount), currency)}`),
+      h("p", { class: "quiet-text" }, t("ledger.after", { amount: money(entry.balanceAfter, currency) }))));
+}
