@@ -120,11 +120,11 @@ impl Desk {
     }
 }
 
-const PAGE: &str = include_str!("../../web/desk/index.html");
-const STYLE: &str = include_str!("../../web/desk/desk.css");
-const SCRIPT: &str = include_str!("../../web/desk/desk.js");
-const CHART: &str = include_str!("../../web/desk/chart.js");
-const WORDS: &str = include_str!("../../web/desk/words.js");
+const PAGE: &str = include_str!("desk/page/index.html");
+const STYLE: &str = include_str!("desk/page/desk.css");
+const SCRIPT: &str = include_str!("desk/page/desk.js");
+const CHART: &str = include_str!("desk/page/chart.js");
+const WORDS: &str = include_str!("desk/page/words.js");
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
