@@ -78,6 +78,7 @@ pub struct Event {
 
 /// Whether tickets can be had. The first that fits, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SaleState {
     /// Over for good, or until an operator says otherwise.

@@ -1,5 +1,7 @@
 //! Every way in which the system says no, by name. [`crate::http::problem`] gives each its status code.
 
+use serde::Serialize;
+
 use crate::clock::EpochMs;
 use crate::ids::{ReservationId, SeatNumber};
 use crate::money::Money;
@@ -7,10 +9,12 @@ use crate::queue::PollAfter;
 use crate::store::StoreError;
 
 /// What is wrong with one field of a request.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct FieldError {
     /// A dotted path into the body, or `header:…`, `query:…`, `path:…`.
     pub field: String,
+    /// What is wrong with it.
     pub message: String,
 }
 

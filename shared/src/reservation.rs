@@ -63,10 +63,15 @@ pub struct Reservation {
 
 /// A reservation's status as everybody sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "ReservationStatus"))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
+    /// To be paid before `heldUntil`.
     Held,
+    /// Paid, or free of charge.
     Confirmed,
+    /// Released, or given back.
     Cancelled,
     /// A hold that lapsed.
     Expired,

@@ -25,10 +25,14 @@ pub enum Claim {
 
 /// What a buyer sees of a seat.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum SeatStatus {
+    /// It can be held.
     Available,
+    /// Somebody has it for some minutes.
     Held,
+    /// It is bought.
     Sold,
 }
 

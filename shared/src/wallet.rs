@@ -19,10 +19,15 @@ pub struct Wallet {
 
 /// What kind of change an entry records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "LedgerEntryKind"))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum EntryKind {
+    /// Money came in.
     Charge,
+    /// A reservation was paid.
     Payment,
+    /// A cancelled reservation was given back.
     Refund,
 }
 

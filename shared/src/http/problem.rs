@@ -2,10 +2,14 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::Number;
 
 use super::Answer;
-use crate::refusal::{Limit, Refusal};
+use crate::clock::{EpochMs, rfc3339};
+use crate::ids::{ReservationId, SeatNumber};
+use crate::money::Money;
+use crate::refusal::{FieldError, Limit, Refusal};
 
 /// When to come back after a throttle or a conflict, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -16,44 +20,187 @@ pub struct Kind {
     pub code: &'static str,
     pub status: u16,
     pub title: &'static str,
+    /// The fields that the problem has beside those that every problem has; `?` where it may be without.
+    pub fields: &'static [&'static str],
+    /// When it happens.
+    pub when: &'static str,
+    /// What whoever gets it can do.
+    pub advice: &'static str,
 }
 
 macro_rules! kinds {
-    ($($name:ident = $status:literal $code:literal $title:literal;)+) => {
-        $(const $name: Kind = Kind { code: $code, status: $status, title: $title };)+
+    ($($name:ident = $status:literal $code:literal $title:literal $fields:expr, $when:literal, $advice:literal;)+) => {
+        $(
+            #[doc = $when]
+            pub const $name: Kind = Kind {
+                code: $code,
+                status: $status,
+                title: $title,
+                fields: &$fields,
+                when: $when,
+                advice: $advice,
+            };
+        )+
         /// All codes, in the order of precedence.
         pub const KINDS: &[Kind] = &[$($name),+];
     };
 }
 
 kinds! {
-    ROUTE_NOT_FOUND = 404 "route_not_found" "There is nothing at this path";
-    METHOD_NOT_ALLOWED = 405 "method_not_allowed" "This path does not take this method";
-    UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body must be application/json";
-    BODY_TOO_LARGE = 413 "body_too_large" "The body is too large";
-    TOKEN_MISSING = 401 "token_missing" "A queue token is needed";
-    TOKEN_INVALID = 401 "token_invalid" "The queue token is not valid here";
-    INVALID_REQUEST = 400 "invalid_request" "The request is not valid";
-    NOT_YOURS = 403 "not_yours" "This belongs to another user";
-    EVENT_NOT_FOUND = 404 "event_not_found" "There is no such event";
-    WRONG_ADMISSION = 409 "wrong_admission" "The event is not sold in this way";
-    NOT_OPEN = 409 "not_open" "Not on sale";
-    NOT_ADMITTED = 403 "not_admitted" "It is not your turn yet";
-    TURN_OVER = 410 "turn_over" "Your turn is over";
-    DATE_NOT_FOUND = 404 "date_not_found" "There is no such date";
-    SEAT_NOT_FOUND = 404 "seat_not_found" "There is no such seat";
-    LIMIT_EXCEEDED = 422 "limit_exceeded" "More than is allowed";
-    RESERVATION_NOT_FOUND = 404 "reservation_not_found" "There is no such reservation";
-    IDEMPOTENCY_KEY_REUSED = 422 "idempotency_key_reused" "The Idempotency-Key was used for another charge";
-    NOT_CANCELLABLE = 409 "not_cancellable" "The reservation cannot be cancelled";
-    NOT_PAYABLE = 409 "not_payable" "There is nothing to pay";
-    HOLD_EXPIRED = 410 "hold_expired" "The hold has lapsed";
-    ALREADY_RESERVED = 409 "already_reserved" "You have a reservation for this date";
-    SEAT_TAKEN = 409 "seat_taken" "The seat is taken";
-    SOLD_OUT = 409 "sold_out" "Sold out";
-    INSUFFICIENT_BALANCE = 402 "insufficient_balance" "The wallet does not hold enough";
-    THROTTLED = 429 "throttled" "Too many requests just now";
-    BUSY = 503 "busy" "Too busy to answer just now";
+    ROUTE_NOT_FOUND = 404 "route_not_found" "There is nothing at this path" [],
+        "No endpoint has this path. Paths are exact: no slash at the end, and capitals count.",
+        "Compare the path with the list of endpoints.";
+    METHOD_NOT_ALLOWED = 405 "method_not_allowed" "This path does not take this method" [],
+        "The path exists, but not with this method. HEAD is not taken either.",
+        "Use one of the methods in the Allow header.";
+    UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body must be application/json" [],
+        "The request has a body, and its Content-Type is not application/json.",
+        "Send Content-Type: application/json, or no body where none is needed.";
+    BODY_TOO_LARGE = 413 "body_too_large" "The body is too large" [],
+        "The body has more than 16 KiB.",
+        "Send a smaller one; no request of this API needs as much.";
+    TOKEN_MISSING = 401 "token_missing" "A queue token is needed" [],
+        "The request has no Authorization: Bearer header, and the endpoint needs to know who calls.",
+        "Join a queue with POST /events/{eventId}/tokens and send its token.";
+    TOKEN_INVALID = 401 "token_invalid" "The queue token is not valid here" [],
+        "The token is not genuine, has expired, or is for another event than the one in the path.",
+        "Join the queue of this event; asking again for the same user gives a new token.";
+    INVALID_REQUEST = 400 "invalid_request" "The request is not valid" ["errors"],
+        "A field, a query parameter, a header or an id in the path is missing, malformed or unknown.",
+        "Each of errors names a field and says what is wrong with it. Correct them; repeating the request as it was helps nothing.";
+    NOT_YOURS = 403 "not_yours" "This belongs to another user" [],
+        "The wallet or the list is not that of the token's user.",
+        "Use the userId that came with the token.";
+    EVENT_NOT_FOUND = 404 "event_not_found" "There is no such event" [],
+        "No event has this id.",
+        "GET /events lists the events.";
+    WRONG_ADMISSION = 409 "wrong_admission" "The event is not sold in this way" [],
+        "Seats were asked for where admission is general, or tickets without seats where it is seated.",
+        "admission of the event says which: hold a seat for seated, reserve tickets for general.";
+    NOT_OPEN = 409 "not_open" "Not on sale" [],
+        "The sale is closed, or the performance has begun.",
+        "Choose another date or event.";
+    NOT_ADMITTED = 403 "not_admitted" "It is not your turn yet" ["position?", "retryAfterSeconds"],
+        "The token's number is still waiting in line.",
+        "Ask GET /events/{eventId}/tokens/me after retryAfterSeconds, until its status is ACTIVE.";
+    TURN_OVER = 410 "turn_over" "Your turn is over" [],
+        "The session has ended: by payment, by leaving, by time, or because nobody came when the number was called.",
+        "Join again with POST /events/{eventId}/tokens. A hold that still lives can be paid without.";
+    DATE_NOT_FOUND = 404 "date_not_found" "There is no such date" [],
+        "The event has no performance on this date.",
+        "GET /events/{eventId} lists the dates. Where a day has several performances, the date has a time.";
+    SEAT_NOT_FOUND = 404 "seat_not_found" "There is no such seat" ["seatNumber"],
+        "The date has no seat of this number.",
+        "GET /events/{eventId}/dates/{date}/seats lists the seats.";
+    LIMIT_EXCEEDED = 422 "limit_exceeded" "More than is allowed" ["maxSeatsPerUser?", "balance?", "walletCeiling?"],
+        "More seats than one user may have (maxSeatsPerUser), or more money than a wallet may hold (balance, walletCeiling).",
+        "Ask for less.";
+    RESERVATION_NOT_FOUND = 404 "reservation_not_found" "There is no such reservation" [],
+        "The token's user has no reservation of this id; another user's is as unknown as none.",
+        "GET /users/{userId}/reservations lists the user's own.";
+    IDEMPOTENCY_KEY_REUSED = 422 "idempotency_key_reused" "The Idempotency-Key was used for another charge" [],
+        "A charge of another amount was made with this key. A key names one charge for ever.",
+        "Use a new key for a new charge.";
+    NOT_CANCELLABLE = 409 "not_cancellable" "The reservation cannot be cancelled" [],
+        "It is too late to cancel, or the hold has lapsed.",
+        "Nothing needs to be done for a lapsed hold. For a paid one, the time of cancelling is over.";
+    NOT_PAYABLE = 409 "not_payable" "There is nothing to pay" [],
+        "The reservation is cancelled, or cost nothing.",
+        "Look at the reservation with GET /reservations/{reservationId}.";
+    HOLD_EXPIRED = 410 "hold_expired" "The hold has lapsed" [],
+        "It was not paid before heldUntil. Nothing was taken from the wallet.",
+        "Join again and hold a seat.";
+    ALREADY_RESERVED = 409 "already_reserved" "You have a reservation for this date" ["reservationId"],
+        "A user has one reservation for a date, or for an event of general admission.",
+        "Pay the reservation that reservationId names, or cancel it to choose other seats.";
+    SEAT_TAKEN = 409 "seat_taken" "The seat is taken" ["seatNumber", "heldUntil?"],
+        "Somebody else holds one of the seats until heldUntil, or has bought it (no heldUntil). None was held.",
+        "Choose another seat.";
+    SOLD_OUT = 409 "sold_out" "Sold out" [],
+        "There are not as many tickets left.",
+        "Ask for fewer, or come back: holds lapse and tickets are given back.";
+    INSUFFICIENT_BALANCE = 402 "insufficient_balance" "The wallet does not hold enough" ["balance", "required"],
+        "The wallet's balance is less than the price (required).",
+        "Charge the wallet and ask again; a hold stays as it was.";
+    THROTTLED = 429 "throttled" "Too many requests just now" ["retryAfterSeconds"],
+        "The database has no capacity left for this second.",
+        "Ask again after Retry-After seconds.";
+    BUSY = 503 "busy" "Too busy to answer just now" ["retryAfterSeconds"],
+        "The database did not answer, or too many are at the same seats. Whether it was done is not known.",
+        "Ask again after Retry-After seconds, with the same body and the same Idempotency-Key: that is safe.";
+}
+
+/// What a problem has beside what every problem has.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct Extra {
+    /// With `invalid_request`: each thing that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<FieldError>>,
+    /// With `not_admitted`: the place in line; left out before a draw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
+    /// With `not_admitted`, `throttled` and `busy`: when to ask again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<Number>,
+    /// With `seat_not_found` and `seat_taken`: which seat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seat_number: Option<SeatNumber>,
+    /// With `seat_taken`: until when it is held; left out where it is sold.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    held_until: Option<EpochMs>,
+    /// With `limit_exceeded`: how many seats one user may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_seats_per_user: Option<u32>,
+    /// With `insufficient_balance` and `limit_exceeded`: what the wallet holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance: Option<Money>,
+    /// With `limit_exceeded`: the most that a wallet may hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wallet_ceiling: Option<Money>,
+    /// With `insufficient_balance`: the price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required: Option<Money>,
+    /// With `already_reserved`: the reservation that there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation_id: Option<ReservationId>,
+}
+
+/// What went wrong, in the form of RFC 9457.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Problem"))]
+struct Body {
+    /// `/docs/errors#` and the code: a page that explains it.
+    r#type: String,
+    /// The same for every problem of a code.
+    title: &'static str,
+    /// The answer's HTTP status.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 400, max = 599)))]
+    status: u16,
+    /// For people, about this one time. Its words may change.
+    detail: String,
+    /// For programs: it stays the same.
+    #[cfg_attr(feature = "openapi", schemars(extend("enum" = codes())))]
+    code: &'static str,
+    #[serde(flatten)]
+    extra: Extra,
+}
+
+/// For the API's document: all codes.
+#[cfg(feature = "openapi")]
+fn codes() -> Vec<&'static str> {
+    KINDS.iter().map(|kind| kind.code).collect()
+}
+
+/// For the API's document: the schema of every problem.
+#[cfg(feature = "openapi")]
+pub(super) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<Body>()
 }
 
 /// A refusal, as it is told.
@@ -62,7 +209,7 @@ pub struct Problem {
     pub code: &'static str,
     kind: Kind,
     detail: String,
-    extra: Map<String, Value>,
+    extra: Extra,
     header: Option<(lambda_http::http::HeaderName, String)>,
 }
 
@@ -72,21 +219,13 @@ impl Problem {
             code: kind.code,
             kind,
             detail: detail.into(),
-            extra: Map::new(),
+            extra: Extra::default(),
             header: None,
         }
     }
 
-    fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.extra.insert(name.to_owned(), value.into());
-        self
-    }
-
-    fn field_if_known(self, name: &str, value: Option<impl Into<Value>>) -> Self {
-        match value {
-            Some(value) => self.field(name, value),
-            None => self,
-        }
+    fn with(self, extra: Extra) -> Self {
+        Self { extra, ..self }
     }
 
     fn header(mut self, name: lambda_http::http::HeaderName, value: &impl ToString) -> Self {
@@ -95,8 +234,11 @@ impl Problem {
     }
 
     fn retry(self) -> Self {
-        self.field("retryAfterSeconds", RETRY_AFTER_SECONDS)
-            .header(RETRY_AFTER, &RETRY_AFTER_SECONDS)
+        self.with(Extra {
+            retry_after_seconds: Some(RETRY_AFTER_SECONDS.into()),
+            ..Extra::default()
+        })
+        .header(RETRY_AFTER, &RETRY_AFTER_SECONDS)
     }
 
     /// What a refusal is told as.
@@ -124,11 +266,10 @@ impl Problem {
             )
             .header(WWW_AUTHENTICATE, &"Bearer"),
             Refusal::InvalidRequest(errors) => {
-                let errors: Vec<Value> = errors
-                    .iter()
-                    .map(|error| json!({"field": error.field, "message": error.message}))
-                    .collect();
-                Self::new(INVALID_REQUEST, "See errors for each field.").field("errors", errors)
+                Self::new(INVALID_REQUEST, "See errors for each field.").with(Extra {
+                    errors: Some(errors.clone()),
+                    ..Extra::default()
+                })
             }
             Refusal::NotYours => Self::new(NOT_YOURS, "The token is another user's."),
             Refusal::EventNotFound => Self::new(EVENT_NOT_FOUND, "GET /events lists the events."),
@@ -144,8 +285,11 @@ impl Problem {
                 NOT_ADMITTED,
                 "You are waiting in line; GET /events/{eventId}/tokens/me tells when it is your turn.",
             )
-            .field_if_known("position", *position)
-            .field("retryAfterSeconds", poll_after.as_json_seconds())
+            .with(Extra {
+                position: *position,
+                retry_after_seconds: Some(poll_after.as_json_seconds()),
+                ..Extra::default()
+            })
             .header(RETRY_AFTER, &poll_after.as_header_seconds()),
             Refusal::TurnOver => Self::new(
                 TURN_OVER,
@@ -157,19 +301,28 @@ impl Problem {
             ),
             Refusal::SeatNotFound(seat) => {
                 Self::new(SEAT_NOT_FOUND, "The date has no seat of this number.")
-                    .field("seatNumber", seat.0)
+                    .with(Extra {
+                        seat_number: Some(*seat),
+                        ..Extra::default()
+                    })
             }
             Refusal::LimitExceeded(Limit::Seats { most }) => Self::new(
                 LIMIT_EXCEEDED,
                 format!("One user may have at most {most} for a date."),
             )
-            .field("maxSeatsPerUser", *most),
+            .with(Extra {
+                max_seats_per_user: Some(*most),
+                ..Extra::default()
+            }),
             Refusal::LimitExceeded(Limit::Wallet { balance, ceiling }) => Self::new(
                 LIMIT_EXCEEDED,
                 format!("A wallet holds at most {ceiling}."),
             )
-            .field("balance", balance.0)
-            .field("walletCeiling", ceiling.0),
+            .with(Extra {
+                balance: Some(*balance),
+                wallet_ceiling: Some(*ceiling),
+                ..Extra::default()
+            }),
             Refusal::ReservationNotFound => {
                 Self::new(RESERVATION_NOT_FOUND, "You have no reservation of this id.")
             }
@@ -191,22 +344,27 @@ impl Problem {
                 ALREADY_RESERVED,
                 "A user has one reservation for a date. Cancel it to choose other seats.",
             )
-            .field("reservationId", id.to_string()),
+            .with(Extra {
+                reservation_id: Some(id.clone()),
+                ..Extra::default()
+            }),
             Refusal::SeatTaken { seat, held_until } => {
-                let problem = Self::new(SEAT_TAKEN, "Somebody else has it. Choose another.")
-                    .field("seatNumber", seat.0);
-                match held_until {
-                    Some(until) => problem.field("heldUntil", until.to_string()),
-                    None => problem,
-                }
+                Self::new(SEAT_TAKEN, "Somebody else has it. Choose another.").with(Extra {
+                    seat_number: Some(*seat),
+                    held_until: *held_until,
+                    ..Extra::default()
+                })
             }
             Refusal::SoldOut => Self::new(SOLD_OUT, "There is nothing left."),
             Refusal::InsufficientBalance { balance, required } => Self::new(
                 INSUFFICIENT_BALANCE,
                 "Charge the wallet and pay again; the hold is as it was.",
             )
-            .field("balance", balance.0)
-            .field("required", required.0),
+            .with(Extra {
+                balance: Some(*balance),
+                required: Some(*required),
+                ..Extra::default()
+            }),
             Refusal::Throttled => Self::new(
                 THROTTLED,
                 "The database has no capacity left for this second.",
@@ -223,16 +381,14 @@ impl Problem {
     /// The answer.
     #[must_use]
     pub fn into_answer(self) -> Answer {
-        let mut body = json!({
-            "type": format!("/docs/errors#{}", self.code),
-            "title": self.kind.title,
-            "status": self.kind.status,
-            "detail": self.detail,
-            "code": self.code,
-        });
-        if let Value::Object(body) = &mut body {
-            body.extend(self.extra);
-        }
+        let body = Body {
+            r#type: format!("/docs/errors#{}", self.code),
+            title: self.kind.title,
+            status: self.kind.status,
+            detail: self.detail,
+            code: self.code,
+            extra: self.extra,
+        };
         let status =
             StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let answer = Answer::problem(status, &body);

@@ -4,28 +4,44 @@ use serde::Serialize;
 
 use crate::app::Joined;
 use crate::clock::{EpochMs, rfc3339};
-use crate::event::{Event, SaleState};
+use crate::event::{Admission, Event, SaleState};
 use crate::http::Answer;
-use crate::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
+use crate::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
 use crate::money::{Currency, Money};
 use crate::queue::{Head, Order, PROCEDURE, Standing, Turn};
 use crate::reservation::{Reservation, ReservedSeat, State, Status};
 use crate::token::Token;
 
+/// How people get in.
+#[derive(Clone, Copy, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Admission"))]
+#[serde(rename_all = "lowercase")]
+enum AdmissionView {
+    /// To numbered seats of dates: hold, then pay.
+    Seated,
+    /// To the whole event: reserve.
+    General,
+}
+
 /// An event in lists.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Event"))]
 #[serde(rename_all = "camelCase")]
 pub struct EventView<'a> {
     event_id: &'a EventId,
     event_name: &'a str,
     venue: &'a str,
-    admission: &'static str,
+    admission: AdmissionView,
     currency: &'a Currency,
+    /// From when on one can shop; left out where it is open from the start. One may join before.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
         skip_serializing_if = "Option::is_none"
     )]
     opens_at: Option<EpochMs>,
+    /// Until when one can shop; left out where it never closes.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
         skip_serializing_if = "Option::is_none"
@@ -42,7 +58,10 @@ impl<'a> EventView<'a> {
             event_id: &event.event_id,
             event_name: &event.terms.name,
             venue: &event.terms.venue,
-            admission: event.terms.admission.as_str(),
+            admission: match event.terms.admission {
+                Admission::Seated => AdmissionView::Seated,
+                Admission::General { .. } => AdmissionView::General,
+            },
             currency: &event.terms.currency,
             opens_at: event.terms.opens_at,
             closes_at: event.closes_at(),
@@ -51,29 +70,52 @@ impl<'a> EventView<'a> {
     }
 }
 
+/// Where a number stands.
+#[derive(Clone, Copy, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "QueueStatus"))]
+#[serde(rename_all = "UPPERCASE")]
+enum StatusView {
+    /// Not called yet.
+    Waiting,
+    /// Called: inside, or about to be.
+    Active,
+    /// The turn or the session is over.
+    Expired,
+}
+
 /// Where a user stands in line.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Place"))]
 #[serde(rename_all = "camelCase")]
 pub struct TokenView<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
+    /// The end of the token, not of the session.
     #[serde(serialize_with = "rfc3339::serialize")]
     token_expires_at: EpochMs,
     user_id: UserId,
     event_id: &'a EventId,
+    /// Counted from 1 in each lane, in order of arrival.
     queue_number: u64,
+    /// Counted from 0.
     lane: u8,
+    /// The order in which the lane calls; left out before a draw.
     #[serde(skip_serializing_if = "Option::is_none")]
     rank: Option<u64>,
-    status: &'static str,
+    status: StatusView,
+    /// 1 for the next to be called, 0 when ACTIVE; left out when EXPIRED and before a draw. An upper bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
+    /// How many are called before.
     #[serde(skip_serializing_if = "Option::is_none")]
     ahead: Option<u64>,
+    /// Left out while it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_wait_seconds: Option<u64>,
+    /// When to ask again; only while WAITING.
     #[serde(skip_serializing_if = "Option::is_none")]
     poll_after_seconds: Option<serde_json::Number>,
+    /// The end of the turn or of the session; only while ACTIVE.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
         skip_serializing_if = "Option::is_none"
@@ -81,17 +123,28 @@ pub struct TokenView<'a> {
     expires_at: Option<EpochMs>,
 }
 
+/// The same for who has just joined: with the token.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Joined"))]
+#[serde(rename_all = "camelCase")]
+pub struct JoinedView<'a> {
+    /// Opaque; to be sent as `Authorization: Bearer`.
+    token: &'a str,
+    #[serde(flatten)]
+    place: TokenView<'a>,
+}
+
 impl<'a> TokenView<'a> {
     fn of(token: &'a Token, standing: &Standing) -> Self {
         let view = Self {
-            token: None,
             token_expires_at: token.expires_at,
             user_id: token.user_id,
             event_id: &token.event_id,
             queue_number: token.number,
             lane: token.lane.0,
             rank: standing.rank.map(|rank| rank.0),
-            status: "EXPIRED",
+            status: StatusView::Expired,
             position: None,
             ahead: None,
             estimated_wait_seconds: None,
@@ -101,14 +154,14 @@ impl<'a> TokenView<'a> {
         match &standing.turn {
             Turn::Over => view,
             Turn::Active { expires_at } => Self {
-                status: "ACTIVE",
+                status: StatusView::Active,
                 position: Some(0),
                 ahead: Some(0),
                 expires_at: Some(*expires_at),
                 ..view
             },
             Turn::Waiting { position, outlook } => Self {
-                status: "WAITING",
+                status: StatusView::Waiting,
                 position: *position,
                 ahead: position.map(|position| position.saturating_sub(1)),
                 estimated_wait_seconds: outlook.estimated_wait_seconds,
@@ -121,25 +174,35 @@ impl<'a> TokenView<'a> {
 
 /// A draw, as anybody may see it: enough to check every rank, once nobody can join the draw any more.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Draw"))]
 #[serde(rename_all = "camelCase")]
 pub struct DrawView<'a> {
+    /// How ranks are drawn.
     procedure: &'static str,
     /// SHA-256 of the secret.
     commitment: String,
+    /// The random value that is mixed in, where one was announced.
     #[serde(skip_serializing_if = "Option::is_none")]
     beacon: Option<BeaconView<'a>>,
     /// How many take part, over all lanes; known from the opening on, as are `counts` and `secret`.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u64>,
+    /// How many take part in each lane.
     #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<Vec<u64>>,
+    /// Proves the commitment and gives every rank.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Beacon"))]
 struct BeaconView<'a> {
+    /// Where the value comes from, as it was announced.
     source: &'a str,
+    /// Left out until it is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a str>,
 }
@@ -195,9 +258,9 @@ pub fn token_status(token: &Token, standing: Standing) -> Answer {
 #[must_use]
 pub fn joined(joined: &Joined, signed: &str) -> Answer {
     let standing = jittered(joined.standing);
-    let view = TokenView {
-        token: Some(signed),
-        ..TokenView::of(&joined.token, &standing)
+    let view = JoinedView {
+        token: signed,
+        place: TokenView::of(&joined.token, &standing),
     };
     let answer = match joined.joining {
         crate::app::Joining::New => {
@@ -218,25 +281,33 @@ fn with_retry_after(answer: Answer, standing: &Standing) -> Answer {
 
 /// A reservation.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Reservation"))]
 #[serde(rename_all = "camelCase")]
 pub struct ReservationView<'a> {
     reservation_id: &'a ReservationId,
     event_id: &'a EventId,
     event_name: &'a str,
     user_id: UserId,
+    /// Left out for general admission.
     #[serde(skip_serializing_if = "Option::is_none")]
     date: Option<DateKey>,
+    /// Empty for general admission.
     seats: Vec<ReservedSeatView<'a>>,
+    /// How many tickets.
     quantity: u32,
     total_price: Money,
     status: Status,
+    /// Of a hold: pay before.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
         skip_serializing_if = "Option::is_none"
     )]
     held_until: Option<EpochMs>,
+    /// Of what was paid.
     #[serde(skip_serializing_if = "Option::is_none")]
-    payment_id: Option<String>,
+    payment_id: Option<EntryId>,
+    /// Of what was cancelled: what went back to the wallet; 0 for a hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunded: Option<Money>,
     #[serde(serialize_with = "rfc3339::serialize")]
@@ -246,6 +317,8 @@ pub struct ReservationView<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "ReservedSeat"))]
 #[serde(rename_all = "camelCase")]
 struct ReservedSeatView<'a> {
     seat_number: SeatNumber,
@@ -283,7 +356,7 @@ impl<'a> ReservationView<'a> {
             total_price: reservation.total_price,
             status: reservation.status(now),
             held_until,
-            payment_id: payment.map(|payment| payment.payment_id.to_string()),
+            payment_id: payment.map(|payment| payment.payment_id),
             refunded,
             created_at: reservation.created_at,
             modified_at: reservation.modified_at,

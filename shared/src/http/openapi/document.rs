@@ -1,0 +1,489 @@
+//! Puts the operations together.
+
+use std::collections::BTreeMap;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::operation::{Operation, Parameter, RequestBody, Success, Tag, Who};
+use crate::http::problem::{self, KINDS, Kind};
+use crate::ids::{DateKey, EventId, ReservationId, UserId};
+
+/// The whole document, in the order in which people read it.
+#[derive(Serialize)]
+pub struct Document {
+    openapi: &'static str,
+    info: Info,
+    servers: Value,
+    tags: Vec<Value>,
+    paths: BTreeMap<&'static str, BTreeMap<String, OperationObject>>,
+    components: Components,
+}
+
+#[derive(Serialize)]
+struct Info {
+    title: &'static str,
+    version: &'static str,
+    description: &'static str,
+    license: Value,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OperationObject {
+    operation_id: String,
+    tags: [&'static str; 1],
+    summary: &'static str,
+    description: String,
+    security: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parameters: Vec<ParameterObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_body: Option<BodyObject>,
+    responses: BTreeMap<String, Response>,
+}
+
+#[derive(Serialize)]
+struct ParameterObject {
+    name: String,
+    r#in: &'static str,
+    required: bool,
+    description: String,
+    schema: Schema,
+}
+
+#[derive(Serialize)]
+struct BodyObject {
+    required: bool,
+    content: BTreeMap<&'static str, Media>,
+}
+
+#[derive(Serialize)]
+struct Response {
+    description: String,
+    headers: BTreeMap<&'static str, Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    content: BTreeMap<&'static str, Media>,
+}
+
+#[derive(Serialize)]
+struct Media {
+    schema: Value,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    examples: BTreeMap<&'static str, Value>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Components {
+    security_schemes: Value,
+    headers: BTreeMap<&'static str, Value>,
+    examples: BTreeMap<&'static str, Value>,
+    schemas: Map<String, Value>,
+}
+
+/// For those who read the document as a page.
+const DESCRIPTION: &str = "\
+Concert tickets: a fair queue, a seat held for minutes, a prepaid wallet, one payment.
+
+1. `POST /events/{eventId}/tokens` joins the queue and gives a token: send it as `Authorization: Bearer`.
+2. `GET /events/{eventId}/tokens/me` tells where one stands; ask again after `pollAfterSeconds`, until `status` is `ACTIVE`.
+3. `GET /events/{eventId}/dates` and `…/dates/{date}/seats` show what is left; `POST /events/{eventId}/holds` holds a seat.
+4. `POST /users/{userId}/wallet/charges` fills the wallet; `POST /reservations/{reservationId}/payment` buys.
+
+Times are RFC 3339 in UTC with milliseconds. Money is an integer in the minor unit of the one currency. An optional value is
+left out, never null. Answers may get more fields; what is here stays. A request's field that is not here is an error, an unknown
+query parameter is ignored. A body has at most 16 KiB. Paths are exact, their segments percent-decoded once.
+
+Every no is a problem (RFC 9457) with a `code` that stays the same; [all codes](/docs/errors). Where several apply, the
+first in the order of that page answers. A path that is none of these gives `route_not_found` (404), another method
+`method_not_allowed` (405, with `Allow`). What API Gateway itself refuses has its own form, `{\"message\"}`.";
+
+/// The document of these operations.
+#[must_use]
+pub fn document(operations: &[Operation]) -> Document {
+    let settings = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        })
+        .with_transform(RecursiveTransform(never_null))
+        .with_transform(RecursiveTransform(plain_enum))
+        .with_transform(RecursiveTransform(on_one_line));
+    let mut generator = settings.into_generator();
+    let mut paths: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for operation in operations {
+        let object = operation_object(operation, &mut generator);
+        paths
+            .entry(operation.path)
+            .or_default()
+            .insert(operation.method.to_lowercase(), object);
+    }
+    // Also where no operation answers with one: the paths that are none do.
+    problem::schema(&mut generator);
+    Document {
+        openapi: "3.1.0",
+        info: Info {
+            title: "Boxoffice",
+            version: env!("CARGO_PKG_VERSION"),
+            description: DESCRIPTION,
+            license: json!({"name": "Apache-2.0", "identifier": "Apache-2.0"}),
+        },
+        servers: json!([{"url": "/", "description": "Where this document was read"}]),
+        tags: Tag::ALL
+            .iter()
+            .map(|(_, name, description)| json!({"name": name, "description": description}))
+            .collect(),
+        paths,
+        components: Components {
+            security_schemes: json!({
+                "queueToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "The `token` that `POST /events/{eventId}/tokens` gave. Opaque; it lives 30 days.",
+                }
+            }),
+            headers: headers(),
+            examples: KINDS
+                .iter()
+                .map(|kind| (kind.code, json!({"value": example(kind)})))
+                .collect(),
+            schemas: generator.take_definitions(true),
+        },
+    }
+}
+
+fn operation_object(operation: &Operation, generator: &mut SchemaGenerator) -> OperationObject {
+    let mut responses = BTreeMap::new();
+    for success in &operation.successes {
+        let status = success.status.to_string();
+        responses.insert(status, success_response(operation, success, generator));
+    }
+    let mut errors: BTreeMap<u16, Vec<&Kind>> = BTreeMap::new();
+    for kind in operation.errors() {
+        errors.entry(kind.status).or_default().push(kind);
+    }
+    for (status, kinds) in errors {
+        responses.insert(status.to_string(), problem_response(&kinds));
+    }
+    let (who, security) = match operation.who {
+        Who::Anyone => ("anyone.", Vec::new()),
+        Who::Known => (
+            "who has a genuine token, wherever its number stands.",
+            vec![json!({"queueToken": []})],
+        ),
+        Who::Inside => (
+            "who has a token of this event and is inside: called, and the session lives.",
+            vec![json!({"queueToken": []})],
+        ),
+    };
+    let parameters = path_parameters(operation, generator)
+        .into_iter()
+        .chain(operation.parameters.iter().map(parameter_object))
+        .collect();
+    OperationObject {
+        operation_id: camel_case(operation.function),
+        tags: [operation.tag.name()],
+        summary: operation.summary,
+        description: format!("{}\n\n**For** {who}", operation.description),
+        security,
+        parameters,
+        request_body: operation.body.as_ref().map(body_object),
+        responses,
+    }
+}
+
+/// `list-events` is `listEvents`: names that generated clients can have.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('-');
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let (first, rest) = word.split_at(word.len().min(1));
+        camel.push_str(&first.to_ascii_uppercase());
+        camel.push_str(rest);
+    }
+    camel
+}
+
+fn path_parameters(
+    operation: &Operation,
+    generator: &mut SchemaGenerator,
+) -> Vec<ParameterObject> {
+    operation
+        .path
+        .split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| {
+            let schema = match name {
+                "eventId" => EventId::json_schema(generator),
+                "userId" => UserId::json_schema(generator),
+                "date" => DateKey::json_schema(generator),
+                "reservationId" => ReservationId::json_schema(generator),
+                _ => json_schema!({"type": "string"}),
+            };
+            let mut schema = schema;
+            let description = schema.remove("description");
+            ParameterObject {
+                name: name.to_owned(),
+                r#in: "path",
+                required: true,
+                description: match description {
+                    Some(Value::String(text)) => text,
+                    _ => String::new(),
+                },
+                schema,
+            }
+        })
+        .collect()
+}
+
+fn parameter_object(parameter: &Parameter) -> ParameterObject {
+    ParameterObject {
+        name: parameter.name.to_owned(),
+        r#in: parameter.place,
+        required: parameter.required,
+        description: parameter.description.to_owned(),
+        schema: parameter.schema.clone(),
+    }
+}
+
+fn body_object(body: &RequestBody) -> BodyObject {
+    let media = Media {
+        schema: body.schema.clone().to_value(),
+        examples: BTreeMap::new(),
+    };
+    BodyObject {
+        required: body.required,
+        content: [("application/json", media)].into(),
+    }
+}
+
+fn header(name: &str) -> Value {
+    json!({"$ref": format!("#/components/headers/{name}")})
+}
+
+fn success_response(
+    operation: &Operation,
+    success: &Success,
+    generator: &mut SchemaGenerator,
+) -> Response {
+    let cache = if operation.is_public {
+        "Public"
+    } else {
+        "NoStore"
+    };
+    let mut headers = BTreeMap::from([("Cache-Control", header(cache))]);
+    if success.status == 201 {
+        headers.insert("Location", header("Location"));
+    }
+    if operation.may_say_when_to_ask_again {
+        headers.insert("Retry-After", header("RetryAfterWhileWaiting"));
+    }
+    let content = success.schema.as_ref().map(|schema| {
+        let media = Media {
+            schema: schema(generator).to_value(),
+            examples: BTreeMap::new(),
+        };
+        ("application/json", media)
+    });
+    Response {
+        description: success.description.to_owned(),
+        headers,
+        content: content.into_iter().collect(),
+    }
+}
+
+/// A status, with each code that it may stand for.
+fn problem_response(kinds: &[&Kind]) -> Response {
+    let codes: Vec<_> = kinds.iter().map(|kind| kind.code).collect();
+    let status = kinds.first().map(|kind| kind.status);
+    let description: Vec<_> = kinds
+        .iter()
+        .map(|kind| format!("`{}`: {}", kind.code, kind.when))
+        .collect();
+    let mut headers = BTreeMap::from([("Cache-Control", header("NoStore"))]);
+    let all = |has: fn(&Kind) -> bool| kinds.iter().all(|kind| has(kind));
+    if kinds.iter().any(|kind| says_when_to_ask_again(kind)) {
+        let name = if all(says_when_to_ask_again) {
+            "RetryAfter"
+        } else {
+            "RetryAfterWhileWaiting"
+        };
+        headers.insert("Retry-After", header(name));
+    }
+    if all(|kind| kind.status == 401) {
+        headers.insert("WWW-Authenticate", header("WwwAuthenticate"));
+    }
+    let schema = json!({
+        "allOf": [
+            {"$ref": "#/components/schemas/Problem"},
+            {"properties": {"status": {"const": status}, "code": {"enum": codes}}},
+        ]
+    });
+    let examples = codes.iter().map(|code| {
+        let example = json!({"$ref": format!("#/components/examples/{code}")});
+        (*code, example)
+    });
+    let media = Media {
+        schema,
+        examples: examples.collect(),
+    };
+    Response {
+        description: description.join("\n\n"),
+        headers,
+        content: [("application/problem+json", media)].into(),
+    }
+}
+
+fn says_when_to_ask_again(kind: &Kind) -> bool {
+    kind.fields.contains(&"retryAfterSeconds")
+}
+
+fn headers() -> BTreeMap<&'static str, Value> {
+    let constant = |value: &str| json!({"type": "string", "const": value});
+    let seconds = json!({"type": "integer", "minimum": 1});
+    [
+        (
+            "Location",
+            "The path of what was made.",
+            true,
+            json!({"type": "string"}),
+        ),
+        (
+            "NoStore",
+            "It is one user's, or changes any time.",
+            true,
+            constant("no-store"),
+        ),
+        (
+            "Public",
+            "The same for everybody: a CDN may keep it for a second.",
+            true,
+            constant("public, max-age=1"),
+        ),
+        (
+            "RetryAfter",
+            "When to ask again, in seconds.",
+            true,
+            seconds.clone(),
+        ),
+        (
+            "RetryAfterWhileWaiting",
+            "When to ask again, in seconds; only for those who wait in line.",
+            false,
+            seconds,
+        ),
+        (
+            "WwwAuthenticate",
+            "Which kind of token is needed.",
+            true,
+            constant("Bearer"),
+        ),
+    ]
+    .map(|(name, description, required, schema)| {
+        let header = json!({"description": description, "required": required, "schema": schema});
+        (name, header)
+    })
+    .into()
+}
+
+/// A problem of this kind.
+fn example(kind: &Kind) -> Value {
+    let mut example = json!({
+        "type": format!("/docs/errors#{}", kind.code),
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.when,
+        "code": kind.code,
+    });
+    for field in kind.fields {
+        let field = field.trim_end_matches('?');
+        example[field] = match field {
+            "errors" => json!([{"field": "date", "message": "is required"}]),
+            "position" => json!(42),
+            "retryAfterSeconds" => json!(5),
+            "seatNumber" => json!(7),
+            "heldUntil" => json!("2026-12-24T10:05:00.000Z"),
+            "maxSeatsPerUser" => json!(2),
+            "balance" => json!(10_000),
+            "walletCeiling" => json!(10_000_000),
+            "required" => json!(44_000),
+            "reservationId" => json!("AaH60dRVejil7z2i5R4zXQHJBNFtYXJ1LXRyaW8"),
+            _ => Value::Null,
+        };
+    }
+    example
+}
+
+/// An optional value is left out, never null.
+fn never_null(schema: &mut Schema) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    let null = json!({"type": "null"});
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| *choice != null);
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            schema.remove("anyOf");
+            for (name, value) in only {
+                schema.insert(name, value);
+            }
+        }
+    }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+}
+
+/// Words of which each has its own comment are still one list of words.
+fn plain_enum(schema: &mut Schema) {
+    let Some(Value::Array(choices)) = schema.get("oneOf") else {
+        return;
+    };
+    let mut words = Vec::new();
+    let mut lines = Vec::new();
+    for choice in choices {
+        match (choice.get("const"), choice.get("enum")) {
+            (Some(Value::String(word)), _) => {
+                let said = choice["description"].as_str().unwrap_or_default();
+                lines.push(format!("- `{word}`: {}", said.replace('\n', " ")));
+                words.push(Value::from(word.as_str()));
+            }
+            (None, Some(Value::Array(undescribed))) => words.extend(undescribed.iter().cloned()),
+            _ => return,
+        }
+    }
+    let said = match schema.get("description") {
+        Some(Value::String(said)) => format!("{said}\n\n"),
+        _ => String::new(),
+    };
+    schema.remove("oneOf");
+    schema.insert("type".to_owned(), "string".into());
+    schema.insert("enum".to_owned(), words.into());
+    schema.insert(
+        "description".to_owned(),
+        format!("{said}{}", lines.join("\n\n")).into(),
+    );
+}
+
+/// A comment's line ends mean nothing.
+fn on_one_line(schema: &mut Schema) {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        let lines: Vec<_> = text
+            .split("\n\n")
+            .map(|part| part.replace('\n', " "))
+            .collect();
+        *text = lines.join("\n\n");
+    }
+}
+
