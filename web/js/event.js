@@ -70,7 +70,7 @@ function wayIn(event, queue, problem, signal, redraw) {
     heading(event.state === "NOT_OPEN" ? t("way.not_open") : t("way.open")),
     opensIn && h("p", { class: "opens" }, t("opens_at", { time: dayAndTime(event.opensAt) })),
     opensIn && h("p", { class: "opens-in" }, h("span", {}, t("opens_in")), " ", countdown(event.opensAt, signal, { label: t("opens_in"), onZero: () => { event.state = "OPEN"; redraw(); } })),
-    queue && h("p", { class: "quiet-text" }, queue.waiting > 0 ? t("way.people_wait", { n: queue.waiting }) : t("way.nobody_waits")),
+    queue && (queue.waiting > 0 || queue.state === "OPEN") && h("p", { class: "quiet-text" }, queue.waiting > 0 ? t("way.people_wait", { n: queue.waiting }) : t("way.nobody_waits")),
     queue?.draw && h("p", {}, t("draw.join_text")),
     event.state === "PAUSED" && h("p", {}, t("way.paused_text")),
     event.availableTickets === 0 && h("p", {}, t("way.sold_out_text")),

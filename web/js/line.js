@@ -48,7 +48,11 @@ function learnPlace(event, answer, before) {
     // A token's hint has its jitter already.
     ...schedule(answer.status === "ACTIVE" ? untilChecked(answer.expiresAt) : answer.pollAfterSeconds ?? INSIDE_SECONDS),
   };
-  if (answer.status === "WAITING") advance(line, answer.position, answer.estimatedWaitSeconds);
+  if (answer.status === "WAITING") {
+    advance(line, answer.position, answer.estimatedWaitSeconds);
+    // The public numbers say more (whether it is paused, what is drawn): a first look soon.
+    if (!same) Object.assign(line, schedule(1 + Math.random()));
+  }
   if (answer.status === "ACTIVE") line.progress = 1;
   set(key(event), line);
   return line;

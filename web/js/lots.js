@@ -17,7 +17,7 @@ export function lots(event, line) {
   if (open && canVerify()) verify({ eventId: event.eventId, draw }, line, checks);
   return h("section", { class: "panel lots", "aria-labelledby": "lots-title" },
     h("h2", { id: "lots-title" }, icon("dice"), t("draw.title")),
-    h("p", {}, t(open ? "draw.after" : "draw.before")),
+    h("p", {}, t(!open ? "draw.before" : line.queueNumber && canVerify() ? "draw.after" : "draw.after_others")),
     h("dl", { class: "hashes" },
       h("dt", {}, t("draw.commitment")), h("dd", {}, code(draw.commitment)),
       draw.beacon && [h("dt", {}, t("draw.beacon")), h("dd", {}, draw.beacon.source, draw.beacon.value && [h("br", {}), code(draw.beacon.value)])],

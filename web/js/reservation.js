@@ -98,7 +98,7 @@ class Page {
     this.loadBalance();
     return [
       this.head(t("hold.title")),
-      h("div", { class: "columns" },
+      h("div", { class: "columns hold-columns" },
         h("div", { class: "main-column" },
           h("div", { class: "panel hold-clock" },
             h("p", { class: "hold-label" }, t("hold.left")),
@@ -131,7 +131,7 @@ class Page {
       h("dl", { class: "sums" },
         row("total", money(reservation.totalPrice, currency)),
         row("wallet.balance", money(balance, currency)),
-        short > 0 ? row("wallet.missing", money(short, currency), "bad") : row("wallet.after", money(-short, currency))),
+        short > 0 ? row("wallet.missing", money(short, currency), "bad") : row("wallet.after", money(balance - reservation.totalPrice, currency))),
       short > 0 && charger(currency, { suggested: short, signal: this.inner.signal, onCharged: (after) => { this.showBalance(after); this.payer.focus(); } }));
     this.payer.disabled = short > 0;
     this.payer.classList.toggle("waiting", short > 0);

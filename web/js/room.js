@@ -79,7 +79,9 @@ class Room {
   update(line) {
     const { event } = this;
     const known = line.position !== null && line.position !== undefined;
-    say(this.number, known ? number(line.position) : "—");
+    this.number.hidden = !known;
+    this.bar.hidden = !known;
+    say(this.number, known ? number(line.position) : "");
     say(this.caption, known ? t("room.position") : t("room.no_position"));
     say(this.ahead, known ? number(Math.max(0, line.position - 1)) : t("unknown"));
     say(this.wait, line.waitSeconds ? t("about", { time: duration(line.waitSeconds) }) : t("unknown"));
@@ -130,8 +132,10 @@ class Room {
     if (before === "WAITING") {
       title(t("room.turn_tab"));
       alarm(t("room.turn"));
-      if (soundIsOn()) chime();
-      navigator.vibrate?.([200, 100, 200]);
+      if (soundIsOn()) {
+        chime();
+        if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([200, 100, 200]);
+      }
     } else {
       title(event.eventName);
     }

@@ -13,7 +13,7 @@ export async function show(root, { params: [id], signal }) {
   if (!isAllowedIn(id)) return;
   const event = await api.getEvent(id, { signal });
   title(event.eventName);
-  const body = h("div", {});
+  const body = h("div", { class: "shop" });
   const bar = turnBar(event, signal, () => put(body, h("div", { class: "panel" }, h("h2", {}, t("room.over")), h("p", {}, t("room.over_text")), h("div", { class: "actions" }, rejoin(id)))));
   put(root, back(event.eventName, "events", id), h("div", { class: "view-head" }, h("h1", {}, t(event.admission === "general" ? "shop.general" : "shop.title")), bar), body);
   findHolds(id, noteHold, signal);

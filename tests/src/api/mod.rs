@@ -8,6 +8,7 @@ mod draw;
 mod lanes;
 mod ledger;
 mod overbooking;
+mod pages;
 mod queue;
 mod requeue;
 mod reservations;
