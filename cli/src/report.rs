@@ -149,7 +149,7 @@ impl Report {
         if let State::Cancelled { refunded, .. } = reservation.state {
             self.refunded = self.refunded + refunded;
         }
-        let mut sell = |place: Place, quantity: u32, price: Money| {
+        let mut count_at = |place: Place, quantity: u32, price: Money| {
             let Some(at) = index.get(&place) else {
                 return;
             };
@@ -166,10 +166,10 @@ impl Report {
         match reservation.date() {
             Some(date) => {
                 for seat in &reservation.seats {
-                    sell((Some(date), Some(seat.section.clone())), 1, seat.price);
+                    count_at((Some(date), Some(seat.section.clone())), 1, seat.price);
                 }
             }
-            None => sell((None, None), reservation.quantity, reservation.total_price),
+            None => count_at((None, None), reservation.quantity, reservation.total_price),
         }
     }
 
