@@ -30,7 +30,11 @@ mod lambda;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod race;
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod scale;
 #[cfg(test)]

@@ -125,6 +125,7 @@ impl Store {
     ) -> Result<AuditReport> {
         let mut events = BTreeMap::new();
         let mut left = BTreeMap::new();
+        let mut unreadable = Vec::new();
         for event in self.events(Consistency::Strong).await? {
             let id = event.event_id;
             let programme = self.programme(&id, Consistency::Strong).await?;
@@ -132,7 +133,18 @@ impl Store {
                 StoreError::Unreadable(format!("the event {id} is listed, and is not there"))
             })?;
             if let Admission::General { stock_shards, .. } = programme.event.terms.admission {
-                left.insert(id.clone(), self.stock_now(&id, stock_shards).await?);
+                match self.stock_now(&id, stock_shards).await {
+                    Ok(now) => {
+                        left.insert(id.clone(), now);
+                    }
+                    Err(StoreError::Unreadable(why)) => unreadable.push(Finding::new(
+                        Invariant::Stock,
+                        format!("STOCK#{id}#0 STOCK"),
+                        "shards that this version writes",
+                        why,
+                    )),
+                    Err(error) => return Err(error),
+                }
             }
             events.insert(id, programme);
         }
@@ -143,7 +155,10 @@ impl Store {
             left,
             gathered: Mutex::default(),
         };
-        let mut report = AuditReport::default();
+        let mut report = AuditReport {
+            findings: unreadable,
+            ..AuditReport::default()
+        };
         audit.everybody(&mut report, &mut progress).await?;
         audit.lanes(&mut report).await?;
         audit.stock(&mut report).await?;

@@ -12,6 +12,7 @@ mod pages;
 mod queue;
 mod requeue;
 mod reservations;
+mod rotation;
 mod seats;
 mod steering;
 mod tickets;
