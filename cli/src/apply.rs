@@ -145,7 +145,7 @@ async fn plan(store: &Store, catalog: Catalog, now: EpochMs) -> Result<Plan> {
             Some(former) => {
                 plan.refusals
                     .extend(refusals(store, &former, &programme, now).await?);
-                update(&former, programme)
+                update(&former, programme, now)
             }
         };
         plan.steps.push(step);
@@ -153,11 +153,12 @@ async fn plan(store: &Store, catalog: Catalog, now: EpochMs) -> Result<Plan> {
     Ok(plan)
 }
 
-fn update(former: &Programme, mut programme: Programme) -> Step {
-    programme.event.control = former
-        .event
-        .control
-        .under(&former.event.terms.queue, &programme.event.terms.queue);
+fn update(former: &Programme, mut programme: Programme, now: EpochMs) -> Step {
+    programme.event.control =
+        former
+            .event
+            .control
+            .under(&former.event.terms.queue, &programme.event.terms.queue, now);
     if former.event.terms.beacon != programme.event.terms.beacon {
         // It was another source's value.
         programme.event.control.beacon = None;

@@ -70,7 +70,8 @@ pub async fn run(store: Store, id: &EventId, steering: &Steering) -> Result<Outc
     Ok(Outcome::Done)
 }
 
-async fn steer(
+/// Gives the event as it then is, or why it cannot be steered so.
+pub(crate) async fn steer(
     store: &Store,
     id: &EventId,
     steering: &Steering,
@@ -111,6 +112,9 @@ fn steered(event: &Event, steering: &Steering, now: EpochMs) -> Result<Control, 
             return Err(format!(
                 "--max-active: each of the {lanes} lanes needs a place"
             ));
+        }
+        if max_active != event.queue().max_active {
+            control.limits_changed_at = Some(now);
         }
         control.max_active = Some(max_active);
     }

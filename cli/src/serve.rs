@@ -1,12 +1,12 @@
 //! `boxoffice serve`: everything on this machine.
 
-use std::io::{ErrorKind, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use clap::Args;
 use shared::app::App;
 use shared::clock::Clock;
@@ -17,9 +17,10 @@ use tokio::time::Instant;
 
 use crate::apply::{self, Mode};
 use crate::command::Outcome;
+use crate::desk::{self, Desk, Refusals};
 use crate::embedded::{Embedded, Storage};
-use crate::front;
 use crate::target::{Target, local_connection};
+use crate::{front, listen};
 
 /// What `serve` can be told.
 #[derive(Args, Clone, Debug)]
@@ -42,6 +43,9 @@ pub struct Options {
     /// The embedded DynamoDB's port; 0 takes a free one
     #[arg(long, default_value_t = DEFAULT_DYNAMODB_PORT)]
     dynamodb_port: u16,
+    /// The operator's desk's port; 0 takes a free one [default: 3001, or a free one where that is taken]
+    #[arg(long)]
+    desk_port: Option<u16>,
 }
 
 const DEFAULT_PORT: u16 = 3000;
@@ -58,6 +62,7 @@ impl Default for Options {
             in_memory: false,
             catalog: None,
             dynamodb_port: DEFAULT_DYNAMODB_PORT,
+            desk_port: None,
         }
     }
 }
@@ -72,9 +77,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves until a signal says to stop.
 pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
-    // Both ports first: who finds one taken has changed nothing.
-    let listener = bind(options.bind, options.port, "--port")?;
-    let dynamodb = bind(LOOPBACK, options.dynamodb_port, "--dynamodb-port")?;
+    // All ports first: who finds one taken has changed nothing.
+    let listener = listen::bind(options.bind, options.port, "--port")?;
+    let dynamodb = listen::bind(LOOPBACK, options.dynamodb_port, "--dynamodb-port")?;
+    let desk_listener = match options.desk_port {
+        Some(port) => listen::bind(LOOPBACK, port, "--desk-port")?,
+        None => listen::bind(LOOPBACK, desk::DEFAULT_PORT, "--desk-port")
+            .or_else(|_| listen::bind(LOOPBACK, 0, "--desk-port"))?,
+    };
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let storage = if options.in_memory {
@@ -102,10 +112,13 @@ pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
     listener.set_nonblocking(true)?;
     let server = tokio::spawn(front::serve(
         tokio::net::TcpListener::from_std(listener)?,
-        app,
-        until(stopped),
+        app.clone(),
+        until(stopped.clone()),
     ));
-    announce(address, &engine)?;
+    let desk = Desk::new(app, Refusals::OfThisProcess)?;
+    let desk_at = desk.announcement(desk_listener.local_addr()?);
+    let desk = tokio::spawn(desk.serve(desk_listener, until(stopped)));
+    announce(address, &engine, &desk_at)?;
     tokio::select! {
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
@@ -115,6 +128,8 @@ pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
     let finished = async {
         let answered = server.await;
         let promoted = schedule.await;
+        // A page that is open holds a connection, and nothing of worth.
+        desk.abort();
         (answered, promoted)
     };
     match tokio::time::timeout(PATIENCE, finished).await {
@@ -126,21 +141,6 @@ pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn bind(address: IpAddr, port: u16, flag: &str) -> Result<TcpListener> {
-    TcpListener::bind(SocketAddr::new(address, port)).map_err(|error| {
-        let advice = match error.kind() {
-            ErrorKind::AddrInUse => {
-                format!("it is taken; choose another with {flag} (0 takes a free one)")
-            }
-            ErrorKind::AddrNotAvailable => {
-                "this machine has no such address; see --bind".to_owned()
-            }
-            _ => format!("see {flag}"),
-        };
-        anyhow!("cannot listen on {address} port {port}: {advice}: {error}")
-    })
-}
-
 async fn apply_catalog(store: &Store, options: &Options) -> Result<Outcome> {
     match &options.catalog {
         Some(file) => apply::run(store, file, Mode::Serve).await,
@@ -149,10 +149,14 @@ async fn apply_catalog(store: &Store, options: &Options) -> Result<Outcome> {
 }
 
 /// What scripts wait for.
-fn announce(address: SocketAddr, engine: &Embedded) -> Result<()> {
+fn announce(address: SocketAddr, engine: &Embedded, desk: &str) -> Result<()> {
+    // At once: a script may close the pipe when it has read what it wants.
+    let lines = format!(
+        "listening on http://{address}\ndynamodb on {}\n{desk}\n",
+        engine.endpoint_url()
+    );
     let mut out = std::io::stdout().lock();
-    writeln!(out, "listening on http://{address}")?;
-    writeln!(out, "dynamodb on {}", engine.endpoint_url())?;
+    out.write_all(lines.as_bytes())?;
     out.flush()?;
     Ok(())
 }

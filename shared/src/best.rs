@@ -301,7 +301,7 @@ mod tests {
             let left = free.iter().filter(|free| **free).count();
             let given = best_seats(&[(&section, &statuses)], count, pick(random));
             prop_assert_eq!(given.is_some(), left >= count);
-            for seats in given.iter() {
+            if let Some(seats) = &given {
                 prop_assert_eq!(seats.len(), count);
                 prop_assert!(seats.is_sorted());
                 prop_assert!(seats.iter().all(|seat| free[seat.0 as usize - 1]));

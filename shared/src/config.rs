@@ -30,6 +30,12 @@ pub fn table_names() -> Result<TableNames, MissingVariable> {
     })
 }
 
+/// `BOXOFFICE_METRICS_NAMESPACE`: where CloudWatch keeps this stack's metrics. Without it there are none.
+#[must_use]
+pub fn metrics_namespace() -> Option<String> {
+    optional("BOXOFFICE_METRICS_NAMESPACE")
+}
+
 /// How users are known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum UserIdentity {

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config;
 use crate::http::{Answer, Call, problem};
+use crate::metrics::Count;
 use crate::refusal::Refusal;
 use crate::store::{Consistency, Store, connect};
 
@@ -63,6 +64,8 @@ impl Function {
                 (problem.code, problem.into_answer().into_response())
             }
         };
+        let refused = (code != "ok").then(|| app.metrics().refused(code));
+        let counts = app.metrics().take_unreported();
         tracing::info!(
             function = self.name,
             route = match code {
@@ -74,6 +77,21 @@ impl Function {
             latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             user_id = call.user_id().map(tracing::field::display),
             event_id = call.event_id().map(tracing::field::display),
+            request_id = call.request_id(),
+            trace_id = call.trace_id(),
+            refusals = refused.map(|()| 1_u64),
+            joins = counts.some(Count::Joins),
+            admissions = counts.some(Count::Admissions),
+            arrivals = counts.some(Count::Arrivals),
+            seats_held = counts.some(Count::SeatsHeld),
+            sales = counts.some(Count::Sales),
+            tickets_sold = counts.some(Count::TicketsSold),
+            revenue = counts.some(Count::Revenue),
+            cancellations = counts.some(Count::Cancellations),
+            refunds = counts.some(Count::Refunds),
+            refunded = counts.some(Count::Refunded),
+            charges = counts.some(Count::Charges),
+            conflicts = counts.some(Count::Conflicts),
             "request"
         );
         response

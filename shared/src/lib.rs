@@ -7,6 +7,7 @@
 //! the functions call.
 
 pub mod app;
+pub mod audit;
 pub mod best;
 pub mod clock;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod event;
 pub mod http;
 pub mod ids;
 pub mod lambda;
+pub mod metrics;
 pub mod money;
 pub mod queue;
 pub mod refusal;

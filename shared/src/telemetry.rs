@@ -1,9 +1,22 @@
-//! Logs: one line a request. Never a token, a key or a body; of persons only the user id.
+//! Logs and metrics: one line a request. Never a token, a key or a body; of persons only the user id.
+//!
+//! On Lambda a line is JSON, and what it counts or measures is a metric of CloudWatch at once, by the embedded metric
+//! format: no call is made for it.
 
+use std::fmt;
 use std::io::IsTerminal;
 
+use serde_json::{Map, Value, json};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::clock::{Clock, EpochMs};
+use crate::config;
 
 /// Our own lines. The SDK warns of every refused condition, which is an answer here, not a fault; what is one, the store's
 /// caller logs.
@@ -18,11 +31,10 @@ fn ours() -> Targets {
 /// JSON on standard output, for Lambda.
 pub fn init_lambda() {
     let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_target(false)
+        .event_format(JsonLine {
+            namespace: config::metrics_namespace(),
+        })
+        .with_ansi(false)
         .with_filter(ours());
     tracing_subscriber::registry().with(lines).init();
 }
@@ -36,4 +48,218 @@ pub fn init_local() {
         .with_target(false)
         .with_filter(ours());
     tracing_subscriber::registry().with(lines).init();
+}
+
+/// A field of a line that is a metric too, by the same name.
+struct Metric {
+    field: &'static str,
+    unit: &'static str,
+    /// The field by which it is told apart. Each value of it is a metric that CloudWatch charges for, so there are few.
+    dimension: Option<&'static str>,
+}
+
+const fn counted(field: &'static str) -> Metric {
+    Metric {
+        field,
+        unit: "Count",
+        dimension: None,
+    }
+}
+
+const fn money(field: &'static str) -> Metric {
+    Metric {
+        field,
+        unit: "None",
+        dimension: None,
+    }
+}
+
+const METRICS: &[Metric] = &[
+    Metric {
+        field: "latency_ms",
+        unit: "Milliseconds",
+        dimension: Some("function"),
+    },
+    Metric {
+        field: "refusals",
+        unit: "Count",
+        dimension: Some("code"),
+    },
+    Metric {
+        field: "waiting",
+        unit: "Count",
+        dimension: Some("event_id"),
+    },
+    counted("joins"),
+    counted("admissions"),
+    counted("arrivals"),
+    counted("seats_held"),
+    counted("sales"),
+    counted("tickets_sold"),
+    money("revenue"),
+    counted("cancellations"),
+    counted("refunds"),
+    money("refunded"),
+    counted("charges"),
+    counted("conflicts"),
+    counted("lanes_failed"),
+    counted("lanes_skipped"),
+    counted("findings"),
+];
+
+/// One JSON object a line.
+struct JsonLine {
+    /// Where the metrics go; nowhere without it.
+    namespace: Option<String>,
+}
+
+impl<S, N> FormatEvent<S, N> for JsonLine
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let line = self.line(fields.0, *event.metadata().level(), Clock::System.now());
+        writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+impl JsonLine {
+    fn line(&self, mut line: Map<String, Value>, level: Level, now: EpochMs) -> Map<String, Value> {
+        let metrics: Vec<Value> = match &self.namespace {
+            Some(namespace) => METRICS
+                .iter()
+                .filter(|metric| {
+                    line.contains_key(metric.field)
+                        && metric.dimension.is_none_or(|by| line.contains_key(by))
+                })
+                .map(|metric| directive(namespace, metric))
+                .collect(),
+            None => Vec::new(),
+        };
+        line.insert("level".to_owned(), level.as_str().into());
+        line.insert("timestamp".to_owned(), now.to_string().into());
+        if !metrics.is_empty() {
+            let aws = json!({ "Timestamp": now.0, "CloudWatchMetrics": metrics });
+            line.insert("_aws".to_owned(), aws);
+        }
+        line
+    }
+}
+
+/// "Specification: Embedded metric format" of the CloudWatch user guide.
+fn directive(namespace: &str, metric: &Metric) -> Value {
+    json!({
+        "Namespace": namespace,
+        "Dimensions": [metric.dimension.as_slice()],
+        "Metrics": [{ "Name": metric.field, "Unit": metric.unit }],
+    })
+}
+
+/// An event's fields.
+#[derive(Default)]
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn insert(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.insert(field, format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.insert(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.insert(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.insert(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.insert(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.insert(field, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(namespace: Option<&str>, fields: Value) -> Value {
+        let Value::Object(fields) = fields else {
+            panic!("not an object")
+        };
+        let lines = JsonLine {
+            namespace: namespace.map(str::to_owned),
+        };
+        Value::Object(lines.line(fields, Level::INFO, EpochMs(1_700_000_000_000)))
+    }
+
+    #[test]
+    fn what_a_line_counts_is_a_metric() {
+        let line = line(
+            Some("Boxoffice/autumn"),
+            json!({"message": "request", "function": "pay", "latency_ms": 12, "sales": 1}),
+        );
+        assert_eq!(
+            line,
+            json!({
+                "_aws": {
+                    "Timestamp": 1_700_000_000_000_u64,
+                    "CloudWatchMetrics": [
+                        {
+                            "Namespace": "Boxoffice/autumn",
+                            "Dimensions": [["function"]],
+                            "Metrics": [{"Name": "latency_ms", "Unit": "Milliseconds"}],
+                        },
+                        {
+                            "Namespace": "Boxoffice/autumn",
+                            "Dimensions": [[]],
+                            "Metrics": [{"Name": "sales", "Unit": "Count"}],
+                        },
+                    ],
+                },
+                "level": "INFO",
+                "timestamp": "2023-11-14T22:13:20.000Z",
+                "message": "request",
+                "function": "pay",
+                "latency_ms": 12,
+                "sales": 1,
+            })
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_counted_by_its_code() {
+        let line = line(Some("n"), json!({"code": "seat_taken", "refusals": 1}));
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Dimensions"], json!([["code"]]));
+        assert_eq!(directive["Metrics"][0]["Name"], "refusals");
+    }
+
+    #[test]
+    fn without_a_namespace_and_without_counts_there_are_no_metrics() {
+        let quiet = line(None, json!({"function": "pay", "latency_ms": 12}));
+        assert_eq!(quiet.get("_aws"), None);
+        let plain = line(Some("n"), json!({"message": "the store failed"}));
+        assert_eq!(plain.get("_aws"), None);
+    }
 }

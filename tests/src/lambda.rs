@@ -39,6 +39,8 @@ struct Lambda {
     posted: mpsc::Receiver<Posted>,
 }
 
+const TRACE_ID: &str = "1-5759e988-bd862e3fe1be46a994272793";
+
 /// A debug build on a loaded machine starts within this.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -58,6 +60,10 @@ async fn runtime_api(State(queues): State<Arc<Queues>>, request: Request<Body>) 
         return Response::builder()
             .header("lambda-runtime-aws-request-id", "request")
             .header("lambda-runtime-deadline-ms", deadline.to_string())
+            .header(
+                "lambda-runtime-trace-id",
+                format!("Root={TRACE_ID};Parent=53995c3f42cd8ad8;Sampled=1"),
+            )
             .header(
                 "lambda-runtime-invoked-function-arn",
                 "arn:aws:lambda:ap-northeast-2:123456789012:function:f",
@@ -105,6 +111,7 @@ impl Lambda {
             .env("BOXOFFICE_TABLE", &world.tables.main)
             .env("BOXOFFICE_KEYS_TABLE", &world.tables.keys)
             .env("BOXOFFICE_USER_IDENTITY", "TrustUserIdInRequest")
+            .env("BOXOFFICE_METRICS_NAMESPACE", "Boxoffice/test")
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -146,6 +153,30 @@ impl Lambda {
     }
 }
 
+/// The unit of a metric, where the line tells CloudWatch of it.
+fn unit_of<'a>(line: &'a Value, metric: &str) -> Option<&'a str> {
+    line["_aws"]["CloudWatchMetrics"]
+        .as_array()?
+        .iter()
+        .filter(|directive| directive["Namespace"] == "Boxoffice/test")
+        .filter_map(|directive| directive["Metrics"].as_array())
+        .flatten()
+        .find(|definition| definition["Name"] == metric)?["Unit"]
+        .as_str()
+}
+
+/// What a successful request counts.
+fn metrics_of(function: &str, status: u16) -> &'static [&'static str] {
+    match (function, status) {
+        ("issue-token", 201) => &["joins", "admissions", "arrivals"],
+        ("hold-seat", 201) => &["seats_held"],
+        ("charge", 201) => &["charges"],
+        ("pay", 201) => &["sales", "tickets_sold", "revenue"],
+        ("cancel-reservation", 200) => &["cancellations", "refunds", "refunded"],
+        _ => &[],
+    }
+}
+
 /// Starts the function's executable, sends it the request, and asserts status and a text of the answer.
 async fn check(
     world: &World,
@@ -175,6 +206,18 @@ async fn check(
     assert_eq!(line["function"], function);
     assert_eq!(line["status"], expected.0);
     assert!(line["latency_ms"].is_u64() && line["route"].is_string() && line["code"].is_string());
+    assert_eq!(line["request_id"], "request");
+    assert_eq!(line["trace_id"], TRACE_ID);
+    assert_eq!(unit_of(&line, "latency_ms"), Some("Milliseconds"));
+    let is_refused = line["code"] != "ok";
+    assert_eq!(unit_of(&line, "refusals").is_some(), is_refused);
+    for metric in metrics_of(function, expected.0) {
+        assert!(
+            line[metric].is_u64(),
+            "{function} counts no {metric}: {line}"
+        );
+        assert!(unit_of(&line, metric).is_some(), "{metric} is no metric");
+    }
     assert!(
         token.is_empty() || !log.contains(token),
         "a token in the log"
@@ -261,7 +304,24 @@ async fn the_executable_of_the_schedule_promotes() {
         }
         Posted::Error(error) => panic!("{error}"),
     }
-    lambda.stop().await;
+    let log = lambda.stop().await;
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let queue = lines.iter().find(|line| line["message"] == "queue");
+    let queue = queue.expect("a line for the event's queue");
+    assert_eq!(
+        (&queue["event_id"], &queue["waiting"]),
+        (&json!(EVENT), &json!(0))
+    );
+    assert_eq!(unit_of(queue, "waiting"), Some("Count"));
+    let run = lines.last().unwrap();
+    assert_eq!(
+        (&run["lanes_failed"], &run["lanes_skipped"]),
+        (&json!(0), &json!(0))
+    );
+    assert_eq!(unit_of(run, "lanes_failed"), Some("Count"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

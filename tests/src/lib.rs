@@ -20,6 +20,8 @@ mod api;
 #[cfg(test)]
 mod budget;
 #[cfg(test)]
+mod desk;
+#[cfg(test)]
 mod fault;
 #[cfg(test)]
 mod lambda;

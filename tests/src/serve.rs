@@ -11,13 +11,15 @@ use tokio::process::{Child, Command};
 use crate::binaries;
 
 /// A running server.
-struct Server {
+pub(crate) struct Server {
     process: Child,
-    api: String,
-    dynamodb: String,
+    pub(crate) api: String,
+    pub(crate) dynamodb: String,
+    /// The operator's page, with its key.
+    pub(crate) desk: String,
 }
 
-fn boxoffice(arguments: &[&str]) -> Command {
+pub(crate) fn boxoffice(arguments: &[&str]) -> Command {
     let mut command = Command::new(binaries::path("boxoffice"));
     command
         .args(arguments)
@@ -27,18 +29,26 @@ fn boxoffice(arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(arguments: &[&str]) -> Output {
+pub(crate) async fn run(arguments: &[&str]) -> Output {
     boxoffice(arguments).output().await.unwrap()
 }
 
 impl Server {
-    async fn start(arguments: &[&str]) -> Self {
-        let mut process = boxoffice(&["serve", "--port", "0", "--dynamodb-port", "0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
+        let mut process = boxoffice(&[
+            "serve",
+            "--port",
+            "0",
+            "--dynamodb-port",
+            "0",
+            "--desk-port",
+            "0",
+        ])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut line = async |prefix: &str| {
             let line = tokio::time::timeout(Duration::from_mins(1), lines.next_line())
@@ -50,10 +60,12 @@ impl Server {
         };
         let api = line("listening on ").await;
         let dynamodb = line("dynamodb on ").await;
+        let desk = line("desk on ").await;
         Self {
             process,
             api,
             dynamodb,
+            desk,
         }
     }
 
@@ -61,7 +73,7 @@ impl Server {
         Self::start(&["--data", folder.to_str().unwrap()]).await
     }
 
-    async fn call(
+    pub(crate) async fn call(
         &self,
         method: &str,
         path: &str,
@@ -81,7 +93,7 @@ impl Server {
         Some((status, response.json().await.ok()?))
     }
 
-    async fn signal(&mut self, signal: &str) -> std::process::ExitStatus {
+    pub(crate) async fn signal(&mut self, signal: &str) -> std::process::ExitStatus {
         let id = self.process.id().unwrap().to_string();
         Command::new("kill")
             .args([signal, &id])
@@ -96,7 +108,7 @@ impl Server {
 }
 
 /// The first event that sells seats, and its first date.
-async fn something_on_sale(server: &Server) -> (String, String) {
+pub(crate) async fn something_on_sale(server: &Server) -> (String, String) {
     let (_, list) = server.call("GET", "/events", "", json!({})).await.unwrap();
     let event = list["events"][0]["eventId"].as_str().unwrap().to_owned();
     let path = format!("/events/{event}");

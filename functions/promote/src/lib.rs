@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::app::App;
+use shared::metrics::Count;
 
 /// One scheduled run; its summary is the function's result.
 pub async fn handle(app: &App) -> Result<Value, lambda_http::Error> {
@@ -9,12 +10,18 @@ pub async fn handle(app: &App) -> Result<Value, lambda_http::Error> {
         .promote_all()
         .await
         .map_err(|refusal| format!("{refusal:?}"))?;
+    for (event_id, waiting) in &summary.waiting {
+        tracing::info!(function = "promote", %event_id, waiting, "queue");
+    }
+    let counts = app.metrics().take_unreported();
     tracing::info!(
         function = "promote",
         events = summary.events,
-        promoted = summary.promoted,
-        failed = summary.failed,
-        skipped = summary.skipped,
+        lanes_promoted = summary.promoted,
+        lanes_failed = summary.failed,
+        lanes_skipped = summary.skipped,
+        admissions = counts.some(Count::Admissions),
+        conflicts = counts.some(Count::Conflicts),
         "promotion"
     );
     if summary.failed > 0 {

@@ -5,6 +5,7 @@ use futures::future::try_join;
 use super::App;
 use crate::clock::EpochMs;
 use crate::ids::{ReservationId, UserId};
+use crate::metrics::Count;
 use crate::money::Money;
 use crate::refusal::{Limit, Refusal};
 use crate::reservation::{Payment, Reservation, State, Status};
@@ -61,7 +62,10 @@ impl App {
                 .pay(&reservation, wallet, wallet_after, now)
                 .await
             {
-                Ok(payment) => return Ok((Answered::Now, payment)),
+                Ok(payment) => {
+                    self.count_sale(reservation.seats.len(), payment.amount);
+                    return Ok((Answered::Now, payment));
+                }
                 Err(TransactionLost::Changed) => now = self.clock().now(),
                 Err(TransactionLost::Store(error)) => return Err(error.into()),
             }
@@ -129,7 +133,16 @@ impl App {
                 }
             };
             match self.store.cancel(&reservation, wallet, now).await {
-                Ok(reservation) => return Ok(reservation),
+                Ok(cancelled) => {
+                    self.metrics().add(Count::Cancellations, 1);
+                    if let State::Cancelled { refunded, .. } = cancelled.state
+                        && refunded > Money::ZERO
+                    {
+                        self.metrics().add(Count::Refunds, 1);
+                        self.metrics().add_money(Count::Refunded, refunded);
+                    }
+                    return Ok(cancelled);
+                }
                 Err(TransactionLost::Changed) => now = self.clock().now(),
                 Err(TransactionLost::Store(error)) => return Err(error.into()),
             }
@@ -197,7 +210,10 @@ impl App {
     ) -> Result<(Answered, ChargeRecord), Refusal> {
         let ceiling = self.settings(now).await?.wallet_ceiling;
         match self.store.charge(user, key, amount, ceiling).await {
-            Ok(Charged::Now(charge)) => Ok((Answered::Now, charge)),
+            Ok(Charged::Now(charge)) => {
+                self.metrics().add(Count::Charges, 1);
+                Ok((Answered::Now, charge))
+            }
             Ok(Charged::Before(charge)) => Ok((Answered::Before, charge)),
             Err(ChargeRefused::KeyReused) => Err(Refusal::IdempotencyKeyReused),
             Err(ChargeRefused::OverCeiling { balance, ceiling }) => {

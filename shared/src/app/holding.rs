@@ -9,6 +9,7 @@ use crate::best::{Pick, best_seats};
 use crate::clock::EpochMs;
 use crate::event::{Admission, EventDate, Programme, SaleState, Section};
 use crate::ids::{DateKey, SeatNumber};
+use crate::metrics::Count;
 use crate::queue::Session;
 use crate::refusal::{FieldError, Limit, Refusal};
 use crate::reservation::{Reservation, ReservedSeat};
@@ -85,13 +86,13 @@ impl App {
                     .await;
             }
         };
-        let mut taken = BTreeSet::new();
+        let mut lost = BTreeSet::new();
         for failures in 0..BLOCKS_TRIED {
             let now = self.clock().now();
-            let picked = self
-                .pick(programme, date, &sections, best.count, &taken, failures)
+            let block = self
+                .pick(programme, date, &sections, best.count, &lost, failures)
                 .await?;
-            let Some(picked) = picked else {
+            let Some(block) = block else {
                 return self
                     .hold_unfit(
                         programme,
@@ -103,7 +104,7 @@ impl App {
                     )
                     .await;
             };
-            let reserved = picked
+            let reserved = block
                 .into_iter()
                 .map(|seat| reserved_seat(on_sale, seat))
                 .collect::<Result<Vec<_>, _>>()?;
@@ -112,7 +113,7 @@ impl App {
                 .await
             {
                 Err(Refusal::SeatTaken { seat, .. }) => {
-                    taken.insert(seat);
+                    lost.insert(seat);
                 }
                 result => return result,
             }
@@ -177,7 +178,11 @@ impl App {
         let mut replaced = None;
         for _ in 0..ATTEMPTS {
             let conflict = match self.store.hold(&request, replaced.as_ref()).await? {
-                Ok(reservation) => return Ok((Answered::Now, reservation)),
+                Ok(reservation) => {
+                    let seats = reservation.seats.len() as u64;
+                    self.metrics().add(Count::SeatsHeld, seats);
+                    return Ok((Answered::Now, reservation));
+                }
                 Err(conflict) => conflict,
             };
             let now = self.clock().now();

@@ -7,6 +7,7 @@ use super::promotion::has_work;
 use crate::clock::EpochMs;
 use crate::event::{Event, Programme, SaleState};
 use crate::ids::{EventId, Lane, Rank, UserId};
+use crate::metrics::Count;
 use crate::queue::{Head, Order, Outlook, Reissue, Session, Standing, Ticket, Turn};
 use crate::refusal::Refusal;
 use crate::store::{Arrival, Consistency, Place, StoreError, TurnEnd};
@@ -144,6 +145,11 @@ impl App {
                 standing: self.standing(programme, &token, now).await?,
                 token,
             });
+        }
+        self.metrics().add(Count::Joins, 1);
+        if mine.number <= head.admitted {
+            // A place was kept; no promotion calls this number.
+            self.metrics().add(Count::Admissions, 1);
         }
         let standing = self.standing_of_new(programme, &token, head, now).await?;
         Ok(Joined {

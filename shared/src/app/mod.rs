@@ -14,6 +14,8 @@ use std::sync::Arc;
 use crate::clock::{Clock, EpochMs};
 use crate::event::Programme;
 use crate::ids::{EventId, Lane};
+use crate::metrics::{Count, Metrics};
+use crate::money::Money;
 use crate::queue::Head;
 use crate::refusal::Refusal;
 use crate::store::{Consistency, Settings, Store, StoreError};
@@ -29,6 +31,8 @@ pub use promotion::{Promoted, PromotionSummary};
 const PROGRAMME_CACHE_MS: i64 = 2_000;
 /// A lane's head is cached so long: a waiting poll then costs nothing.
 const HEAD_CACHE_MS: i64 = 1_000;
+/// A process that signs reads the keys again after so long, or it would never hear of a new one.
+const KEYS_MAX_AGE_MS: i64 = 5 * 60_000;
 /// A token of an unknown key makes a process read the keys again, at most so often.
 const KEYS_CACHE_MS: i64 = 10_000;
 
@@ -72,6 +76,20 @@ impl App {
         &self.store
     }
 
+    /// What this process's operations have done.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.store.metrics()
+    }
+
+    /// A sale: so many seats or tickets, for so much.
+    fn count_sale(&self, tickets: usize, revenue: Money) {
+        let metrics = self.metrics();
+        metrics.add(Count::Sales, 1);
+        metrics.add(Count::TicketsSold, tickets as u64);
+        metrics.add_money(Count::Revenue, revenue);
+    }
+
     /// The signing keys, read once.
     pub async fn keys(&self) -> Result<Arc<KeyRing>, StoreError> {
         match self.keys.any(&()) {
@@ -85,11 +103,17 @@ impl App {
         Ok(self.keys.put((), ring, self.clock().now()))
     }
 
-    /// Signs a token with the newest key.
+    /// Signs a token with the newest key, of which a process hears within some minutes.
     pub async fn sign(&self, token: &Token) -> Result<String, StoreError> {
-        self.keys()
-            .await?
-            .sign(token)
+        let now = self.clock().now();
+        let known = self.keys.fresh_or_claim(&(), now, KEYS_MAX_AGE_MS);
+        let ring = match (known, self.keys.any(&())) {
+            (Some(ring), _) => ring,
+            // Where the keys cannot be read, those that are known sign on.
+            (None, Some(old)) => self.read_keys().await.unwrap_or(old),
+            (None, None) => self.read_keys().await?,
+        };
+        ring.sign(token)
             .map_err(|error| StoreError::Unavailable(format!("cannot sign: {error}")))
     }
 

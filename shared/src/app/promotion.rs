@@ -3,6 +3,7 @@
 //! Places first, watermark next, deadlines last. A crash between any two writes is repaired by the next run, and
 //! runs that overlap do no harm; docs/ARCHITECTURE.md tells why.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -12,6 +13,7 @@ use super::App;
 use crate::clock::EpochMs;
 use crate::event::{Event, SaleState};
 use crate::ids::{EventId, Lane, Rank};
+use crate::metrics::Count;
 use crate::queue::{Head, LaneLimits, Order, PLACES_AHEAD, Ranking, Room, Session, Survey, survey};
 use crate::refusal::Refusal;
 use crate::store::{Consistency, Place, Progress, StoreError};
@@ -39,7 +41,7 @@ pub enum Promoted {
 }
 
 /// What the scheduled run did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PromotionSummary {
     /// Events that are there.
     pub events: usize,
@@ -49,12 +51,14 @@ pub struct PromotionSummary {
     pub failed: usize,
     /// Lanes that it had no time for. They are looked at in another order each time.
     pub skipped: usize,
+    /// How many wait at each event whose sale goes on, as far as its lanes could be looked at.
+    pub waiting: BTreeMap<EventId, u64>,
 }
 
-/// What came of one lane of the scheduled run.
+/// What came of one lane of the scheduled run, and how many wait there afterwards.
 enum LaneOutcome {
-    Promoted,
-    Idle,
+    Promoted { waiting: u64 },
+    Idle { waiting: u64 },
     Failed,
     Skipped,
 }
@@ -101,16 +105,22 @@ impl App {
             .collect();
         fastrand::shuffle(&mut lanes);
         Ok(iter(lanes)
-            .map(
-                |(event, lane)| async move { self.promote_scheduled(&event, lane, began_at).await },
-            )
+            .map(|(event, lane)| async move {
+                let outcome = self.promote_scheduled(&event, lane, began_at).await;
+                (event.event_id.clone(), outcome)
+            })
             .buffer_unordered(LANES_AT_ONCE)
-            .fold(summary, |mut summary, outcome| async move {
+            .fold(summary, |mut summary, (event, outcome)| async move {
                 match outcome {
-                    LaneOutcome::Promoted => summary.promoted += 1,
+                    LaneOutcome::Promoted { waiting } => {
+                        summary.promoted += 1;
+                        *summary.waiting.entry(event).or_default() += waiting;
+                    }
+                    LaneOutcome::Idle { waiting } => {
+                        *summary.waiting.entry(event).or_default() += waiting;
+                    }
                     LaneOutcome::Failed => summary.failed += 1,
                     LaneOutcome::Skipped => summary.skipped += 1,
-                    LaneOutcome::Idle => {}
                 }
                 summary
             })
@@ -122,8 +132,10 @@ impl App {
             return LaneOutcome::Skipped;
         }
         match self.promote_unless_idle(event, lane).await {
-            Ok(Some(Promoted::To(_))) => LaneOutcome::Promoted,
-            Ok(_) => LaneOutcome::Idle,
+            Ok((_, Some(Promoted::To(head)))) => LaneOutcome::Promoted {
+                waiting: head.waiting(),
+            },
+            Ok((waiting, _)) => LaneOutcome::Idle { waiting },
             Err(refusal) => {
                 tracing::error!(event_id = %event.event_id, %lane, ?refusal, "promotion failed");
                 LaneOutcome::Failed
@@ -131,26 +143,28 @@ impl App {
         }
     }
 
-    /// A lane is idle where nobody waits and places have been kept for those to come.
+    /// A lane is idle where nobody waits and places have been kept for those to come. Gives how many waited before, too.
     async fn promote_unless_idle(
         &self,
         event: &Event,
         lane: Lane,
-    ) -> Result<Option<Promoted>, Refusal> {
+    ) -> Result<(u64, Option<Promoted>), Refusal> {
         let head = self
             .store
             .head(&event.event_id, lane, Consistency::Eventual)
             .await?;
         let now = self.clock().now();
-        match head {
+        let waiting = head.map_or(0, |head| head.waiting());
+        let promoted = match head {
             Some(head)
                 if has_work(event, &head, now)
                     || (head.admitted == 0 && event.sale_state(now) == SaleState::Open) =>
             {
-                self.promote(&event.event_id, lane).await.map(Some)
+                Some(self.promote(&event.event_id, lane).await?)
             }
-            _ => Ok(None),
-        }
+            _ => None,
+        };
+        Ok((waiting, promoted))
     }
 
     /// A run by somebody who asks something else, and is answered also where it fails: the next one repairs it.
@@ -260,6 +274,7 @@ impl Run<'_> {
         let called: Vec<Rank> = (head.admitted + 1..=moved.called().min(admitted))
             .map(Rank)
             .collect();
+        store.metrics().add(Count::Admissions, called.len() as u64);
         self.call(&called).await?;
         Ok(Some(moved))
     }

@@ -80,7 +80,10 @@ impl App {
             .await?;
         for _ in 0..ATTEMPTS {
             let conflict = match self.store.reserve_tickets(&request).await? {
-                Ok(reservation) => return Ok(reservation),
+                Ok(reservation) => {
+                    self.count_sale(quantity as usize, reservation.total_price);
+                    return Ok(reservation);
+                }
                 Err(conflict) => conflict,
             };
             let now = self.clock().now();
@@ -218,15 +221,14 @@ impl App {
         shards: u32,
         now: EpochMs,
     ) -> Result<u32, Refusal> {
-        let left = match self.stocks.fresh_or_claim(event, now, STOCK_MS) {
-            Some(left) => left,
-            None => {
-                let left = self
-                    .store
-                    .stock(event, shards, Consistency::Eventual)
-                    .await?;
-                self.stocks.put(event.clone(), left, now)
-            }
+        let left = if let Some(left) = self.stocks.fresh_or_claim(event, now, STOCK_MS) {
+            left
+        } else {
+            let left = self
+                .store
+                .stock(event, shards, Consistency::Eventual)
+                .await?;
+            self.stocks.put(event.clone(), left, now)
         };
         Ok(Arc::unwrap_or_clone(left).into_iter().sum())
     }

@@ -22,6 +22,9 @@ pub struct Control {
     /// The announced random value, once it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beacon: Option<String>,
+    /// When it last changed how many may be inside. Who was called before that may finish under the limit of then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits_changed_at: Option<EpochMs>,
 }
 
 impl Control {
@@ -47,13 +50,18 @@ impl Control {
     /// What stays of it where a catalogue brings another policy: the latest word counts, so what the catalogue
     /// changes is no longer in an operator's hand.
     #[must_use]
-    pub fn under(&self, former: &QueuePolicy, policy: &QueuePolicy) -> Self {
+    pub fn under(&self, former: &QueuePolicy, policy: &QueuePolicy, now: EpochMs) -> Self {
         let mut control = self.clone();
         if former.max_active != policy.max_active || former.lanes != policy.lanes {
             control.max_active = None;
         }
         if former.strategy != policy.strategy || former.lanes != policy.lanes {
             control.batch_size = None;
+        }
+        let limits =
+            |policy: QueuePolicy| (policy.max_active, policy.overbook_percent, policy.lanes);
+        if limits(self.applied_to(*former)) != limits(control.applied_to(*policy)) {
+            control.limits_changed_at = Some(now);
         }
         control
     }
@@ -192,11 +200,17 @@ mod tests {
             session_seconds: 900,
             ..catalogue
         };
-        assert_eq!(control.under(&catalogue, &longer).max_active, Some(7));
+        assert_eq!(
+            control.under(&catalogue, &longer, EpochMs(0)).max_active,
+            Some(7)
+        );
         let larger = QueuePolicy {
             max_active: 200,
             ..catalogue
         };
-        assert_eq!(control.under(&catalogue, &larger).max_active, None);
+        assert_eq!(
+            control.under(&catalogue, &larger, EpochMs(0)).max_active,
+            None
+        );
     }
 }

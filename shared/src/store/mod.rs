@@ -3,6 +3,7 @@
 //! One concrete type over DynamoDB. Reads return domain types; writes say in a condition what must hold, and a
 //! refused write reads the reason from the item that refused it instead of asking again.
 
+mod audit;
 mod connect;
 mod events;
 mod expression;
@@ -16,6 +17,7 @@ mod tickets;
 mod wallets;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -25,12 +27,15 @@ use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ReturnValue};
 use serde::de::DeserializeOwned;
 
 use crate::clock::{Clock, EpochMs};
+use crate::metrics::{Count, Metrics};
 use expression::{Key, Write};
 
+pub use audit::AuditReport;
 pub use connect::{Connection, connect, https_client};
 pub use events::{ApplyRefused, Change};
 pub use queue::{Arrival, Place, Progress, TurnEnd};
 pub use reservations::{HoldConflict, HoldRequest, TransactionLost};
+pub use signing_keys::Rotation;
 pub use tables::create_tables;
 pub use tickets::{TicketConflict, TicketRequest};
 pub use wallets::{ChargeRecord, ChargeRefused, Charged, Settings};
@@ -121,6 +126,7 @@ pub struct Store {
     client: Client,
     tables: TableNames,
     clock: Clock,
+    metrics: Arc<Metrics>,
 }
 
 impl Store {
@@ -131,7 +137,14 @@ impl Store {
             client,
             tables,
             clock,
+            metrics: Arc::default(),
         }
+    }
+
+    /// What this process's operations have done.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The clock that every condition is decided by.
@@ -145,6 +158,11 @@ impl Store {
         key: &Key,
         consistency: Consistency,
     ) -> Result<Option<T>> {
+        let item = self.get_item(key, consistency).await?;
+        item.map(read_item).transpose()
+    }
+
+    async fn get_item(&self, key: &Key, consistency: Consistency) -> Result<Option<Item>> {
         let answer = self
             .client
             .get_item()
@@ -154,7 +172,7 @@ impl Store {
             .send()
             .await
             .map_err(store_error)?;
-        answer.item.map(read_item).transpose()
+        Ok(answer.item)
     }
 
     /// One page of a query; see [`Query`].
@@ -205,14 +223,25 @@ impl Store {
     ) -> std::result::Result<Item, WriteError> {
         for attempt in 1.. {
             let write = build(self.clock.now());
-            match self.send(write, returning).await {
-                Err(WriteError::Store(StoreError::Conflict)) if attempt < CONFLICT_ATTEMPTS => {
-                    back_off(attempt).await;
-                }
-                result => return result,
+            let result = self.send(write, returning).await;
+            let is_conflict = matches!(result, Err(WriteError::Store(StoreError::Conflict)));
+            if !self.tries_again(attempt, is_conflict).await {
+                return result;
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// Counts a conflict, and waits until it may be tried again.
+    async fn tries_again(&self, attempt: u32, is_conflict: bool) -> bool {
+        if is_conflict {
+            self.metrics.add(Count::Conflicts, 1);
+        }
+        let again = is_conflict && attempt < CONFLICT_ATTEMPTS;
+        if again {
+            back_off(attempt).await;
+        }
+        again
     }
 
     async fn send(
@@ -286,14 +315,10 @@ impl Store {
                 .set_transact_items(Some(items))
                 .send()
                 .await;
-            match sent.map_err(transaction_error) {
-                Ok(_) => return Ok(()),
-                Err(TransactionError::Store(StoreError::Conflict))
-                    if attempt < CONFLICT_ATTEMPTS =>
-                {
-                    back_off(attempt).await;
-                }
-                Err(error) => return Err(error),
+            let result = sent.map(|_| ()).map_err(transaction_error);
+            let is_conflict = matches!(result, Err(TransactionError::Store(StoreError::Conflict)));
+            if !self.tries_again(attempt, is_conflict).await {
+                return result;
             }
         }
         Err(TransactionError::Store(StoreError::Conflict))

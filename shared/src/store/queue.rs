@@ -11,6 +11,7 @@ use super::{
 use crate::clock::EpochMs;
 use crate::event::Event;
 use crate::ids::{EventId, Lane, Rank, UserId};
+use crate::metrics::Count;
 use crate::queue::{
     BatchWindow, Draw, Head, Order, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Session,
     TOMBSTONE_SECONDS, Ticket, Turnout,
@@ -402,6 +403,9 @@ impl Store {
                 arrive(place, user, cutoff, expires(now))
             })
             .await;
+        if arrived.is_ok() {
+            self.metrics.add(Count::Arrivals, 1);
+        }
         let item = match arrived {
             Ok(item) | Err(WriteError::Refused(Some(item))) => item,
             Err(WriteError::Refused(None)) => return Ok(Arrival::Missed),

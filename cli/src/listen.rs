@@ -1,0 +1,22 @@
+//! Ports of this machine.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+
+use anyhow::{Result, anyhow};
+
+/// Takes a port, or says which option chooses another.
+pub fn bind(address: IpAddr, port: u16, flag: &str) -> Result<TcpListener> {
+    TcpListener::bind(SocketAddr::new(address, port)).map_err(|error| {
+        let advice = match error.kind() {
+            ErrorKind::AddrInUse => {
+                format!("it is taken; choose another with {flag} (0 takes a free one)")
+            }
+            ErrorKind::AddrNotAvailable => {
+                "this machine has no such address; see --bind".to_owned()
+            }
+            _ => format!("see {flag}"),
+        };
+        anyhow!("cannot listen on {address} port {port}: {advice}: {error}")
+    })
+}

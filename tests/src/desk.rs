@@ -1,0 +1,209 @@
+//! The operator's page: what it shows and does, through its own calls.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::serve::{Server, boxoffice, run, something_on_sale};
+
+/// What the page knows: where, and the key.
+struct Page {
+    address: String,
+    key: String,
+}
+
+impl Page {
+    fn at(announced: &str) -> Self {
+        let (address, key) = announced.split_once("/#").expect(announced);
+        Self {
+            address: address.to_owned(),
+            key: key.to_owned(),
+        }
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = reqwest::Client::new()
+            .request(method.parse().unwrap(), format!("{}{path}", self.address))
+            .bearer_auth(&self.key)
+            .timeout(Duration::from_secs(30));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.json().await.unwrap_or_default())
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.call("GET", path, None).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+}
+
+/// Somebody inside who holds a seat.
+async fn hold(server: &Server, event: &str, date: &str, seat: u32) -> (String, String) {
+    let path = format!("/events/{event}/tokens");
+    let (_, joined) = server.call("POST", &path, "", json!({})).await.unwrap();
+    let token = joined["token"].as_str().unwrap().to_owned();
+    let user = joined["userId"].as_str().unwrap().to_owned();
+    let body = json!({"date": date, "seatNumber": seat});
+    let path = format!("/events/{event}/holds");
+    let (status, held) = server.call("POST", &path, &token, body).await.unwrap();
+    assert_eq!(status, 201, "{held}");
+    let id = held["reservationId"].as_str().unwrap().to_owned();
+    let path = format!("/users/{user}/wallet/charges");
+    let body = json!({"amount": 1_000_000});
+    server.call("POST", &path, &token, body).await.unwrap();
+    (token, id)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_desk_that_serve_opens_shows_queue_sales_seats_and_refusals_live() {
+    let server = Server::start(&["--in-memory"]).await;
+    let page = Page::at(&server.desk);
+    let (event, date) = something_on_sale(&server).await;
+    let (token, id) = hold(&server, &event, &date, 1).await;
+    hold(&server, &event, &date, 2).await;
+    let path = format!("/reservations/{id}/payment");
+    let (status, paid) = server.call("POST", &path, &token, json!({})).await.unwrap();
+    assert_eq!(status, 201, "{paid}");
+    server.call("GET", "/events/nowhere", "", json!({})).await;
+
+    let listed = page.get("/api/events").await;
+    let events = listed["events"].as_array().unwrap();
+    assert!(
+        events
+            .iter()
+            .any(|listed| listed["eventId"] == event.as_str())
+    );
+    // Seat maps are at most a second old.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let shown = page.get(&format!("/api/events/{event}")).await;
+    assert_eq!(shown["state"], "OPEN");
+    let queue = &shown["queue"];
+    assert_eq!(
+        (&queue["issued"], &queue["waiting"]),
+        (&json!(2), &json!(0))
+    );
+    // Who paid is not inside any more.
+    assert_eq!(queue["inside"], 1);
+    assert_eq!(queue["expected"], 0);
+    let sales = &shown["sales"];
+    assert_eq!((&sales["sold"], &sales["held"]), (&json!(1), &json!(1)));
+    assert_eq!(sales["revenue"], paid["amount"]);
+    let samples = shown["history"].as_array().unwrap();
+    assert_eq!(samples.last().unwrap()["sold"], 1);
+
+    let house = page.get(&format!("/api/events/{event}/dates/{date}")).await;
+    let seats = house["sections"][0]["seats"].as_str().unwrap();
+    assert!(seats.starts_with("sha"), "{seats}");
+    let refusals = page.get("/api/refusals").await;
+    assert_eq!(refusals["byCode"]["event_not_found"], 1);
+    assert_eq!(refusals["since"], "START");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_desk_beside_a_running_server_steers_its_queue() {
+    let server = Server::start(&["--in-memory"]).await;
+    let (event, _) = something_on_sale(&server).await;
+    let mut desk = boxoffice(&["desk", "--port", "0", "--endpoint-url", &server.dynamodb])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(desk.stdout.take().unwrap()).lines();
+    let line = tokio::time::timeout(Duration::from_mins(1), lines.next_line()).await;
+    let line = line.expect("a line in time").unwrap().expect("a line");
+    let page = Page::at(line.strip_prefix("desk on ").expect(&line));
+
+    let path = format!("/api/events/{event}/queue");
+    let (status, shown) = page
+        .call("POST", &path, Some(json!({"gate": "pause"})))
+        .await;
+    assert_eq!((status, &shown["state"]), (200, &json!("PAUSED")));
+    let seen = run(&["queue", &event, "--endpoint-url", &server.dynamodb]).await;
+    let seen = String::from_utf8(seen.stdout).unwrap();
+    assert!(seen.contains("state      PAUSED"), "{seen}");
+    let order = json!({"gate": "resume", "maxActive": 7});
+    let (status, shown) = page.call("POST", &path, Some(order)).await;
+    assert_eq!((status, &shown["state"]), (200, &json!("OPEN")));
+    assert_eq!(shown["queue"]["maxActive"], 7);
+    assert_ne!(shown["queue"]["catalogueMaxActive"], 7);
+
+    for (order, status, said) in [
+        (
+            json!({"maxActive": 0}),
+            400,
+            "maxActive: must be 1 to 100000",
+        ),
+        (json!({"batchSize": 5}), 409, "not called in batches"),
+        (
+            json!({"beacon": "ab"}),
+            409,
+            "no random value was announced",
+        ),
+        (json!({"gate": "open"}), 422, "unknown variant"),
+        (json!({"gates": "pause"}), 422, "unknown field"),
+    ] {
+        let (answered, body) = page.call("POST", &path, Some(order)).await;
+        let message = body["message"].as_str().unwrap_or_default();
+        assert_eq!(answered, status, "{body}");
+        assert!(message.contains(said), "{message}");
+    }
+    let refusals = page.get("/api/refusals").await;
+    let message = refusals["message"].as_str().unwrap();
+    assert!(message.contains("--metrics-namespace"), "{message}");
+    desk.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_key_the_desk_tells_nothing_and_does_nothing() {
+    let server = Server::start(&["--in-memory"]).await;
+    let (event, _) = something_on_sale(&server).await;
+    let mut page = Page::at(&server.desk);
+    assert!(page.key.len() >= 32);
+    page.key = "0".repeat(page.key.len());
+    for (method, path) in [
+        ("GET", "/api/events".to_owned()),
+        ("GET", format!("/api/events/{event}")),
+        ("GET", "/api/refusals".to_owned()),
+        ("POST", format!("/api/events/{event}/queue")),
+    ] {
+        let body = (method == "POST").then(|| json!({"gate": "close"}));
+        let (status, body) = page.call(method, &path, body).await;
+        assert_eq!(status, 401, "{path}: {body}");
+    }
+    let (_, public) = server
+        .call("GET", &format!("/events/{event}/queue"), "", json!({}))
+        .await
+        .unwrap();
+    assert_eq!(public["state"], "OPEN");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_loads_nothing_from_elsewhere_and_cannot_be_framed() {
+    let server = Server::start(&["--in-memory"]).await;
+    let page = Page::at(&server.desk);
+    for path in ["/", "/desk.css", "/desk.js", "/chart.js", "/words.js"] {
+        let response = reqwest::get(format!("{}{path}", page.address))
+            .await
+            .unwrap();
+        assert_eq!(response.status().as_u16(), 200, "{path}");
+        let policy = response.headers()["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert!(policy.contains("default-src 'none'"), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+        let text = response.text().await.unwrap();
+        let elsewhere = text
+            .match_indices("http")
+            .map(|(at, _)| &text[at..text.len().min(at + 30)])
+            .find(|url| url.starts_with("http") && !url.starts_with("http://www.w3.org/2000/svg"));
+        assert_eq!(elsewhere, None, "{path}");
+        assert!(!text.contains(&page.key), "{path}");
+    }
+}
