@@ -201,7 +201,7 @@ class Chooser {
       const byRow = groupBy(free, (seat) => rowOf(section, section.first, seat));
       put(rows, free.length === 0 && h("p", {}, t("seats.none")), [...byRow].map(([row, seats]) => h("div", { class: "list-row", role: "group", "aria-label": row ? t("row", { row: String(row) }) : t("section", { name: section.name }) },
         row && h("span", { class: "row-name" }, t("row", { row: String(row) })),
-        h("div", { class: "list-seats" }, seats.map((seat) => h("button", { type: "button", class: "list-seat", "data-seat": seat, "aria-pressed": String(this.chosen.has(seat)), "aria-label": this.describe(seat, this.chosen.has(seat) ? "SELECTED" : "AVAILABLE"), onclick: () => this.pick(seat) }, String(seat)))))));
+        h("div", { class: "list-seats" }, seats.map((seat) => h("button", { type: "button", class: "list-seat", "data-seat": seat, "aria-pressed": String(this.chosen.has(seat)), onclick: () => this.pick(seat) }, String(seat), h("span", { class: "unseen" }, ` ${this.describe(seat, this.chosen.has(seat) ? "SELECTED" : "AVAILABLE")}`)))))));
       if (focused) rows.querySelector(`[data-seat="${focused}"]`)?.focus();
     };
     details.addEventListener("toggle", draw);
