@@ -481,10 +481,19 @@ pub(crate) fn owner_of(claim: &Claim) -> (UserId, &EventId, Option<DateKey>) {
 /// The tickets of a general admission, as the reservations tell them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct TicketsTaken {
+    /// Confirmed as they were looked at.
+    seen: u64,
     /// Confirmed when the stock was read.
-    pub(crate) taken: u64,
+    taken: u64,
     /// Taken or given back so near to that moment that it cannot be told which was first.
-    pub(crate) in_doubt: u64,
+    in_doubt: u64,
+}
+
+/// What is left of a stock.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct StockLeft {
+    pub(crate) at: EpochMs,
+    pub(crate) shards: Vec<u32>,
 }
 
 /// A write is over two seconds after the time that it says it was decided at, and clocks differ.
@@ -495,7 +504,10 @@ impl TicketsTaken {
     pub(crate) fn add(&mut self, reservation: &Reservation, at: EpochMs) {
         let quantity = u64::from(reservation.quantity);
         let ended = match reservation.state {
-            State::Confirmed { .. } => None,
+            State::Confirmed { .. } => {
+                self.seen += quantity;
+                None
+            }
             State::Cancelled { .. } => Some(reservation.modified_at),
             State::Held { .. } => return,
         };
@@ -507,20 +519,33 @@ impl TicketsTaken {
         }
     }
 
-    /// Together with what is left they are all.
-    pub(crate) fn check(self, event: &Event, key: &str, left: u64) -> Option<Finding> {
+    /// Together with what is left they are all. Where nothing was sold while the reservations were looked at, exactly; else
+    /// what cannot be told is let pass.
+    pub(crate) fn check(
+        self,
+        event: &Event,
+        key: &str,
+        before: &StockLeft,
+        after: &StockLeft,
+    ) -> Option<Finding> {
         let Admission::General { total_tickets, .. } = event.terms.admission else {
             return None;
         };
         let total = u64::from(total_tickets);
-        let accounted = left + self.taken;
-        let is_sound = accounted <= total && total - accounted <= self.in_doubt;
+        let left: u64 = before.shards.iter().copied().map(u64::from).sum();
+        let (confirmed, in_doubt) = if before.shards == after.shards {
+            (self.seen, 0)
+        } else {
+            (self.taken, self.in_doubt)
+        };
+        let accounted = left + confirmed;
+        let is_sound = accounted <= total && total - accounted <= in_doubt;
         (!is_sound).then(|| {
             Finding::new(
                 Invariant::Stock,
                 key,
                 format!("{total} tickets, left or confirmed"),
-                format!("{left} left, {} confirmed", self.taken),
+                format!("{left} left, {confirmed} confirmed"),
             )
         })
     }

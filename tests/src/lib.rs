@@ -18,6 +18,8 @@ pub mod world;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod budget;
 #[cfg(test)]
 mod desk;

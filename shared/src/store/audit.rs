@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Consistency, Item, Query, Result, Store, StoreError, keys, read_item, store_error};
 use crate::audit::{
-    ChargeMemory, ClaimOfSeat, Finding, Invariant, Keyed, LaneOfQueue, Numbers, Person,
+    ChargeMemory, ClaimOfSeat, Finding, Invariant, Keyed, LaneOfQueue, Numbers, Person, StockLeft,
     TicketsTaken, check_seats, owner_of,
 };
 use crate::clock::EpochMs;
@@ -111,7 +111,7 @@ struct Audit<'a> {
     only: Option<&'a EventId>,
     events: BTreeMap<EventId, Programme>,
     /// What was left of each event's tickets when the audit began, and when that was.
-    left: BTreeMap<EventId, (EpochMs, u64)>,
+    left: BTreeMap<EventId, StockLeft>,
     gathered: Mutex<Gathered>,
 }
 
@@ -169,10 +169,11 @@ impl Store {
             .unwrap_or(0))
     }
 
-    async fn stock_now(&self, event: &EventId, shards: u32) -> Result<(EpochMs, u64)> {
-        let at = self.clock.now();
-        let left = self.stock(event, shards, Consistency::Strong).await?;
-        Ok((at, left.into_iter().map(u64::from).sum()))
+    async fn stock_now(&self, event: &EventId, shards: u32) -> Result<StockLeft> {
+        Ok(StockLeft {
+            at: self.clock.now(),
+            shards: self.stock(event, shards, Consistency::Strong).await?,
+        })
     }
 
     /// One page of the table's keys.
@@ -357,9 +358,9 @@ impl Audit<'_> {
         }
         for reservation in person.reservations.iter().chain(&person.archived) {
             let event = reservation.value.event_id();
-            if let Some((at, _)) = self.left.get(event) {
+            if let Some(left) = self.left.get(event) {
                 let taken = gathered.taken.entry(event.clone()).or_default();
-                taken.add(&reservation.value, *at);
+                taken.add(&reservation.value, left.at);
             }
         }
     }
@@ -604,15 +605,17 @@ impl Audit<'_> {
             Ok(gathered) => gathered.taken.clone(),
             Err(_) => return Ok(()),
         };
-        for (id, (_, left)) in &self.left {
+        for (id, before) in &self.left {
             if self.only.is_some_and(|only| only != id) {
                 continue;
             }
             let event = &self.events[id].event;
+            let shards = u32::try_from(before.shards.len()).unwrap_or(u32::MAX);
+            let after = self.store.stock_now(id, shards).await?;
             let key = format!("STOCK#{id}#0 STOCK");
             let taken = taken.get(id).copied().unwrap_or_default();
-            if let Some(finding) = taken.check(event, &key, *left)
-                && self.stock_is_still_broken(id).await?
+            if let Some(finding) = taken.check(event, &key, before, &after)
+                && self.stock_is_still_broken(id, shards).await?
             {
                 report.findings.push(finding);
             }
@@ -621,12 +624,9 @@ impl Audit<'_> {
     }
 
     /// Everybody's reservations once more, beside a stock that is read anew.
-    async fn stock_is_still_broken(&self, id: &EventId) -> Result<bool> {
+    async fn stock_is_still_broken(&self, id: &EventId, shards: u32) -> Result<bool> {
         let event = &self.events[id].event;
-        let Admission::General { stock_shards, .. } = event.terms.admission else {
-            return Ok(false);
-        };
-        let (at, left) = self.store.stock_now(id, stock_shards).await?;
+        let before = self.store.stock_now(id, shards).await?;
         let mut taken = TicketsTaken::default();
         let mut seen = HashSet::new();
         let mut start = None;
@@ -647,7 +647,7 @@ impl Audit<'_> {
                         && let Ok(reservation) = read_reservation(item)
                         && reservation.event_id() == id
                     {
-                        taken.add(&reservation, at);
+                        taken.add(&reservation, before.at);
                     }
                 }
             }
@@ -656,7 +656,8 @@ impl Audit<'_> {
                 break;
             }
         }
-        Ok(taken.check(event, "", left).is_some())
+        let after = self.store.stock_now(id, shards).await?;
+        Ok(taken.check(event, "", &before, &after).is_some())
     }
 }
 
