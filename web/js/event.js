@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { now } from "./clock.js";
 import { h, icon, put } from "./dom.js";
 import { dayAndTime, dayParts, duration, money, number, t, time } from "./i18n.js";
-import { enter, isInside, keep, place, watchPlace } from "./line.js";
+import { enter, isInside, place, watchPlace } from "./line.js";
 import { amount, back, countdown, doing, go, href, skeleton, stateChip, title, trouble } from "./parts.js";
 import { leftText, summary } from "./events.js";
 import { poster } from "./poster.js";
@@ -33,7 +33,6 @@ export async function show(root, { params: [id], signal }) {
   const draw = () => put(way, wayIn(event, queue, problem, signal, draw));
   draw();
   watchPlace(id, draw, signal);
-  keep(id, signal);
 }
 
 function whenLine(event) {
