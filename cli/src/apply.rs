@@ -163,6 +163,11 @@ fn update(former: &Programme, mut programme: Programme, now: EpochMs) -> Step {
         // It was another source's value.
         programme.event.control.beacon = None;
     }
+    let seat_limit = |programme: &Programme| programme.event.terms.max_seats_per_user;
+    if seat_limit(&programme) < seat_limit(former) {
+        let highest = &mut programme.event.control.highest_seat_limit;
+        *highest = seat_limit(former).max(*highest);
+    }
     programme.event.first_applied_at = former.event.first_applied_at;
     let id = programme.event.event_id.clone();
     if programme == *former {

@@ -114,7 +114,7 @@ fn steered(event: &Event, steering: &Steering, now: EpochMs) -> Result<Control, 
             ));
         }
         if max_active != event.queue().max_active {
-            control.limits_changed_at = Some(now);
+            control.limits_count_from = Some(now);
         }
         control.max_active = Some(max_active);
     }

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Serialize, Serializer};
 
+use crate::app::PROGRAMME_CACHE_MS;
 use crate::clock::EpochMs;
 use crate::event::{Admission, Event, Programme, Section};
 use crate::ids::{DateKey, EntryId, EventId, Rank, ReservationId, SeatNumber, UserId};
 use crate::money::Money;
-use crate::queue::{Head, LaneLimits, Ranking, Session, Ticket};
+use crate::queue::{Head, LaneLimits, Pause, Ranking, SKEW_MS, Session, Ticket};
 use crate::reservation::{Reservation, State, Status};
 use crate::seats::Claim;
 use crate::wallet::{EntryKind, LedgerEntry, Wallet};
@@ -187,13 +188,17 @@ impl Person {
                     sum.0.to_string(),
                 ));
             }
-            let is_credit = entry.value.amount > Money::ZERO;
-            let should_be_credit = entry.value.kind != EntryKind::Payment;
-            if is_credit != should_be_credit {
+            // What costs nothing is paid and refunded with nothing.
+            let has_its_sign = match entry.value.kind {
+                EntryKind::Charge => entry.value.amount > Money::ZERO,
+                EntryKind::Refund => entry.value.amount >= Money::ZERO,
+                EntryKind::Payment => entry.value.amount <= Money::ZERO,
+            };
+            if !has_its_sign {
                 findings.push(Finding::new(
                     Invariant::Money,
                     &entry.key,
-                    "charges and refunds above zero, payments under it",
+                    "charges and refunds that add, payments that take",
                     format!("{:?} of {}", entry.value.kind, entry.value.amount.0),
                 ));
             }
@@ -314,7 +319,8 @@ fn check_reservation(
         );
         return;
     };
-    let most = programme.event.terms.max_seats_per_user;
+    let control = &programme.event.control;
+    let most = (programme.event.terms.max_seats_per_user).max(control.highest_seat_limit);
     if value.is_live(now) && value.quantity > most {
         found(
             Invariant::OneReservation,
@@ -551,6 +557,10 @@ impl TicketsTaken {
     }
 }
 
+/// A session is swept a day after its end, and that is later than its call. Half of it, since by what was called when it is
+/// judged by terms that may have changed.
+const SURELY_KEPT_MS: i64 = 12 * 3600 * 1000;
+
 /// A lane of a queue.
 pub(crate) struct LaneOfQueue<'a> {
     pub(crate) head_key: String,
@@ -596,11 +606,9 @@ impl LaneOfQueue<'_> {
                 floor.to_string(),
             );
         }
-        for rank in (floor + 1..=admitted).map(Rank) {
-            if !self.sessions.contains_key(&rank) && !self.departed.contains(&rank) {
-                let expected = "a session at every rank that was passed".to_owned();
-                found(self.session_key(rank), expected, "none".to_owned());
-            }
+        for rank in self.missing(now) {
+            let expected = "a session at every rank that was passed".to_owned();
+            found(self.session_key(rank), expected, "none".to_owned());
         }
         for rank in &self.under_floor {
             let expected = format!("nobody alive up to the floor {floor}");
@@ -647,11 +655,11 @@ impl LaneOfQueue<'_> {
         // A lower limit lets those inside finish: then only those count who came after it.
         let most = self.limits.overbooked as usize;
         if living.len() > most {
-            let since = self.event.control.limits_changed_at;
-            let newer = living.iter().filter(|session| {
-                since.is_none_or(|since| self.began(session).is_none_or(|began| began > since))
-            });
-            let newer = newer.count();
+            let since = self.event.control.limits_count_from;
+            let newer = living
+                .iter()
+                .filter(|session| since.is_none_or(|since| self.was_called_after(session, since)))
+                .count();
             if newer > most {
                 found(
                     self.head_key.clone(),
@@ -663,18 +671,80 @@ impl LaneOfQueue<'_> {
         findings
     }
 
-    /// When a place was taken, as far as its session tells.
-    fn began(&self, session: &Session) -> Option<EpochMs> {
+    /// The passed ranks that have no session, and whose holders neither left before the draw nor were called so long ago
+    /// that a session may have been swept.
+    fn missing(&self, now: EpochMs) -> Vec<Rank> {
+        let Head {
+            admitted,
+            floor,
+            rate,
+            ..
+        } = self.head;
+        let swept_before = now.plus_ms(-SURELY_KEPT_MS);
+        // Ranks are called in order: none before any of those under it.
+        let Event {
+            terms,
+            first_applied_at: known_since,
+            ..
+        } = self.event;
+        let mut called_at = terms
+            .opens_at
+            .map_or(*known_since, |at| at.max(*known_since));
+        let mut missing = Vec::new();
+        for rank in (floor + 1..=admitted).map(Rank) {
+            if let Some(rate) = rate.filter(|rate| rate.called < rank.0) {
+                called_at = called_at.max(rate.since);
+            }
+            match self.sessions.get(&rank) {
+                Some(session) => {
+                    called_at = self
+                        .called_at(session)
+                        .map_or(called_at, |at| at.max(called_at));
+                }
+                None if self.departed.contains(&rank) => {}
+                None if called_at > swept_before => missing.push(rank),
+                None => {}
+            }
+        }
+        missing
+    }
+
+    /// The earliest time at which a rank was called, as far as its session tells.
+    fn called_at(&self, session: &Session) -> Option<EpochMs> {
         let queue = self.event.terms.queue;
+        let before = |at: EpochMs, seconds: u32| at.plus_ms(-1000 * i64::from(seconds));
         match session {
             Session::Live { hold_by, .. } => {
-                Some(hold_by.plus_ms(-1000 * i64::from(queue.session_seconds)))
+                let arrived_at = before(*hold_by, queue.session_seconds);
+                // Who was awaited when a pause began may have come long after.
+                let pause = self.event.control.pause;
+                let spared_by = |pause: Pause, at| {
+                    let ended = pause
+                        .ended_at
+                        .map(|ended| ended.plus_seconds(queue.grace_seconds));
+                    ended.is_none_or(|until| until >= at)
+                };
+                let awaited_at = match pause.began_at {
+                    Some(began) if began <= arrived_at && spared_by(pause, arrived_at) => began,
+                    _ => arrived_at,
+                };
+                Some(before(awaited_at, queue.grace_seconds))
             }
-            Session::Called { expires_at } => {
-                Some(expires_at.plus_ms(-1000 * i64::from(queue.grace_seconds)))
-            }
+            Session::Called { expires_at } => Some(before(*expires_at, queue.grace_seconds)),
             Session::Open | Session::Ended { .. } => None,
         }
+    }
+
+    /// Whether a rank was surely called after the limits had changed.
+    fn was_called_after(&self, session: &Session, limits_changed: EpochMs) -> bool {
+        let Some(called_at) = self.called_at(session) else {
+            // Kept for somebody to come: always by the limits of now.
+            return true;
+        };
+        let pause = self.event.control.pause;
+        // Of an earlier pause nothing is known any more.
+        let is_known = pause.began_at.is_none_or(|began| began <= called_at);
+        is_known && called_at > limits_changed.plus_ms(PROGRAMME_CACHE_MS + SKEW_MS)
     }
 }
 

@@ -7,7 +7,7 @@ use shared::audit::Finding;
 
 use crate::world::World;
 
-type Item = HashMap<String, AttributeValue>;
+pub type Item = HashMap<String, AttributeValue>;
 
 fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name)

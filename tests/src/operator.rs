@@ -141,3 +141,44 @@ async fn tokens_of_a_retired_key_stay_valid() {
     let again = run(&["keys", "rotate", "--endpoint-url", &server.dynamodb]).await;
     assert!(text(&again.stdout).contains("new key    000003"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lower_limit_of_seats_leaves_the_seats_of_those_who_have_more() {
+    let server = Server::start(&["--in-memory"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("catalog.yaml");
+    let apply = async |most: u32| {
+        let catalog = format!(
+            "currency: KRW
+events:
+  - eventId: duo
+    name: Duo
+    venue: Hall
+    admission: seated
+    maxSeatsPerUser: {most}
+    dates:
+      - {{ date: 2099-01-01, startsAt: '2099-01-01T19:00:00+09:00', price: 1000 }}
+"
+        );
+        std::fs::write(&file, catalog).unwrap();
+        let name = file.to_str().unwrap();
+        let applied = run(&["apply", name, "--endpoint-url", &server.dynamodb]).await;
+        assert_eq!(applied.status.code(), Some(0), "{}", text(&applied.stderr));
+    };
+    apply(2).await;
+    let (_, joined) = server
+        .call("POST", "/events/duo/tokens", "", json!({}))
+        .await
+        .unwrap();
+    let token = joined["token"].as_str().unwrap();
+    let body = json!({"date": "2099-01-01", "seatNumbers": [1, 2]});
+    let (status, held) = server
+        .call("POST", "/events/duo/holds", token, body)
+        .await
+        .unwrap();
+    assert_eq!(status, 201, "{held}");
+    apply(1).await;
+    apply(1).await;
+    let audit = run(&["audit", "--endpoint-url", &server.dynamodb]).await;
+    assert_eq!(audit.status.code(), Some(0), "{}", text(&audit.stdout));
+}

@@ -28,7 +28,7 @@ pub use line::{Joined, Joining};
 pub use promotion::{Promoted, PromotionSummary};
 
 /// Policies are cached so long: a pause or a new price is seen by every process within it.
-const PROGRAMME_CACHE_MS: i64 = 2_000;
+pub(crate) const PROGRAMME_CACHE_MS: i64 = 2_000;
 /// A lane's head is cached so long: a waiting poll then costs nothing.
 const HEAD_CACHE_MS: i64 = 1_000;
 /// A process that signs reads the keys again after so long, or it would never hear of a new one.

@@ -22,9 +22,12 @@ pub struct Control {
     /// The announced random value, once it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beacon: Option<String>,
-    /// When it last changed how many may be inside. Who was called before that may finish under the limit of then.
+    /// Who was called before that, by the terms of now, may finish under the limits of then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub limits_changed_at: Option<EpochMs>,
+    pub limits_count_from: Option<EpochMs>,
+    /// The greatest `maxSeatsPerUser` that a catalogue has replaced by a lower one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub highest_seat_limit: u32,
 }
 
 impl Control {
@@ -60,8 +63,14 @@ impl Control {
         }
         let limits =
             |policy: QueuePolicy| (policy.max_active, policy.overbook_percent, policy.lanes);
-        if limits(self.applied_to(*former)) != limits(control.applied_to(*policy)) {
-            control.limits_changed_at = Some(now);
+        let have_changed = limits(self.applied_to(*former)) != limits(control.applied_to(*policy));
+        let shorter = former
+            .session_seconds
+            .saturating_sub(policy.session_seconds)
+            + former.grace_seconds.saturating_sub(policy.grace_seconds);
+        if have_changed || (shorter > 0 && control.limits_count_from.is_some()) {
+            // By the shorter times, who came before seems to have come later.
+            control.limits_count_from = Some(now.plus_seconds(shorter));
         }
         control
     }
@@ -94,6 +103,11 @@ impl Control {
             ..self
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A pause: nobody is called, nobody arrives.

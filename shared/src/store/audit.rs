@@ -21,7 +21,7 @@ use crate::audit::{
     TicketsTaken, check_seats, owner_of,
 };
 use crate::clock::EpochMs;
-use crate::event::{Admission, Programme, Section};
+use crate::event::{Admission, Programme};
 use crate::ids::{DateKey, EventId, Lane, Rank, SeatNumber, UserId};
 use crate::queue::{Head, Session, Ticket};
 use crate::reservation::Reservation;
@@ -316,7 +316,14 @@ impl Audit<'_> {
     async fn look(&self, subject: &Subject, is_first: bool) -> Result<Vec<Finding>> {
         match subject {
             Subject::User(user) => self.user(*user, is_first).await,
-            Subject::Section(event, date, section) => self.section(event, *date, section).await,
+            Subject::Section(event, date, section) => {
+                if is_first {
+                    let programme = self.events.get(event);
+                    return self.section(programme, event, *date, section).await;
+                }
+                let anew = self.store.programme(event, Consistency::Strong).await?;
+                self.section(anew.as_ref(), event, *date, section).await
+            }
             Subject::Unknown(invariant, key) => Ok(vec![Finding::new(
                 *invariant,
                 key,
@@ -347,8 +354,10 @@ impl Audit<'_> {
         for (event, ticket) in &tickets {
             findings.extend(self.ticket(event, user, ticket).await?);
         }
+        let anew = self.events_of(&person, is_first).await?;
         let now = self.store.clock.now();
-        findings.extend(person.check(user, &self.events, self.only, now));
+        let events = if is_first { &self.events } else { &anew };
+        findings.extend(person.check(user, events, self.only, now));
         for reservation in &person.reservations {
             let event = reservation.value.event_id();
             if self.only.is_some_and(|only| only != event) {
@@ -359,6 +368,27 @@ impl Audit<'_> {
             findings.extend(check_seats(reservation, &claims, now));
         }
         Ok(findings)
+    }
+
+    /// Where something looked broken: a catalogue may have been applied since the audit began.
+    async fn events_of(
+        &self,
+        person: &Person,
+        is_first: bool,
+    ) -> Result<BTreeMap<EventId, Programme>> {
+        let mut events = BTreeMap::new();
+        if is_first {
+            return Ok(events);
+        }
+        for reservation in person.reservations.iter().chain(&person.archived) {
+            let id = reservation.value.event_id();
+            if !events.contains_key(id)
+                && let Some(programme) = self.store.programme(id, Consistency::Strong).await?
+            {
+                events.insert(id.clone(), programme);
+            }
+        }
+        Ok(events)
     }
 
     fn gather(&self, person: &Person, tickets: &[(EventId, Keyed<Ticket>)], user: UserId) {
@@ -450,9 +480,18 @@ impl Audit<'_> {
         Ok(claims)
     }
 
-    async fn section(&self, event: &EventId, date: DateKey, section: &str) -> Result<Vec<Finding>> {
+    async fn section(
+        &self,
+        programme: Option<&Programme>,
+        event: &EventId,
+        date: DateKey,
+        section: &str,
+    ) -> Result<Vec<Finding>> {
         let mut findings = Vec::new();
-        let on_sale = self.section_on_sale(event, date, section);
+        let on_sale = programme.and_then(|programme| {
+            let date = programme.dates.get(&date)?;
+            date.sections.iter().find(|on_sale| on_sale.name == section)
+        });
         let items = self
             .store
             .partition(keys::seats_pk(event, date, section))
@@ -482,16 +521,6 @@ impl Audit<'_> {
             findings.extend(claimed.check(on_sale, self.store.clock.now()));
         }
         Ok(findings)
-    }
-
-    fn section_on_sale(&self, event: &EventId, date: DateKey, section: &str) -> Option<&Section> {
-        self.events
-            .get(event)?
-            .dates
-            .get(&date)?
-            .sections
-            .iter()
-            .find(|on_sale| on_sale.name == section)
     }
 
     async fn lanes(&self, report: &mut AuditReport) -> Result<()> {
