@@ -145,7 +145,7 @@ async fn plan(store: &Store, catalog: Catalog, now: EpochMs) -> Result<Plan> {
             Some(former) => {
                 plan.refusals
                     .extend(refusals(store, &former, &programme, now).await?);
-                update(&former, programme)
+                update(&former, programme, now)
             }
         };
         plan.steps.push(step);
@@ -153,14 +153,20 @@ async fn plan(store: &Store, catalog: Catalog, now: EpochMs) -> Result<Plan> {
     Ok(plan)
 }
 
-fn update(former: &Programme, mut programme: Programme) -> Step {
-    programme.event.control = former
-        .event
-        .control
-        .under(&former.event.terms.queue, &programme.event.terms.queue);
+fn update(former: &Programme, mut programme: Programme, now: EpochMs) -> Step {
+    programme.event.control =
+        former
+            .event
+            .control
+            .under(&former.event.terms.queue, &programme.event.terms.queue, now);
     if former.event.terms.beacon != programme.event.terms.beacon {
         // It was another source's value.
         programme.event.control.beacon = None;
+    }
+    let seat_limit = |programme: &Programme| programme.event.terms.max_seats_per_user;
+    if seat_limit(&programme) < seat_limit(former) {
+        let highest = &mut programme.event.control.highest_seat_limit;
+        *highest = seat_limit(former).max(*highest);
     }
     programme.event.first_applied_at = former.event.first_applied_at;
     let id = programme.event.event_id.clone();

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use shared::app::App;
 use shared::ids::EventId;
 
 use crate::target::Target;
-use crate::{apply, desk, queue, serve, verify_draw};
+use crate::{apply, audit, desk, keys, queue, report, serve, verify_draw};
 
 /// Concert tickets: a fair queue, a seat held for minutes, a prepaid wallet, one payment.
 #[derive(Parser, Debug)]
@@ -31,10 +32,23 @@ enum Command {
     Apply(ApplyOptions),
     /// See and steer an event's queue, live
     Queue(QueueOptions),
+    /// Say what an event has sold, and how its queue stands
+    Report(report::Options),
+    /// Check that the books add up: every invariant on the whole table
+    Audit(audit::Options),
+    /// The keys that sign queue tokens
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Open the operator's page on this machine
     Desk(desk::Options),
     /// Prove a draw from published data alone
     VerifyDraw(verify_draw::Options),
+}
+
+#[derive(Subcommand, Debug)]
+enum KeysCommand {
+    /// A new key from now on; the former stays valid until its tokens end
+    Rotate,
 }
 
 #[derive(Args, Debug)]
@@ -138,6 +152,12 @@ fn execute(cli: Cli) -> Result<Outcome> {
                 let store = cli.target.store().await?;
                 queue::run(store, &options.event, &options.steering()).await
             }
+            Command::Report(options) => {
+                let app = App::new(cli.target.store().await?);
+                report::run(&app, &options).await
+            }
+            Command::Audit(options) => audit::run(&cli.target.store().await?, &options).await,
+            Command::Keys(KeysCommand::Rotate) => keys::rotate(&cli.target.store().await?).await,
             Command::Desk(options) => desk::run(&options, &cli.target).await,
             Command::VerifyDraw(options) => verify_draw::run(&cli.target, &options).await,
         }

@@ -4,7 +4,6 @@
 //! Other users of this machine, and pages of other origins in the operator's browser, can reach the port. So every call
 //! needs a key, which is in the address that is printed: behind the `#`, which browsers send nowhere.
 
-mod live;
 mod refusals;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -30,9 +29,10 @@ use shared::store::Consistency;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command::Outcome;
-use crate::listen;
 use crate::queue::{self, Gate, Steering};
+use crate::report::Report;
 use crate::target::Target;
+use crate::{listen, live};
 
 pub use refusals::Refusals;
 
@@ -138,6 +138,8 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/events/{event}", get(event))
         .route("/api/events/{event}/dates/{date}", get(date))
         .route("/api/events/{event}/queue", post(steer))
+        .route("/api/events/{event}/report.csv", get(report_csv))
+        .route("/api/events/{event}/report.json", get(report_json))
         .route("/api/refusals", get(refused))
         .layer(from_fn_with_state(desk.clone(), check_key));
     let file = |content_type: &'static str, text: &'static str| {
@@ -226,6 +228,21 @@ async fn date(
     let date = parsed("date", DateKey::parse(&date))?;
     let sections = live::house(&desk.app, &id, date).await?;
     Ok(Json(json!({ "sections": sections })))
+}
+
+async fn report_csv(State(desk): State<Arc<Desk>>, Path(event): Path<String>) -> Answer<Response> {
+    let report = report(&desk, &event).await?.to_csv();
+    Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8")], report).into_response())
+}
+
+async fn report_json(State(desk): State<Arc<Desk>>, Path(event): Path<String>) -> Answer<Response> {
+    let report = report(&desk, &event).await?.to_json()?;
+    Ok(([(CONTENT_TYPE, "application/json")], report).into_response())
+}
+
+async fn report(desk: &Desk, event: &str) -> Answer<Report> {
+    let id = parsed("event", EventId::parse(event))?;
+    Ok(Report::of(&desk.app, &id).await?)
 }
 
 async fn refused(State(desk): State<Arc<Desk>>) -> Json<refusals::ByCode> {

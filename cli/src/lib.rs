@@ -4,13 +4,17 @@
 //! commands work on any table, in the cloud or on this machine.
 
 pub mod apply;
+pub mod audit;
 pub mod catalog;
 pub mod command;
 pub mod desk;
 pub mod embedded;
 pub mod front;
+pub mod keys;
 pub mod listen;
+mod live;
 pub mod queue;
+pub mod report;
 pub mod serve;
 pub mod target;
 pub mod verify_draw;

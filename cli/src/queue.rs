@@ -113,6 +113,9 @@ fn steered(event: &Event, steering: &Steering, now: EpochMs) -> Result<Control, 
                 "--max-active: each of the {lanes} lanes needs a place"
             ));
         }
+        if max_active != event.queue().max_active {
+            control.limits_count_from = Some(now);
+        }
         control.max_active = Some(max_active);
     }
     if let Some(batch_size) = steering.batch_size {

@@ -7,6 +7,7 @@
 //! the functions call.
 
 pub mod app;
+pub mod audit;
 pub mod best;
 pub mod clock;
 pub mod config;

@@ -62,17 +62,26 @@ struct Claims {
 pub struct SigningKey {
     pub kid: String,
     pub secret: Vec<u8>,
+    pub created_at: EpochMs,
 }
 
+/// A young key does not sign yet: by then every process knows it, or last read the keys so long ago that it may read them
+/// again when it meets a token of it.
+pub const SETTLING_SECONDS: u32 = 30;
+
 impl SigningKey {
-    /// A new key, named `kid`.
+    /// A new key, named `kid`, made at `now`.
     ///
     /// # Errors
     /// Where the operating system has no randomness to give.
-    pub fn random(kid: String) -> Result<Self, getrandom::Error> {
+    pub fn random(kid: String, now: EpochMs) -> Result<Self, getrandom::Error> {
         let mut secret = vec![0; 32];
         getrandom::fill(&mut secret)?;
-        Ok(Self { kid, secret })
+        Ok(Self {
+            kid,
+            secret,
+            created_at: now,
+        })
     }
 }
 
@@ -93,10 +102,11 @@ pub enum Rejection {
     Invalid,
 }
 
-/// The keys of a table. The newest signs; all verify.
+/// The keys of a table. The newest that has settled signs; all verify.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
-    newest: String,
+    /// Signs until a younger one has settled.
+    oldest: SigningKey,
     keys: BTreeMap<String, SigningKey>,
 }
 
@@ -106,16 +116,19 @@ impl KeyRing {
     pub fn new(keys: Vec<SigningKey>) -> Option<Self> {
         install_hs256();
         let keys: BTreeMap<_, _> = keys.into_iter().map(|key| (key.kid.clone(), key)).collect();
-        let newest = keys.last_key_value()?.0.clone();
-        Some(Self { newest, keys })
+        let oldest = keys.first_key_value()?.1.clone();
+        Some(Self { oldest, keys })
     }
 
-    /// Signs a token with the newest key.
+    /// Signs a token with the newest key that had settled when it was issued.
     ///
     /// # Errors
     /// Never with a ring's keys; the JWT library's signature allows for it.
     pub fn sign(&self, token: &Token) -> Result<String, jsonwebtoken::errors::Error> {
-        let key = &self.keys[&self.newest];
+        let has_settled =
+            |key: &&SigningKey| key.created_at.plus_seconds(SETTLING_SECONDS) <= token.issued_at;
+        let key = self.keys.values().rev().find(has_settled);
+        let key = key.unwrap_or(&self.oldest);
         let header = Header {
             kid: Some(key.kid.clone()),
             ..Header::new(Algorithm::HS256)
@@ -243,6 +256,7 @@ mod tests {
         SigningKey {
             kid: kid.to_owned(),
             secret: vec![fill; 32],
+            created_at: EpochMs(0),
         }
     }
 
@@ -290,6 +304,33 @@ mod tests {
         assert_eq!(
             old.verify(&by_new, token.issued_at),
             Err(Rejection::UnknownKey)
+        );
+    }
+
+    #[test]
+    fn a_key_signs_when_every_process_may_know_it() {
+        let token = token();
+        let young = |seconds: i64| SigningKey {
+            created_at: token.issued_at.plus_ms(-1000 * seconds),
+            ..key("2", 2)
+        };
+        let old = KeyRing::new(vec![key("1", 1)]).unwrap();
+        let settling = KeyRing::new(vec![key("1", 1), young(29)]).unwrap();
+        assert!(
+            old.verify(&settling.sign(&token).unwrap(), token.issued_at)
+                .is_ok()
+        );
+        let settled = KeyRing::new(vec![key("1", 1), young(30)]).unwrap();
+        assert_eq!(
+            old.verify(&settled.sign(&token).unwrap(), token.issued_at),
+            Err(Rejection::UnknownKey)
+        );
+        // Where there is no other, a young one signs at once.
+        let first = KeyRing::new(vec![young(0)]).unwrap();
+        assert!(
+            first
+                .verify(&first.sign(&token).unwrap(), token.issued_at)
+                .is_ok()
         );
     }
 

@@ -115,7 +115,7 @@ impl Scene {
                 assert_eq!(world.hold(&other, 7).await.status, 201, "the seat is free");
             }
         }
-        books::check(world, 100).await;
+        books::check(world).await;
     }
 
     /// What must be so after an operation that was refused for want of an answer, and was not done.
@@ -126,7 +126,7 @@ impl Scene {
             Operation::Join | Operation::Hold | Operation::Cancel => {}
             Operation::Charge | Operation::Pay => assert_eq!(world.balance(buyer).await, PRICE),
         }
-        books::check(world, 100).await;
+        books::check(world).await;
         // And nothing stands in the way of doing it now.
         let reply = self.run(operation).await;
         self.is_done_once(operation, &reply).await;
@@ -227,7 +227,7 @@ async fn a_number_whose_answer_is_lost_is_only_a_no_show() {
     world.app.promote_all().await.unwrap();
     world.clock.advance_seconds(1);
     assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
-    books::check(&world, 2).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -242,7 +242,7 @@ async fn an_arrival_whose_answer_is_lost_has_arrived() {
         .wire
         .inject(Rule::next("UpdateItem", "SESSIONS#", Fault::LoseAnswer));
     assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
-    books::check(&world, 1).await;
+    books::check(&world).await;
 }
 
 /// Every write of a promotion, by what it touches.
@@ -283,13 +283,13 @@ async fn break_off(rule: Rule) {
     world.wire.inject(rule.clone());
     // Whether it says so or not.
     let _ = world.app.promote_all().await;
-    books::check(&world, 3).await;
+    books::check(&world).await;
     world.wire.heal();
     let mut came = Vec::new();
     for _ in 0..20 {
         world.clock.advance_seconds(2);
         world.app.promote_all().await.unwrap();
-        books::check(&world, 3).await;
+        books::check(&world).await;
         let mut still = Vec::new();
         for buyer in waiting {
             let reply = world.status(&buyer).await;
@@ -337,12 +337,12 @@ async fn a_promoter_that_dies_after_any_write_loses_nobody_and_keeps_the_order()
             writes == 8,
             "after {writes} writes: {outcome:?}"
         );
-        books::check(&world, 3).await;
+        books::check(&world).await;
         let mut came = Vec::new();
         for _ in 0..20 {
             world.clock.advance_seconds(1);
             promote::handle(&world.app).await.unwrap();
-            books::check(&world, 3).await;
+            books::check(&world).await;
             let mut still = Vec::new();
             for buyer in waiting {
                 let reply = world.status(&buyer).await;
@@ -371,7 +371,7 @@ async fn promoters_that_die_one_after_the_other_lose_nobody() {
         let dying = world.another_process();
         dying.wire.crash_after(writes);
         let _ = promote::handle(&dying.app).await;
-        books::check(&world, 3).await;
+        books::check(&world).await;
         world.clock.advance_seconds(1);
     }
     promote::handle(&world.app).await.unwrap();
@@ -381,7 +381,7 @@ async fn promoters_that_die_one_after_the_other_lose_nobody() {
         assert_eq!(world.status(buyer).await.text_of("status"), "ACTIVE");
     }
     assert_eq!(world.status(&waiting[3]).await.text_of("status"), "WAITING");
-    books::check(&world, 3).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -404,7 +404,7 @@ async fn the_called_who_never_come_free_their_places_wherever_the_promoter_died(
             "EXPIRED", "EXPIRED", "EXPIRED", "ACTIVE", "ACTIVE", "ACTIVE",
         ];
         assert_eq!(standings, expected, "after {writes} writes");
-        books::check(&world, 3).await;
+        books::check(&world).await;
     }
 }
 
@@ -431,12 +431,12 @@ async fn a_promotion_that_is_overtaken_moves_nothing_back() {
     })
     .await;
     overtaken.unwrap();
-    books::check(&world, 3).await;
+    books::check(&world).await;
     for buyer in &buyers[3..6] {
         assert_eq!(world.status(buyer).await.text_of("status"), "ACTIVE");
     }
     assert_eq!(world.status(&buyers[6]).await.text_of("status"), "WAITING");
-    books::check(&world, 3).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -457,7 +457,7 @@ async fn a_join_that_dies_after_any_write_can_be_made_again() {
             if writes == 3 { 201 } else { 503 },
             "after {writes} writes"
         );
-        books::check(&world, 100).await;
+        books::check(&world).await;
         let buyer = world.joins_as(EVENT, &user).await;
         assert_eq!(
             buyer.joined.text_of("status"),
@@ -470,7 +470,7 @@ async fn a_join_that_dies_after_any_write_can_be_made_again() {
             buyer.joined.body["queueNumber"], number,
             "after {writes} writes"
         );
-        books::check(&world, 100).await;
+        books::check(&world).await;
     }
 }
 
@@ -485,7 +485,7 @@ async fn a_leaving_that_dies_after_any_write_can_be_made_again() {
         dying.app.keys().await.unwrap();
         dying.wire.crash_after(writes);
         dying.leave(&first).await;
-        books::check(&world, 1).await;
+        books::check(&world).await;
         assert_eq!(world.leave(&first).await.status, 204);
         world.clock.advance_seconds(1);
         assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
@@ -494,7 +494,7 @@ async fn a_leaving_that_dies_after_any_write_can_be_made_again() {
             (again.joined.status, &again.joined.body["queueNumber"]),
             (201, &3.into())
         );
-        books::check(&world, 1).await;
+        books::check(&world).await;
     }
 }
 
@@ -511,7 +511,7 @@ async fn conflicts_and_lost_answers_while_leaving_are_not_noticed() {
                 "{fault:?} on {containing}"
             );
             assert_eq!(world.status(&buyer).await.text_of("status"), "EXPIRED");
-            books::check(&world, 100).await;
+            books::check(&world).await;
         }
     }
 }
@@ -534,7 +534,7 @@ async fn an_arrival_that_the_database_refuses_keeps_the_turn() {
         world.status(&second).await.is_problem(status, code);
         world.wire.heal();
         assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
-        books::check(&world, 1).await;
+        books::check(&world).await;
     }
 }
 
@@ -562,7 +562,7 @@ async fn a_read_that_is_throttled_is_told_as_such() {
     world.pay(&buyer, &id).await.is_problem(429, "throttled");
     world.wire.heal();
     assert_eq!(world.pay(&buyer, &id).await.status, 201);
-    books::check(&world, 100).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -577,7 +577,7 @@ async fn a_hold_that_is_slow_on_the_wire_does_not_take_a_seat_that_is_taken_mean
     let mut outcomes = [(late.status, late.code()), (early.status, early.code())];
     outcomes.sort_unstable();
     assert_eq!(outcomes, [(201, ""), (409, "seat_taken")]);
-    books::check(&world, 100).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -603,5 +603,5 @@ async fn a_payment_that_is_late_on_the_wire_never_takes_a_seat_that_is_anothers_
         (201, 409) => assert_eq!(world.balance(&holder).await, 0),
         odd => panic!("{odd:?}"),
     }
-    books::check(&world, 100).await;
+    books::check(&world).await;
 }

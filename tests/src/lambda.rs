@@ -8,6 +8,8 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{Request, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -355,4 +357,23 @@ async fn issue_token_does_not_start_until_somebody_has_chosen_whom_it_believes()
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("BOXOFFICE_USER_IDENTITY"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pages_executable_sends_what_is_compressed_in_base64() {
+    let world = World::new().await;
+    let headers = [("accept-encoding", "gzip, br")];
+    let (function, event) = http_event("GET", "/", &headers, None);
+    let mut lambda = Lambda::start(function, &world).await;
+    let Posted::Response(response) = lambda.invoke(event).await else {
+        panic!("an error");
+    };
+    assert_eq!(response["isBase64Encoded"], true);
+    assert_eq!(response["headers"]["content-encoding"], "br");
+    let body = BASE64.decode(response["body"].as_str().unwrap()).unwrap();
+    let mut page = Vec::new();
+    brotli::BrotliDecompress(&mut body.as_slice(), &mut page).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.starts_with("<!doctype html>"), "{page}");
+    lambda.stop().await;
 }

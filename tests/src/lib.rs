@@ -18,6 +18,8 @@ pub mod world;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod budget;
 #[cfg(test)]
 mod desk;
@@ -28,7 +30,11 @@ mod lambda;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod race;
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod scale;
 #[cfg(test)]

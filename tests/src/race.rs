@@ -55,7 +55,7 @@ async fn three_hundred_buyers_for_fifty_seats_leave_one_holder_a_seat_and_every_
         .filter(|won| *won.as_ref().unwrap())
         .count();
     assert_eq!(winners, 50);
-    books::check(&processes[0], 400).await;
+    books::check(&processes[0]).await;
 }
 
 /// Wants a seat in front; who finds it taken chooses among those that are left, until there are none.
@@ -108,7 +108,7 @@ async fn the_same_user_from_twenty_tabs_has_one_number() {
         .filter(|buyer| buyer.joined.status == 201)
         .count();
     assert_eq!(fresh, 1);
-    books::check(&processes[0], 100).await;
+    books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -128,7 +128,7 @@ async fn a_user_who_holds_two_seats_at_the_same_instant_gets_one() {
     for refused in replies.iter().filter(|reply| reply.status == 409) {
         assert_eq!(refused.code(), "already_reserved");
     }
-    books::check(&processes[0], 100).await;
+    books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -147,7 +147,7 @@ async fn two_users_who_want_one_seat_at_the_same_instant_are_told_apart() {
             .collect();
         assert_eq!(statuses(&replies), [201, 409, 409, 409]);
     }
-    books::check(&processes[0], 100).await;
+    books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -174,7 +174,7 @@ async fn ten_clicks_on_pay_pay_once_and_all_answers_agree() {
         1
     );
     assert_eq!(processes[0].balance(&buyer).await, 9 * PRICE);
-    books::check(&processes[0], 100).await;
+    books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -198,7 +198,7 @@ async fn paying_and_cancelling_at_the_same_instant_has_one_outcome() {
         }
         assert_eq!(processes[0].balance(&buyer).await, PRICE);
     }
-    books::check(&processes[0], 100).await;
+    books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -228,7 +228,7 @@ async fn charges_of_one_wallet_at_the_same_instant_all_count_and_each_key_once()
     let expected = [[200; 6], [201; 6]].concat();
     assert_eq!(statuses(&replies), expected);
     assert_eq!(processes[0].balance(&buyer).await, 6000);
-    books::check(&processes[0], 100).await;
+    books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -248,7 +248,7 @@ async fn many_promoters_at_once_let_in_as_many_as_there_are_places_and_nobody_ou
         for promoted in join_all(promoters).await {
             promoted.unwrap();
         }
-        books::check(&processes[0], 10).await;
+        books::check(&processes[0]).await;
         let places = books::ranks_with_a_place(&processes[0]).await;
         let from_the_first_on: Vec<u64> = (1..).take(places.len()).collect();
         assert_eq!(places, from_the_first_on);
@@ -257,7 +257,7 @@ async fn many_promoters_at_once_let_in_as_many_as_there_are_places_and_nobody_ou
             async move { world.status(buyer).await }
         });
         let replies = join_all(polls).await;
-        books::check(&processes[0], 10).await;
+        books::check(&processes[0]).await;
         let mut waiting = Vec::new();
         let mut came = Vec::new();
         for (buyer, reply) in buyers.into_iter().zip(replies) {
@@ -290,7 +290,7 @@ async fn one_user_may_hold_two_dates_at_the_same_instant() {
     )
     .await;
     assert_eq!((first.status, second.status), (201, 201));
-    books::check(&processes[0], 100).await;
+    books::check(&processes[0]).await;
 }
 
 /// Many runs of the promotion under way at once: each begins a second after the one before, and all are slow.
@@ -329,13 +329,13 @@ async fn promotions_that_overlap_let_in_no_more_than_one_alone_would_and_nobody_
         // Meanwhile those leave who were let in before.
         for buyer in &buyers[left..called] {
             assert_eq!(processes[1].leave(buyer).await.status, 204);
-            books::check(&processes[2], 10).await;
+            books::check(&processes[2]).await;
         }
         left = called;
         for run in join_all(runs).await {
             run.unwrap().unwrap();
         }
-        books::check(&processes[0], 10).await;
+        books::check(&processes[0]).await;
     }
     // With the last of them gone and a calm run, all ten places are taken again, by the next in line.
     processes[0].clock.advance_ms(1_000);
@@ -348,7 +348,7 @@ async fn promotions_that_overlap_let_in_no_more_than_one_alone_would_and_nobody_
     }
     let next: Vec<u64> = (left as u64 + 1..).take(10).collect();
     assert_eq!(inside, next);
-    books::check(&processes[0], 10).await;
+    books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -385,7 +385,7 @@ async fn whoever_keeps_asking_gets_in_at_last() {
         assert!(got_in.unwrap());
     }
     time.abort();
-    books::check(&processes[0], 5).await;
+    books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -403,7 +403,7 @@ async fn a_wallet_that_suffices_for_one_of_two_payments_makes_one() {
         assert_eq!(statuses(&[one, other]), [201, 402]);
         assert_eq!(processes[0].balance(&buyer).await, 0);
     }
-    books::check(&processes[0], 100).await;
+    books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -434,7 +434,7 @@ async fn a_seat_whose_hold_lapses_while_it_is_paid_is_one_users() {
             (410, 409) => assert_eq!(processes[3].hold(&other, seat).await.status, 201),
             odd => panic!("{odd:?}"),
         }
-        books::check(&processes[0], 100).await;
+        books::check(&processes[0]).await;
         // So that the sessions of this round are over in the next.
         processes[0].clock.advance_seconds(1_000);
     }
@@ -471,6 +471,6 @@ async fn who_leaves_while_arriving_or_holding_has_left() {
                 .await;
             assert_eq!(paid.status, 201, "{paid:?}");
         }
-        books::check(&processes[0], 1).await;
+        books::check(&processes[0]).await;
     }
 }

@@ -52,14 +52,6 @@ impl Kind {
         }
         concert
     }
-
-    /// So many live at once at most.
-    fn most(self) -> usize {
-        match self {
-            Self::Overbooked => 6,
-            _ => 4,
-        }
-    }
 }
 
 /// A crowd at the door: some are inside, one has left while waiting, the next are about to be called.
@@ -116,7 +108,7 @@ impl Scene {
     }
 
     /// Everybody who wants gets in, whatever happened.
-    async fn everybody_gets_in_at_last(&self, kind: Kind, what: &str) {
+    async fn everybody_gets_in_at_last(&self, what: &str) {
         let world = &self.world;
         let users = self.crowd.iter().map(|buyer| &buyer.user_id);
         let mut wanting: Vec<Buyer> = Vec::new();
@@ -128,7 +120,7 @@ impl Scene {
             assert!(round < 60, "{what}: {} never get in", wanting.len());
             world.clock.advance_seconds(20);
             world.app.promote_all().await.unwrap();
-            books::check(world, kind.most()).await;
+            books::check(world).await;
             let mut still = Vec::new();
             for buyer in wanting {
                 let status = world.status(&buyer).await;
@@ -145,7 +137,7 @@ impl Scene {
                 break;
             }
         }
-        books::check(world, kind.most()).await;
+        books::check(world).await;
     }
 }
 
@@ -154,7 +146,7 @@ async fn calls_of(kind: Kind) -> u32 {
     let scene = Scene::of(kind).await;
     let process = scene.world.another_process();
     scene.troubled(&process).await;
-    scene.everybody_gets_in_at_last(kind, "nothing wrong").await;
+    scene.everybody_gets_in_at_last("nothing wrong").await;
     u32::try_from(process.wire.calls().len()).unwrap()
 }
 
@@ -174,7 +166,7 @@ async fn sweep(kind: Kind, fault: Fault, step: usize) {
             });
             scene.troubled(&process).await;
             let what = format!("{kind:?}, {fault:?} in call {after}");
-            scene.everybody_gets_in_at_last(kind, &what).await;
+            scene.everybody_gets_in_at_last(&what).await;
         })
         .await;
 }

@@ -35,6 +35,8 @@ pub enum Fault {
     Delay(Duration),
     /// The process that calls is no more: the request never leaves it.
     CutOff,
+    /// Somebody has forgotten the condition of the writes to keys that contain this: a control, to see that a test notices.
+    Unconditional(&'static str),
 }
 
 /// Calls in which a fault happens.
@@ -126,6 +128,11 @@ impl Wire {
     }
 
     /// Breaks calls by this rule, too.
+    pub fn inject_all<'a>(&self, rules: impl IntoIterator<Item = &'a Rule>) {
+        self.state().rules.extend(rules.into_iter().cloned());
+    }
+
+    /// The first rule that fits a call happens to it.
     pub fn inject(&self, rule: Rule) {
         self.state().rules.push(rule);
     }
@@ -271,6 +278,7 @@ async fn carry_on(
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         // Not an error of the network: the SDK does not try again.
         Some(Fault::CutOff) => return Err(ConnectorError::user("the process is no more".into())),
+        Some(Fault::Unconditional(keys)) => forget_conditions(&mut body, keys),
         Some(Fault::LoseAnswer) | None => {}
     }
     if is_metered(operation) {
@@ -304,6 +312,31 @@ async fn carry_on(
     }
     *response.body_mut() = SdkBody::from(bytes);
     Ok(response)
+}
+
+/// An expression must use all its values, so the condition stays and is made to hold.
+fn forget_conditions(body: &mut Value, keys: &str) {
+    let forget = |write: &mut Value| {
+        let key = match write.get("Key") {
+            Some(key) => key.to_string(),
+            None => json!([write["Item"]["pk"], write["Item"]["sk"]]).to_string(),
+        };
+        if key.contains(keys)
+            && let Some(condition) = write.get("ConditionExpression").and_then(Value::as_str)
+        {
+            write["ConditionExpression"] = json!(format!(
+                "({condition}) OR attribute_exists(pk) OR attribute_not_exists(pk)"
+            ));
+        }
+    };
+    match body.get_mut("TransactItems").and_then(Value::as_array_mut) {
+        Some(items) => items
+            .iter_mut()
+            .filter_map(Value::as_object_mut)
+            .flat_map(|item| item.values_mut())
+            .for_each(forget),
+        None => forget(body),
+    }
 }
 
 const WRITES: [&str; 4] = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];

@@ -6,6 +6,8 @@ import { proof, userId, uuid } from "./identity.js";
 import { get, keys, remove, set } from "./store.js";
 
 const TIMEOUT_MS = 30000;
+/** Public answers may be a second old, and have a second more to arrive. */
+const KEPT_MS = 2000;
 const ATTEMPTS = 4;
 const LONGEST_BACKOFF_MS = 15000;
 
@@ -60,7 +62,7 @@ async function once(method, path, { token, body, headers, signal } = {}) {
       signal: cancel.signal,
       credentials: "omit",
     });
-    learn(response.headers.get("date"), sent, Date.now());
+    learn(response.headers.get("date"), sent, Date.now(), response.headers.get("cache-control") === "no-store" ? 0 : KEPT_MS);
     const text = await response.text();
     report(true);
     let answer = null;
@@ -107,7 +109,13 @@ const e = encodeURIComponent;
 // --- anyone
 
 export const listEvents = (options) => call("GET", "/events", options);
-export const getEvent = (event, options) => call("GET", `/events/${e(event)}`, options);
+export async function getEvent(event, options) {
+  const answer = await call("GET", `/events/${e(event)}`, options);
+  if (nameOf(event) !== answer.eventName) set(`name.${event}`, answer.eventName);
+  return answer;
+}
+/** What an event is called, as far as this browser has seen it. */
+export const nameOf = (event) => get(`name.${event}`) ?? event;
 export const queueStatus = (event, options) => call("GET", `/events/${e(event)}/queue`, { attempts: 1, ...options });
 
 // --- tokens

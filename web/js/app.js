@@ -2,11 +2,12 @@
 //
 // Views are chosen by the address's fragment (#/events/…), which never reaches the server: the paths belong to the API.
 
-import { watchNetwork } from "./api.js";
-import { h, icon, put, say } from "./dom.js";
+import { nameOf, watchNetwork } from "./api.js";
+import { alarm, h, icon, put, say } from "./dom.js";
 import { language, preferred, remember, t, use } from "./i18n.js";
+import { keep, lines, place, whenCalled } from "./line.js";
 import { countdown, empty, holds, href, skeleton, title, trouble } from "./parts.js";
-import { isOn, ready, turn } from "./sound.js";
+import { isOn, ready, ring, turn } from "./sound.js";
 import { watch } from "./store.js";
 import * as events from "./events.js";
 
@@ -44,7 +45,7 @@ async function render(isFirst) {
     if (link.dataset.nav === found?.section) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  drawHolds();
+  drawBars();
   const root = h("div", { class: "view" }, skeleton(4));
   put(main, root);
   if (!isFirst) {
@@ -82,17 +83,50 @@ function drawSound() {
   document.getElementById("sound").setAttribute("aria-pressed", String(isOn()));
 }
 
-let holdsSignal = new AbortController();
+let barsSignal = new AbortController();
+let barsShown = "";
 
-/** What still has to be paid follows one everywhere. */
-function drawHolds() {
-  const region = document.getElementById("holds");
-  holdsSignal.abort();
-  holdsSignal = new AbortController();
-  const { signal } = holdsSignal;
-  const open = holds().filter((hold) => !location.hash.includes(hold.id));
-  put(region, open.map((hold) => h("a", { class: "hold-bar", href: href("reservations", hold.id) },
-    icon("clock"), h("span", {}, t("hold.bar", { event: hold.name })), " ", countdown(hold.until, signal, { onZero: () => setTimeout(drawHolds, 0) }))));
+/** What waits for one elsewhere follows one everywhere: seats to be paid, a turn, a place in line. */
+function drawBars() {
+  const here = location.hash;
+  const paying = new Set(holds().map((hold) => hold.event));
+  const bars = [
+    ...holds().filter((hold) => !here.includes(hold.id))
+      .map((hold) => ({ kind: "pay", to: href("reservations", hold.id), text: t("hold.bar", { event: hold.name }), until: hold.until })),
+    ...lines().filter((event) => !`${here}/`.startsWith(`${href("events", event)}/`)).flatMap((event) => {
+      const line = place(event);
+      const name = nameOf(event);
+      if (line?.status === "ACTIVE" && paying.has(event)) return [];
+      if (line?.status === "ACTIVE") return [{ kind: "turn", to: href("events", event, "shop"), text: t("bar.turn", { event: name }), until: line.expiresAt }];
+      if (line?.status !== "WAITING") return [];
+      const text = line.position ? t("bar.waiting", { event: name, n: line.position }) : t("bar.waiting_draw", { event: name });
+      return [{ kind: "waiting", to: href("events", event, "line"), text }];
+    }),
+  ];
+  const now = JSON.stringify(bars);
+  if (now === barsShown) return;
+  barsShown = now;
+  barsSignal.abort();
+  barsSignal = new AbortController();
+  const { signal } = barsSignal;
+  put(document.getElementById("bars"), bars.map(({ kind, to, text, until }) => h("a", { class: `bar ${kind}`, href: to },
+    icon(kind === "waiting" ? "ticket" : "clock"), h("span", {}, text), until && [" ", countdown(until, signal, { onZero: () => setTimeout(drawBars, 0) })])));
+}
+
+const kept = new Map();
+
+/** Looks after every place in line, whatever view is shown: one may fill the wallet while one waits. */
+function keepLines() {
+  for (const event of lines()) {
+    const status = place(event)?.status;
+    const before = kept.get(event);
+    if (before === undefined) keep(event, new AbortController().signal);
+    if (before === "WAITING" && status === "ACTIVE") {
+      title(t("room.turn_tab"));
+      alarm(`${nameOf(event)}: ${t("room.turn")}`);
+    }
+    kept.set(event, status ?? "NONE");
+  }
 }
 
 async function start() {
@@ -119,9 +153,13 @@ async function start() {
     main.focus();
   });
   watch((key) => {
-    if (key.startsWith("hold.")) drawHolds();
+    if (/^(hold|line|name)\.|^$/.test(key)) drawBars();
+    if (/^line\.|^$/.test(key)) keepLines();
     if (key === "sound") drawSound();
   });
+  // Once, however many tabs are open.
+  whenCalled(ring);
+  keepLines();
   window.addEventListener("hashchange", () => render(false));
   render(true);
 }

@@ -4,13 +4,13 @@
 let least = -Infinity;
 let most = Infinity;
 
-/** Learns from an answer that was asked for at `sent` and came at `received`. */
-export function learn(date, sent, received) {
+/** Learns from an answer that was asked for at `sent` and came at `received`; a CDN may have kept it for `keptMs`. */
+export function learn(date, sent, received, keptMs) {
   const server = Date.parse(date);
   if (!Number.isFinite(server)) return;
   // The header has whole seconds: the server's time was in [server, server + 1 s) some time between sent and received.
   const low = server - received;
-  const high = server + 1000 - sent;
+  const high = server + 1000 + keptMs - sent;
   least = Math.max(least, low);
   most = Math.min(most, high);
   if (least > most) {

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { now } from "./clock.js";
 import { h, icon, put } from "./dom.js";
 import { dayAndTime, dayParts, duration, money, number, t, time } from "./i18n.js";
-import { enter, isInside, keep, place, watchPlace } from "./line.js";
+import { enter, isInside, place, watchPlace } from "./line.js";
 import { amount, back, countdown, doing, go, href, skeleton, stateChip, title, trouble } from "./parts.js";
 import { leftText, summary } from "./events.js";
 import { poster } from "./poster.js";
@@ -33,7 +33,6 @@ export async function show(root, { params: [id], signal }) {
   const draw = () => put(way, wayIn(event, queue, problem, signal, draw));
   draw();
   watchPlace(id, draw, signal);
-  keep(id, signal);
 }
 
 function whenLine(event) {
@@ -70,7 +69,7 @@ function wayIn(event, queue, problem, signal, redraw) {
     heading(event.state === "NOT_OPEN" ? t("way.not_open") : t("way.open")),
     opensIn && h("p", { class: "opens" }, t("opens_at", { time: dayAndTime(event.opensAt) })),
     opensIn && h("p", { class: "opens-in" }, h("span", {}, t("opens_in")), " ", countdown(event.opensAt, signal, { label: t("opens_in"), onZero: () => { event.state = "OPEN"; redraw(); } })),
-    queue && h("p", { class: "quiet-text" }, queue.waiting > 0 ? t("way.people_wait", { n: queue.waiting }) : t("way.nobody_waits")),
+    queue && (queue.waiting > 0 || queue.state === "OPEN") && h("p", { class: "quiet-text" }, queue.waiting > 0 ? t("way.people_wait", { n: queue.waiting }) : t("way.nobody_waits")),
     queue?.draw && h("p", {}, t("draw.join_text")),
     event.state === "PAUSED" && h("p", {}, t("way.paused_text")),
     event.availableTickets === 0 && h("p", {}, t("way.sold_out_text")),

@@ -2,7 +2,8 @@
 
 export const PITCH = 26;
 const ROW_PITCH = 30;
-const SECTION_GAP = 58;
+/** Between sections, of which a label takes most; larger in a hall that is seen from farther. */
+const LABEL_SIZE = 20;
 /** Seats in rows nobody named are drawn in lines of at most so many. */
 const LONGEST_LINE = 20;
 
@@ -20,14 +21,15 @@ function lines(section) {
 
 /**
  * Sections (with `first`, their first seat number) as {seats, sections, stage, box}. A seat is {number, section (its index), line
- * (counted through the hall), row (as people call it, if they do), x, y}; a section's label and a row's numbers have places too.
+ * (counted through the hall), row (as people call it, if they do), x, y, turn (degrees, towards the stage)}; a section's label and a row's numbers have places too.
  */
 export function layout(sections) {
   const widest = Math.max(1, ...sections.flatMap(lines));
+  const labelSize = LABEL_SIZE * Math.max(1, widest / 20);
   const radius = Math.max(300, widest * PITCH * 0.9);
   const at = (depth, along) => {
     const angle = along / (radius + depth);
-    return { x: (radius + depth) * Math.sin(angle), y: (radius + depth) * Math.cos(angle) - radius };
+    return { x: (radius + depth) * Math.sin(angle), y: (radius + depth) * Math.cos(angle) - radius, turn: (-angle * 180) / Math.PI };
   };
   const seats = [];
   const labels = [];
@@ -35,8 +37,8 @@ export function layout(sections) {
   let depth = 0;
   let line = 0;
   sections.forEach((section, index) => {
-    labels.push({ section: index, ...at(depth, 0) });
-    depth += 30;
+    labels.push({ section: index, ...at(depth + labelSize * 0.2, 0) });
+    depth += labelSize * 1.5;
     let number = section.first;
     lines(section).forEach((count, row) => {
       const half = ((count - 1) * PITCH) / 2;
@@ -50,7 +52,7 @@ export function layout(sections) {
       depth += ROW_PITCH;
       line += 1;
     });
-    depth += SECTION_GAP - ROW_PITCH;
+    depth += labelSize * 1.2 - ROW_PITCH + PITCH;
   });
   // The stage: a band before the first row.
   const wide = Math.min(widest * PITCH * 0.42, radius * 0.5);
@@ -67,7 +69,7 @@ export function layout(sections) {
   const left = Math.min(...xs) - margin;
   const top = Math.min(...ys) - margin;
   return {
-    seats, labels, rowMarks, stage,
+    seats, labels, labelSize, rowMarks, stage,
     box: { x: left, y: top, w: Math.max(...xs) + margin - left, h: Math.max(...ys) + margin - top },
   };
 }

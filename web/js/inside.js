@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { h, icon, put } from "./dom.js";
 import { t } from "./i18n.js";
-import { enter, isInside, keep, over, place, watchPlace } from "./line.js";
+import { enter, isInside, over, place, watchPlace } from "./line.js";
 import { countdown, doing, go, href, instead, trouble } from "./parts.js";
 
 /** How long the turn lasts, above everything that is done in it. */
@@ -25,7 +25,6 @@ export function turnBar(event, signal, onOver) {
   };
   draw();
   watchPlace(event.eventId, draw, signal);
-  keep(event.eventId, signal);
   return bar;
 }
 
@@ -62,7 +61,13 @@ export function refusal(error, event, again) {
   }
 }
 
-export function rejoin(event) {
+/** Instead of what one was choosing from, when the turn has ended. */
+export function overPanel(event) {
+  return h("div", { class: "panel", "data-testid": "turn-over" },
+    h("h2", {}, t("room.over")), h("p", {}, t("room.over_text")), h("div", { class: "actions" }, rejoin(event)));
+}
+
+function rejoin(event) {
   const problem = h("span", {});
   const button = doing(h("button", { type: "button", class: "button small" }, t("room.again")), async () => {
     try {

@@ -7,7 +7,7 @@
 import * as api from "./api.js";
 import { now, pause } from "./clock.js";
 import { canVerify, rankOf } from "./draw.js";
-import { alone, get, remove, set, watch } from "./store.js";
+import { alone, get, keys, remove, set, watch } from "./store.js";
 
 const key = (event) => `line.${event}`;
 
@@ -32,6 +32,16 @@ export function watchPlace(event, callback, signal) {
   watch((changed) => { if (changed === key(event) || changed === "") callback(place(event)); }, signal);
 }
 
+/** All events in whose lines one stands or stood. */
+export const lines = () => keys("line.").map((key) => key.slice("line.".length));
+
+let called = () => {};
+
+/** Who is told when it is one's turn: once, in the tab that asked. */
+export function whenCalled(callback) {
+  called = callback;
+}
+
 const schedule = (seconds) => ({ checkedAt: Date.now(), delayMs: Math.max(SHORTEST_SECONDS, seconds) * 1000 });
 
 /** What the API said about the token. */
@@ -43,14 +53,21 @@ function learnPlace(event, answer, before) {
     queueNumber: answer.queueNumber,
     lane: answer.lane,
     rank: answer.rank ?? (same ? before.rank : null) ?? null,
+    // Whether the box office has said the rank; otherwise it was computed here.
+    rankIsTold: answer.rank !== undefined || Boolean(same && before.rankIsTold),
     expiresAt: answer.expiresAt ?? null,
     hintSeconds: answer.pollAfterSeconds ?? null,
     // A token's hint has its jitter already.
     ...schedule(answer.status === "ACTIVE" ? untilChecked(answer.expiresAt) : answer.pollAfterSeconds ?? INSIDE_SECONDS),
   };
-  if (answer.status === "WAITING") advance(line, answer.position, answer.estimatedWaitSeconds);
+  if (answer.status === "WAITING") {
+    advance(line, answer.position, answer.estimatedWaitSeconds);
+    // The public numbers say more (whether it is paused, what is drawn): a first look soon.
+    if (!same) Object.assign(line, schedule(1 + Math.random()));
+  }
   if (answer.status === "ACTIVE") line.progress = 1;
   set(key(event), line);
+  if (line.status === "ACTIVE" && same && before.status === "WAITING") called();
   return line;
 }
 
@@ -97,6 +114,12 @@ export async function ask(event, options) {
 export async function leave(event) {
   await api.leave(event);
   remove(key(event));
+}
+
+/** Something is about to change: look soon, but not all at once. */
+export function soon(event) {
+  const line = place(event);
+  if (line?.status === "WAITING") set(key(event), { ...line, ...schedule(1 + Math.random() * 2) });
 }
 
 /** The API has said that the turn is over. */
@@ -146,7 +169,7 @@ function hint(queue, line) {
   return Math.min(LONGEST_SECONDS, Math.max(Math.min(2, queue.pollAfterSeconds), seconds)) * (0.75 + Math.random() / 4);
 }
 
-/** Keeps the place of an event up to date until the signal ends it. */
+/** Keeps the place of an event up to date until the signal ends it: one of these runs in each tab. */
 export async function keep(event, signal) {
   let failures = 0;
   let wake = () => {};

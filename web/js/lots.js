@@ -17,7 +17,7 @@ export function lots(event, line) {
   if (open && canVerify()) verify({ eventId: event.eventId, draw }, line, checks);
   return h("section", { class: "panel lots", "aria-labelledby": "lots-title" },
     h("h2", { id: "lots-title" }, icon("dice"), t("draw.title")),
-    h("p", {}, t(open ? "draw.after" : "draw.before")),
+    h("p", {}, t(!open ? "draw.before" : line.queueNumber && canVerify() ? "draw.after" : "draw.after_others")),
     h("dl", { class: "hashes" },
       h("dt", {}, t("draw.commitment")), h("dd", {}, code(draw.commitment)),
       draw.beacon && [h("dt", {}, t("draw.beacon")), h("dd", {}, draw.beacon.source, draw.beacon.value && [h("br", {}), code(draw.beacon.value)])],
@@ -41,8 +41,9 @@ async function verify(queue, line, list) {
     switch (progressOf(draw, line.lane, line.queueNumber)) {
       case "drawn": {
         const rank = await rankOf(queue, line.lane, line.queueNumber);
-        const fits = line.rank === null || line.rank === undefined || rank === line.rank;
-        results.push([fits, t(fits ? "draw.rank_fits" : "draw.rank_differs", { number: number(line.queueNumber), rank: number(rank), count: number(draw.counts[line.lane]) })]);
+        const fits = !line.rankIsTold || rank === line.rank;
+        const key = !fits ? "draw.rank_differs" : line.rankIsTold ? "draw.rank_fits" : "draw.rank_is";
+        results.push([fits, t(key, { number: number(line.queueNumber), rank: number(rank), count: number(draw.counts[line.lane]) })]);
         break;
       }
       case "late": results.push([true, t("draw.late")]); break;

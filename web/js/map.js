@@ -15,7 +15,7 @@ export const SHAPES = {
 /** Below so many pixels a seat is too small for a finger: a tap comes nearer first. */
 const TAPPABLE_PX = 15;
 /** From so many pixels on, seats bear their numbers. */
-const LEGIBLE_PX = 19;
+const LEGIBLE_PX = 23;
 const NEAREST = 46;
 const STEP = 1.5;
 /** A pointer that moved less has clicked. */
@@ -37,8 +37,9 @@ export class SeatMap {
     this.svg = s("svg", { class: "map far", "data-testid": "seat-map" }, this.draw());
     this.zoomOut = this.tool("minus", "map.out", () => this.zoom(1 / STEP));
     this.whole = this.tool("whole", "map.whole", () => this.showAll());
+    this.svg.style.setProperty("--label", `${plan.labelSize}px`);
     this.tools = h("div", { class: "map-tools" }, this.tool("plus", "map.in", () => this.zoom(STEP)), this.zoomOut, this.whole);
-    this.element = h("div", { class: "map-frame" }, this.svg, this.tools, this.tip);
+    this.element = h("div", { class: "map-frame" }, this.tools, this.svg, this.tip);
     this.listen();
     this.focusable = this.seats[0];
     this.elements.get(this.focusable?.number)?.setAttribute("tabindex", "0");
@@ -65,9 +66,9 @@ export class SeatMap {
         row = s("g", { role: "row" });
         group.append(row);
       }
-      const element = s("g", { class: "seat", role: "gridcell", tabindex: "-1", transform: `translate(${seat.x.toFixed(1)} ${seat.y.toFixed(1)})`, "data-seat": seat.number },
+      const element = s("g", { class: "seat", role: "gridcell", tabindex: "-1", transform: `translate(${seat.x.toFixed(1)} ${seat.y.toFixed(1)}) rotate(${seat.turn.toFixed(1)})`, "data-seat": seat.number },
         s("path", { d: SHAPES.AVAILABLE }),
-        s("text", { y: 3.4, "aria-hidden": "true" }, String(seat.number)));
+        s("text", { y: 3, class: seat.number > 999 ? "long" : null, "aria-hidden": "true" }, String(seat.number)));
       this.elements.set(seat.number, element);
       row.append(element);
       last = seat;
@@ -93,6 +94,7 @@ export class SeatMap {
     if (state === "HELD" || state === "SOLD") element.setAttribute("aria-disabled", "true");
     else element.removeAttribute("aria-disabled");
     if (fresh) setTimeout(() => element.classList.remove("fresh"), 4000);
+    if (this.hinted === number && !this.tip.hidden) this.tip.textContent = element.getAttribute("aria-label");
   }
 
   // --- seeing
@@ -240,6 +242,7 @@ export class SeatMap {
       this.tip.hidden = true;
       return;
     }
+    this.hinted = seat.number;
     this.tip.textContent = this.describe(seat, this.states.get(seat.number) ?? "AVAILABLE");
     this.tip.hidden = false;
     const frame = this.element.getBoundingClientRect();

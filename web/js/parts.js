@@ -29,7 +29,10 @@ export function errorText(error, values = {}) {
   return t(key, { seat: fields.seatNumber ?? "", most: fields.maxSeatsPerUser ?? "", ...values });
 }
 
-/** A panel for what went wrong, with what to do next. */
+/** Whether the same may go better a moment later. */
+const mayPass = (error) => isPassing(error) || !has(`error.${error.code}`) || error.code === "unexpected";
+
+/** A panel for what went wrong, with what to do next: `again` only where that may help. */
 export function trouble(error, again, ...more) {
   const text = errorText(error);
   return h("div", { class: "notice bad", role: "alert", "data-testid": "problem", "data-code": error.code ?? "" },
@@ -37,7 +40,7 @@ export function trouble(error, again, ...more) {
     h("div", {},
       h("p", {}, text),
       h("div", { class: "actions" },
-        again && (isPassing(error) || !more.length) && h("button", { type: "button", class: "button small", onclick: again }, t("again")),
+        again && mayPass(error) && h("button", { type: "button", class: "button small", onclick: again }, t("again")),
         more)));
 }
 

@@ -32,7 +32,8 @@ export async function show(root, { params: [id], signal }) {
   put(root, skeleton(5));
   const page = new Page(root, id, signal);
   await page.reload();
-  watch((key) => { if (key === `paid.${id}`) page.reload(); }, signal);
+  // Paid or given back in another tab.
+  watch((key) => { if (key === `hold.${id}` && !get(key) && !page.busy) page.reload().catch(() => {}); }, signal);
 }
 
 class Page {
@@ -98,7 +99,7 @@ class Page {
     this.loadBalance();
     return [
       this.head(t("hold.title")),
-      h("div", { class: "columns" },
+      h("div", { class: "columns hold-columns" },
         h("div", { class: "main-column" },
           h("div", { class: "panel hold-clock" },
             h("p", { class: "hold-label" }, t("hold.left")),
@@ -131,7 +132,7 @@ class Page {
       h("dl", { class: "sums" },
         row("total", money(reservation.totalPrice, currency)),
         row("wallet.balance", money(balance, currency)),
-        short > 0 ? row("wallet.missing", money(short, currency), "bad") : row("wallet.after", money(-short, currency))),
+        short > 0 ? row("wallet.missing", money(short, currency), "bad") : row("wallet.after", money(balance - reservation.totalPrice, currency))),
       short > 0 && charger(currency, { suggested: short, signal: this.inner.signal, onCharged: (after) => { this.showBalance(after); this.payer.focus(); } }));
     this.payer.disabled = short > 0;
     this.payer.classList.toggle("waiting", short > 0);
@@ -139,12 +140,13 @@ class Page {
 
   async pay() {
     put(this.problem);
+    this.busy = true;
     try {
       await api.pay(this.id);
       dropHold(this.id);
       announce(t("pay.done"));
       ask(this.reservation.eventId).catch(() => over(this.reservation.eventId));
-      set(`paid.${this.id}`, true);
+      await this.reload();
     } catch (error) {
       if (error.code === "hold_expired" || error.code === "not_payable") {
         alarm(errorText(error));
@@ -154,12 +156,14 @@ class Page {
       if (error.code === "insufficient_balance" && Number.isFinite(error.fields.balance)) this.showBalance(error.fields.balance);
       put(this.problem, trouble(error, () => this.payer.click()));
       alarm(errorText(error));
+    } finally {
+      this.busy = false;
     }
   }
 
   atZero() {
+    if (this.busy) return;
     alarm(t("hold.over"));
-    dropHold(this.id);
     // The box office decides; it may have been paid in the last second.
     setTimeout(() => { if (!this.signal.aborted) this.reload().catch((error) => put(this.root, trouble(error, () => this.reload()))); }, 1200);
   }
@@ -192,6 +196,7 @@ class Page {
   async cancel(words) {
     if (!(await confirm({ ...words, danger: true }))) return;
     put(this.problem);
+    this.busy = true;
     try {
       await api.cancel(this.id);
       dropHold(this.id);
@@ -200,6 +205,8 @@ class Page {
     } catch (error) {
       put(this.problem, refusal(error, this.reservation.eventId, () => this.cancel(words)));
       alarm(errorText(error));
+    } finally {
+      this.busy = false;
     }
   }
 

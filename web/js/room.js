@@ -1,11 +1,10 @@
 // The waiting room. One look says how far it still is; nothing has to be done but wait.
 
 import * as api from "./api.js";
-import { alarm, announce, confirm, h, icon, put, s, say } from "./dom.js";
+import { announce, confirm, h, icon, put, s, say } from "./dom.js";
 import { dayAndTime, duration, number, percent, t } from "./i18n.js";
-import { enter, keep, leave, place, watchPlace } from "./line.js";
+import { enter, leave, place, soon, watchPlace } from "./line.js";
 import { back, countdown, doing, go, href, instead, notice, skeleton, title, trouble } from "./parts.js";
-import { chime, isOn as soundIsOn } from "./sound.js";
 
 /** The position is said aloud no more often than this. */
 const SPEAK_EVERY_MS = 20000;
@@ -23,7 +22,6 @@ export async function show(root, { params: [id], signal }) {
   const room = new Room(event, body, problem, signal);
   room.draw();
   watchPlace(id, () => room.draw(), signal);
-  keep(id, signal);
 }
 
 class Room {
@@ -79,7 +77,9 @@ class Room {
   update(line) {
     const { event } = this;
     const known = line.position !== null && line.position !== undefined;
-    say(this.number, known ? number(line.position) : "—");
+    this.number.hidden = !known;
+    this.bar.hidden = !known;
+    say(this.number, known ? number(line.position) : "");
     say(this.caption, known ? t("room.position") : t("room.no_position"));
     say(this.ahead, known ? number(Math.max(0, line.position - 1)) : t("unknown"));
     say(this.wait, line.waitSeconds ? t("about", { time: duration(line.waitSeconds) }) : t("unknown"));
@@ -101,7 +101,7 @@ class Room {
     this.state.dataset.kind = kind;
     if (kind === "early") {
       put(this.state, h("p", { class: "opens" }, t("opens_at", { time: dayAndTime(this.event.opensAt) })),
-        h("p", { class: "opens-in" }, h("span", {}, t("opens_in")), " ", countdown(this.event.opensAt, this.signal, { label: t("opens_in") })));
+        h("p", { class: "opens-in" }, h("span", {}, t("opens_in")), " ", countdown(this.event.opensAt, this.signal, { label: t("opens_in"), onZero: () => soon(this.event.eventId) })));
     } else if (kind === "paused") {
       put(this.state, notice(t("room.paused")));
     } else {
@@ -129,9 +129,6 @@ class Room {
     const { event, signal } = this;
     if (before === "WAITING") {
       title(t("room.turn_tab"));
-      alarm(t("room.turn"));
-      if (soundIsOn()) chime();
-      navigator.vibrate?.([200, 100, 200]);
     } else {
       title(event.eventName);
     }

@@ -4,8 +4,8 @@ import * as api from "./api.js";
 import { eachSecond } from "./clock.js";
 import { alarm, announce, h, icon, put, s, say } from "./dom.js";
 import { dayAndTime, duration, money, number, t } from "./i18n.js";
-import { ask, over } from "./line.js";
-import { isAllowedIn, refusal, rejoin, turnBar } from "./inside.js";
+import { ask, isInside, over } from "./line.js";
+import { isAllowedIn, overPanel, refusal, turnBar } from "./inside.js";
 import { SHAPES, SeatMap } from "./map.js";
 import { back, doing, errorText, go, href, noteHold, numbered, rowOf, seatName, skeleton, title } from "./parts.js";
 
@@ -23,7 +23,7 @@ export async function show(root, { params: [id, key], signal }) {
   if (!date) throw new api.Refused("date_not_found");
   title(`${event.eventName} · ${dayAndTime(date.startsAt)}`);
   const body = h("div", { class: "seats-view" });
-  const bar = turnBar(event, signal, () => put(body, h("div", { class: "panel" }, h("h2", {}, t("room.over")), h("p", {}, t("room.over_text")), h("div", { class: "actions" }, rejoin(id)))));
+  const bar = turnBar(event, signal, () => put(body, overPanel(id)));
   put(root, back(t("shop.title"), "events", id, "shop"),
     h("div", { class: "view-head" }, h("div", {}, h("h1", {}, t("seats.title")), h("p", { class: "lead" }, `${event.eventName} · ${dayAndTime(date.startsAt)}`)), bar),
     body);
@@ -56,11 +56,11 @@ class Chooser {
     let last = Date.now();
     const pages = Math.ceil(this.date.totalSeats / PAGE);
     eachSecond(() => {
-      if (document.visibilityState !== "visible" || Date.now() - last < REFRESH_SECONDS * 1000 * Math.max(1, pages)) return;
+      if (!isInside(this.event.eventId) || document.visibilityState !== "visible" || Date.now() - last < REFRESH_SECONDS * 1000 * Math.max(1, pages)) return;
       last = Date.now();
       this.refresh(false);
     }, this.signal);
-    document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") this.refresh(false); }, { signal: this.signal });
+    document.addEventListener("visibilitychange", () => { if (isInside(this.event.eventId) && document.visibilityState === "visible") this.refresh(false); }, { signal: this.signal });
   }
 
   sectionOf(seat) {
@@ -201,7 +201,7 @@ class Chooser {
       const byRow = groupBy(free, (seat) => rowOf(section, section.first, seat));
       put(rows, free.length === 0 && h("p", {}, t("seats.none")), [...byRow].map(([row, seats]) => h("div", { class: "list-row", role: "group", "aria-label": row ? t("row", { row: String(row) }) : t("section", { name: section.name }) },
         row && h("span", { class: "row-name" }, t("row", { row: String(row) })),
-        h("div", { class: "list-seats" }, seats.map((seat) => h("button", { type: "button", class: "list-seat", "data-seat": seat, "aria-pressed": String(this.chosen.has(seat)), "aria-label": this.describe(seat, this.chosen.has(seat) ? "SELECTED" : "AVAILABLE"), onclick: () => this.pick(seat) }, String(seat)))))));
+        h("div", { class: "list-seats" }, seats.map((seat) => h("button", { type: "button", class: "list-seat", "data-seat": seat, "aria-pressed": String(this.chosen.has(seat)), onclick: () => this.pick(seat) }, String(seat), h("span", { class: "unseen" }, ` ${this.describe(seat, this.chosen.has(seat) ? "SELECTED" : "AVAILABLE")}`)))))));
       if (focused) rows.querySelector(`[data-seat="${focused}"]`)?.focus();
     };
     details.addEventListener("toggle", draw);

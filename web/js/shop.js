@@ -5,7 +5,7 @@ import { alarm, announce, h, icon, put } from "./dom.js";
 import { dayAndTime, dayParts, money, number, t, time } from "./i18n.js";
 import { ask, over } from "./line.js";
 import { availability } from "./event.js";
-import { findHolds, isAllowedIn, refusal, rejoin, turnBar } from "./inside.js";
+import { findHolds, isAllowedIn, overPanel, refusal, turnBar } from "./inside.js";
 import { amount, back, doing, empty, errorText, go, href, noteHold, skeleton, title } from "./parts.js";
 
 export async function show(root, { params: [id], signal }) {
@@ -13,8 +13,8 @@ export async function show(root, { params: [id], signal }) {
   if (!isAllowedIn(id)) return;
   const event = await api.getEvent(id, { signal });
   title(event.eventName);
-  const body = h("div", {});
-  const bar = turnBar(event, signal, () => put(body, h("div", { class: "panel" }, h("h2", {}, t("room.over")), h("p", {}, t("room.over_text")), h("div", { class: "actions" }, rejoin(id)))));
+  const body = h("div", { class: "shop" });
+  const bar = turnBar(event, signal, () => put(body, overPanel(id)));
   put(root, back(event.eventName, "events", id), h("div", { class: "view-head" }, h("h1", {}, t(event.admission === "general" ? "shop.general" : "shop.title")), bar), body);
   findHolds(id, noteHold, signal);
   if (event.admission === "general") general(event, body, signal);

@@ -21,8 +21,15 @@ export function ready() {
   if (context.state === "suspended") context.resume().catch(() => {});
 }
 
+/** It is one's turn: by ear and hand, where these are wanted. */
+export function ring() {
+  if (!isOn()) return;
+  chime();
+  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([200, 100, 200]);
+}
+
 /** Two soft strokes of a bell. */
-export function chime() {
+function chime() {
   ready();
   if (!context) return;
   for (const [i, frequency] of [659.25, 987.77].entries()) {

@@ -174,6 +174,8 @@ impl Sources {
             format!("/assets/{named}")
         };
         let content_type = content_type(name).unwrap_or_default();
+        let [plain, gzipped, brotlied] =
+            [plain, gzipped, brotlied].map(|path| path.display().to_string());
         writeln!(
             self.table,
             "    File {{ path: {path:?}, hash: {hash:?}, content_type: {content_type:?}, plain: include_bytes!({plain:?}), \

@@ -99,7 +99,7 @@ impl Encoding {
                 let named = parts
                     .next()
                     .is_some_and(|part| part.eq_ignore_ascii_case(name));
-                named && !parts.any(|part| is_zero(part))
+                named && !parts.any(is_zero)
             })
         };
         if takes("br") {

@@ -28,9 +28,11 @@ pub use line::{Joined, Joining};
 pub use promotion::{Promoted, PromotionSummary};
 
 /// Policies are cached so long: a pause or a new price is seen by every process within it.
-const PROGRAMME_CACHE_MS: i64 = 2_000;
+pub(crate) const PROGRAMME_CACHE_MS: i64 = 2_000;
 /// A lane's head is cached so long: a waiting poll then costs nothing.
 const HEAD_CACHE_MS: i64 = 1_000;
+/// A process that signs reads the keys again after so long, or it would never hear of a new one.
+const KEYS_MAX_AGE_MS: i64 = 5 * 60_000;
 /// A token of an unknown key makes a process read the keys again, at most so often.
 const KEYS_CACHE_MS: i64 = 10_000;
 
@@ -101,11 +103,17 @@ impl App {
         Ok(self.keys.put((), ring, self.clock().now()))
     }
 
-    /// Signs a token with the newest key.
+    /// Signs a token with the newest key, of which a process hears within some minutes.
     pub async fn sign(&self, token: &Token) -> Result<String, StoreError> {
-        self.keys()
-            .await?
-            .sign(token)
+        let now = self.clock().now();
+        let known = self.keys.fresh_or_claim(&(), now, KEYS_MAX_AGE_MS);
+        let ring = match (known, self.keys.any(&())) {
+            (Some(ring), _) => ring,
+            // Where the keys cannot be read, those that are known sign on.
+            (None, Some(old)) => self.read_keys().await.unwrap_or(old),
+            (None, None) => self.read_keys().await?,
+        };
+        ring.sign(token)
             .map_err(|error| StoreError::Unavailable(format!("cannot sign: {error}")))
     }
 

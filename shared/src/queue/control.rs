@@ -22,6 +22,12 @@ pub struct Control {
     /// The announced random value, once it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beacon: Option<String>,
+    /// Who was called before that, by the terms of now, may finish under the limits of then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits_count_from: Option<EpochMs>,
+    /// The greatest `maxSeatsPerUser` that a catalogue has replaced by a lower one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub highest_seat_limit: u32,
 }
 
 impl Control {
@@ -47,13 +53,24 @@ impl Control {
     /// What stays of it where a catalogue brings another policy: the latest word counts, so what the catalogue
     /// changes is no longer in an operator's hand.
     #[must_use]
-    pub fn under(&self, former: &QueuePolicy, policy: &QueuePolicy) -> Self {
+    pub fn under(&self, former: &QueuePolicy, policy: &QueuePolicy, now: EpochMs) -> Self {
         let mut control = self.clone();
         if former.max_active != policy.max_active || former.lanes != policy.lanes {
             control.max_active = None;
         }
         if former.strategy != policy.strategy || former.lanes != policy.lanes {
             control.batch_size = None;
+        }
+        let limits =
+            |policy: QueuePolicy| (policy.max_active, policy.overbook_percent, policy.lanes);
+        let have_changed = limits(self.applied_to(*former)) != limits(control.applied_to(*policy));
+        let shorter = former
+            .session_seconds
+            .saturating_sub(policy.session_seconds)
+            + former.grace_seconds.saturating_sub(policy.grace_seconds);
+        if have_changed || (shorter > 0 && control.limits_count_from.is_some()) {
+            // By the shorter times, who came before seems to have come later.
+            control.limits_count_from = Some(now.plus_seconds(shorter));
         }
         control
     }
@@ -86,6 +103,11 @@ impl Control {
             ..self
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A pause: nobody is called, nobody arrives.
@@ -192,11 +214,17 @@ mod tests {
             session_seconds: 900,
             ..catalogue
         };
-        assert_eq!(control.under(&catalogue, &longer).max_active, Some(7));
+        assert_eq!(
+            control.under(&catalogue, &longer, EpochMs(0)).max_active,
+            Some(7)
+        );
         let larger = QueuePolicy {
             max_active: 200,
             ..catalogue
         };
-        assert_eq!(control.under(&catalogue, &larger).max_active, None);
+        assert_eq!(
+            control.under(&catalogue, &larger, EpochMs(0)).max_active,
+            None
+        );
     }
 }

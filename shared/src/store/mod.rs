@@ -3,6 +3,7 @@
 //! One concrete type over DynamoDB. Reads return domain types; writes say in a condition what must hold, and a
 //! refused write reads the reason from the item that refused it instead of asking again.
 
+mod audit;
 mod connect;
 mod events;
 mod expression;
@@ -29,10 +30,12 @@ use crate::clock::{Clock, EpochMs};
 use crate::metrics::{Count, Metrics};
 use expression::{Key, Write};
 
+pub use audit::AuditReport;
 pub use connect::{Connection, connect, https_client};
 pub use events::{ApplyRefused, Change};
 pub use queue::{Arrival, Place, Progress, TurnEnd};
 pub use reservations::{HoldConflict, HoldRequest, TransactionLost};
+pub use signing_keys::Rotation;
 pub use tables::create_tables;
 pub use tickets::{TicketConflict, TicketRequest};
 pub use wallets::{ChargeRecord, ChargeRefused, Charged, Settings};
@@ -155,6 +158,11 @@ impl Store {
         key: &Key,
         consistency: Consistency,
     ) -> Result<Option<T>> {
+        let item = self.get_item(key, consistency).await?;
+        item.map(read_item).transpose()
+    }
+
+    async fn get_item(&self, key: &Key, consistency: Consistency) -> Result<Option<Item>> {
         let answer = self
             .client
             .get_item()
@@ -164,7 +172,7 @@ impl Store {
             .send()
             .await
             .map_err(store_error)?;
-        answer.item.map(read_item).transpose()
+        Ok(answer.item)
     }
 
     /// One page of a query; see [`Query`].

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::clock::EpochMs;
 use crate::event::Event;
-use crate::ids::{DateKey, EntryId, Lane, Rank, ReservationId, SeatNumber, UserId};
+use crate::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
 use crate::money::Money;
 use crate::queue::{Session, TokenEndsOn};
 use crate::reservation::{Payment, Reservation, ReservedSeat, State};
@@ -480,6 +480,39 @@ impl Store {
         self.transact(|now| cancel_writes(reservation, &cancelled, refund.as_ref(), now))
             .await?;
         Ok(cancelled)
+    }
+
+    /// Every reservation there is or was for an event, in no order. Reads the whole table.
+    pub async fn reservations_of(
+        &self,
+        event: &EventId,
+        mut each: impl FnMut(Reservation),
+    ) -> Result<()> {
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .scan()
+                .table_name(&self.tables.main)
+                .filter_expression("begins_with(#sk, :current) OR begins_with(#sk, :archived)")
+                .expression_attribute_names("#sk", "sk")
+                .expression_attribute_values(":current", keys::RESERVATION_PREFIX.into_attribute())
+                .expression_attribute_values(":archived", keys::ARCHIVE_PREFIX.into_attribute())
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(super::store_error)?;
+            for item in page.items.unwrap_or_default() {
+                let reservation = read_reservation(item)?;
+                if reservation.event_id() == event {
+                    each(reservation);
+                }
+            }
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// A user's current reservations: one for a date at most.

@@ -7,13 +7,14 @@ use serde::Deserialize;
 use super::expression::{IntoAttribute, Write, names_in};
 use super::{Consistency, Item, Query, Result, Store, StoreError, keys, read_item, store_error};
 use crate::clock::EpochMs;
-use crate::token::{KeyRing, LIFETIME_SECONDS, SigningKey};
+use crate::token::{KeyRing, LIFETIME_SECONDS, SETTLING_SECONDS, SigningKey};
 
 /// What a key's item says beside its secret.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeyRecord {
     sk: String,
+    created_at: EpochMs,
     /// When a younger key took over.
     #[serde(default)]
     retired_at: Option<EpochMs>,
@@ -21,6 +22,28 @@ struct KeyRecord {
 
 /// Two processes may make a key at the same moment; so many times the winner's is looked for.
 const ATTEMPTS: usize = 4;
+
+/// After a key is retired, processes that have not heard of it sign with it for some minutes.
+const LAST_SIGNATURES_SECONDS: u32 = 15 * 60;
+
+/// When the last token of a key that was retired at `at` has ended.
+fn over_at(at: EpochMs) -> EpochMs {
+    at.plus_seconds(LIFETIME_SECONDS)
+        .plus_seconds(LAST_SIGNATURES_SECONDS)
+}
+
+/// What a rotation did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rotation {
+    /// The new key's id.
+    pub kid: String,
+    /// From when on it signs.
+    pub signs_from: EpochMs,
+    /// The keys that it takes over from; their tokens stay valid until they end.
+    pub retired: Vec<String>,
+    /// When the last token of those ends.
+    pub former_until: EpochMs,
+}
 
 impl Store {
     /// All keys whose tokens may still live; makes the first where there is none.
@@ -42,6 +65,53 @@ impl Store {
         Err(StoreError::Conflict)
     }
 
+    /// Makes a new key, and retires those before it. A rotation that broke off is completed by the next.
+    pub async fn rotate_signing_keys(&self) -> Result<Rotation> {
+        // There is one to take over from.
+        self.signing_keys().await?;
+        for _ in 0..ATTEMPTS {
+            let items = self.key_items().await?;
+            let records = items
+                .into_iter()
+                .map(read_item::<KeyRecord>)
+                .collect::<Result<Vec<_>>>()?;
+            let newest = records.iter().filter_map(|key| key.sk.parse::<u32>().ok());
+            let number = newest.max().unwrap_or(0) + 1;
+            if !self.make_key(number).await? {
+                continue;
+            }
+            let now = self.clock.now();
+            let mut retired = Vec::new();
+            for key in records.into_iter().filter(|key| key.retired_at.is_none()) {
+                self.retire_key(&key.sk, now).await?;
+                retired.push(key.sk);
+            }
+            return Ok(Rotation {
+                kid: kid(number),
+                signs_from: now.plus_seconds(SETTLING_SECONDS),
+                retired,
+                former_until: over_at(now),
+            });
+        }
+        Err(StoreError::Conflict)
+    }
+
+    async fn retire_key(&self, kid: &str, now: EpochMs) -> Result<()> {
+        const UPDATE: &str = "SET #retiredAt = if_not_exists(#retiredAt, :now), #ttl = :ttl";
+        self.client
+            .update_item()
+            .table_name(&self.tables.keys)
+            .set_key(Some(keys::signing_key(kid).to_item()))
+            .update_expression(UPDATE)
+            .set_expression_attribute_names(Some(names_in(UPDATE)))
+            .expression_attribute_values(":now", now.into_attribute())
+            .expression_attribute_values(":ttl", over_at(now).ttl_seconds().into_attribute())
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(store_error)
+    }
+
     async fn key_items(&self) -> Result<Vec<Item>> {
         let mut query = Query::new("#pk = :pk", [(":pk", keys::SIGNING_KEYS.into_attribute())])
             .consistency(Consistency::Strong);
@@ -49,21 +119,20 @@ impl Store {
         self.query_all(&query).await
     }
 
-    /// Makes the key with that number, unless somebody else has.
-    async fn make_key(&self, number: u32) -> Result<()> {
-        // Six digits, so that ids are ordered as the keys were made.
-        let key = SigningKey::random(format!("{number:06}"))
+    /// Makes the key with that number; false where somebody else has.
+    async fn make_key(&self, number: u32) -> Result<bool> {
+        let key = SigningKey::random(kid(number), self.clock.now())
             .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
         let item = [
             (
                 "secret".to_owned(),
                 AttributeValue::B(key.secret.clone().into()),
             ),
-            ("createdAt".to_owned(), self.clock.now().into_attribute()),
+            ("createdAt".to_owned(), key.created_at.into_attribute()),
         ];
         let write = Write::put(keys::signing_key(&key.kid), item.into()).when_absent();
         let super::expression::Action::Put(item) = write.action else {
-            return Ok(());
+            return Ok(false);
         };
         let put = self
             .client
@@ -75,11 +144,16 @@ impl Store {
             .send()
             .await;
         match put {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
             Err(error) => Err(store_error(error)),
         }
     }
+}
+
+/// Six digits, so that ids are ordered as the keys were made.
+fn kid(number: u32) -> String {
+    format!("{number:06}")
 }
 
 /// A key whose tokens may still live; none where they have all ended.
@@ -90,11 +164,10 @@ fn read_key(item: Item, now: EpochMs) -> Result<Option<SigningKey>> {
         .map(|secret| secret.as_ref().to_vec())
         .ok_or_else(|| StoreError::Unreadable("a signing key without secret".to_owned()))?;
     let record: KeyRecord = read_item(item)?;
-    let is_over = record
-        .retired_at
-        .is_some_and(|at| at.plus_seconds(LIFETIME_SECONDS) <= now);
+    let is_over = record.retired_at.is_some_and(|at| over_at(at) <= now);
     Ok((!is_over).then_some(SigningKey {
         kid: record.sk,
         secret,
+        created_at: record.created_at,
     }))
 }

@@ -28,7 +28,7 @@ async fn so_many_are_called_at_a_time_and_the_next_when_the_window_has_passed() 
     world.clock.advance_seconds(5);
     the_queue_moves(&world).await;
     assert_eq!(statuses(&world, &buyers).await, "AAAAAAWW");
-    books::check(&world, 6).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn never_more_are_inside_than_there_are_places_however_large_the_batch() {
     for window in 0..4 {
         let inside = statuses(&world, &buyers).await.matches('A').count();
         assert_eq!(inside, [5, 7, 7, 7][window], "window {window}");
-        books::check(&world, 7).await;
+        books::check(&world).await;
         world.clock.advance_seconds(60);
         the_queue_moves(&world).await;
     }

@@ -316,15 +316,6 @@ async fn answers_are_not_kept_but_for_the_public_ones_and_nothing_is_null() {
     assert_eq!(until, "2026-11-20T10:05:00.000Z");
 }
 
-#[tokio::test]
-async fn the_index_says_where_to_go() {
-    let world = World::new().await;
-    let reply = world.get("/", "").await;
-    assert_eq!(reply.status, 200);
-    assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");
-    assert!(reply.text.contains("/events"));
-}
-
 #[test]
 fn every_code_has_one_status_and_one_title() {
     let mut codes: Vec<_> = KINDS.iter().map(|kind| kind.code).collect();

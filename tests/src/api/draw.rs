@@ -117,7 +117,7 @@ async fn at_the_opening_lots_are_drawn_and_people_are_called_by_them() {
             leaves(&world, buyer).await;
         }
         the_queue_moves(&world).await;
-        books::check(&world, 3).await;
+        books::check(&world).await;
     }
 }
 
@@ -150,7 +150,7 @@ async fn the_drawn_can_hold_and_pay() {
     let paid = world.pay(&buyer, held.text_of("reservationId")).await;
     assert_eq!(paid.status, 201, "{paid:?}");
     assert_eq!(world.status(&buyer).await.text_of("status"), "EXPIRED");
-    books::check(&world, 30).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn who_left_before_the_draw_costs_the_others_no_place_and_no_time() {
     for buyer in &buyers[..8] {
         world.hold(buyer, 1).await.is_problem(410, "turn_over");
     }
-    books::check(&world, 3).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn who_leaves_and_comes_back_before_the_draw_has_one_lot() {
     assert_eq!(world.status(&again).await.text_of("status"), "ACTIVE");
     let old = world.status(&first).await;
     assert_eq!(old.text_of("status"), "EXPIRED", "{old:?}");
-    books::check(&world, 50).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn joining_again_before_the_draw_gives_up_the_first_lot_where_places_are_n
     opens(&world).await;
     assert_eq!(world.status(&again).await.text_of("status"), "ACTIVE");
     assert_eq!(world.status(&first).await.text_of("status"), "EXPIRED");
-    books::check(&world, 50).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -268,7 +268,7 @@ async fn each_lane_draws_for_itself_and_the_secret_is_told_when_all_have() {
             "lane {lane}"
         );
     }
-    books::check(&world, 6).await;
+    books::check(&world).await;
 }
 
 /// The script of docs/QUEUE.md, on what the queue publishes.
@@ -375,7 +375,7 @@ async fn a_draw_waits_for_its_announced_value_and_mixes_it_in() {
         queue(&world).await.body["draw"]["beacon"]["value"],
         "c0ffee"
     );
-    books::check(&world, 2).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -395,7 +395,7 @@ async fn who_leaves_while_the_draw_is_being_held_is_never_called() {
     assert_eq!(left.status, 204);
     world.clock.advance_seconds(2);
     assert_eq!(statuses(&world, &buyers).await, "AEA");
-    books::check(&world, 10).await;
+    books::check(&world).await;
     let dead = books::items(&world)
         .await
         .into_iter()

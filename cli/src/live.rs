@@ -1,4 +1,4 @@
-//! How an event stands, as the desk shows it.
+//! How an event stands now.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +17,7 @@ use shared::store::Consistency;
 /// An event in the list.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     event_id: EventId,
     event_name: String,
     venue: String,
@@ -27,7 +27,7 @@ pub(super) struct Listed {
 /// All that is shown of an event, but for its seats.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     event_id: EventId,
     event_name: String,
     venue: String,
@@ -43,14 +43,15 @@ pub(super) struct Snapshot {
     history: Vec<Sample>,
 }
 
-#[derive(Serialize)]
+/// How a queue stands.
+#[derive(Serialize, Debug)]
 #[serde(rename_all = "camelCase")]
-struct Queue {
-    issued: u64,
-    called: u64,
-    waiting: u64,
+pub(crate) struct Queue {
+    pub(crate) issued: u64,
+    pub(crate) called: u64,
+    pub(crate) waiting: u64,
     /// Living sessions.
-    inside: u64,
+    pub(crate) inside: u64,
     /// Called, and not seen yet.
     expected: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,14 +69,14 @@ struct Queue {
     awaits_beacon: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Debug)]
 #[serde(rename_all = "camelCase")]
 struct Batch {
     size: u32,
     seconds: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Debug)]
 #[serde(rename_all = "camelCase")]
 struct LaneView {
     issued: u64,
@@ -111,7 +112,7 @@ struct DateSales {
 /// A section's seats for the heat map.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct House {
+pub(crate) struct House {
     name: String,
     price: i64,
     first_seat: u32,
@@ -123,7 +124,7 @@ pub(super) struct House {
 
 /// The queue at a moment, for the charts.
 #[derive(Clone, Copy, Serialize)]
-pub(super) struct Sample {
+pub(crate) struct Sample {
     at: EpochMs,
     waiting: u64,
     inside: u64,
@@ -133,7 +134,7 @@ pub(super) struct Sample {
 
 /// What the charts show, for as long as the desk runs. Sampled while somebody looks.
 #[derive(Default)]
-pub(super) struct History(Mutex<HashMap<EventId, VecDeque<Sample>>>);
+pub(crate) struct History(Mutex<HashMap<EventId, VecDeque<Sample>>>);
 
 /// Two hours, if a page asks every two seconds.
 const MOST_SAMPLES: usize = 3_600;
@@ -166,7 +167,7 @@ fn refused(refusal: Refusal) -> anyhow::Error {
 }
 
 /// Every event, as `list-events` orders them.
-pub(super) async fn events(app: &App) -> Result<Vec<Listed>> {
+pub(crate) async fn events(app: &App) -> Result<Vec<Listed>> {
     let now = app.clock().now();
     let events = app.store().events(Consistency::Eventual).await?;
     Ok(events
@@ -181,7 +182,7 @@ pub(super) async fn events(app: &App) -> Result<Vec<Listed>> {
 }
 
 /// How an event stands now.
-pub(super) async fn snapshot(app: &App, history: &History, id: &EventId) -> Result<Snapshot> {
+pub(crate) async fn snapshot(app: &App, history: &History, id: &EventId) -> Result<Snapshot> {
     let programme = app
         .store()
         .programme(id, Consistency::Strong)
@@ -211,7 +212,7 @@ pub(super) async fn snapshot(app: &App, history: &History, id: &EventId) -> Resu
     })
 }
 
-async fn queue(app: &App, event: &Event, now: EpochMs) -> Result<Queue> {
+pub(crate) async fn queue(app: &App, event: &Event, now: EpochMs) -> Result<Queue> {
     let policy = event.queue();
     let heads = app
         .store()
@@ -335,7 +336,7 @@ fn count(section: &SectionSeats, status: SeatStatus) -> u32 {
 }
 
 /// A date's seats, section by section.
-pub(super) async fn house(app: &App, id: &EventId, date: DateKey) -> Result<Vec<House>> {
+pub(crate) async fn house(app: &App, id: &EventId, date: DateKey) -> Result<Vec<House>> {
     let now = app.clock().now();
     let programme = app.programme(id, now).await.map_err(refused)?;
     let on_sale = programme

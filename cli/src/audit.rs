@@ -1,0 +1,105 @@
+//! `boxoffice audit`: whether the books add up.
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::Result;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use shared::audit::Finding;
+use shared::ids::EventId;
+use shared::store::{AuditReport, Store};
+
+use crate::command::Outcome;
+
+/// What `audit` can be told.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Only what belongs to this event [default: the whole table]
+    #[arg(value_parser = EventId::parse)]
+    event: Option<EventId>,
+    /// The outcome as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told<'a> {
+    items: u64,
+    broken: &'a [Finding],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_cut_short: bool,
+}
+
+/// Looks at everything, then says what is broken.
+pub async fn run(store: &Store, options: &Options) -> Result<Outcome> {
+    let bar = bar(store.item_count().await.unwrap_or(0));
+    let report = store
+        .audit(options.event.as_ref(), |items| bar.set_position(items))
+        .await;
+    bar.finish_and_clear();
+    let report = report?;
+    let mut out = std::io::stdout().lock();
+    if options.json {
+        let told = Told {
+            items: report.items,
+            broken: &report.findings,
+            is_cut_short: report.is_cut_short,
+        };
+        writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
+    } else {
+        tell(&mut out, &report)?;
+    }
+    Ok(if report.findings.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::No
+    })
+}
+
+fn tell(out: &mut impl Write, report: &AuditReport) -> Result<()> {
+    for Finding {
+        invariant,
+        key,
+        expected,
+        found,
+    } in &report.findings
+    {
+        writeln!(
+            out,
+            "{} {key}: expected {expected}; found {found}",
+            invariant.number()
+        )?;
+    }
+    if report.is_cut_short {
+        writeln!(out, "and more: the audit ended early")?;
+    }
+    let items = report.items;
+    match report.findings.len() {
+        0 => writeln!(out, "{items} items: all invariants hold")?,
+        1 => writeln!(out, "{items} items: 1 is broken")?,
+        broken => writeln!(out, "{items} items: {broken} are broken")?,
+    }
+    Ok(())
+}
+
+/// DynamoDB counts its items every six hours, so the end is a guess.
+fn bar(items: u64) -> ProgressBar {
+    let bar = ProgressBar::new(items);
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    bar.set_draw_target(target);
+    let template = if items > 0 {
+        "{bar:40} {human_pos} of about {human_len} items, {per_sec}, {eta} left"
+    } else {
+        "{spinner} {human_pos} items, {per_sec}"
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,311 @@
+//! `boxoffice report`: what an event has sold, and how its queue stands.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+use shared::app::App;
+use shared::clock::{EpochMs, rfc3339};
+use shared::event::{Admission, Programme, SaleState};
+use shared::ids::{DateKey, EventId};
+use shared::money::Money;
+use shared::reservation::{Reservation, State, Status};
+use shared::store::Consistency;
+
+use crate::command::Outcome;
+use crate::live::{self, Queue};
+
+/// What `report` can be told.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    #[arg(value_parser = EventId::parse)]
+    event: EventId,
+    /// All of it, as JSON
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// A line for each date and section, as CSV
+    #[arg(long)]
+    csv: bool,
+}
+
+/// An event's sales and its queue. The sales are those of its reservations, which are read one after the other: what is
+/// sold meanwhile may be in it or not.
+#[derive(Serialize, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    event_id: EventId,
+    event_name: String,
+    venue: String,
+    state: SaleState,
+    currency: String,
+    #[serde(serialize_with = "rfc3339::serialize")]
+    at: EpochMs,
+    queue: Queue,
+    reservations: Reservations,
+    /// Tickets of all dates and sections.
+    tickets: Tickets,
+    /// What was paid back for cancelled reservations.
+    refunded: Money,
+    sections: Vec<SectionSales>,
+}
+
+/// How many reservations there are in each state.
+#[derive(Serialize, Default, Debug)]
+#[serde(rename_all = "camelCase")]
+struct Reservations {
+    confirmed: u64,
+    held: u64,
+    cancelled: u64,
+    expired: u64,
+}
+
+/// Tickets, and what those sold were paid for.
+#[derive(Serialize, Clone, Copy, Default, Debug)]
+#[serde(rename_all = "camelCase")]
+struct Tickets {
+    total: u64,
+    sold: u64,
+    held: u64,
+    available: u64,
+    revenue: Money,
+}
+
+/// A section on a date; both absent for general admission.
+#[derive(Serialize, Debug)]
+#[serde(rename_all = "camelCase")]
+struct SectionSales {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<DateKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    section: Option<String>,
+    price: Money,
+    #[serde(flatten)]
+    tickets: Tickets,
+}
+
+/// Prints the report.
+pub async fn run(app: &App, options: &Options) -> Result<Outcome> {
+    let report = Report::of(app, &options.event).await?;
+    if options.json {
+        println!("{}", report.to_json()?);
+    } else if options.csv {
+        print!("{}", report.to_csv());
+    } else {
+        print!("{}", report.to_text());
+    }
+    Ok(Outcome::Done)
+}
+
+/// Where tickets are counted.
+type Place = (Option<DateKey>, Option<String>);
+
+impl Report {
+    /// Reads all that belongs to the event.
+    pub async fn of(app: &App, id: &EventId) -> Result<Self> {
+        let programme = app
+            .store()
+            .programme(id, Consistency::Strong)
+            .await?
+            .with_context(|| format!("there is no event {id}"))?;
+        let now = app.clock().now();
+        let event = &programme.event;
+        let mut report = Self {
+            event_id: event.event_id.clone(),
+            event_name: event.terms.name.clone(),
+            venue: event.terms.venue.clone(),
+            state: event.sale_state(now),
+            currency: event.terms.currency.to_string(),
+            at: now,
+            queue: live::queue(app, event, now).await?,
+            reservations: Reservations::default(),
+            tickets: Tickets::default(),
+            refunded: Money::ZERO,
+            sections: sections(&programme),
+        };
+        let index: BTreeMap<Place, usize> = report
+            .sections
+            .iter()
+            .enumerate()
+            .map(|(at, section)| ((section.date, section.section.clone()), at))
+            .collect();
+        app.store()
+            .reservations_of(id, |reservation| report.add(&reservation, &index, now))
+            .await?;
+        report.sum_up();
+        Ok(report)
+    }
+
+    fn add(&mut self, reservation: &Reservation, index: &BTreeMap<Place, usize>, now: EpochMs) {
+        let status = reservation.status(now);
+        let count = match status {
+            Status::Confirmed => &mut self.reservations.confirmed,
+            Status::Held => &mut self.reservations.held,
+            Status::Cancelled => &mut self.reservations.cancelled,
+            Status::Expired => &mut self.reservations.expired,
+        };
+        *count += 1;
+        if let State::Cancelled { refunded, .. } = reservation.state {
+            self.refunded = self.refunded + refunded;
+        }
+        let mut count_at = |place: Place, quantity: u32, price: Money| {
+            let Some(at) = index.get(&place) else {
+                return;
+            };
+            let tickets = &mut self.sections[*at].tickets;
+            match status {
+                Status::Confirmed => {
+                    tickets.sold += u64::from(quantity);
+                    tickets.revenue = tickets.revenue + price;
+                }
+                Status::Held => tickets.held += u64::from(quantity),
+                Status::Cancelled | Status::Expired => {}
+            }
+        };
+        match reservation.date() {
+            Some(date) => {
+                for seat in &reservation.seats {
+                    count_at((Some(date), Some(seat.section.clone())), 1, seat.price);
+                }
+            }
+            None => count_at((None, None), reservation.quantity, reservation.total_price),
+        }
+    }
+
+    fn sum_up(&mut self) {
+        let all = &mut self.tickets;
+        for SectionSales { tickets, .. } in &mut self.sections {
+            tickets.available = tickets.total.saturating_sub(tickets.sold + tickets.held);
+            all.total += tickets.total;
+            all.sold += tickets.sold;
+            all.held += tickets.held;
+            all.available += tickets.available;
+            all.revenue = all.revenue + tickets.revenue;
+        }
+    }
+
+    /// All of it.
+    pub fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)?)
+    }
+
+    /// A line for each date and section. Neither dates nor names of sections can have a comma or a quote.
+    #[must_use]
+    pub fn to_csv(&self) -> String {
+        let mut csv = String::from("date,section,price,total,sold,held,available,revenue\n");
+        for sales in &self.sections {
+            let tickets = sales.tickets;
+            let date = sales.date.map(|date| date.to_string()).unwrap_or_default();
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                csv,
+                "{date},{},{},{},{},{},{},{}",
+                sales.section.as_deref().unwrap_or_default(),
+                sales.price,
+                tickets.total,
+                tickets.sold,
+                tickets.held,
+                tickets.available,
+                tickets.revenue
+            );
+        }
+        csv
+    }
+
+    /// For people.
+    #[must_use]
+    fn to_text(&self) -> String {
+        let Self {
+            currency,
+            queue,
+            reservations,
+            tickets,
+            ..
+        } = self;
+        let mut text = format!(
+            "{} ({})\n{}\n\n\
+             state       {}\n\
+             sold        {} of {}\n\
+             held        {}\n\
+             available   {}\n\
+             revenue     {} {currency}\n\
+             refunded    {} {currency}\n\
+             reservations  {} confirmed, {} held, {} cancelled, {} expired\n\
+             queue       {} waiting, {} inside, {} called of {} issued\n\n",
+            self.event_name,
+            self.event_id,
+            self.venue,
+            queue_state(self.state),
+            tickets.sold,
+            tickets.total,
+            tickets.held,
+            tickets.available,
+            tickets.revenue,
+            self.refunded,
+            reservations.confirmed,
+            reservations.held,
+            reservations.cancelled,
+            reservations.expired,
+            queue.waiting,
+            queue.inside,
+            queue.called,
+            queue.issued,
+        );
+        let _ = writeln!(
+            text,
+            "{:<17} {:<12} {:>8} {:>8} {:>8} {:>9} {:>14}",
+            "date", "section", "total", "sold", "held", "available", "revenue"
+        );
+        for sales in &self.sections {
+            let tickets = sales.tickets;
+            let date = sales.date.map(|date| date.to_string()).unwrap_or_default();
+            let section = sales.section.as_deref().unwrap_or("all");
+            let _ = writeln!(
+                text,
+                "{date:<17} {section:<12} {:>8} {:>8} {:>8} {:>9} {:>14}",
+                tickets.total, tickets.sold, tickets.held, tickets.available, tickets.revenue.0
+            );
+        }
+        text
+    }
+}
+
+fn queue_state(state: SaleState) -> &'static str {
+    match state {
+        SaleState::Closed => "CLOSED",
+        SaleState::NotOpen => "NOT_OPEN",
+        SaleState::Paused => "PAUSED",
+        SaleState::Open => "OPEN",
+    }
+}
+
+fn sections(programme: &Programme) -> Vec<SectionSales> {
+    let with = |total: u32| Tickets {
+        total: total.into(),
+        ..Tickets::default()
+    };
+    match programme.event.terms.admission {
+        Admission::General {
+            total_tickets,
+            price,
+            ..
+        } => vec![SectionSales {
+            date: None,
+            section: None,
+            price,
+            tickets: with(total_tickets),
+        }],
+        Admission::Seated => programme
+            .dates
+            .iter()
+            .flat_map(|(date, on_sale)| on_sale.sections.iter().map(move |section| (date, section)))
+            .map(|(date, section)| SectionSales {
+                date: Some(*date),
+                section: Some(section.name.clone()),
+                price: section.price,
+                tickets: with(section.seats),
+            })
+            .collect(),
+    }
+}

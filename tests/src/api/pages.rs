@@ -1,0 +1,629 @@
+//! The pages that buyers see, through the front and the real handler: how they are sent, what they may do, what they say.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use flate2::read::GzDecoder;
+use reqwest::Client;
+use reqwest::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use shared::http::problem::KINDS;
+use tokio::net::TcpListener;
+
+use crate::world::World;
+
+/// The first load, compressed.
+const BUDGET_BYTES: usize = 100_000;
+
+/// A page or an asset, as it was sent.
+#[derive(Clone, Debug)]
+struct Sent {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Sent {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+}
+
+/// A served world.
+struct Site {
+    address: String,
+    client: Client,
+}
+
+impl Site {
+    async fn open() -> Self {
+        let world = World::new().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let app = Arc::clone(&world.app);
+        tokio::spawn(boxoffice::front::serve(
+            listener,
+            app,
+            std::future::pending(),
+        ));
+        Self {
+            address,
+            client: Client::new(),
+        }
+    }
+
+    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Sent {
+        let mut request = self.client.get(format!("{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        let body = response.bytes().await.unwrap().to_vec();
+        Sent {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// The page and all assets that it leads to, by their paths.
+    async fn everything(&self) -> BTreeMap<String, Sent> {
+        let mut found = BTreeMap::new();
+        let mut next = vec!["/".to_owned()];
+        while let Some(path) = next.pop() {
+            if found.contains_key(&path) {
+                continue;
+            }
+            let sent = self.get(&path, &[]).await;
+            assert_eq!(sent.status, 200, "{path}");
+            next.extend(mentioned(&sent.text()));
+            found.insert(path, sent);
+        }
+        found
+    }
+}
+
+/// The quoted words of a text that begin so, without the beginning.
+fn quoted<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
+    text.split(start)
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect()
+}
+
+/// The assets that a page or a module mentions.
+fn mentioned(text: &str) -> Vec<String> {
+    quoted(text, "\"/assets/")
+        .into_iter()
+        .chain(quoted(text, "\"./"))
+        .map(|name| format!("/assets/{name}"))
+        .collect()
+}
+
+/// The files of a folder, with what it holds.
+fn sources(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            found.push((name, std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found
+}
+
+fn web() -> Vec<(String, String)> {
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../web"))
+}
+
+fn source(name: &str) -> String {
+    let (_, text) = web().into_iter().find(|(it, _)| it == name).unwrap();
+    text
+}
+
+#[tokio::test]
+async fn the_page_is_asked_for_each_time_and_sent_only_where_it_has_changed() {
+    let site = Site::open().await;
+    let page = site.get("/", &[]).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(page.header("cache-control"), "no-cache");
+    let tag = page.header("etag");
+    let again = site.get("/", &[(IF_NONE_MATCH.as_str(), tag)]).await;
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    assert_eq!(again.header("etag"), tag);
+    assert_eq!(again.header("cache-control"), "no-cache");
+    let other = site.get("/", &[(IF_NONE_MATCH.as_str(), "W/\"x\"")]).await;
+    assert_eq!(other.status, 200);
+}
+
+#[tokio::test]
+async fn an_asset_bears_the_hash_of_its_content_and_may_be_kept_for_ever() {
+    let site = Site::open().await;
+    let everything = site.everything().await;
+    let sent: HashSet<&str> = everything
+        .keys()
+        .filter_map(|path| path.strip_prefix("/assets/"))
+        .collect();
+    // Whatever lies in web/ is reached from the page.
+    assert_eq!(sent.len() + 1, web().len());
+    for (path, asset) in &everything {
+        let Some(name) = path.strip_prefix("/assets/") else {
+            continue;
+        };
+        assert_eq!(
+            asset.header("cache-control"),
+            "public, max-age=31536000, immutable"
+        );
+        let hash = hex::encode(Sha256::digest(&asset.body));
+        let mut parts = name.rsplit('.').skip(1);
+        assert_eq!(parts.next(), hash.get(..12), "{path}");
+        let kind = match name.rsplit('.').next() {
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(asset.header("content-type"), kind);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_that_nobody_keeps() {
+    let site = Site::open().await;
+    for path in [
+        "/assets/app.js",
+        "/assets/app.000000000000.js",
+        "/assets/../Cargo.toml",
+        "/index.html",
+    ] {
+        let sent = site.get(path, &[]).await;
+        assert_eq!(sent.status, 404, "{path}");
+        assert_eq!(sent.header("content-type"), "application/problem+json");
+        assert_eq!(sent.header("cache-control"), "no-store");
+    }
+    let world = World::new().await;
+    let reply = world.post("/", "", serde_json::json!({})).await;
+    reply.is_problem(405, "method_not_allowed");
+}
+
+#[tokio::test]
+async fn pages_are_sent_compressed_to_who_takes_them_so() {
+    let site = Site::open().await;
+    for (path, plain) in site.everything().await {
+        assert_eq!(plain.header("content-encoding"), "");
+        assert_eq!(plain.header("vary"), "accept-encoding");
+        let gzip = site.get(&path, &[(ACCEPT_ENCODING.as_str(), "gzip")]).await;
+        assert_eq!(gzip.header("content-encoding"), "gzip");
+        assert_eq!(gzip.header("etag"), plain.header("etag"));
+        let mut body = Vec::new();
+        GzDecoder::new(gzip.body.as_slice())
+            .read_to_end(&mut body)
+            .unwrap();
+        assert_eq!(body, plain.body, "{path}");
+        let brotli = site
+            .get(
+                &path,
+                &[(ACCEPT_ENCODING.as_str(), "gzip, deflate, br, zstd")],
+            )
+            .await;
+        assert_eq!(brotli.header("content-encoding"), "br");
+        let mut body = Vec::new();
+        brotli::BrotliDecompress(&mut brotli.body.as_slice(), &mut body).unwrap();
+        assert_eq!(body, plain.body, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_load_is_small() {
+    let site = Site::open().await;
+    // The page, what it loads, what that imports before anything is shown, and the larger of the languages.
+    let mut seen = HashSet::new();
+    let mut next = vec!["/".to_owned()];
+    let mut bytes = 0;
+    let mut languages = Vec::new();
+    while let Some(path) = next.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let text = site.get(&path, &[]).await.text();
+        let sent = site.get(&path, &[(ACCEPT_ENCODING.as_str(), "gzip")]).await;
+        bytes += sent.body.len();
+        next.extend(
+            quoted(&text, "\"/assets/")
+                .into_iter()
+                .chain(quoted(&text, "from \"./"))
+                .map(|name| format!("/assets/{name}")),
+        );
+        languages.extend(
+            mentioned(&text)
+                .into_iter()
+                .filter(|path| path.starts_with("/assets/words.")),
+        );
+    }
+    assert_eq!(languages.len(), 2);
+    let mut largest = 0;
+    for path in languages {
+        let sent = site.get(&path, &[(ACCEPT_ENCODING.as_str(), "gzip")]).await;
+        largest = largest.max(sent.body.len());
+    }
+    assert!(seen.len() > 10, "{seen:?}");
+    assert!(bytes + largest < BUDGET_BYTES, "{}", bytes + largest);
+}
+
+#[tokio::test]
+async fn the_policy_lets_in_what_this_origin_serves_and_nothing_else() {
+    let site = Site::open().await;
+    for (path, sent) in site.everything().await {
+        let policy = sent.header("content-security-policy").to_owned();
+        let directives: BTreeMap<&str, &str> = policy
+            .split(';')
+            .filter_map(|directive| directive.trim().split_once(' '))
+            .collect();
+        assert_eq!(directives["default-src"], "'self'", "{path}");
+        for name in ["script-src", "style-src", "connect-src", "img-src"] {
+            assert_eq!(directives[name], "'self'", "{path}");
+        }
+        for name in ["object-src", "base-uri", "form-action", "frame-ancestors"] {
+            assert_eq!(directives[name], "'none'", "{path}");
+        }
+        assert_eq!(directives["require-trusted-types-for"], "'script'");
+        assert_eq!(directives["trusted-types"], "'none'");
+        assert_eq!(sent.header("x-content-type-options"), "nosniff");
+        assert_eq!(sent.header("referrer-policy"), "no-referrer");
+    }
+    // What the policy would refuse is not even tried.
+    let page = source("index.html");
+    for inline in ["<script>", "<style", " style=", " onclick=", "javascript:"] {
+        assert!(!page.contains(inline), "{inline}");
+    }
+    for (name, text) in web() {
+        for unsafe_call in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "new Function",
+            "DOMParser",
+        ] {
+            assert!(!text.contains(unsafe_call), "{name}: {unsafe_call}");
+        }
+    }
+}
+
+#[test]
+fn no_file_asks_anything_of_another_origin() {
+    for (name, text) in web() {
+        // The name of the SVG language, which nobody fetches.
+        let text = text.replace("\"http://www.w3.org/2000/svg\"", "");
+        assert!(!text.contains("://"), "{name}");
+        for start in ["\"//", "'//", "url(//", "`//"] {
+            assert!(!text.contains(start), "{name}: {start}");
+        }
+    }
+}
+
+fn words(language: &str) -> Map<String, Value> {
+    let text = source(&format!("words.{language}.js"));
+    let json = text
+        .trim()
+        .strip_prefix("export default ")
+        .and_then(|rest| rest.strip_suffix(';'))
+        .unwrap();
+    match serde_json::from_str(json).unwrap() {
+        Value::Object(words) => words,
+        other => panic!("{other}"),
+    }
+}
+
+/// What stands in braces.
+fn placeholders(form: &str) -> BTreeSet<&str> {
+    form.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split('}').next())
+        .collect()
+}
+
+/// The forms of an entry by their plural category; one without is `other`.
+fn forms(entry: &Value) -> BTreeMap<&str, &str> {
+    match entry {
+        Value::String(form) => BTreeMap::from([("other", form.as_str())]),
+        Value::Object(forms) => forms
+            .iter()
+            .map(|(category, form)| (category.as_str(), form.as_str().unwrap()))
+            .collect(),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn both_languages_say_everything() {
+    let (english, korean) = (words("en"), words("ko"));
+    let keys = |words: &Map<String, Value>| words.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(keys(&english), keys(&korean));
+    for (key, entry) in &english {
+        let (here, there) = (forms(entry), forms(&korean[key]));
+        for form in here.values().chain(there.values()) {
+            assert!(!form.trim().is_empty(), "{key}");
+        }
+        assert_eq!(
+            placeholders(here["other"]),
+            placeholders(there["other"]),
+            "{key}"
+        );
+        // English has two forms where it has several, Korean has one.
+        assert!(here.len() == 1 || here.contains_key("one"), "{key}");
+        assert_eq!(there.len(), 1, "{key}");
+        // A Korean text is Korean, where it is more than its values.
+        let is_korean = |letter: char| ('가'..='힣').contains(&letter);
+        let is_bare = there["other"]
+            .split(['{', '}'])
+            .step_by(2)
+            .all(|between| !between.contains(char::is_alphanumeric));
+        assert!(is_bare || there["other"].contains(is_korean), "{key}");
+    }
+}
+
+#[test]
+fn every_refusal_is_told_in_words_that_say_what_to_do_next() {
+    let codes = KINDS.iter().map(|kind| kind.code);
+    for language in ["en", "ko"] {
+        let words = words(language);
+        let mut expected: BTreeSet<String> =
+            codes.clone().map(|code| format!("error.{code}")).collect();
+        // What the page itself meets.
+        expected.extend(["error.network".to_owned(), "error.unexpected".to_owned()]);
+        let told: BTreeSet<String> = words
+            .keys()
+            .filter(|key| key.starts_with("error."))
+            .cloned()
+            .collect();
+        assert_eq!(told, expected, "{language}");
+        for key in &told {
+            let text = words[key].as_str().unwrap();
+            // What happened, and what to do: more than one clause.
+            let clauses = text.matches(['.', ':', ';', '!', ',']).count();
+            assert!(clauses >= 2, "{language} {key}: {text}");
+        }
+    }
+}
+
+#[test]
+fn the_pages_use_only_words_that_there_are_and_all_of_them() {
+    let words = words("en");
+    let texts: Vec<String> = web()
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("words."))
+        .map(|(_, text)| text)
+        .collect();
+    let all = texts.concat();
+    for key in quoted(&all, "data-t=\"")
+        .into_iter()
+        .chain(quoted(&all, "data-label=\""))
+    {
+        assert!(words.contains_key(key), "{key}");
+    }
+    // Whatever a module quotes that looks like a key of one of the groups is one.
+    let groups: HashSet<_> = words
+        .keys()
+        .filter_map(|key| key.split_once('.'))
+        .map(|(group, _)| group)
+        .collect();
+    let is_name = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    for literal in all.split('"') {
+        let Some((group, name)) = literal.split_once('.') else {
+            continue;
+        };
+        assert!(
+            !groups.contains(group) || !is_name(name) || words.contains_key(literal),
+            "{literal}"
+        );
+    }
+    for (at, call) in all.match_indices("t(\"") {
+        let is_own = all[..at].ends_with(|c: char| !c.is_alphanumeric() && c != '.');
+        let key = all[at + call.len()..].split('"').next().unwrap();
+        assert!(!is_own || words.contains_key(key), "{key}");
+    }
+    // Keys that are put together from a name of the contract.
+    let made = [
+        "error.",
+        "state.",
+        "seat.",
+        "seats.",
+        "reservation.",
+        "ledger.",
+        "draw.step",
+    ];
+    for key in words.keys() {
+        let used = all.contains(&format!("\"{key}\"")) || made.iter().any(|m| key.starts_with(m));
+        assert!(used, "nobody says {key}");
+    }
+}
+
+/// A tag of the page: its name and attributes.
+#[derive(Debug)]
+struct Tag {
+    name: String,
+    attributes: String,
+    closes: bool,
+}
+
+impl Tag {
+    fn attribute(&self, name: &str) -> Option<&str> {
+        quoted(&self.attributes, &format!(" {name}=\""))
+            .first()
+            .copied()
+    }
+}
+
+fn tags(html: &str) -> Vec<Tag> {
+    html.split('<')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('>'))
+        .map(|(tag, _)| {
+            let closes = tag.starts_with('/');
+            let tag = tag.trim_start_matches('/');
+            let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+            Tag {
+                name: name.to_owned(),
+                attributes: format!(" {attributes}"),
+                closes,
+            }
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_page_can_be_read_by_eye_and_by_ear() {
+    let site = Site::open().await;
+    let page = site.get("/", &[]).await.text();
+    assert!(page.starts_with("<!doctype html>"));
+    let tags = tags(&page);
+    // Every element is closed, in order.
+    let mut open: Vec<&str> = Vec::new();
+    for tag in &tags {
+        let is_void = ["meta", "link", "!doctype"].contains(&tag.name.as_str());
+        if tag.closes {
+            assert_eq!(open.pop(), Some(tag.name.as_str()));
+        } else if !is_void && !tag.attributes.ends_with('/') {
+            open.push(&tag.name);
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+    let all = |name: &str| {
+        let opening = tags.iter().filter(|tag| !tag.closes && tag.name == name);
+        opening.collect::<Vec<_>>()
+    };
+    assert_eq!(all("html")[0].attribute("lang"), Some("en"));
+    assert_eq!(all("title").len(), 1);
+    for landmark in ["header", "nav", "main", "footer"] {
+        assert_eq!(all(landmark).len(), 1, "{landmark}");
+    }
+    assert!(all("nav")[0].attribute("aria-label").is_some());
+    for button in all("button") {
+        let is_named =
+            button.attribute("aria-label").is_some() || button.attribute("lang").is_some();
+        assert!(is_named, "{button:?}");
+        assert_eq!(button.attribute("type"), Some("button"));
+    }
+    for picture in all("svg") {
+        assert_eq!(picture.attribute("aria-hidden"), Some("true"));
+    }
+    let viewport = all("meta")
+        .into_iter()
+        .find(|meta| meta.attribute("name") == Some("viewport"))
+        .unwrap();
+    let content = viewport.attribute("content").unwrap();
+    assert!(content.contains("width=device-width"));
+    assert!(!content.contains("user-scalable") && !content.contains("maximum-scale"));
+    // Position and clock are said aloud, and one can jump over the menu.
+    assert!(page.contains("aria-live=\"polite\"") && page.contains("role=\"alert\""));
+    assert!(page.contains("href=\"#main\""));
+    let ids: Vec<_> = tags.iter().filter_map(|tag| tag.attribute("id")).collect();
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+    for element in quoted(&source("app.js"), "getElementById(\"") {
+        assert!(ids.contains(&element), "{element}");
+    }
+}
+
+#[test]
+fn the_style_serves_dark_rooms_small_phones_paper_and_who_wants_no_motion() {
+    let style = source("style.css");
+    for query in [
+        "prefers-color-scheme: dark",
+        "prefers-reduced-motion: reduce",
+        "forced-colors: active",
+        "@media print",
+        ":focus-visible",
+    ] {
+        assert!(style.contains(query), "{query}");
+    }
+    assert_eq!(style.matches('{').count(), style.matches('}').count());
+}
+
+/// The relative luminance of `#rrggbb`.
+fn luminance(colour: &str) -> f64 {
+    let channel = |from: usize| {
+        let value = u8::from_str_radix(&colour[from..from + 2], 16).unwrap();
+        let share = f64::from(value) / 255.0;
+        if share <= 0.03928 {
+            share / 12.92
+        } else {
+            ((share + 0.055) / 1.055).powf(2.4)
+        }
+    };
+    0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+}
+
+#[test]
+fn colours_have_enough_contrast_by_day_and_by_night() {
+    let style = source("style.css");
+    let (day, night) = style
+        .split_once("@media (prefers-color-scheme: dark)")
+        .unwrap();
+    let colours = |text: &str| -> BTreeMap<String, String> {
+        text.split("--")
+            .skip(1)
+            .filter_map(|declaration| declaration.split(';').next()?.split_once(": "))
+            .filter(|(_, value)| value.starts_with('#') && value.len() == 7)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    };
+    let night = night.split("\n}").next().unwrap();
+    for (scheme, colours) in [("day", colours(day)), ("night", colours(night))] {
+        let contrast = |a: &str, b: &str| {
+            let (a, b) = (luminance(&colours[a]), luminance(&colours[b]));
+            (a.max(b) + 0.05) / (a.min(b) + 0.05)
+        };
+        // WCAG 2.2 AA: text 4.5, what is needed to see a control 3.
+        for (ink, ground, least) in [
+            ("ink", "ground", 7.0),
+            ("ink", "surface", 7.0),
+            ("ink", "wash", 7.0),
+            ("soft", "ground", 4.5),
+            ("soft", "surface", 4.5),
+            ("soft", "wash", 4.5),
+            ("accent", "ground", 4.5),
+            ("accent", "surface", 4.5),
+            ("on-accent", "accent", 4.5),
+            ("on-accent", "accent-hover", 4.5),
+            ("good", "surface", 4.5),
+            ("bad", "surface", 4.5),
+            ("bad", "bad-wash", 4.5),
+            ("ink", "bad-wash", 4.5),
+            ("ink", "good-wash", 4.5),
+            ("warn", "warn-wash", 4.5),
+            ("warn", "raised", 4.5),
+            ("strong-line", "surface", 3.0),
+            ("focus", "ground", 3.0),
+            ("tint-0", "surface", 4.5),
+            ("tint-1", "surface", 4.5),
+            ("tint-2", "surface", 4.5),
+            ("tint-3", "surface", 4.5),
+            ("tint-4", "surface", 4.5),
+            ("tint-5", "surface", 4.5),
+        ] {
+            let found = contrast(ink, ground);
+            assert!(found >= least, "{scheme}: {ink} on {ground} is {found:.2}");
+        }
+    }
+}

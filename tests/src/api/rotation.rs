@@ -1,0 +1,93 @@
+//! Signing keys are changed while people are in line.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::wire::{Fault, Rule};
+use crate::world::{EVENT, World};
+
+fn kid(token: &str) -> String {
+    let header = token.split('.').next().unwrap();
+    let header = URL_SAFE_NO_PAD.decode(header).unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+    header["kid"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_new_key_signs_when_it_has_settled_and_both_are_believed_by_every_process() {
+    let world = World::new().await;
+    let other = world.another_process();
+    let before = world.joins(EVENT).await;
+    assert_eq!(other.status(&before).await.status, 200);
+    let rotation = world.app.store().rotate_signing_keys().await.unwrap();
+    assert_eq!(rotation.retired, ["000001"]);
+    // A process hears of it within five minutes; one that starts now waits until the others may know it.
+    let fresh = world.another_process();
+    assert_eq!(kid(&fresh.joins(EVENT).await.token), "000001");
+    assert_eq!(kid(&world.joins(EVENT).await.token), "000001");
+    world.clock.advance_seconds(30);
+    let after = fresh.joins(EVENT).await;
+    assert_eq!(kid(&after.token), "000002");
+    // It has never heard of that key, and looks for it.
+    assert_eq!(other.status(&after).await.status, 200);
+    assert_eq!(world.status(&before).await.status, 200);
+    world.clock.advance_seconds(5 * 60);
+    assert_eq!(kid(&world.joins(EVENT).await.token), "000002");
+}
+
+#[tokio::test]
+async fn tokens_of_a_retired_key_die_with_their_time_and_not_before() {
+    let world = World::new().await;
+    let before = world.joins(EVENT).await;
+    world.app.store().rotate_signing_keys().await.unwrap();
+    world.clock.advance_seconds(30 * 24 * 3600 - 1);
+    let late = world.another_process();
+    assert_ne!(late.status(&before).await.code(), "token_invalid");
+    world.clock.advance_seconds(1);
+    late.status(&before).await.is_problem(401, "token_invalid");
+    world.clock.advance_seconds(3600);
+    let keys = world.app.store().signing_keys().await.unwrap();
+    let text = format!("{keys:?}");
+    assert!(
+        !text.contains("000001") && text.contains("000002"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_rotation_that_broke_off_is_completed_by_the_next() {
+    let world = World::new().await;
+    world.app.keys().await.unwrap();
+    world
+        .wire
+        .inject(Rule::next("UpdateItem", "SIGNING", Fault::CutOff));
+    assert!(world.app.store().rotate_signing_keys().await.is_err());
+    let rotation = world.app.store().rotate_signing_keys().await.unwrap();
+    assert_eq!(
+        (rotation.kid.as_str(), &rotation.retired[..]),
+        ("000003", &["000001".to_owned(), "000002".to_owned()][..])
+    );
+}
+
+#[tokio::test]
+async fn unknown_keys_do_not_make_a_process_read_for_each_request() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    let (_, rest) = buyer.token.split_once('.').unwrap();
+    let forged = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT","kid":"999999"}"#);
+    let forged = format!("{forged}.{rest}");
+    world.clock.advance_seconds(11);
+    world.wire.reset_meter();
+    for _ in 0..20 {
+        let path = format!("/events/{EVENT}/tokens/me");
+        world
+            .get(&path, &forged)
+            .await
+            .is_problem(401, "token_invalid");
+    }
+    let calls = world.wire.calls();
+    let reads = calls
+        .iter()
+        .filter(|call| call.request.to_string().contains("SIGNING"));
+    assert_eq!(reads.count(), 1);
+}

@@ -1,0 +1,435 @@
+//! Everybody does everything at random, at once, while time passes, processes die and the wire breaks. Then the books must add
+//! up; and where one condition is forgotten, they must not.
+//!
+//! `RANDOM_USERS=10000 RANDOM_ACTIONS=200000 cargo test -p tests -- random --nocapture` does more of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use fastrand::Rng;
+use futures::future::join_all;
+use serde_json::{Value, json};
+use shared::event::{Admission, Programme};
+use shared::ids::EventId;
+use shared::queue::{Reissue, Strategy};
+use uuid::Uuid;
+
+use crate::books;
+use crate::wire::{Fault, Rule};
+use crate::world::{DATE, EVENT, LATER_DATE, PRICE, World, concert_for, festival};
+
+const FESTIVAL: &str = "summer-festival";
+const MARKET: &str = "night-market";
+const EVENTS: [&str; 3] = [EVENT, FESTIVAL, MARKET];
+/// Seats that are worth fighting for.
+const SEATS: u32 = 50;
+const WORKERS: usize = 8;
+/// Those who come most often.
+const REGULARS: usize = 120;
+
+fn number_of(name: &str, usual: usize) -> usize {
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(usual)
+}
+
+/// Seats in order of arrival, several in one hold.
+fn seated() -> Programme {
+    let mut concert = concert_for(40);
+    concert.event.terms.hold_seconds = 45;
+    concert.event.terms.max_seats_per_user = 3;
+    concert.event.terms.queue.grace_seconds = 20;
+    concert.event.terms.queue.session_seconds = 60;
+    concert
+}
+
+/// Tickets with a price, from a stock that runs out.
+fn general() -> Programme {
+    let mut festival = festival();
+    festival.event.terms.max_seats_per_user = 4;
+    festival.event.terms.queue.max_active = 40;
+    if let Admission::General { total_tickets, .. } = &mut festival.event.terms.admission {
+        *total_tickets = 24;
+    }
+    festival.event.terms.queue.grace_seconds = 20;
+    festival.event.terms.queue.session_seconds = 60;
+    festival
+}
+
+/// In batches, and who asks for a token again queues anew.
+fn market() -> Programme {
+    let mut market = seated();
+    market.event.event_id = EventId::parse(MARKET).unwrap();
+    market.event.terms.queue.strategy = Strategy::Batch {
+        batch_size: 20,
+        batch_seconds: 10,
+    };
+    market.event.terms.queue.reissue = Reissue::Requeue;
+    market
+}
+
+/// What a user knows.
+#[derive(Default)]
+struct User {
+    id: String,
+    tokens: BTreeMap<&'static str, String>,
+    reservations: Vec<String>,
+    charges: u32,
+}
+
+struct Crowd {
+    world: World,
+    users: Vec<Mutex<User>>,
+    actions_left: AtomicUsize,
+    /// What was answered, by function and status or code.
+    answers: Mutex<BTreeMap<String, u32>>,
+    /// Paid, as the answers say.
+    paid: Mutex<BTreeSet<String>>,
+}
+
+impl Crowd {
+    async fn of(users: usize, actions: usize) -> Arc<Self> {
+        let world = World::with(seated()).await;
+        world.add(general()).await;
+        world.add(market()).await;
+        let users = (0..users).map(|_| {
+            Mutex::new(User {
+                id: Uuid::new_v4().to_string(),
+                ..User::default()
+            })
+        });
+        Arc::new(Self {
+            world,
+            users: users.collect(),
+            actions_left: AtomicUsize::new(actions),
+            answers: Mutex::default(),
+            paid: Mutex::default(),
+        })
+    }
+
+    /// Workers act until all is done. `breaks`: whether the wire does, too.
+    async fn act(self: &Arc<Self>, seed: u64, breaks: bool, forgotten: Option<&Rule>) {
+        let workers = (0..WORKERS).map(|worker| {
+            let mut random = Rng::with_seed(seed ^ ((worker as u64) << 32));
+            let this = self.clone();
+            let forgotten = forgotten.cloned();
+            tokio::spawn(async move {
+                let mut process = this.process(forgotten.as_ref());
+                while this
+                    .actions_left
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                        left.checked_sub(1)
+                    })
+                    .is_ok()
+                {
+                    if random.u8(..) < 3 {
+                        // A process dies, and another takes its place.
+                        process = this.process(forgotten.as_ref());
+                    }
+                    if breaks && random.u8(..) < 20 {
+                        process.wire.heal();
+                        process.wire.inject(fault(&mut random));
+                    }
+                    if random.u8(..) < 8 {
+                        this.world.clock.advance_ms(random.i64(1..2_000));
+                    }
+                    this.action(&process, &mut random).await;
+                    process.wire.reset_meter();
+                }
+            })
+        });
+        for worker in join_all(workers).await {
+            worker.expect("a worker that does not panic");
+        }
+    }
+
+    fn process(&self, forgotten: Option<&Rule>) -> World {
+        let process = self.world.another_process();
+        process.wire.inject_all(forgotten);
+        process
+    }
+
+    async fn action(&self, process: &World, random: &mut Rng) {
+        // Most happens among a few: the others come and go.
+        let most = self.users.len();
+        let at = if random.u8(..4) > 0 {
+            random.usize(..most.min(REGULARS))
+        } else {
+            random.usize(..most)
+        };
+        let event = EVENTS[random.usize(..EVENTS.len())];
+        let (id, token, any_token, reservation, charges) = {
+            let user = self.users[at].lock().unwrap();
+            let reservation = user.reservations.len().checked_sub(1).map(|last| {
+                // The latest, mostly.
+                let at = if random.bool() {
+                    last
+                } else {
+                    random.usize(..=last)
+                };
+                user.reservations[at].clone()
+            });
+            (
+                user.id.clone(),
+                user.tokens.get(event).cloned(),
+                user.tokens.values().next().cloned(),
+                reservation,
+                user.charges,
+            )
+        };
+        let Some((token, any)) = token.clone().zip(any_token) else {
+            let body = json!({"userId": id});
+            let path = format!("/events/{event}/tokens");
+            let reply = process.post(&path, "", body).await;
+            self.note("issue-token", &reply.body, reply.status);
+            if let Some(token) = reply.body["token"].as_str() {
+                let mut user = self.users[at].lock().unwrap();
+                user.tokens.insert(event, token.to_owned());
+            }
+            return;
+        };
+        let date = if random.bool() { DATE } else { LATER_DATE };
+        let wants_tickets = event == FESTIVAL && random.u8(..16) > 0;
+        let (function, reply) = match random.u8(..22) {
+            0 => {
+                let path = format!("/events/{event}/tokens");
+                let reply = process.post(&path, "", json!({"userId": id})).await;
+                if let Some(token) = reply.body["token"].as_str() {
+                    let mut user = self.users[at].lock().unwrap();
+                    user.tokens.insert(event, token.to_owned());
+                }
+                ("issue-token", reply)
+            }
+            1..=3 => {
+                let path = format!("/events/{event}/tokens/me");
+                let reply = process.get(&path, &token).await;
+                if reply.body["status"] == "EXPIRED" {
+                    self.users[at].lock().unwrap().tokens.remove(event);
+                }
+                ("token-status", reply)
+            }
+            4 => {
+                let path = format!("/events/{event}/tokens/me");
+                self.users[at].lock().unwrap().tokens.remove(event);
+                ("leave-queue", process.delete(&path, &token).await)
+            }
+            5 => {
+                let path = format!("/events/{event}/dates");
+                ("list-dates", process.get(&path, &token).await)
+            }
+            6 => {
+                let path = format!("/events/{event}/dates/{date}/seats?status=all");
+                ("list-seats", process.get(&path, &token).await)
+            }
+            7..=12 if !wants_tickets => {
+                let seats = match random.u8(..4) {
+                    0 => json!({"date": date, "bestAvailable": {"count": random.u32(1..=3)}}),
+                    1 => {
+                        let first = random.u32(1..SEATS);
+                        json!({"date": date, "seatNumbers": [first, first + 1]})
+                    }
+                    _ => json!({"date": date, "seatNumber": random.u32(1..=SEATS)}),
+                };
+                let path = format!("/events/{event}/holds");
+                ("hold-seat", process.post(&path, &token, seats).await)
+            }
+            7..=12 => {
+                let path = format!("/events/{event}/reservations");
+                let body = json!({"quantity": random.u32(1..=4)});
+                ("reserve-ticket", process.post(&path, &token, body).await)
+            }
+            13..=14 => {
+                // Sometimes the key of before.
+                let key = if random.u8(..4) == 0 {
+                    charges
+                } else {
+                    charges + 1
+                };
+                self.users[at].lock().unwrap().charges = key;
+                let path = format!("/users/{id}/wallet/charges");
+                let key = format!("charge-{key}");
+                let bearer = format!("Bearer {any}");
+                let headers = [
+                    ("content-type", "application/json"),
+                    ("authorization", bearer.as_str()),
+                    ("idempotency-key", key.as_str()),
+                ];
+                let body = json!({"amount": i64::from(random.u32(1..4)) * PRICE}).to_string();
+                (
+                    "charge",
+                    process.send("POST", &path, &headers, Some(&body)).await,
+                )
+            }
+            15..=18 => {
+                let Some(reservation) = reservation else {
+                    return;
+                };
+                let path = format!("/reservations/{reservation}/payment");
+                let reply = process.post(&path, &any, json!({})).await;
+                if reply.status == 201 {
+                    self.paid.lock().unwrap().insert(reservation);
+                }
+                ("pay", reply)
+            }
+            19 => {
+                let Some(reservation) = reservation else {
+                    return;
+                };
+                let path = format!("/reservations/{reservation}");
+                ("cancel-reservation", process.delete(&path, &any).await)
+            }
+            20 => {
+                let path = format!("/users/{id}/reservations");
+                ("list-reservations", process.get(&path, &any).await)
+            }
+            _ => {
+                let path = format!("/users/{id}/wallet/ledger");
+                ("list-ledger", process.get(&path, &any).await)
+            }
+        };
+        if let Some(id) = reply.body["reservationId"].as_str()
+            && reply.status < 300
+        {
+            let mut user = self.users[at].lock().unwrap();
+            if !user.reservations.iter().any(|known| known == id) {
+                user.reservations.push(id.to_owned());
+            }
+        }
+        self.note(function, &reply.body, reply.status);
+    }
+
+    fn note(&self, function: &str, body: &Value, status: u16) {
+        let what = body["code"]
+            .as_str()
+            .map_or_else(|| status.to_string(), str::to_owned);
+        let mut answers = self.answers.lock().unwrap();
+        *answers.entry(format!("{function} {what}")).or_default() += 1;
+    }
+
+    /// Who was told that a payment was made has what was paid for, or its price back.
+    async fn everybody_has_what_was_paid_for(&self) {
+        let mut paid = self.paid.lock().unwrap().clone();
+        let mut left = |id: &str| paid.remove(id);
+        for user in &self.users {
+            let id = user.lock().unwrap().id.clone();
+            let user_id = shared::ids::UserId::parse(&id).unwrap();
+            let mine = user.lock().unwrap().reservations.clone();
+            for reservation in mine {
+                if !left(&reservation) {
+                    continue;
+                }
+                let reservation = shared::ids::ReservationId::parse(&reservation).unwrap();
+                let found = self
+                    .world
+                    .app
+                    .reservation(user_id, &reservation)
+                    .await
+                    .unwrap();
+                let is_kept = match &found.state {
+                    shared::reservation::State::Confirmed { payment } => payment.is_some(),
+                    shared::reservation::State::Cancelled { refunded, .. } => {
+                        *refunded == found.total_price
+                    }
+                    shared::reservation::State::Held { .. } => false,
+                };
+                assert!(is_kept, "{found:?}");
+            }
+        }
+        assert!(paid.is_empty(), "{paid:?}");
+    }
+}
+
+/// Something goes wrong with one of the next calls.
+fn fault(random: &mut Rng) -> Rule {
+    let faults = [
+        Fault::Conflict,
+        Fault::Throttle,
+        Fault::LoseAnswer,
+        Fault::LoseAnswer,
+        Fault::CutOff,
+        Fault::Delay(std::time::Duration::from_millis(5)),
+    ];
+    let operations = ["", "TransactWriteItems", "PutItem", "UpdateItem", "GetItem"];
+    Rule {
+        after: random.u32(..3),
+        times: random.u32(1..3),
+        ..Rule::next(
+            operations[random.usize(..operations.len())],
+            "",
+            faults[random.usize(..faults.len())],
+        )
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_thousands_do_at_once_and_whatever_breaks_the_books_add_up() {
+    let users = number_of("RANDOM_USERS", 2_000);
+    let actions = number_of("RANDOM_ACTIONS", 14_000);
+    let seed = std::env::var("RANDOM_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("RANDOM_SEED={seed}");
+    let crowd = Crowd::of(users, actions).await;
+    crowd.act(seed, true, None).await;
+    let answers = crowd.answers.lock().unwrap().clone();
+    println!("{answers:#?}");
+    books::check(&crowd.world).await;
+    crowd.everybody_has_what_was_paid_for().await;
+    // All of it has really happened.
+    for what in [
+        "issue-token 201",
+        "hold-seat 201",
+        "hold-seat seat_taken",
+        "hold-seat already_reserved",
+        "pay 201",
+        "pay 200",
+        "pay hold_expired",
+        "pay insufficient_balance",
+        "reserve-ticket sold_out",
+        "charge 200",
+        "charge 201",
+        "reserve-ticket 201",
+        "cancel-reservation 200",
+        "leave-queue 204",
+    ] {
+        assert!(answers.contains_key(what), "no {what}: {answers:#?}");
+    }
+    // Time passes, and what was held is free again.
+    crowd.world.clock.advance_seconds(3_600);
+    books::check(&crowd.world).await;
+}
+
+/// The same with one condition forgotten is caught: by an invariant of this number.
+async fn is_caught(operation: &'static str, keys: &'static str, invariant: u8) {
+    let rule = Rule::every(operation, keys, Fault::Unconditional(keys));
+    for seed in 0..6 {
+        let crowd = Crowd::of(200, 2_000).await;
+        crowd.act(seed, false, Some(&rule)).await;
+        let broken = books::broken(&crowd.world).await;
+        if broken
+            .iter()
+            .any(|finding| finding.invariant.number() == invariant)
+        {
+            return;
+        }
+    }
+    panic!("nobody has noticed that {operation} forgets the condition of {keys}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn holds_that_do_not_look_whether_a_seat_is_free_are_caught() {
+    is_caught("TransactWriteItems", "SEATS#", 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payments_that_do_not_look_at_the_wallets_last_entry_are_caught() {
+    is_caught("TransactWriteItems", "WALLET#", 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tickets_that_are_taken_whether_or_not_there_are_any_are_caught() {
+    is_caught("TransactWriteItems", "STOCK#", 4).await;
+}
