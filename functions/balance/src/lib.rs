@@ -17,7 +17,30 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "GET /users/{userId}/wallet",
+        Tag::Wallet,
+        Who::Known,
+    )
+    .says(
+        "See one's balance",
+        "A wallet that was never charged has none.",
+    )
+    .answers::<Body<'_>>(200, "The balance.")
+    .refuses(&[problem::INVALID_REQUEST, problem::NOT_YOURS])
+}
+
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Wallet"))]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     user_id: UserId,

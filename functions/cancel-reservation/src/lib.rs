@@ -13,6 +13,31 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "DELETE /reservations/{reservationId}",
+        Tag::Reservations,
+        Who::Known,
+    )
+    .says(
+        "Cancel a reservation",
+        "Releases a hold; gives back what was paid, until `cancelUntilHours` before the \
+         start.",
+    )
+    .answers::<ReservationView<'_>>(
+        200,
+        "Cancelled, now or before: `refunded` is what went back to the wallet.",
+    )
+    .refuses(&[problem::RESERVATION_NOT_FOUND, problem::NOT_CANCELLABLE])
+}
+
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     let token = call.token(app).await?;
     let id = call.path_reservation()?;

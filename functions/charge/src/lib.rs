@@ -3,6 +3,7 @@
 use serde::Serialize;
 use shared::app::{Answered, App};
 use shared::http::{Answer, Call, positive};
+use shared::ids::EntryId;
 use shared::lambda::{Function, Init};
 use shared::money::Money;
 use shared::refusal::{FieldError, Refusal};
@@ -16,11 +17,63 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use serde_json::json;
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "POST /users/{userId}/wallet/charges",
+        Tag::Wallet,
+        Who::Known,
+    )
+    .says(
+        "Put money into the wallet",
+        "Once for each `Idempotency-Key`. Whoever may call it makes money: put a payment \
+         provider in front.",
+    )
+    .header(
+        "Idempotency-Key",
+        "Names this one charge, for ever. Visible ASCII; each user has keys of their own.",
+        json!({"type": "string", "pattern": "^[!-~]{1,64}$", "examples": ["charge-1"]}),
+    )
+    .takes(
+        true,
+        json!({
+            "type": "object",
+            "properties": {
+                "amount": {
+                    "description": "In the currency's minor unit.",
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": i64::MAX,
+                },
+            },
+            "required": ["amount"],
+            "additionalProperties": false,
+        }),
+    )
+    .answers::<Body>(201, "Charged.")
+    .answers::<Body>(200, "Charged before with this key: the same answer.")
+    .refuses(&[
+        problem::NOT_YOURS,
+        problem::IDEMPOTENCY_KEY_REUSED,
+        problem::LIMIT_EXCEEDED,
+    ])
+}
+
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Charge"))]
 #[serde(rename_all = "camelCase")]
 struct Body {
-    charge_id: String,
+    charge_id: EntryId,
     amount: Money,
+    /// As it was after the charge.
     balance: Money,
 }
 
@@ -31,7 +84,7 @@ async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     Call::check_own(&token, user_id)?;
     let (answered, charge) = app.charge(user_id, &key, amount, call.now()).await?;
     let body = Body {
-        charge_id: charge.charge_id.to_string(),
+        charge_id: charge.charge_id,
         amount: charge.amount,
         balance: charge.balance,
     };

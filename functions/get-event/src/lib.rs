@@ -18,22 +18,48 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(&FUNCTION, "GET /events/{eventId}", Tag::Events, Who::Anyone)
+        .says(
+            "See an event",
+            "Its dates, prices, and how many places are left; those up to a second old.",
+        )
+        .answers::<Body<'_>>(200, "The event.")
+        .public()
+        .refuses(&[problem::INVALID_REQUEST, problem::EVENT_NOT_FOUND])
+}
+
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "EventDetails"))]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     #[serde(flatten)]
     event: EventView<'a>,
+    /// Seats of all dates; or tickets, where admission is general.
     total_tickets: u32,
+    /// Neither sold nor held.
     available_tickets: u32,
     max_seats_per_user: u32,
+    /// How long a hold lasts.
     hold_seconds: u32,
+    /// Of a ticket, where admission is general.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Money>,
+    /// Where admission is seated: in ascending order, past ones too.
     #[serde(skip_serializing_if = "Option::is_none")]
     dates: Option<Vec<DateView<'a>>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "DateOnSale"))]
 #[serde(rename_all = "camelCase")]
 struct DateView<'a> {
     date: DateKey,
@@ -45,11 +71,15 @@ struct DateView<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Section"))]
 #[serde(rename_all = "camelCase")]
 struct SectionView<'a> {
     name: &'a str,
     price: Money,
+    /// How many it has.
     seats: u32,
+    /// In how many rows they stand, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<u32>,
 }

@@ -13,6 +13,24 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "GET /reservations/{reservationId}",
+        Tag::Reservations,
+        Who::Known,
+    )
+    .says("See a reservation", "One of the token's user.")
+    .answers::<ReservationView<'_>>(200, "The reservation.")
+    .refuses(&[problem::RESERVATION_NOT_FOUND])
+}
+
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     let token = call.token(app).await?;
     let id = call.path_reservation()?;

@@ -16,8 +16,87 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "POST /events/{eventId}/holds",
+        Tag::Seats,
+        Who::Inside,
+    )
+    .says(
+        "Hold seats",
+        "For the event's `holdSeconds`, all or none. Name one seat, or several, or let \
+         the best that are left be chosen: together, near the front and the middle.",
+    )
+    .takes(true, body_schema())
+    .answers::<ReservationView<'_>>(201, "The seats are held; `heldUntil` says until when.")
+    .answers::<ReservationView<'_>>(200, "The same seats, which the user holds already.")
+    .refuses(&[
+        problem::EVENT_NOT_FOUND,
+        problem::WRONG_ADMISSION,
+        problem::NOT_OPEN,
+        problem::DATE_NOT_FOUND,
+        problem::SEAT_NOT_FOUND,
+        problem::LIMIT_EXCEEDED,
+        problem::ALREADY_RESERVED,
+        problem::SEAT_TAKEN,
+        problem::SOLD_OUT,
+    ])
+}
+
 /// More seats than any event's `maxSeatsPerUser` are not even read.
 const MOST_SEATS: usize = 100;
+
+#[cfg(feature = "openapi")]
+fn body_schema() -> Value {
+    use serde_json::json;
+
+    let date = json!({
+        "description": "A day of performance; with the time where a day has several.",
+        "type": "string",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2})?$",
+        "examples": ["2026-12-24"],
+    });
+    let seat = json!({"type": "integer", "minimum": 1, "maximum": u32::MAX, "examples": [7]});
+    let form = |title: &str, name: &str, wanted: Value| {
+        json!({
+            "title": title,
+            "type": "object",
+            "properties": {"date": date.clone(), name: wanted},
+            "required": ["date", name],
+            "additionalProperties": false,
+        })
+    };
+    let several = json!({
+        "type": "array", "items": seat.clone(), "minItems": 1, "maxItems": MOST_SEATS,
+        "uniqueItems": true,
+    });
+    let best = json!({
+        "type": "object",
+        "properties": {
+            "count": {
+                "description": "How many, up to the event's `maxSeatsPerUser`.",
+                "type": "integer", "minimum": 1, "maximum": MOST_SEATS,
+            },
+            "section": {"description": "Only in this section.", "type": "string"},
+        },
+        "required": ["count"],
+        "additionalProperties": false,
+    });
+    json!({
+        "oneOf": [
+            form("One seat", "seatNumber", seat),
+            form("Several seats", "seatNumbers", several),
+            form("The best that are left", "bestAvailable", best),
+        ]
+    })
+}
 
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     let token = call.event_token(app).await?;

@@ -14,6 +14,47 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use serde_json::json;
+    use shared::http::openapi::{Operation, Tag, UUID, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "POST /events/{eventId}/tokens",
+        Tag::Queue,
+        Who::Anyone,
+    )
+    .says(
+        "Join the queue",
+        "Gives a number and a token. Who has a place already keeps it, and gets a new \
+         token for it; where the event requeues, it is given up for a new one at the end \
+         of the line. One may join before the sale opens, and while it is paused.",
+    )
+    .takes(
+        false,
+        json!({
+            "type": "object",
+            "properties": {
+                "userId": {
+                    "description": "Who joins; without, somebody new, whom the answer names.",
+                    "type": "string",
+                    "format": "uuid",
+                    "pattern": UUID,
+                },
+            },
+            "additionalProperties": false,
+        }),
+    )
+    .answers::<views::JoinedView<'_>>(201, "A new place in line.")
+    .answers::<views::JoinedView<'_>>(200, "The place that the user has already.")
+    .says_when_to_ask_again()
+    .refuses(&[problem::EVENT_NOT_FOUND, problem::NOT_OPEN])
+}
+
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     let event_id = call.path_event()?;
     let mut fields = call.fields()?;

@@ -13,6 +13,24 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "DELETE /events/{eventId}/tokens/me",
+        Tag::Queue,
+        Who::Known,
+    )
+    .says("Leave", "The place goes to the next. A hold stays payable.")
+    .answers_nothing("The number is out of the queue, whatever it was before.")
+    .refuses(&[problem::EVENT_NOT_FOUND])
+}
+
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     let token = call.event_token(app).await?;
     app.leave(&token, call.now()).await?;

@@ -1,7 +1,6 @@
 //! GET /events/{eventId}/dates: the dates that one can still buy for.
 
 use serde::Serialize;
-use serde_json::json;
 use shared::app::{App, DateAvailability, check_not_closed, check_seated};
 use shared::clock::{EpochMs, rfc3339};
 use shared::http::{Answer, Call};
@@ -17,7 +16,46 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use serde_json::json;
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "GET /events/{eventId}/dates",
+        Tag::Seats,
+        Who::Inside,
+    )
+    .says(
+        "List the dates",
+        "Those that have not begun and have seats left, in ascending order.",
+    )
+    .query(
+        "from",
+        "The first day.",
+        json!({"type": "string", "format": "date", "examples": ["2026-12-24"]}),
+    )
+    .query(
+        "soldOut",
+        "`true`: also the dates that have none left.",
+        json!({"type": "boolean", "default": false}),
+    )
+    .answers::<Body>(200, "The dates.")
+    .refuses(&[
+        problem::INVALID_REQUEST,
+        problem::EVENT_NOT_FOUND,
+        problem::WRONG_ADMISSION,
+        problem::NOT_OPEN,
+    ])
+}
+
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "DateAvailability"))]
 #[serde(rename_all = "camelCase")]
 struct DateView {
     date: DateKey,
@@ -25,6 +63,13 @@ struct DateView {
     starts_at: EpochMs,
     total_seats: u32,
     available_seats: u32,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Dates"))]
+struct Body {
+    dates: Vec<DateView>,
 }
 
 impl From<DateAvailability> for DateView {
@@ -51,14 +96,14 @@ async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
         .values()
         .filter(|date| !date.has_begun(call.now()))
         .filter(|date| from.is_none_or(|from| date.date.is_from(from)));
-    let dates: Vec<DateView> = app
+    let dates = app
         .availability(&token.event_id, dates, call.now())
         .await?
         .into_iter()
         .filter(|date| shows_sold_out || date.available_seats > 0)
         .map(DateView::from)
         .collect();
-    Ok(Answer::ok(&json!({ "dates": dates })))
+    Ok(Answer::ok(&Body { dates }))
 }
 
 fn whole_day(text: &str) -> Result<DateKey, String> {

@@ -1,6 +1,6 @@
 //! GET /events: all events, for anyone.
 
-use serde_json::json;
+use serde::Serialize;
 use shared::app::App;
 use shared::http::{Answer, Call, views::EventView};
 use shared::lambda::{Function, Init};
@@ -15,11 +15,30 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use shared::http::openapi::{Operation, Tag, Who};
+
+    Operation::new(&FUNCTION, "GET /events", Tag::Events, Who::Anyone)
+        .says("List the events", "What is on sale, was, or will be.")
+        .answers::<Body<'_>>(200, "All events.")
+        .public()
+}
+
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Events"))]
+struct Body<'a> {
+    events: Vec<EventView<'a>>,
+}
+
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     let events = app.store().events(Consistency::Eventual).await?;
-    let events: Vec<_> = events
+    let events = events
         .iter()
         .map(|event| EventView::of(event, call.now()))
         .collect();
-    Ok(Answer::ok(&json!({ "events": events })).public())
+    Ok(Answer::ok(&Body { events }).public())
 }

@@ -18,25 +18,55 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "GET /users/{userId}/wallet/ledger",
+        Tag::Wallet,
+        Who::Known,
+    )
+    .says(
+        "List a wallet's changes",
+        "Every charge, payment and refund, newest first, each with the balance after it.",
+    )
+    .pages(DEFAULT_LIMIT, MOST)
+    .answers::<Body>(200, "A page of entries.")
+    .refuses(&[problem::INVALID_REQUEST, problem::NOT_YOURS])
+}
+
 /// A page's length where the request does not say it, and the longest.
 const DEFAULT_LIMIT: usize = 20;
 const MOST: usize = 100;
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Ledger"))]
 #[serde(rename_all = "camelCase")]
 struct Body {
+    /// Newest first.
     entries: Vec<EntryView>,
+    /// There are more: the `cursor` of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "LedgerEntry"))]
 #[serde(rename_all = "camelCase")]
 struct EntryView {
     entry_id: EntryId,
     kind: EntryKind,
+    /// Below zero for a payment. The sum of all is the balance.
     amount: Money,
     balance_after: Money,
+    /// Of a payment or a refund.
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation_id: Option<ReservationId>,
     #[serde(serialize_with = "rfc3339::serialize")]

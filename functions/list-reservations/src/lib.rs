@@ -15,14 +15,46 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use serde_json::json;
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "GET /users/{userId}/reservations",
+        Tag::Reservations,
+        Who::Known,
+    )
+    .says(
+        "List one's reservations",
+        "All that the user ever had, newest first.",
+    )
+    .query(
+        "status",
+        "Only those that are now so.",
+        json!({"type": "string", "enum": ["HELD", "CONFIRMED", "CANCELLED", "EXPIRED"]}),
+    )
+    .pages(DEFAULT_LIMIT, MOST)
+    .answers::<Body<'_>>(200, "A page of reservations.")
+    .refuses(&[problem::INVALID_REQUEST, problem::NOT_YOURS])
+}
+
 /// A page's length where the request does not say it, and the longest.
 const DEFAULT_LIMIT: usize = 20;
 const MOST: usize = 100;
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Reservations"))]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
+    /// Newest first.
     reservations: Vec<ReservationView<'a>>,
+    /// There are more: the `cursor` of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }

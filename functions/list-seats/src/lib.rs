@@ -18,27 +18,75 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use serde_json::json;
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "GET /events/{eventId}/dates/{date}/seats",
+        Tag::Seats,
+        Who::Inside,
+    )
+    .says(
+        "List the seats of a date",
+        "In ascending order. A section of more than 500 may be a second old.",
+    )
+    .query(
+        "status",
+        "`all`: also those that are held or sold.",
+        json!({"type": "string", "enum": ["available", "all"], "default": "available"}),
+    )
+    .query(
+        "section",
+        "Only those of this section.",
+        json!({"type": "string"}),
+    )
+    .pages(MOST_SEATS, MOST_SEATS)
+    .answers::<Body>(200, "The seats.")
+    .refuses(&[
+        problem::INVALID_REQUEST,
+        problem::EVENT_NOT_FOUND,
+        problem::WRONG_ADMISSION,
+        problem::NOT_OPEN,
+        problem::DATE_NOT_FOUND,
+    ])
+}
+
 /// A page of seats is at most so long; without `limit` it is as long.
 const MOST_SEATS: usize = 1_000;
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Seats"))]
 #[serde(rename_all = "camelCase")]
 struct Body {
     date: DateKey,
+    /// In ascending order.
     seats: Vec<SeatView>,
+    /// For people, where no seat is left.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+    /// Where no seat is left: the dates that follow and have some.
     #[serde(skip_serializing_if = "Option::is_none")]
     later_dates: Option<Vec<LaterDate>>,
+    /// There are more: the `cursor` of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Seat"))]
 #[serde(rename_all = "camelCase")]
 struct SeatView {
     seat_number: SeatNumber,
     section: String,
+    /// Counted from the front, where the section has rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     row: Option<u32>,
     price: Money,
@@ -46,6 +94,8 @@ struct SeatView {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "LaterDate"))]
 #[serde(rename_all = "camelCase")]
 struct LaterDate {
     date: DateKey,

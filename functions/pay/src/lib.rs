@@ -4,7 +4,7 @@ use serde::Serialize;
 use shared::app::{Answered, App};
 use shared::clock::{EpochMs, rfc3339};
 use shared::http::{Answer, Call};
-use shared::ids::ReservationId;
+use shared::ids::{EntryId, ReservationId};
 use shared::lambda::{Function, Init};
 use shared::money::Money;
 use shared::refusal::Refusal;
@@ -17,12 +17,47 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use serde_json::json;
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "POST /reservations/{reservationId}/payment",
+        Tag::Reservations,
+        Who::Known,
+    )
+    .says(
+        "Pay a hold",
+        "From the wallet. It ends the session, so that the next can come in.",
+    )
+    .takes(
+        false,
+        json!({"type": "object", "additionalProperties": false}),
+    )
+    .answers::<Body>(201, "Paid: the seats are sold.")
+    .answers::<Body>(200, "Paid before: the same answer.")
+    .refuses(&[
+        problem::RESERVATION_NOT_FOUND,
+        problem::NOT_PAYABLE,
+        problem::HOLD_EXPIRED,
+        problem::INSUFFICIENT_BALANCE,
+    ])
+}
+
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Payment"))]
 #[serde(rename_all = "camelCase")]
 struct Body {
-    payment_id: String,
+    payment_id: EntryId,
     reservation_id: ReservationId,
     amount: Money,
+    /// As it was after the payment.
     balance: Money,
     #[serde(serialize_with = "rfc3339::serialize")]
     paid_at: EpochMs,
@@ -35,7 +70,7 @@ async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     let (answered, payment) = app.pay(token.user_id, &reservation_id, call.now()).await?;
     let path = format!("/reservations/{reservation_id}");
     let body = Body {
-        payment_id: payment.payment_id.to_string(),
+        payment_id: payment.payment_id,
         reservation_id,
         amount: payment.amount,
         balance: payment.balance_after,

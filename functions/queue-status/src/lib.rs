@@ -20,25 +20,60 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "GET /events/{eventId}/queue",
+        Tag::Queue,
+        Who::Anyone,
+    )
+    .says(
+        "See a queue",
+        "The numbers that anybody may know: the same for everybody, so that a CDN \
+         answers a million who ask.",
+    )
+    .answers::<Body<'_>>(200, "The queue.")
+    .public()
+    .refuses(&[problem::INVALID_REQUEST, problem::EVENT_NOT_FOUND])
+}
+
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Queue"))]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     event_id: EventId,
     state: SaleState,
+    /// Numbers handed out, in all lanes.
     issued: u64,
+    /// How many of them have been called.
     admitted: u64,
+    /// How many have not.
     waiting: u64,
     lanes: Vec<LaneView>,
+    /// Left out until it has been measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     admitted_per_minute: Option<f64>,
+    /// When to ask again.
     poll_after_seconds: serde_json::Number,
+    /// Where the order is drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     draw: Option<views::DrawView<'a>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Lane"))]
 struct LaneView {
+    /// Numbers handed out; each lane counts from 1.
     issued: u64,
+    /// Up to which rank the lane has called.
     admitted: u64,
 }
 

@@ -14,6 +14,53 @@ pub const FUNCTION: Function = Function {
     handler: |app, call| Box::pin(handle(app, call)),
 };
 
+/// What the API's document says of it.
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn operation() -> shared::http::openapi::Operation {
+    use serde_json::json;
+    use shared::http::openapi::{Operation, Tag, Who};
+    use shared::http::problem;
+
+    Operation::new(
+        &FUNCTION,
+        "POST /events/{eventId}/reservations",
+        Tag::Reservations,
+        Who::Inside,
+    )
+    .says(
+        "Reserve tickets",
+        "For an event of general admission. Where they have a price, it is paid from the \
+         wallet in the same step. It ends the session.",
+    )
+    .takes(
+        false,
+        json!({
+            "type": "object",
+            "properties": {
+                "quantity": {
+                    "description": "How many tickets, up to the event's `maxSeatsPerUser`.",
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": MOST_TICKETS,
+                    "default": 1,
+                },
+            },
+            "additionalProperties": false,
+        }),
+    )
+    .answers::<ReservationView<'_>>(201, "The tickets are the user's.")
+    .refuses(&[
+        problem::EVENT_NOT_FOUND,
+        problem::WRONG_ADMISSION,
+        problem::NOT_OPEN,
+        problem::LIMIT_EXCEEDED,
+        problem::ALREADY_RESERVED,
+        problem::SOLD_OUT,
+        problem::INSUFFICIENT_BALANCE,
+    ])
+}
+
 /// More than any event's `maxSeatsPerUser`.
 const MOST_TICKETS: u64 = 100;
 

@@ -7,3 +7,4 @@ mod scalars;
 
 pub use document::{Document, document};
 pub use operation::{Operation, Tag, Who};
+pub use scalars::UUID;

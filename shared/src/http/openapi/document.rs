@@ -210,10 +210,7 @@ fn camel_case(name: &str) -> String {
     camel
 }
 
-fn path_parameters(
-    operation: &Operation,
-    generator: &mut SchemaGenerator,
-) -> Vec<ParameterObject> {
+fn path_parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Vec<ParameterObject> {
     operation
         .path
         .split('/')
@@ -486,4 +483,3 @@ fn on_one_line(schema: &mut Schema) {
         *text = lines.join("\n\n");
     }
 }
-

@@ -8,6 +8,9 @@ use crate::clock::EpochMs;
 use crate::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
 use crate::money::{Currency, Money};
 
+/// A UUID with hyphens.
+pub const UUID: &str = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";
+
 macro_rules! scalars {
     ($($type:ident $schema:tt)+) => {
         $(impl JsonSchema for $type {
@@ -37,7 +40,7 @@ scalars! {
         "description": "A user's id.",
         "type": "string",
         "format": "uuid",
-        "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
+        "pattern": (UUID),
         "examples": ["0c0189ef-94ac-4db1-a220-ff8f573e1f55"]
     }
     DateKey {
