@@ -1,5 +1,7 @@
 //! Writes the table of routes from template.yaml, which is the one list of them, and that of the web pages.
 
+#[path = "build/docs.rs"]
+mod docs;
 #[path = "build/web.rs"]
 mod web;
 

@@ -9,6 +9,7 @@
 
 pub mod binaries;
 pub mod books;
+pub mod contract;
 pub mod event;
 pub mod gate;
 pub mod line;
@@ -29,6 +30,8 @@ mod fault;
 mod lambda;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod openapi;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::books;
 use crate::wire::{Fault, Rule};
-use crate::world::{DATE, EVENT, LATER_DATE, PRICE, World, concert_for, festival};
+use crate::world::{DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert_for, festival};
 
 const FESTIVAL: &str = "summer-festival";
 const MARKET: &str = "night-market";
@@ -76,6 +76,18 @@ struct User {
     id: String,
     tokens: BTreeMap<&'static str, String>,
     reservations: Vec<String>,
+    charges: u32,
+}
+
+/// One user's turn to do something.
+struct Turn {
+    /// Which user.
+    at: usize,
+    event: &'static str,
+    id: String,
+    /// That of the event, and one of any event: where the event has been joined.
+    tokens: Option<(String, String)>,
+    reservation: Option<String>,
     charges: u32,
 }
 
@@ -152,6 +164,35 @@ impl Crowd {
     }
 
     async fn action(&self, process: &World, random: &mut Rng) {
+        let turn = self.turn(random);
+        let Some((token, any)) = turn.tokens.clone() else {
+            let reply = self.join(process, &turn).await;
+            self.note("issue-token", &reply.body, reply.status);
+            return;
+        };
+        let done = match random.u8(..22) {
+            chosen @ 0..=4 => Some(self.in_line(process, &turn, &token, chosen).await),
+            chosen @ 5..=12 => Some(in_the_hall(process, random, &turn, &token, chosen).await),
+            13..=14 => Some(("charge", self.charge(process, random, &turn, &any).await)),
+            chosen => self.with_what_is_theirs(process, &turn, &any, chosen).await,
+        };
+        // Who has no reservation yet can do nothing with one.
+        let Some((function, reply)) = done else {
+            return;
+        };
+        if let Some(id) = reply.body["reservationId"].as_str()
+            && reply.status < 300
+        {
+            let mut user = self.users[turn.at].lock().unwrap();
+            if !user.reservations.iter().any(|known| known == id) {
+                user.reservations.push(id.to_owned());
+            }
+        }
+        self.note(function, &reply.body, reply.status);
+    }
+
+    /// Whose turn it is, and with what.
+    fn turn(&self, random: &mut Rng) -> Turn {
         // Most happens among a few: the others come and go.
         let most = self.users.len();
         let at = if random.u8(..4) > 0 {
@@ -160,144 +201,119 @@ impl Crowd {
             random.usize(..most)
         };
         let event = EVENTS[random.usize(..EVENTS.len())];
-        let (id, token, any_token, reservation, charges) = {
-            let user = self.users[at].lock().unwrap();
-            let reservation = user.reservations.len().checked_sub(1).map(|last| {
-                // The latest, mostly.
-                let at = if random.bool() {
-                    last
-                } else {
-                    random.usize(..=last)
-                };
-                user.reservations[at].clone()
-            });
-            (
-                user.id.clone(),
-                user.tokens.get(event).cloned(),
-                user.tokens.values().next().cloned(),
-                reservation,
-                user.charges,
-            )
+        let user = self.users[at].lock().unwrap();
+        let reservation = user.reservations.len().checked_sub(1).map(|last| {
+            // The latest, mostly.
+            let at = if random.bool() {
+                last
+            } else {
+                random.usize(..=last)
+            };
+            user.reservations[at].clone()
+        });
+        let of_the_event = user.tokens.get(event).cloned();
+        Turn {
+            at,
+            event,
+            id: user.id.clone(),
+            tokens: of_the_event.zip(user.tokens.values().next().cloned()),
+            reservation,
+            charges: user.charges,
+        }
+    }
+
+    async fn join(&self, process: &World, turn: &Turn) -> Reply {
+        let path = format!("/events/{}/tokens", turn.event);
+        let reply = process.post(&path, "", json!({"userId": turn.id})).await;
+        if let Some(token) = reply.body["token"].as_str() {
+            let mut user = self.users[turn.at].lock().unwrap();
+            user.tokens.insert(turn.event, token.to_owned());
+        }
+        reply
+    }
+
+    async fn in_line(
+        &self,
+        process: &World,
+        turn: &Turn,
+        token: &str,
+        chosen: u8,
+    ) -> (&'static str, Reply) {
+        let path = format!("/events/{}/tokens/me", turn.event);
+        let forget = || {
+            self.users[turn.at]
+                .lock()
+                .unwrap()
+                .tokens
+                .remove(turn.event)
         };
-        let Some((token, any)) = token.clone().zip(any_token) else {
-            let body = json!({"userId": id});
-            let path = format!("/events/{event}/tokens");
-            let reply = process.post(&path, "", body).await;
-            self.note("issue-token", &reply.body, reply.status);
-            if let Some(token) = reply.body["token"].as_str() {
-                let mut user = self.users[at].lock().unwrap();
-                user.tokens.insert(event, token.to_owned());
-            }
-            return;
-        };
-        let date = if random.bool() { DATE } else { LATER_DATE };
-        let wants_tickets = event == FESTIVAL && random.u8(..16) > 0;
-        let (function, reply) = match random.u8(..22) {
-            0 => {
-                let path = format!("/events/{event}/tokens");
-                let reply = process.post(&path, "", json!({"userId": id})).await;
-                if let Some(token) = reply.body["token"].as_str() {
-                    let mut user = self.users[at].lock().unwrap();
-                    user.tokens.insert(event, token.to_owned());
-                }
-                ("issue-token", reply)
-            }
+        match chosen {
+            0 => ("issue-token", self.join(process, turn).await),
             1..=3 => {
-                let path = format!("/events/{event}/tokens/me");
-                let reply = process.get(&path, &token).await;
+                let reply = process.get(&path, token).await;
                 if reply.body["status"] == "EXPIRED" {
-                    self.users[at].lock().unwrap().tokens.remove(event);
+                    forget();
                 }
                 ("token-status", reply)
             }
-            4 => {
-                let path = format!("/events/{event}/tokens/me");
-                self.users[at].lock().unwrap().tokens.remove(event);
-                ("leave-queue", process.delete(&path, &token).await)
+            _ => {
+                forget();
+                ("leave-queue", process.delete(&path, token).await)
             }
-            5 => {
-                let path = format!("/events/{event}/dates");
-                ("list-dates", process.get(&path, &token).await)
-            }
-            6 => {
-                let path = format!("/events/{event}/dates/{date}/seats?status=all");
-                ("list-seats", process.get(&path, &token).await)
-            }
-            7..=12 if !wants_tickets => {
-                let seats = match random.u8(..4) {
-                    0 => json!({"date": date, "bestAvailable": {"count": random.u32(1..=3)}}),
-                    1 => {
-                        let first = random.u32(1..SEATS);
-                        json!({"date": date, "seatNumbers": [first, first + 1]})
-                    }
-                    _ => json!({"date": date, "seatNumber": random.u32(1..=SEATS)}),
-                };
-                let path = format!("/events/{event}/holds");
-                ("hold-seat", process.post(&path, &token, seats).await)
-            }
-            7..=12 => {
-                let path = format!("/events/{event}/reservations");
-                let body = json!({"quantity": random.u32(1..=4)});
-                ("reserve-ticket", process.post(&path, &token, body).await)
-            }
-            13..=14 => {
-                // Sometimes the key of before.
-                let key = if random.u8(..4) == 0 {
-                    charges
-                } else {
-                    charges + 1
-                };
-                self.users[at].lock().unwrap().charges = key;
-                let path = format!("/users/{id}/wallet/charges");
-                let key = format!("charge-{key}");
-                let bearer = format!("Bearer {any}");
-                let headers = [
-                    ("content-type", "application/json"),
-                    ("authorization", bearer.as_str()),
-                    ("idempotency-key", key.as_str()),
-                ];
-                let body = json!({"amount": i64::from(random.u32(1..4)) * PRICE}).to_string();
-                (
-                    "charge",
-                    process.send("POST", &path, &headers, Some(&body)).await,
-                )
-            }
+        }
+    }
+
+    async fn charge(&self, process: &World, random: &mut Rng, turn: &Turn, any: &str) -> Reply {
+        // Sometimes the key of before.
+        let key = if random.u8(..4) == 0 {
+            turn.charges
+        } else {
+            turn.charges + 1
+        };
+        self.users[turn.at].lock().unwrap().charges = key;
+        let path = format!("/users/{}/wallet/charges", turn.id);
+        let key = format!("charge-{key}");
+        let bearer = format!("Bearer {any}");
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", bearer.as_str()),
+            ("idempotency-key", key.as_str()),
+        ];
+        let body = json!({"amount": i64::from(random.u32(1..4)) * PRICE}).to_string();
+        process.send("POST", &path, &headers, Some(&body)).await
+    }
+
+    async fn with_what_is_theirs(
+        &self,
+        process: &World,
+        turn: &Turn,
+        any: &str,
+        chosen: u8,
+    ) -> Option<(&'static str, Reply)> {
+        let (id, reservation) = (&turn.id, turn.reservation.as_ref());
+        Some(match chosen {
             15..=18 => {
-                let Some(reservation) = reservation else {
-                    return;
-                };
-                let path = format!("/reservations/{reservation}/payment");
-                let reply = process.post(&path, &any, json!({})).await;
+                let path = format!("/reservations/{}/payment", reservation?);
+                let reply = process.post(&path, any, json!({})).await;
                 if reply.status == 201 {
-                    self.paid.lock().unwrap().insert(reservation);
+                    let mut paid = self.paid.lock().unwrap();
+                    paid.insert(reservation?.clone());
                 }
                 ("pay", reply)
             }
             19 => {
-                let Some(reservation) = reservation else {
-                    return;
-                };
-                let path = format!("/reservations/{reservation}");
-                ("cancel-reservation", process.delete(&path, &any).await)
+                let path = format!("/reservations/{}", reservation?);
+                ("cancel-reservation", process.delete(&path, any).await)
             }
             20 => {
                 let path = format!("/users/{id}/reservations");
-                ("list-reservations", process.get(&path, &any).await)
+                ("list-reservations", process.get(&path, any).await)
             }
             _ => {
                 let path = format!("/users/{id}/wallet/ledger");
-                ("list-ledger", process.get(&path, &any).await)
+                ("list-ledger", process.get(&path, any).await)
             }
-        };
-        if let Some(id) = reply.body["reservationId"].as_str()
-            && reply.status < 300
-        {
-            let mut user = self.users[at].lock().unwrap();
-            if !user.reservations.iter().any(|known| known == id) {
-                user.reservations.push(id.to_owned());
-            }
-        }
-        self.note(function, &reply.body, reply.status);
+        })
     }
 
     fn note(&self, function: &str, body: &Value, status: u16) {
@@ -338,6 +354,46 @@ impl Crowd {
             }
         }
         assert!(paid.is_empty(), "{paid:?}");
+    }
+}
+
+/// Looks, holds or reserves.
+async fn in_the_hall(
+    process: &World,
+    random: &mut Rng,
+    turn: &Turn,
+    token: &str,
+    chosen: u8,
+) -> (&'static str, Reply) {
+    let event = turn.event;
+    let date = if random.bool() { DATE } else { LATER_DATE };
+    let wants_tickets = event == FESTIVAL && random.u8(..16) > 0;
+    match chosen {
+        5 => {
+            let path = format!("/events/{event}/dates");
+            ("list-dates", process.get(&path, token).await)
+        }
+        6 => {
+            let path = format!("/events/{event}/dates/{date}/seats?status=all");
+            ("list-seats", process.get(&path, token).await)
+        }
+        _ if wants_tickets => {
+            let path = format!("/events/{event}/reservations");
+            let body = json!({"quantity": random.u32(1..=4)});
+            ("reserve-ticket", process.post(&path, token, body).await)
+        }
+        _ => {
+            let seats = match random.u8(..4) {
+                0 => json!({"date": date, "bestAvailable": {"count": random.u32(1..=3)}}),
+                1 => {
+                    let first = random.u32(1..SEATS);
+                    json!({"date": date, "seatNumbers": [first, first + 1]})
+                }
+                _ => json!({"date": date, "seatNumber": random.u32(1..=SEATS)}),
+            };
+            let path = format!("/events/{event}/holds");
+            ("hold-seat", process.post(&path, token, seats).await)
+        }
     }
 }
 

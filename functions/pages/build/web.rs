@@ -11,6 +11,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
+use crate::docs;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
@@ -18,12 +19,24 @@ use sha2::{Digest, Sha256};
 /// So many hexadecimal digits of the hash are in a name: enough that no two versions of a file ever meet.
 const NAME_DIGITS: usize = 12;
 
-/// The page; everything else is an asset.
-const INDEX: &str = "index.html";
+/// What has a path of its own; everything else is an asset.
+const PAGES: [(&str, &str); 4] = [
+    ("index.html", "/"),
+    ("docs.html", "/docs"),
+    ("errors.html", "/docs/errors"),
+    (OPENAPI, "/openapi.json"),
+];
+
+const OPENAPI: &str = "openapi.json";
+
+/// Where the page of errors has its list.
+const PROBLEMS: &str = "<!-- problems -->";
 
 struct Sources {
     /// By the name that others call them by.
     texts: BTreeMap<String, String>,
+    /// Those of other people, taken as they are.
+    vendored: BTreeMap<String, String>,
     /// The hashed names found so far.
     named: BTreeMap<String, String>,
     /// What is being named, from the first to the last that was mentioned.
@@ -33,18 +46,31 @@ struct Sources {
 
 /// Writes `web.rs`, the table, and the files it includes.
 pub(crate) fn write_table() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../web");
+    let package = env::var("CARGO_MANIFEST_DIR")?;
+    let folder = Path::new(&package).join("../../web");
     println!("cargo::rerun-if-changed={}", folder.display());
     println!("cargo::rerun-if-changed=build/web.rs");
     let mut texts = BTreeMap::new();
     read(&folder, &mut texts)?;
+    let (document, problems) = docs::read_document(Path::new(&package))?;
+    let errors = texts.get_mut("errors.html").ok_or("no page of errors")?;
+    if !errors.contains(PROBLEMS) {
+        return Err(format!("the page of errors has no {PROBLEMS}").into());
+    }
+    *errors = errors.replace(PROBLEMS, &problems);
+    let vendored = BTreeMap::from_iter(docs::swagger_ui()?);
     let names: Vec<String> = texts.keys().cloned().collect();
     let mut sources = Sources {
         texts,
+        vendored: vendored
+            .into_iter()
+            .chain([(OPENAPI.to_owned(), document)])
+            .collect(),
         named: BTreeMap::new(),
         under_way: Vec::new(),
         table: String::from("&[\n"),
     };
+    sources.name(OPENAPI)?;
     for name in &names {
         sources.name(name)?;
     }
@@ -87,8 +113,15 @@ fn content_type(name: &str) -> Option<&'static str> {
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
         "svg" => "image/svg+xml",
+        "json" => "application/json",
         _ => return None,
     })
+}
+
+/// The path of what is no asset.
+fn path_of(name: &str) -> Option<&'static str> {
+    let page = PAGES.iter().find(|(page, _)| *page == name)?;
+    Some(page.1)
 }
 
 impl Sources {
@@ -101,6 +134,26 @@ impl Sources {
             let circle = self.under_way.join(" mentions ");
             return Err(format!("{circle} mentions {name}: a circle of web files").into());
         }
+        let text = if let Some(text) = self.vendored.get(name) {
+            text.clone()
+        } else {
+            self.text(name)?
+        };
+        let hash = hex::encode(Sha256::digest(&text));
+        let hash = &hash[..NAME_DIGITS];
+        let named = match name.rsplit_once('.') {
+            Some((stem, extension)) if path_of(name).is_none() => {
+                format!("{stem}.{hash}.{extension}")
+            }
+            _ => name.to_owned(),
+        };
+        self.write(&named, name, hash, &text)?;
+        self.named.insert(name.to_owned(), named.clone());
+        Ok(named)
+    }
+
+    /// A text of ours, with the names that it mentions.
+    fn text(&mut self, name: &str) -> Result<String, Box<dyn Error>> {
         let text = self
             .texts
             .get(name)
@@ -112,15 +165,7 @@ impl Sources {
         self.under_way.push(name.to_owned());
         let text = self.with_hashed_names(&text)?;
         self.under_way.pop();
-        let hash = hex::encode(Sha256::digest(&text));
-        let hash = &hash[..NAME_DIGITS];
-        let named = match name.rsplit_once('.') {
-            Some((stem, extension)) if name != INDEX => format!("{stem}.{hash}.{extension}"),
-            _ => name.to_owned(),
-        };
-        self.write(&named, name, hash, &text)?;
-        self.named.insert(name.to_owned(), named.clone());
-        Ok(named)
+        Ok(text)
     }
 
     /// The text with each quoted `"/assets/<name>"` and `"./<name>"` under its hashed name.
@@ -168,11 +213,7 @@ impl Sources {
         )?;
         let brotlied = folder.join(format!("{name}.br"));
         fs::write(&brotlied, brotli)?;
-        let path = if name == INDEX {
-            "/".to_owned()
-        } else {
-            format!("/assets/{named}")
-        };
+        let path = path_of(name).map_or_else(|| format!("/assets/{named}"), str::to_owned);
         let content_type = content_type(name).unwrap_or_default();
         let [plain, gzipped, brotlied] =
             [plain, gzipped, brotlied].map(|path| path.display().to_string());

@@ -1,5 +1,5 @@
-//! The web pages of `web/`, as build.rs has prepared them: the page itself at `/`, everything it needs at
-//! `/assets/<name>.<hash>.<extension>`.
+//! The web pages of `web/`, as build.rs has prepared them: the shop at `/`, the API's documentation at `/docs`, everything
+//! they need at `/assets/<name>.<hash>.<extension>`.
 
 use lambda_http::http::HeaderName;
 use lambda_http::http::header::{
@@ -32,6 +32,10 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; i
     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
+/// For Swagger UI, which makes markup (cleaned, from this origin's own document) and has its pictures in its style sheet.
+const DOCS_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// What a browser should not do with a page that sells things.
 const GUARDS: [(HeaderName, &str); 3] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -59,13 +63,18 @@ pub(crate) fn answer(path: &str, call: &Call) -> Option<Answer> {
         }
     };
     let answer = answer
-        .kept(if path == "/" { ASK_FIRST } else { FOR_EVER })
+        .kept(if path.starts_with("/assets/") {
+            FOR_EVER
+        } else {
+            ASK_FIRST
+        })
         .with(ETAG, &tag)
         .with(VARY, ACCEPT_ENCODING.as_str());
     let answer = GUARDS
         .into_iter()
         .fold(answer, |answer, (name, value)| answer.with(name, value));
-    Some(answer.with(CONTENT_SECURITY_POLICY, POLICY))
+    let policy = if path == "/docs" { DOCS_POLICY } else { POLICY };
+    Some(answer.with(CONTENT_SECURITY_POLICY, policy))
 }
 
 /// Whether a tag of `If-None-Match` is this one, however strong it says that it is.

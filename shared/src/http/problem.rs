@@ -16,6 +16,7 @@ const RETRY_AFTER_SECONDS: u64 = 1;
 
 /// One line of the table: what a code always says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "openapi", derive(Serialize))]
 pub struct Kind {
     pub code: &'static str,
     pub status: u16,

@@ -21,6 +21,9 @@ pub struct Document {
     tags: Vec<Value>,
     paths: BTreeMap<&'static str, BTreeMap<String, OperationObject>>,
     components: Components,
+    /// Every code, what it means and what to do: `/docs/errors` is made from it.
+    #[serde(rename = "x-problems")]
+    problems: &'static [Kind],
 }
 
 #[derive(Serialize)]
@@ -155,6 +158,7 @@ pub fn document(operations: &[Operation]) -> Document {
                 .collect(),
             schemas: generator.take_definitions(true),
         },
+        problems: KINDS,
     }
 }
 
