@@ -12,6 +12,7 @@ pub mod books;
 pub mod contract;
 pub mod event;
 pub mod gate;
+pub mod grants;
 pub mod line;
 pub mod wire;
 pub mod world;
@@ -26,6 +27,8 @@ mod budget;
 mod desk;
 #[cfg(test)]
 mod fault;
+#[cfg(test)]
+mod iam;
 #[cfg(test)]
 mod lambda;
 #[cfg(test)]

@@ -267,6 +267,7 @@ async fn carry_on(
     pass: Option<Pass>,
 ) -> Result<HttpResponse, ConnectorError> {
     let mut body: Value = serde_json::from_str(text).unwrap_or_default();
+    crate::grants::check(operation, &body);
     let fault = match pass {
         Some(Pass::AnswerLost) => Some(Fault::LoseAnswer),
         Some(Pass::Whole) | None => wire.fault(operation, text),

@@ -24,6 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::event::http_event;
 use crate::gate::Gate;
+use crate::grants::{self, Used};
 use crate::wire::Wire;
 
 /// The event of a world, unless a test says otherwise.
@@ -67,6 +68,8 @@ pub struct World {
     pub dynamodb: Client,
     pub tables: TableNames,
     pub endpoint_url: String,
+    /// What the functions have asked of DynamoDB.
+    pub used: Used,
 }
 
 /// An event of 50 seats on each of two dates, as a test may want it otherwise.
@@ -192,6 +195,7 @@ impl World {
             dynamodb,
             tables,
             endpoint_url,
+            used: Used::default(),
         };
         let settings = Settings {
             currency: currency(),
@@ -233,6 +237,7 @@ impl World {
             dynamodb: self.dynamodb.clone(),
             tables: self.tables.clone(),
             endpoint_url: self.endpoint_url.clone(),
+            used: self.used.clone(),
         }
     }
 
@@ -276,7 +281,8 @@ impl World {
             .expect("a function");
         let request = lambda_http::request::from_str(&event.to_string()).expect("an event");
         let _permit = AT_ONCE.acquire().await.expect("room");
-        let response = function.answer(&self.app, request).await;
+        let response =
+            grants::as_function(name, &self.used, function.answer(&self.app, request)).await;
         let (parts, body) = response.into_parts();
         let text = match body {
             Body::Text(text) => text,

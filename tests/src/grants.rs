@@ -1,0 +1,266 @@
+//! What template.yaml allows each function to ask of DynamoDB. Every call that a test makes through a handler is held
+//! against it, as IAM would; and it can be told what was never used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+const TEMPLATE: &str = include_str!("../../template.yaml");
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Template {
+    resources: BTreeMap<String, Resource>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Resource {
+    r#type: String,
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default)]
+    properties: Properties,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Metadata {
+    build_properties: BuildProperties,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct BuildProperties {
+    binary: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Properties {
+    policies: Value,
+}
+
+/// One statement of a function's policy about a table.
+#[derive(Debug)]
+struct Statement {
+    actions: BTreeSet<String>,
+    /// As the template calls it.
+    table: String,
+    /// Patterns of the partition keys; None: any.
+    leading_keys: Option<BTreeSet<String>>,
+}
+
+/// By function.
+type Grants = BTreeMap<String, Vec<Statement>>;
+
+/// What a call needs.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Need {
+    /// `dynamodb:PutItem`, …
+    pub action: String,
+    /// As the template calls it.
+    pub table: &'static str,
+    /// None: it reads the whole table.
+    pub partition_key: Option<String>,
+}
+
+/// What the functions have needed.
+pub type Used = Arc<Mutex<BTreeMap<&'static str, BTreeSet<Need>>>>;
+
+tokio::task_local! {
+    static CALLER: (&'static str, Used);
+}
+
+/// Does it as this function, which may do only what the template allows.
+pub async fn as_function<T>(
+    function: &'static str,
+    used: &Used,
+    work: impl Future<Output = T>,
+) -> T {
+    CALLER.scope((function, used.clone()), work).await
+}
+
+/// Holds a call against what its caller is allowed.
+///
+/// # Panics
+/// Where it is not: IAM would refuse it.
+pub fn check(operation: &str, request: &Value) {
+    // Tests that are no function may do anything.
+    let _ = CALLER.try_with(|(function, used)| {
+        for need in needs(operation, request) {
+            assert_eq!(refusal(function, &need), None, "{request}");
+            let mut used = used.lock().expect("no panic");
+            used.entry(function).or_default().insert(need);
+        }
+    });
+}
+
+/// Why the template does not allow it.
+#[must_use]
+pub fn refusal(function: &str, need: &Need) -> Option<String> {
+    let statements = grants().get(function).map_or(&[][..], Vec::as_slice);
+    let is_allowed = statements.iter().any(|statement| statement.allows(need));
+    (!is_allowed).then(|| format!("{function} is not allowed {need:?}"))
+}
+
+/// What the template allows a function and none of these needs: actions, and patterns of keys.
+#[must_use]
+pub fn never_used(function: &str, used: &Used) -> Vec<String> {
+    let used = used.lock().expect("no panic");
+    let needs = used.get(function);
+    let statements = grants().get(function).map_or(&[][..], Vec::as_slice);
+    let mut unused = Vec::new();
+    for statement in statements {
+        let needs = needs.into_iter().flatten();
+        let used: Vec<&Need> = needs.filter(|need| statement.allows(need)).collect();
+        for action in &statement.actions {
+            if !used.iter().any(|need| need.action == *action) {
+                unused.push(format!("{function}: {action} on {}", statement.table));
+            }
+        }
+        for pattern in statement.leading_keys.iter().flatten() {
+            let fits = |need: &&Need| matches(pattern, need.partition_key.as_deref());
+            if !used.iter().any(fits) {
+                unused.push(format!("{function}: {pattern} of {}", statement.table));
+            }
+        }
+    }
+    unused
+}
+
+/// The functions of the template.
+pub fn functions() -> impl Iterator<Item = &'static str> {
+    grants().keys().map(String::as_str)
+}
+
+impl Statement {
+    fn allows(&self, need: &Need) -> bool {
+        self.table == need.table
+            && self.actions.contains(&need.action)
+            && self.leading_keys.as_ref().is_none_or(|patterns| {
+                patterns
+                    .iter()
+                    .any(|pattern| matches(pattern, need.partition_key.as_deref()))
+            })
+    }
+}
+
+/// As `StringLike` does, with a `*` at the end only.
+fn matches(pattern: &str, partition_key: Option<&str>) -> bool {
+    partition_key.is_some_and(|key| match pattern.strip_suffix('*') {
+        Some(start) => key.starts_with(start),
+        None => key == pattern,
+    })
+}
+
+fn grants() -> &'static Grants {
+    static GRANTS: OnceLock<Grants> = OnceLock::new();
+    GRANTS.get_or_init(|| {
+        let template: Template = serde_saphyr::from_str(TEMPLATE).expect("a template");
+        template
+            .resources
+            .into_values()
+            .filter(|resource| resource.r#type == "AWS::Serverless::Function")
+            .map(|resource| {
+                let policies = resource.properties.policies;
+                let statements = policies.as_array().into_iter().flatten();
+                let statements = statements
+                    .filter_map(|policy| policy["Statement"].as_array())
+                    .flatten()
+                    .filter_map(statement)
+                    .collect();
+                (resource.metadata.build_properties.binary, statements)
+            })
+            .collect()
+    })
+}
+
+/// Of a statement about a table; others are not DynamoDB's.
+fn statement(statement: &Value) -> Option<Statement> {
+    let texts = |value: &Value| -> BTreeSet<String> {
+        let texts = value.as_array().expect("a list").iter();
+        texts
+            .map(|text| text.as_str().expect("a text").to_owned())
+            .collect()
+    };
+    let actions = texts(&statement["Action"]);
+    if !actions.iter().all(|action| action.starts_with("dynamodb:")) {
+        return None;
+    }
+    assert_eq!(statement["Effect"], "Allow");
+    let table = statement["Resource"].as_str().expect("one table");
+    let leading_keys = statement.get("Condition").map(|condition| {
+        let keys = &condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+        texts(keys)
+    });
+    Some(Statement {
+        actions,
+        table: table.strip_suffix(".Arn").expect("a table").to_owned(),
+        leading_keys,
+    })
+}
+
+/// What a request to DynamoDB needs. A transaction needs what its parts need.
+fn needs(operation: &str, request: &Value) -> Vec<Need> {
+    let need = |action: &str, table: &Value, partition_key: &Value| Need {
+        action: format!("dynamodb:{action}"),
+        table: if table.as_str().is_some_and(|name| name.ends_with("-keys")) {
+            "KeysTable"
+        } else {
+            "Table"
+        },
+        partition_key: partition_key.as_str().map(str::to_owned),
+    };
+    let of_part = |kind: &str, part: &Value| {
+        let action = match kind {
+            "Put" => "PutItem",
+            "Update" => "UpdateItem",
+            "Delete" => "DeleteItem",
+            "ConditionCheck" => "ConditionCheckItem",
+            "Get" => "GetItem",
+            other => panic!("a part of a transaction: {other}"),
+        };
+        let key = part.get("Key").unwrap_or(&part["Item"]);
+        need(action, &part["TableName"], &key["pk"]["S"])
+    };
+    let table = &request["TableName"];
+    match operation {
+        "TransactWriteItems" | "TransactGetItems" => {
+            let parts = request["TransactItems"].as_array().into_iter().flatten();
+            parts
+                .filter_map(Value::as_object)
+                .flat_map(|part| part.iter().map(|(kind, part)| of_part(kind, part)))
+                .collect()
+        }
+        "BatchGetItem" => {
+            let tables = request["RequestItems"].as_object().into_iter().flatten();
+            tables
+                .flat_map(|(table, asked)| {
+                    let keys = asked["Keys"].as_array().into_iter().flatten();
+                    let table = Value::from(table.clone());
+                    keys.map(|key| need(operation, &table, &key["pk"]["S"]))
+                        .collect::<Vec<_>>()
+                })
+                .collect()
+        }
+        "Query" => {
+            let condition = request["KeyConditionExpression"]
+                .as_str()
+                .expect("a condition");
+            let name = condition
+                .split(" AND ")
+                .find_map(|part| part.strip_prefix("#pk = "))
+                .expect("a partition");
+            let value = &request["ExpressionAttributeValues"][name]["S"];
+            vec![need(operation, table, value)]
+        }
+        "Scan" => vec![need(operation, table, &Value::Null)],
+        _ => {
+            let key = request.get("Key").unwrap_or(&request["Item"]);
+            vec![need(operation, table, &key["pk"]["S"])]
+        }
+    }
+}

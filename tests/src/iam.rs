@@ -1,0 +1,246 @@
+//! Each function may do what it does, and nothing else. That it may is held against every call of every test
+//! ([`crate::grants`]); here is that nothing is allowed which is not done.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Value, json};
+use shared::clock::EpochMs;
+use shared::event::{Programme, Section};
+use shared::ids::{DateKey, SeatNumber};
+use shared::money::Money;
+use shared::queue::Order;
+
+use crate::grants::{self, Need, Used};
+use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert_for, festival};
+
+/// What somebody asks of a function.
+struct Request {
+    method: &'static str,
+    path: String,
+    body: Option<Value>,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Request {
+    fn new(method: &'static str, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            body: None,
+            headers: Vec::new(),
+        }
+    }
+
+    fn with(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    async fn by(&self, world: &World, token: &str) -> Reply {
+        let bearer = format!("Bearer {token}");
+        let mut headers = vec![
+            ("content-type", "application/json"),
+            ("authorization", bearer.as_str()),
+        ];
+        headers.extend(
+            self.headers
+                .iter()
+                .map(|(name, value)| (*name, value.as_str())),
+        );
+        let body = self.body.as_ref().map(Value::to_string);
+        world
+            .send(self.method, &self.path, &headers, body.as_deref())
+            .await
+    }
+}
+
+fn in_the_event(event: &str) -> Vec<Request> {
+    let of_event = |rest: &str| format!("/events/{event}{rest}");
+    let seats = format!("/dates/{DATE}/seats");
+    let best = json!({"date": DATE, "bestAvailable": {"count": 1}});
+    vec![
+        Request::new("GET", of_event("")),
+        Request::new("GET", of_event("/queue")),
+        Request::new("GET", of_event("/tokens/me")),
+        Request::new("GET", of_event("/dates")),
+        Request::new("GET", of_event(&seats)),
+        Request::new("POST", of_event("/holds")).with(best),
+        Request::new("POST", of_event("/reservations")).with(json!({"quantity": 1})),
+        Request::new("DELETE", of_event("/tokens/me")),
+    ]
+}
+
+fn of_a_user(buyer: &Buyer, reservation: &str) -> Vec<Request> {
+    let user = format!("/users/{}", buyer.user_id);
+    let mut charge =
+        Request::new("POST", format!("{user}/wallet/charges")).with(json!({"amount": 2 * PRICE}));
+    charge.headers.push(("idempotency-key", "first".to_owned()));
+    vec![
+        Request::new("GET", "/events"),
+        charge,
+        Request::new("GET", format!("{user}/wallet")),
+        Request::new("GET", format!("{user}/wallet/ledger")),
+        Request::new("GET", format!("{user}/reservations")),
+        Request::new("GET", format!("/reservations/{reservation}")),
+        Request::new("POST", format!("/reservations/{reservation}/payment")),
+        Request::new("DELETE", format!("/reservations/{reservation}")),
+    ]
+}
+
+/// Everything that a function can be asked, by somebody whom it must call first, and where there is no signing key yet.
+#[tokio::test]
+async fn no_function_is_allowed_what_it_does_not_use() {
+    let used = Used::default();
+    let mut drawing = concert_for(1);
+    drawing.event.terms.queue.order = Order::Draw;
+    drawing.event.terms.opens_at = Some(EpochMs::parse("2026-11-20T11:00:00Z").unwrap());
+    let programmes = [
+        concert_for(1),
+        one_at_a_time(festival()),
+        sections_of(600),
+        sections_of(1),
+        drawing,
+    ];
+    for programme in programmes {
+        for at in 0..in_the_event("").len() {
+            let world = World::with(programme.clone()).await;
+            let world = World {
+                used: used.clone(),
+                ..world
+            };
+            a_buyer_is_called_by_asking(&world, &programme, at).await;
+        }
+    }
+    let world = World::with(concert_for(10)).await;
+    let world = World {
+        used: used.clone(),
+        ..world
+    };
+    a_buyer_buys_and_cancels(&world).await;
+    the_schedule_calls(&used).await;
+
+    let unused: Vec<String> = grants::functions()
+        .flat_map(|function| grants::never_used(function, &used))
+        .collect();
+    assert_eq!(unused, Vec::<String>::new());
+}
+
+/// Of three in line for one place the first leaves it, having held a seat where there are any.
+async fn a_buyer_is_called_by_asking(world: &World, programme: &Programme, at: usize) {
+    let event = programme.event.event_id.to_string();
+    let request = &in_the_event(&event)[at];
+    let first = world.joins(&event).await;
+    let second = world.joins(&event).await;
+    let third = world.joins(&event).await;
+    world.charge(&second, 2 * PRICE, "first").await;
+    let seat = json!({"date": DATE, "seatNumber": 1});
+    let holds = format!("/events/{event}/holds");
+    world.post(&holds, &first.token, seat).await;
+    let leave = Request::new("DELETE", format!("/events/{event}/tokens/me"));
+    leave.by(world, &first.token).await;
+    for _ in 0..2 {
+        world.clock.advance_seconds(10);
+        for buyer in [&second, &third] {
+            request.by(&world.another_process(), &buyer.token).await;
+        }
+    }
+    forget_keys(world).await;
+    request.by(&world.another_process(), &second.token).await;
+}
+
+/// Other tests lean on this: it finds what it is there to find.
+#[test]
+fn a_call_that_is_not_allowed_and_a_permission_that_is_not_used_are_found() {
+    let need = |action: &str, table| Need {
+        action: format!("dynamodb:{action}"),
+        table,
+        partition_key: Some("WALLET#6f1c".to_owned()),
+    };
+    assert_eq!(grants::refusal("balance", &need("GetItem", "Table")), None);
+    for (function, action, table) in [
+        ("balance", "UpdateItem", "Table"),
+        ("balance", "DeleteItem", "KeysTable"),
+        ("list-events", "Query", "KeysTable"),
+        ("pages", "GetItem", "Table"),
+        ("of nobody", "GetItem", "Table"),
+    ] {
+        let refusal = grants::refusal(function, &need(action, table));
+        assert!(refusal.is_some(), "{function} {action} {table}");
+    }
+    let used = Used::default();
+    used.lock()
+        .unwrap()
+        .insert("balance", [need("GetItem", "Table")].into());
+    let unused = grants::never_used("balance", &used);
+    assert!(
+        unused.iter().all(|unused| unused.contains("KeysTable")),
+        "{unused:?}"
+    );
+    assert!(!unused.is_empty());
+}
+
+async fn the_schedule_calls(used: &Used) {
+    let world = World::with(concert_for(1)).await;
+    let first = world.joins(EVENT).await;
+    world.joins(EVENT).await;
+    world.leave(&first).await;
+    world.clock.advance_seconds(10);
+    let promote = promote::handle(&world.app);
+    let result = grants::as_function("promote", used, promote).await;
+    assert_eq!(result.unwrap()["promoted"], 1);
+}
+
+async fn a_buyer_buys_and_cancels(world: &World) {
+    for is_first_of_all in [false, true] {
+        let buyer = world.joins(EVENT).await;
+        let held = world.hold_on(&buyer, LATER_DATE, 7).await;
+        for request in of_a_user(&buyer, held.text_of("reservationId")) {
+            if is_first_of_all {
+                forget_keys(world).await;
+            }
+            request.by(&world.another_process(), &buyer.token).await;
+        }
+    }
+    forget_keys(world).await;
+    world.another_process().joins(EVENT).await;
+}
+
+/// One place, whatever there is to sell.
+fn one_at_a_time(mut programme: Programme) -> Programme {
+    programme.event.terms.queue.max_active = 1;
+    programme
+}
+
+/// A first date of so many seats in its section.
+fn sections_of(seats: u32) -> Programme {
+    let mut house = concert_for(1);
+    let date = DateKey::parse(DATE).unwrap();
+    house.dates.get_mut(&date).unwrap().sections = vec![Section {
+        name: "A".to_owned(),
+        first_seat: SeatNumber(1),
+        seats,
+        rows: None,
+        price: Money(PRICE),
+    }];
+    house
+}
+
+async fn forget_keys(world: &World) {
+    let table = &world.tables.keys;
+    let found = world
+        .dynamodb
+        .scan()
+        .table_name(table)
+        .send()
+        .await
+        .unwrap();
+    for item in found.items() {
+        let key = |name: &str| AttributeValue::S(item[name].as_s().unwrap().clone());
+        let delete = world.dynamodb.delete_item().table_name(table);
+        delete
+            .key("pk", key("pk"))
+            .key("sk", key("sk"))
+            .send()
+            .await
+            .unwrap();
+    }
+}
