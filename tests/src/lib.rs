@@ -42,6 +42,8 @@ mod race;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
+mod requirements;
+#[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod serve;
