@@ -54,7 +54,8 @@ pub fn init_local() {
 struct Metric {
     field: &'static str,
     unit: &'static str,
-    /// The field by which it is told apart. Each value of it is a metric that CloudWatch charges for, so there are few.
+    /// The field by which it is told apart, on lines that have it. Each value of it is a metric that CloudWatch charges for,
+    /// so there are few.
     dimension: Option<&'static str>,
 }
 
@@ -104,7 +105,15 @@ const METRICS: &[Metric] = &[
     counted("conflicts"),
     counted("lanes_failed"),
     counted("lanes_skipped"),
-    counted("findings"),
+    counted("promotion_stalled"),
+    counted("audit_broken"),
+    counted("audit_items"),
+    counted("audit_incomplete"),
+    Metric {
+        field: "audit_ms",
+        unit: "Milliseconds",
+        dimension: None,
+    },
 ];
 
 /// One JSON object a line.
@@ -136,11 +145,11 @@ impl JsonLine {
         let metrics: Vec<Value> = match &self.namespace {
             Some(namespace) => METRICS
                 .iter()
-                .filter(|metric| {
-                    line.contains_key(metric.field)
-                        && metric.dimension.is_none_or(|by| line.contains_key(by))
+                .filter(|metric| line.contains_key(metric.field))
+                .map(|metric| {
+                    let dimension = metric.dimension.filter(|by| line.contains_key(*by));
+                    directive(namespace, metric, dimension)
                 })
-                .map(|metric| directive(namespace, metric))
                 .collect(),
             None => Vec::new(),
         };
@@ -155,10 +164,10 @@ impl JsonLine {
 }
 
 /// "Specification: Embedded metric format" of the CloudWatch user guide.
-fn directive(namespace: &str, metric: &Metric) -> Value {
+fn directive(namespace: &str, metric: &Metric, dimension: Option<&str>) -> Value {
     json!({
         "Namespace": namespace,
-        "Dimensions": [metric.dimension.as_slice()],
+        "Dimensions": [dimension.as_slice()],
         "Metrics": [{ "Name": metric.field, "Unit": metric.unit }],
     })
 }
@@ -253,6 +262,18 @@ mod tests {
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Dimensions"], json!([["code"]]));
         assert_eq!(directive["Metrics"][0]["Name"], "refusals");
+    }
+
+    #[test]
+    fn who_wait_are_counted_by_event_and_in_all() {
+        let of_event = line(Some("n"), json!({"event_id": "e", "waiting": 3}));
+        let in_all = line(Some("n"), json!({"waiting": 5}));
+        for (line, dimensions) in [(of_event, json!([["event_id"]])), (in_all, json!([[]]))] {
+            let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+            assert_eq!(directives.len(), 1);
+            assert_eq!(directives[0]["Dimensions"], dimensions);
+            assert_eq!(directives[0]["Metrics"][0]["Name"], "waiting");
+        }
     }
 
     #[test]

@@ -32,15 +32,13 @@ pub enum EntryKind {
 }
 
 /// One change of a wallet.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LedgerEntry {
     pub entry_id: EntryId,
     pub kind: EntryKind,
     /// Signed: a payment is negative.
     pub amount: Money,
     pub balance_after: Money,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation_id: Option<ReservationId>,
     pub at: EpochMs,
 }

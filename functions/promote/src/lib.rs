@@ -20,6 +20,9 @@ pub async fn handle(app: &App) -> Result<Value, lambda_http::Error> {
         lanes_promoted = summary.promoted,
         lanes_failed = summary.failed,
         lanes_skipped = summary.skipped,
+        promotion_stalled = summary.stalled,
+        // Of all events together.
+        waiting = summary.waiting.values().sum::<u64>(),
         admissions = counts.some(Count::Admissions),
         conflicts = counts.some(Count::Conflicts),
         "promotion"

@@ -28,6 +28,8 @@ const GROUP: usize = 20;
 const LANES_AT_ONCE: usize = 32;
 /// The scheduled run begins no other lane after so long: with the last lane's run it ends within the function's time-out.
 const SCHEDULED_MS: i64 = 8_000;
+/// A lane whose last run ended longer ago stands still: two runs of the schedule and all polls have failed.
+const STALLED_MS: i64 = 120_000;
 
 /// What came of trying to promote.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -51,6 +53,9 @@ pub struct PromotionSummary {
     pub failed: usize,
     /// Lanes that it had no time for. They are looked at in another order each time.
     pub skipped: usize,
+    /// Lanes that stand still: people wait who could be called, and no run has ended for two minutes. A run that ends has
+    /// called as many as there are places, so a full house stands never still, nor does a pause or a sale to come.
+    pub stalled: usize,
     /// How many wait at each event whose sale goes on, as far as its lanes could be looked at.
     pub waiting: BTreeMap<EventId, u64>,
 }
@@ -58,8 +63,8 @@ pub struct PromotionSummary {
 /// What came of one lane of the scheduled run, and how many wait there afterwards.
 enum LaneOutcome {
     Promoted { waiting: u64 },
-    Idle { waiting: u64 },
-    Failed,
+    Idle { waiting: u64, stalled: bool },
+    Failed { stalled: bool },
     Skipped,
 }
 
@@ -72,6 +77,18 @@ pub(super) fn has_work(event: &Event, head: &Head, now: EpochMs) -> bool {
         SaleState::Paused => is_unfixed,
         SaleState::Closed | SaleState::NotOpen => false,
     }
+}
+
+/// Whether somebody waits whom a promotion could call, and none has ended for long: not since the last one, the opening, or
+/// the end of a pause.
+fn stands_still(event: &Event, head: &Head, now: EpochMs) -> bool {
+    let is_old = |since: Option<EpochMs>| since.is_none_or(|at| now.ms_since(at) >= STALLED_MS);
+    event.sale_state(now) == SaleState::Open
+        && has_work(event, head, now)
+        && is_old(head.promoted_at)
+        && is_old(Some(event.first_applied_at))
+        && is_old(event.terms.opens_at)
+        && is_old(event.control.pause.ended_at)
 }
 
 fn awaits_beacon(event: &Event) -> bool {
@@ -116,10 +133,14 @@ impl App {
                         summary.promoted += 1;
                         *summary.waiting.entry(event).or_default() += waiting;
                     }
-                    LaneOutcome::Idle { waiting } => {
+                    LaneOutcome::Idle { waiting, stalled } => {
+                        summary.stalled += usize::from(stalled);
                         *summary.waiting.entry(event).or_default() += waiting;
                     }
-                    LaneOutcome::Failed => summary.failed += 1,
+                    LaneOutcome::Failed { stalled } => {
+                        summary.stalled += usize::from(stalled);
+                        summary.failed += 1;
+                    }
                     LaneOutcome::Skipped => summary.skipped += 1,
                 }
                 summary
@@ -131,31 +152,40 @@ impl App {
         if self.clock().now().ms_since(began_at) >= SCHEDULED_MS {
             return LaneOutcome::Skipped;
         }
-        match self.promote_unless_idle(event, lane).await {
-            Ok((_, Some(Promoted::To(head)))) => LaneOutcome::Promoted {
+        let id = &event.event_id;
+        let head = match self.store.head(id, lane, Consistency::Eventual).await {
+            Ok(head) => head,
+            Err(error) => {
+                tracing::error!(event_id = %id, %lane, %error, "promotion failed");
+                return LaneOutcome::Failed { stalled: false };
+            }
+        };
+        let stalled =
+            || head.is_some_and(|head| stands_still(event, &head, self.clock().now()));
+        match self.promote_unless_idle(event, lane, head).await {
+            Ok(Some(Promoted::To(head))) => LaneOutcome::Promoted {
                 waiting: head.waiting(),
             },
-            Ok((waiting, _)) => LaneOutcome::Idle { waiting },
+            Ok(_) => LaneOutcome::Idle {
+                waiting: head.map_or(0, |head| head.waiting()),
+                stalled: stalled(),
+            },
             Err(refusal) => {
-                tracing::error!(event_id = %event.event_id, %lane, ?refusal, "promotion failed");
-                LaneOutcome::Failed
+                tracing::error!(event_id = %id, %lane, ?refusal, "promotion failed");
+                LaneOutcome::Failed { stalled: stalled() }
             }
         }
     }
 
-    /// A lane is idle where nobody waits and places have been kept for those to come. Gives how many waited before, too.
+    /// A lane is idle where nobody waits and places have been kept for those to come.
     async fn promote_unless_idle(
         &self,
         event: &Event,
         lane: Lane,
-    ) -> Result<(u64, Option<Promoted>), Refusal> {
-        let head = self
-            .store
-            .head(&event.event_id, lane, Consistency::Eventual)
-            .await?;
+        head: Option<Head>,
+    ) -> Result<Option<Promoted>, Refusal> {
         let now = self.clock().now();
-        let waiting = head.map_or(0, |head| head.waiting());
-        let promoted = match head {
+        Ok(match head {
             Some(head)
                 if has_work(event, &head, now)
                     || (head.admitted == 0 && event.sale_state(now) == SaleState::Open) =>
@@ -163,8 +193,7 @@ impl App {
                 Some(self.promote(&event.event_id, lane).await?)
             }
             _ => None,
-        };
-        Ok((waiting, promoted))
+        })
     }
 
     /// A run by somebody who asks something else, and is answered also where it fails: the next one repairs it.

@@ -29,7 +29,8 @@ use crate::seats::Claim;
 use crate::store::queue::read_session;
 use crate::store::reservations::read_reservation;
 use crate::store::seats::read_claim;
-use crate::wallet::{LedgerEntry, Wallet};
+use crate::store::wallets::read_entry;
+use crate::wallet::Wallet;
 
 /// What an audit found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -40,6 +41,18 @@ pub struct AuditReport {
     pub findings: Vec<Finding>,
     /// There is more of it: the audit ended early.
     pub is_cut_short: bool,
+    /// The time ran out before everything was looked at. What was found until then is broken all the same.
+    pub is_incomplete: bool,
+}
+
+impl AuditReport {
+    fn in_order(mut self) -> Self {
+        self.findings.sort_unstable();
+        self.findings.dedup();
+        self.is_cut_short = self.findings.len() > MOST_FINDINGS;
+        self.findings.truncate(MOST_FINDINGS);
+        self
+    }
 }
 
 /// More than this many findings say nothing more.
@@ -121,11 +134,33 @@ impl Store {
     pub async fn audit(
         &self,
         only: Option<&EventId>,
-        mut progress: impl FnMut(u64),
+        progress: impl FnMut(u64),
     ) -> Result<AuditReport> {
+        let mut report = AuditReport::default();
+        self.audit_into(&mut report, only, progress).await?;
+        Ok(report.in_order())
+    }
+
+    /// Checks the whole table as far as it comes within `time`.
+    pub async fn audit_within(&self, time: Duration) -> Result<AuditReport> {
+        let mut report = AuditReport::default();
+        // It only reads, so it can be stopped anywhere.
+        let run = self.audit_into(&mut report, None, |_| {});
+        match tokio::time::timeout(time, run).await {
+            Ok(ended) => ended?,
+            Err(_) => report.is_incomplete = true,
+        }
+        Ok(report.in_order())
+    }
+
+    async fn audit_into(
+        &self,
+        report: &mut AuditReport,
+        only: Option<&EventId>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<()> {
         let mut events = BTreeMap::new();
         let mut left = BTreeMap::new();
-        let mut unreadable = Vec::new();
         for event in self.events(Consistency::Strong).await? {
             let id = event.event_id;
             let programme = self.programme(&id, Consistency::Strong).await?;
@@ -137,7 +172,7 @@ impl Store {
                     Ok(now) => {
                         left.insert(id.clone(), now);
                     }
-                    Err(StoreError::Unreadable(why)) => unreadable.push(Finding::new(
+                    Err(StoreError::Unreadable(why)) => report.findings.push(Finding::new(
                         Invariant::Stock,
                         format!("STOCK#{id}#0 STOCK"),
                         "shards that this version writes",
@@ -155,18 +190,9 @@ impl Store {
             left,
             gathered: Mutex::default(),
         };
-        let mut report = AuditReport {
-            findings: unreadable,
-            ..AuditReport::default()
-        };
-        audit.everybody(&mut report, &mut progress).await?;
-        audit.lanes(&mut report).await?;
-        audit.stock(&mut report).await?;
-        report.findings.sort_unstable();
-        report.findings.dedup();
-        report.is_cut_short = report.findings.len() > MOST_FINDINGS;
-        report.findings.truncate(MOST_FINDINGS);
-        Ok(report)
+        audit.everybody(report, &mut progress).await?;
+        audit.lanes(report).await?;
+        audit.stock(report).await
     }
 
     /// About how many items there are, as DynamoDB counts them every six hours.
@@ -219,10 +245,12 @@ impl Store {
 
     /// All items of a partition, as every write before has left them.
     async fn partition(&self, pk: String) -> Result<Vec<Item>> {
-        let query = Query::new("#pk = :pk", [(":pk", AttributeValue::S(pk))])
-            .consistency(Consistency::Strong);
-        self.query_all(&query).await
+        self.query_all(&all_under(pk)).await
     }
+}
+
+fn all_under(pk: String) -> Query<'static> {
+    Query::new("#pk = :pk", [(":pk", AttributeValue::S(pk))]).consistency(Consistency::Strong)
 }
 
 fn hash_of(subject: &Subject) -> u64 {
@@ -579,17 +607,26 @@ impl Audit<'_> {
             tickets: BTreeMap::new(),
             departed: BTreeSet::new(),
         };
-        let items = self.store.partition(keys::sessions_pk(id, lane)).await?;
-        for item in items {
-            let rank = u64::from_str(text(&item, "sk")).map(Rank);
-            let session = read_by(Invariant::Queue, item, &mut findings, read_session);
-            let (Ok(rank), Some(session)) = (rank, session) else {
-                continue;
-            };
-            if rank.0 > head.floor {
-                looked_at.sessions.insert(rank, session.value);
-            } else if session.value.is_live(now) {
-                looked_at.under_floor.push(rank);
+        let sessions = all_under(keys::sessions_pk(id, lane));
+        let mut start = None;
+        for _ in 0..MOST_PAGES {
+            // There is one for everybody who was called within a day: a page at a time.
+            let page = self.store.query(&sessions, start).await?;
+            for item in page.items {
+                let rank = u64::from_str(text(&item, "sk")).map(Rank);
+                let session = read_by(Invariant::Queue, item, &mut findings, read_session);
+                let (Ok(rank), Some(session)) = (rank, session) else {
+                    continue;
+                };
+                if rank.0 > head.floor {
+                    looked_at.sessions.insert(rank, session.value);
+                } else if session.value.is_live(now) {
+                    looked_at.under_floor.push(rank);
+                }
+            }
+            start = page.next;
+            if start.is_none() {
+                break;
             }
         }
         self.tickets_of(&mut looked_at, id, now).await?;
@@ -740,7 +777,7 @@ fn read_money(item: Item, person: &mut Person, findings: &mut Vec<Finding>) {
         person.wallet = read::<Wallet>(of, item, findings);
     } else if let Some(seq) = sk.strip_prefix(keys::LEDGER_PREFIX) {
         let seq = seq.parse().unwrap_or(0);
-        if let Some(entry) = read::<LedgerEntry>(of, item, findings) {
+        if let Some(entry) = read_by(of, item, findings, read_entry) {
             person.ledger.push((seq, entry));
         }
     } else if sk.starts_with("IDEMPOTENCY#") {

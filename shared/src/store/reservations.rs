@@ -42,23 +42,65 @@ struct ReservationRecord {
     held_until: Option<EpochMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payment: Option<Payment>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    refunded: Option<Money>,
+    /// There from the beginning, so that every image of the stream has it.
+    #[serde(default)]
+    refunded: Money,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     stock: Vec<Take>,
     lane: Lane,
     rank: Rank,
     created_at: EpochMs,
     modified_at: EpochMs,
+    // What the key and the id say, in words for those who read the table's stream (docs/EVENTS.md). Never read here.
+    #[serde(skip_deserializing)]
+    event_id: String,
+    /// Empty for general admission.
+    #[serde(skip_deserializing)]
+    date: String,
+    #[serde(skip_deserializing)]
+    change: Change,
+}
+
+/// What has become of a reservation by the write that stored it so.
+#[derive(Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Change {
+    #[default]
+    Held,
+    /// Paid, or free of charge.
+    Confirmed,
+    /// A hold was given up.
+    Released,
+    /// What had been confirmed was given back.
+    Cancelled,
+}
+
+impl From<&Reservation> for Change {
+    fn from(reservation: &Reservation) -> Self {
+        match &reservation.state {
+            State::Held { .. } => Self::Held,
+            State::Confirmed { .. } => Self::Confirmed,
+            // General admission is confirmed at once; of seats, what was confirmed was paid, be it with nothing.
+            State::Cancelled { payment: None, .. } if reservation.date().is_some() => {
+                Self::Released
+            }
+            State::Cancelled { .. } => Self::Cancelled,
+        }
+    }
 }
 
 impl From<Reservation> for ReservationRecord {
     fn from(r: Reservation) -> Self {
+        let event_id = r.event_id().to_string();
+        let date = r.date().map(|date| date.to_string()).unwrap_or_default();
+        let change = Change::from(&r);
         let (status, held_until, payment, refunded) = match r.state {
-            State::Held { held_until } => (StoredStatus::Held, Some(held_until), None, None),
-            State::Confirmed { payment } => (StoredStatus::Confirmed, None, payment, None),
+            State::Held { held_until } => {
+                (StoredStatus::Held, Some(held_until), None, Money::ZERO)
+            }
+            State::Confirmed { payment } => (StoredStatus::Confirmed, None, payment, Money::ZERO),
             State::Cancelled { payment, refunded } => {
-                (StoredStatus::Cancelled, None, payment, Some(refunded))
+                (StoredStatus::Cancelled, None, payment, refunded)
             }
         };
         Self {
@@ -77,6 +119,9 @@ impl From<Reservation> for ReservationRecord {
             rank: r.rank,
             created_at: r.created_at,
             modified_at: r.modified_at,
+            event_id,
+            date,
+            change,
         }
     }
 }
@@ -93,7 +138,7 @@ impl TryFrom<ReservationRecord> for Reservation {
             StoredStatus::Confirmed => State::Confirmed { payment: r.payment },
             StoredStatus::Cancelled => State::Cancelled {
                 payment: r.payment,
-                refunded: r.refunded.unwrap_or_default(),
+                refunded: r.refunded,
             },
         };
         Ok(Self {

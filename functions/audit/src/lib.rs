@@ -1,0 +1,46 @@
+//! The schedule, each night: whether the books add up, on the whole table.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use shared::app::App;
+
+/// One run, of so much time at most. What is broken is a line each; the numbers of all are metrics.
+pub async fn handle(app: &App, time: Duration) -> Result<Value, lambda_http::Error> {
+    let began = Instant::now();
+    // An error is not an outcome: Lambda tries again.
+    let report = app.store().audit_within(time).await?;
+    for finding in &report.findings {
+        tracing::error!(
+            function = "audit",
+            invariant = finding.invariant.number(),
+            key = finding.key,
+            expected = finding.expected,
+            found = finding.found,
+            "broken"
+        );
+    }
+    if report.is_cut_short {
+        tracing::error!(function = "audit", "more is broken than is told here");
+    }
+    if report.is_incomplete {
+        tracing::error!(
+            function = "audit",
+            items = report.items,
+            "incomplete: the time ran out before everything was looked at"
+        );
+    }
+    tracing::info!(
+        function = "audit",
+        audit_broken = report.findings.len(),
+        audit_items = report.items,
+        audit_incomplete = u64::from(report.is_incomplete),
+        audit_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "audit"
+    );
+    Ok(json!({
+        "broken": report.findings.len(),
+        "items": report.items,
+        "isIncomplete": report.is_incomplete,
+    }))
+}
