@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
@@ -9,6 +10,7 @@ use shared::audit::Finding;
 use shared::ids::EventId;
 
 use crate::books;
+use crate::gate::Gate;
 use crate::world::{Buyer, DATE, EVENT, PRICE, World, concert, concert_for, festival};
 
 const FESTIVAL: &str = "summer-festival";
@@ -637,4 +639,35 @@ async fn a_sale_that_goes_on_meanwhile_is_not_called_broken() {
         seller.await.unwrap();
     }
     books::check(&world).await;
+}
+
+#[tokio::test]
+async fn an_audit_that_is_stopped_keeps_what_it_found_and_says_nothing_false() {
+    let world = busy_world().await;
+    let whole = world
+        .app
+        .store()
+        .audit_within(Duration::from_mins(1))
+        .await
+        .unwrap();
+    assert_eq!(
+        (whole.is_incomplete, whole.items),
+        (false, books::items(&world).await.len() as u64)
+    );
+    // A wallet is broken, and the queue's sessions cannot be read in time.
+    let wallet = key(&world, "WALLET#", "BALANCE").await;
+    set(&world, &wallet, "balance", n(7)).await;
+    let stuck = world.process_behind(Gate::of(&["SESSIONS#"]));
+    for seconds in [1, 2, 4, 8, 16] {
+        let time = Duration::from_secs(seconds);
+        let report = stuck.app.store().audit_within(time).await.unwrap();
+        assert!(report.is_incomplete);
+        let keys: Vec<_> = report.findings.iter().map(|broken| &broken.key).collect();
+        // A slow machine may take longer until it finds it.
+        if !keys.is_empty() {
+            assert_eq!(keys, [&format!("{} BALANCE", wallet.0)]);
+            return;
+        }
+    }
+    panic!("it never found the wallet");
 }

@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -16,6 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::binaries;
+use crate::books;
 use crate::event::http_event;
 use crate::world::{DATE, EVENT, World};
 
@@ -29,6 +31,8 @@ enum Posted {
 struct Queues {
     events: Mutex<mpsc::Receiver<Value>>,
     posted: mpsc::Sender<Posted>,
+    /// How long Lambda would let a run go on.
+    time_out: Duration,
 }
 
 /// A running executable of a function.
@@ -56,7 +60,7 @@ async fn runtime_api(State(queues): State<Arc<Queues>>, request: Request<Body>) 
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap()
             .as_millis()
-            + 29_000;
+            + queues.time_out.as_millis();
         return Response::builder()
             .header("lambda-runtime-aws-request-id", "request")
             .header("lambda-runtime-deadline-ms", deadline.to_string())
@@ -86,11 +90,16 @@ async fn runtime_api(State(queues): State<Arc<Queues>>, request: Request<Body>) 
 
 impl Lambda {
     async fn start(function: &str, world: &World) -> Self {
+        Self::start_for(Duration::from_secs(29), function, world).await
+    }
+
+    async fn start_for(time_out: Duration, function: &str, world: &World) -> Self {
         let (events, events_out) = mpsc::channel(8);
         let (posted_in, posted) = mpsc::channel(8);
         let queues = Arc::new(Queues {
             events: Mutex::new(events_out),
             posted: posted_in,
+            time_out,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -290,12 +299,21 @@ async fn every_executable_answers_api_gateways_events() {
     .await;
 }
 
+fn scheduled() -> Value {
+    json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": {}})
+}
+
+fn lines(log: &str) -> Vec<Value> {
+    log.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_executable_of_the_schedule_promotes() {
     let world = World::new().await;
     let mut lambda = Lambda::start("promote", &world).await;
-    let scheduled = json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": {}});
-    match lambda.invoke(scheduled).await {
+    match lambda.invoke(scheduled()).await {
         Posted::Response(summary) => {
             assert_eq!(
                 (&summary["events"], &summary["promoted"]),
@@ -305,10 +323,7 @@ async fn the_executable_of_the_schedule_promotes() {
         Posted::Error(error) => panic!("{error}"),
     }
     let log = lambda.stop().await;
-    let lines: Vec<Value> = log
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = lines(&log);
     let queue = lines.iter().find(|line| line["message"] == "queue");
     let queue = queue.expect("a line for the event's queue");
     assert_eq!(
@@ -321,7 +336,94 @@ async fn the_executable_of_the_schedule_promotes() {
         (&run["lanes_failed"], &run["lanes_skipped"]),
         (&json!(0), &json!(0))
     );
-    assert_eq!(unit_of(run, "lanes_failed"), Some("Count"));
+    assert_eq!(
+        (&run["promotion_stalled"], &run["waiting"]),
+        (&json!(0), &json!(0))
+    );
+    for metric in ["lanes_failed", "promotion_stalled", "waiting"] {
+        assert_eq!(unit_of(run, metric), Some("Count"), "{metric}");
+    }
+}
+
+/// Runs the audit's executable once; gives its result and what it logged.
+async fn audited(world: &World, time_out: Duration) -> (Value, Vec<Value>) {
+    let mut lambda = Lambda::start_for(time_out, "audit", world).await;
+    let result = match lambda.invoke(scheduled()).await {
+        Posted::Response(result) => result,
+        Posted::Error(error) => panic!("{error}"),
+    };
+    let log = lambda.stop().await;
+    (result, lines(&log))
+}
+
+/// The numbers of the last line, each of which is a metric.
+fn numbers(lines: &[Value]) -> [u64; 3] {
+    let run = lines.last().unwrap();
+    assert_eq!(
+        (&run["message"], &run["function"]),
+        (&json!("audit"), &json!("audit"))
+    );
+    assert_eq!(unit_of(run, "audit_ms"), Some("Milliseconds"));
+    ["audit_broken", "audit_items", "audit_incomplete"].map(|metric| {
+        assert_eq!(unit_of(run, metric), Some("Count"), "{metric}");
+        run[metric].as_u64().unwrap()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audits_executable_finds_sound_books_sound_and_names_what_is_broken() {
+    let world = World::new().await;
+    let buyer = world.joins_with(50_000).await;
+    let time = Duration::from_secs(29);
+    let (result, lines) = audited(&world, time).await;
+    let items = books::items(&world).await.len() as u64;
+    assert_eq!(numbers(&lines), [0, items, 0]);
+    assert_eq!(
+        result,
+        json!({ "broken": 0, "items": items, "isIncomplete": false })
+    );
+    assert_eq!(lines.len(), 1, "{lines:?}");
+
+    let wallet = format!("WALLET#{}", buyer.user_id);
+    world
+        .dynamodb
+        .update_item()
+        .table_name(&world.tables.main)
+        .key("pk", AttributeValue::S(wallet.clone()))
+        .key("sk", AttributeValue::S("BALANCE".to_owned()))
+        .update_expression("SET balance = :more")
+        .expression_attribute_values(":more", AttributeValue::N("50001".to_owned()))
+        .send()
+        .await
+        .unwrap();
+    let (result, lines) = audited(&world, time).await;
+    assert_eq!(numbers(&lines), [1, items, 0]);
+    assert_eq!(result["broken"], 1);
+    let broken: Vec<_> = lines
+        .iter()
+        .filter(|line| line["message"] == "broken")
+        .collect();
+    assert_eq!(broken.len(), 1);
+    let broken = broken[0];
+    assert_eq!(
+        (&broken["level"], &broken["invariant"]),
+        (&json!("ERROR"), &json!(2))
+    );
+    assert_eq!(broken["key"], format!("{wallet} BALANCE"));
+    assert_eq!(broken["expected"], "the sum of its ledger, 50000");
+    assert_eq!(broken["found"], "a balance of 50001");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_that_runs_out_of_time_says_that_it_is_incomplete() {
+    let world = World::new().await;
+    // Less than it keeps to tell what it found.
+    let (result, lines) = audited(&world, Duration::from_secs(9)).await;
+    let [broken, _, incomplete] = numbers(&lines);
+    assert_eq!((broken, incomplete), (0, 1));
+    assert_eq!(result["isIncomplete"], true);
+    let said = lines[0]["message"].as_str().unwrap();
+    assert!(said.starts_with("incomplete"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

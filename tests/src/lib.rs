@@ -48,4 +48,8 @@ mod scale;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]
+mod standstill;
+#[cfg(test)]
+mod stream;
+#[cfg(test)]
 mod sweep;

@@ -66,6 +66,8 @@ pub struct World {
     pub wire: Wire,
     /// DynamoDB itself, past the wire.
     pub dynamodb: Client,
+    /// The engine behind it, for what DynamoDB does by itself.
+    pub engine: dynoxide::Database,
     pub tables: TableNames,
     pub endpoint_url: String,
     /// What the functions have asked of DynamoDB.
@@ -166,7 +168,8 @@ impl World {
             LOGS.call_once(shared::telemetry::init_local);
         }
         let clock = ManualClock::at(EpochMs::parse(START).expect("a time"));
-        let database = dynoxide::Database::memory().expect("an engine");
+        let engine = dynoxide::Database::memory().expect("an engine");
+        let database = engine.clone();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a socket");
         let endpoint_url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -193,6 +196,7 @@ impl World {
             clock,
             wire,
             dynamodb,
+            engine,
             tables,
             endpoint_url,
             used: Used::default(),
@@ -235,6 +239,7 @@ impl World {
             clock: self.clock.clone(),
             wire,
             dynamodb: self.dynamodb.clone(),
+            engine: self.engine.clone(),
             tables: self.tables.clone(),
             endpoint_url: self.endpoint_url.clone(),
             used: self.used.clone(),

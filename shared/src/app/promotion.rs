@@ -160,8 +160,7 @@ impl App {
                 return LaneOutcome::Failed { stalled: false };
             }
         };
-        let stalled =
-            || head.is_some_and(|head| stands_still(event, &head, self.clock().now()));
+        let stalled = || head.is_some_and(|head| stands_still(event, &head, self.clock().now()));
         match self.promote_unless_idle(event, lane, head).await {
             Ok(Some(Promoted::To(head))) => LaneOutcome::Promoted {
                 waiting: head.waiting(),

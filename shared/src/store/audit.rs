@@ -2,7 +2,7 @@
 //!
 //! A scan finds out who and what there is, item by item. Each user, section and lane is then looked at on its own, by
 //! consistent reads of all that belongs to it; so nothing is kept but the events, a hash for each user that was looked at,
-//! and of each number in line whose it is (some 40 bytes). Sales go on meanwhile: what looks broken is looked at again, and
+//! and of each number in line whose it is (some 60 bytes). Sales go on meanwhile: what looks broken is looked at again, and
 //! only what is broken each time is said.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

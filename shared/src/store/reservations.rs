@@ -95,9 +95,7 @@ impl From<Reservation> for ReservationRecord {
         let date = r.date().map(|date| date.to_string()).unwrap_or_default();
         let change = Change::from(&r);
         let (status, held_until, payment, refunded) = match r.state {
-            State::Held { held_until } => {
-                (StoredStatus::Held, Some(held_until), None, Money::ZERO)
-            }
+            State::Held { held_until } => (StoredStatus::Held, Some(held_until), None, Money::ZERO),
             State::Confirmed { payment } => (StoredStatus::Confirmed, None, payment, Money::ZERO),
             State::Cancelled { payment, refunded } => {
                 (StoredStatus::Cancelled, None, payment, refunded)

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::expression::{Key, Write};
 use super::{
-    Consistency, Item, Result, Returning, Store, StoreError, TransactionError, Verdict, WriteError, keys,
-    read_item, write_item,
+    Consistency, Item, Result, Returning, Store, StoreError, TransactionError, Verdict, WriteError,
+    keys, read_item, write_item,
 };
 use crate::clock::EpochMs;
 use crate::ids::{EntryId, ReservationId, UserId};
