@@ -1,6 +1,8 @@
 //! Each function may do what it does, and nothing else. That it may is held against every call of every test
 //! ([`crate::grants`]); here is that nothing is allowed which is not done.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::clock::EpochMs;
@@ -117,6 +119,7 @@ async fn no_function_is_allowed_what_it_does_not_use() {
     };
     a_buyer_buys_and_cancels(&world).await;
     the_schedule_calls(&used).await;
+    the_books_are_audited(&world).await;
 
     let unused: Vec<String> = grants::functions()
         .flat_map(|function| grants::never_used(function, &used))
@@ -187,6 +190,24 @@ async fn the_schedule_calls(used: &Used) {
     let promote = promote::handle(&world.app);
     let result = grants::as_function("promote", used, promote).await;
     assert_eq!(result.unwrap()["promoted"], 1);
+}
+
+/// What looks broken is read again, item by item and partition by partition.
+async fn the_books_are_audited(world: &World) {
+    let wallets = world.joins_with(PRICE).await;
+    let balance = format!("WALLET#{}", wallets.user_id);
+    let set = world
+        .dynamodb
+        .update_item()
+        .table_name(&world.tables.main)
+        .key("pk", AttributeValue::S(balance))
+        .key("sk", AttributeValue::S("BALANCE".to_owned()))
+        .update_expression("SET balance = :one")
+        .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+    set.send().await.unwrap();
+    let audit = audit::handle(&world.app, Duration::from_mins(1));
+    let result = grants::as_function("audit", &world.used, audit).await;
+    assert_eq!(result.unwrap()["broken"], 1);
 }
 
 async fn a_buyer_buys_and_cancels(world: &World) {
