@@ -144,8 +144,8 @@ impl Store {
     /// Checks the whole table as far as it comes within `time`.
     pub async fn audit_within(&self, time: Duration) -> Result<AuditReport> {
         let mut report = AuditReport::default();
-        // It only reads, so it can be stopped anywhere.
-        let run = self.audit_into(&mut report, None, |_| {});
+        // It only reads, so it can be stopped anywhere. Boxed: it is large, and handed on by each who calls this.
+        let run = Box::pin(self.audit_into(&mut report, None, |_| {}));
         match tokio::time::timeout(time, run).await {
             Ok(ended) => ended?,
             Err(_) => report.is_incomplete = true,
