@@ -51,12 +51,13 @@ pub fn init_local() {
 }
 
 /// A field of a line that is a metric too, by the same name.
-struct Metric {
-    field: &'static str,
-    unit: &'static str,
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    pub field: &'static str,
+    pub unit: &'static str,
     /// The field by which it is told apart, on lines that have it. Each value of it is a metric that CloudWatch charges for,
     /// so there are few.
-    dimension: Option<&'static str>,
+    pub dimension: Option<&'static str>,
 }
 
 const fn counted(field: &'static str) -> Metric {
@@ -75,7 +76,8 @@ const fn money(field: &'static str) -> Metric {
     }
 }
 
-const METRICS: &[Metric] = &[
+/// All of them: what template.yaml shows and watches is among these.
+pub const METRICS: &[Metric] = &[
     Metric {
         field: "latency_ms",
         unit: "Milliseconds",

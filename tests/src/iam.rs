@@ -7,12 +7,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::clock::EpochMs;
 use shared::event::{Programme, Section};
-use shared::ids::{DateKey, SeatNumber};
+use shared::ids::{DateKey, EventId, SeatNumber};
+use shared::lambda::Init;
 use shared::money::Money;
-use shared::queue::Order;
+use shared::queue::{Order, Reissue};
+use shared::store::Consistency;
 
 use crate::grants::{self, Need, Used};
-use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert_for, festival};
+use crate::world::{
+    Buyer, DATE, EVENT, FUNCTIONS, LATER_DATE, PRICE, Reply, World, concert_for, festival,
+};
 
 /// What somebody asks of a function.
 struct Request {
@@ -55,13 +59,14 @@ impl Request {
     }
 }
 
-fn in_the_event(event: &str) -> Vec<Request> {
+fn in_the_event(event: &str, user_id: &str) -> Vec<Request> {
     let of_event = |rest: &str| format!("/events/{event}{rest}");
     let seats = format!("/dates/{DATE}/seats");
     let best = json!({"date": DATE, "bestAvailable": {"count": 1}});
     vec![
         Request::new("GET", of_event("")),
         Request::new("GET", of_event("/queue")),
+        Request::new("POST", of_event("/tokens")).with(json!({"userId": user_id})),
         Request::new("GET", of_event("/tokens/me")),
         Request::new("GET", of_event("/dates")),
         Request::new("GET", of_event(&seats)),
@@ -92,34 +97,33 @@ fn of_a_user(buyer: &Buyer, reservation: &str) -> Vec<Request> {
 #[tokio::test]
 async fn no_function_is_allowed_what_it_does_not_use() {
     let used = Used::default();
-    let mut drawing = concert_for(1);
-    drawing.event.terms.queue.order = Order::Draw;
-    drawing.event.terms.opens_at = Some(EpochMs::parse("2026-11-20T11:00:00Z").unwrap());
+    let world_with = async |programme: &Programme| World {
+        used: used.clone(),
+        ..World::with(programme.clone()).await
+    };
     let programmes = [
         concert_for(1),
         one_at_a_time(festival()),
         sections_of(600),
         sections_of(1),
-        drawing,
     ];
-    for programme in programmes {
-        for at in 0..in_the_event("").len() {
-            let world = World::with(programme.clone()).await;
-            let world = World {
-                used: used.clone(),
-                ..world
-            };
-            a_buyer_is_called_by_asking(&world, &programme, at).await;
+    for at in 0..in_the_event("", "").len() {
+        for programme in &programmes {
+            let world = world_with(programme).await;
+            a_buyer_is_called_by_asking(&world, programme, at).await;
+        }
+        for programme in [drawing(concert_for(1)), drawing(one_at_a_time(festival()))] {
+            let world = world_with(&programme).await;
+            a_buyer_draws_by_asking(&world, &programme, at).await;
         }
     }
-    let world = World::with(concert_for(10)).await;
-    let world = World {
-        used: used.clone(),
-        ..world
-    };
+    let world = world_with(&concert_for(10)).await;
     a_buyer_buys_and_cancels(&world).await;
-    the_schedule_calls(&used).await;
     the_books_are_audited(&world).await;
+    a_ticket_is_given_back(&world_with(&festival()).await).await;
+    a_place_is_given_up_before_the_draw(&world_with(&drawing(concert_for(1))).await).await;
+    the_schedule_calls(&used).await;
+    the_catalogue_is_read_in_init(&world_with(&concert_for(10)).await).await;
 
     let unused: Vec<String> = grants::functions()
         .flat_map(|function| grants::never_used(function, &used))
@@ -130,7 +134,6 @@ async fn no_function_is_allowed_what_it_does_not_use() {
 /// Of three in line for one place the first leaves it, having held a seat where there are any.
 async fn a_buyer_is_called_by_asking(world: &World, programme: &Programme, at: usize) {
     let event = programme.event.event_id.to_string();
-    let request = &in_the_event(&event)[at];
     let first = world.joins(&event).await;
     let second = world.joins(&event).await;
     let third = world.joins(&event).await;
@@ -143,11 +146,71 @@ async fn a_buyer_is_called_by_asking(world: &World, programme: &Programme, at: u
     for _ in 0..2 {
         world.clock.advance_seconds(10);
         for buyer in [&second, &third] {
-            request.by(&world.another_process(), &buyer.token).await;
+            asks(buyer, &event, at, world).await;
         }
     }
     forget_keys(world).await;
-    request.by(&world.another_process(), &second.token).await;
+    asks(&second, &event, at, world).await;
+}
+
+async fn asks(buyer: &Buyer, event: &str, at: usize, world: &World) {
+    let request = &in_the_event(event, &buyer.user_id)[at];
+    request.by(&world.another_process(), &buyer.token).await;
+}
+
+/// By draw, before its hour.
+fn drawing(mut programme: Programme) -> Programme {
+    let terms = &mut programme.event.terms;
+    terms.queue.order = Order::Draw;
+    terms.opens_at = Some(EpochMs::parse("2026-11-20T11:00:00Z").unwrap());
+    programme
+}
+
+/// Of four who wait for the hour one leaves before it; the others ask before it and after.
+async fn a_buyer_draws_by_asking(world: &World, programme: &Programme, at: usize) {
+    let event = programme.event.event_id.to_string();
+    let mut buyers = Vec::new();
+    for _ in 0..4 {
+        buyers.push(world.joins(&event).await);
+    }
+    let leave = Request::new("DELETE", format!("/events/{event}/tokens/me"));
+    leave.by(world, &buyers[0].token).await;
+    asks(&buyers[1], &event, at, world).await;
+    world.clock.advance_seconds(3_600);
+    for _ in 0..2 {
+        world.clock.advance_seconds(10);
+        for buyer in &buyers[1..] {
+            asks(buyer, &event, at, world).await;
+        }
+    }
+}
+
+/// Where a new token ends the place that the old one had.
+async fn a_place_is_given_up_before_the_draw(world: &World) {
+    let mut programme = drawing(concert_for(1));
+    programme.event.event_id = EventId::parse("requeue").unwrap();
+    programme.event.terms.queue.reissue = Reissue::Requeue;
+    world.add(programme).await;
+    let buyer = world.joins("requeue").await;
+    world.joins_as("requeue", &buyer.user_id).await;
+}
+
+async fn a_ticket_is_given_back(world: &World) {
+    let event = festival().event.event_id.to_string();
+    let buyer = world.joins(&event).await;
+    world.charge(&buyer, 2 * PRICE, "first").await;
+    let reserve = Request::new("POST", format!("/events/{event}/reservations"));
+    let ticket = reserve.by(world, &buyer.token).await;
+    let path = format!("/reservations/{}", ticket.text_of("reservationId"));
+    Request::new("DELETE", path).by(world, &buyer.token).await;
+}
+
+async fn the_catalogue_is_read_in_init(world: &World) {
+    for function in FUNCTIONS.iter().filter(|f| f.init == Init::Catalog) {
+        let events = world.app.store().events(Consistency::Eventual);
+        let events = grants::as_function(function.name, &world.used, events).await;
+        assert_eq!(events.unwrap().len(), 1);
+    }
 }
 
 /// Other tests lean on this: it finds what it is there to find.
@@ -161,6 +224,8 @@ fn a_call_that_is_not_allowed_and_a_permission_that_is_not_used_are_found() {
     assert_eq!(grants::refusal("balance", &need("GetItem", "Table")), None);
     for (function, action, table) in [
         ("balance", "UpdateItem", "Table"),
+        // Not of these items.
+        ("get-reservation", "GetItem", "Table"),
         ("balance", "DeleteItem", "KeysTable"),
         ("list-events", "Query", "KeysTable"),
         ("pages", "GetItem", "Table"),
@@ -170,9 +235,13 @@ fn a_call_that_is_not_allowed_and_a_permission_that_is_not_used_are_found() {
         assert!(refusal.is_some(), "{function} {action} {table}");
     }
     let used = Used::default();
+    let settings = Need {
+        partition_key: Some("SETTINGS".to_owned()),
+        ..need("GetItem", "Table")
+    };
     used.lock()
         .unwrap()
-        .insert("balance", [need("GetItem", "Table")].into());
+        .insert("balance", [need("GetItem", "Table"), settings].into());
     let unused = grants::never_used("balance", &used);
     assert!(
         unused.iter().all(|unused| unused.contains("KeysTable")),
@@ -182,6 +251,13 @@ fn a_call_that_is_not_allowed_and_a_permission_that_is_not_used_are_found() {
 }
 
 async fn the_schedule_calls(used: &Used) {
+    let world = World::with(drawing(concert_for(1))).await;
+    world.joins(EVENT).await;
+    world.clock.advance_seconds(3_600);
+    let promote = promote::handle(&world.app);
+    let result = grants::as_function("promote", used, promote).await;
+    assert_eq!(result.unwrap()["promoted"], 1);
+
     let world = World::with(concert_for(1)).await;
     let first = world.joins(EVENT).await;
     world.joins(EVENT).await;
@@ -205,7 +281,7 @@ async fn the_books_are_audited(world: &World) {
         .update_expression("SET balance = :one")
         .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
     set.send().await.unwrap();
-    let audit = audit::handle(&world.app, Duration::from_mins(1));
+    let audit = Box::pin(audit::handle(&world.app, Duration::from_mins(1)));
     let result = grants::as_function("audit", &world.used, audit).await;
     assert_eq!(result.unwrap()["broken"], 1);
 }

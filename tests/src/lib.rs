@@ -53,3 +53,5 @@ mod standstill;
 mod stream;
 #[cfg(test)]
 mod sweep;
+#[cfg(test)]
+mod template;

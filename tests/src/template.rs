@@ -1,0 +1,712 @@
+//! template.yaml and what lies beside it in `infra/`: what linters do not see.
+//!
+//! The template is read as YAML, in which `!Ref Table` is the text `Table`, and `!Sub` and the like leave their texts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use pages::{ROUTES, Resolved, resolve};
+use serde_json::Value;
+use shared::http::problem::KINDS;
+use shared::lambda::Init;
+use shared::telemetry::METRICS;
+
+use crate::contract;
+use crate::world::FUNCTIONS;
+
+const TEMPLATE: &str = include_str!("../../template.yaml");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+const FUNCTION: &str = "AWS::Serverless::Function";
+const ALARM: &str = "AWS::CloudWatch::Alarm";
+
+fn template() -> Value {
+    serde_saphyr::from_str(TEMPLATE).unwrap()
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|_| panic!("no {path}"))
+}
+
+fn resources(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let resources = template["Resources"].as_object().unwrap();
+    resources.iter().map(|(id, value)| (id.as_str(), value))
+}
+
+fn resources_of<'a>(
+    template: &'a Value,
+    kind: &'static str,
+) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    resources(template).filter(move |(_, resource)| resource["Type"] == kind)
+}
+
+/// `list-events` of `ListEventsFunction`.
+fn binary(function: &Value) -> &str {
+    text(&function["Metadata"]["BuildProperties"]["Binary"])
+}
+
+#[track_caller]
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    value.as_array().into_iter().flatten().map(text).collect()
+}
+
+fn names_of(template: &Value, section: &str) -> BTreeSet<String> {
+    let section = template[section].as_object().unwrap();
+    section.keys().cloned().collect()
+}
+
+/// The word that a text begins with.
+fn word(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// Every text that stands behind `mark`, outside of comments.
+fn behind<'a>(text: &'a str, mark: &'static str) -> impl Iterator<Item = &'a str> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(move |line| {
+            line.match_indices(mark)
+                .map(move |(at, _)| &line[at + mark.len()..])
+        })
+}
+
+/// What the template refers to: parameters and resources, and conditions.
+fn referred() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
+    let names = ["!Ref ", "!GetAtt ", "${"]
+        .into_iter()
+        .flat_map(|mark| behind(TEMPLATE, mark).map(word))
+        .filter(|name| !name.starts_with("AWS::"))
+        .collect();
+    let conditions = ["!If [", "!Condition ", "  Condition: "]
+        .into_iter()
+        .flat_map(|mark| behind(TEMPLATE, mark).map(word))
+        // The conditions of an IAM statement are no name.
+        .filter(|name| !name.is_empty());
+    let lines: Vec<&str> = TEMPLATE.lines().map(str::trim).collect();
+    let below = lines
+        .windows(2)
+        .filter(|pair| pair[0].ends_with("!If"))
+        .filter_map(|pair| pair[1].strip_prefix("- "));
+    (names, conditions.chain(below).collect())
+}
+
+#[test]
+fn whatever_the_template_refers_to_is_there_and_every_parameter_is_of_use() {
+    let template = template();
+    let parameters = names_of(&template, "Parameters");
+    let resources = names_of(&template, "Resources");
+    let conditions = names_of(&template, "Conditions");
+    let (names, tested) = referred();
+    let missing: Vec<_> = names
+        .iter()
+        .filter(|name| !parameters.contains(**name) && !resources.contains(**name))
+        .collect();
+    assert!(missing.is_empty(), "there is no {missing:?}");
+    assert!(parameters.iter().all(|name| names.contains(name.as_str())));
+    let tested: BTreeSet<String> = tested.into_iter().map(str::to_owned).collect();
+    assert_eq!(tested, conditions);
+    let asked: BTreeSet<String> =
+        template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|group| texts(&group["Parameters"]))
+            .map(str::to_owned)
+            .collect();
+    assert_eq!(asked, parameters);
+}
+
+#[test]
+fn each_function_is_deployed_with_its_log_and_the_alarm_that_takes_it_back() {
+    let template = template();
+    let mut deployed = BTreeSet::new();
+    for (id, function) in resources_of(&template, FUNCTION) {
+        let binary = binary(function);
+        deployed.insert(binary.to_owned());
+        let name = id.strip_suffix("Function").expect("…Function");
+        assert_eq!(name.to_ascii_lowercase(), binary.replace('-', ""));
+
+        let properties = &function["Properties"];
+        let log = text(&properties["LoggingConfig"]["LogGroup"]);
+        assert_eq!(log, format!("{name}Logs"));
+        let log = &template["Resources"][log]["Properties"];
+        let place = format!("/aws/lambda/${{AWS::StackName}}/{binary}");
+        assert_eq!(log["LogGroupName"], place.as_str());
+
+        assert_eq!(properties["AutoPublishAliasAllProperties"], true, "{id}");
+        let alarms = texts(&properties["DeploymentPreference"]["Alarms"]);
+        assert_eq!(alarms, [format!("{name}ErrorsAlarm")]);
+        let alarm = &template["Resources"][alarms[0]]["Properties"];
+        assert_eq!(alarm["MetricName"], "Errors");
+        let watched: Vec<&str> = alarm["Dimensions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|dimension| text(&dimension["Value"]))
+            .collect();
+        assert_eq!(watched, [id.to_owned(), format!("${{{id}}}:live")]);
+    }
+    let written: BTreeSet<String> = std::fs::read_dir(Path::new(ROOT).join("functions"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(deployed, written);
+}
+
+#[test]
+fn every_log_is_kept_as_long_as_the_deployer_says_and_no_longer() {
+    let template = template();
+    for (id, log) in resources_of(&template, "AWS::Logs::LogGroup") {
+        let days = &log["Properties"]["RetentionInDays"];
+        assert_eq!(days, "LogRetentionDays", "{id}");
+    }
+}
+
+/// The functions of `config` and the variables that each of them reads.
+fn readers() -> BTreeMap<String, BTreeSet<String>> {
+    let source = read("shared/src/config.rs");
+    let code: Vec<&str> = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect();
+    code.join("\n")
+        .split("\npub fn ")
+        .skip(1)
+        .map(|function| {
+            let variables = function
+                .split('"')
+                .filter(|text| text.starts_with("BOXOFFICE_"))
+                .map(str::to_owned);
+            (word(function).to_owned(), variables.collect())
+        })
+        .collect()
+}
+
+/// What the code of a function reads from its environment.
+fn variables_read(binary: &str, readers: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
+    let sources = [
+        "shared/src/lambda.rs".to_owned(),
+        "shared/src/telemetry.rs".to_owned(),
+        format!("functions/{binary}/src/main.rs"),
+        format!("functions/{binary}/src/lib.rs"),
+    ];
+    let signs = FUNCTIONS
+        .iter()
+        .any(|function| function.name == binary && function.init == Init::Keys);
+    sources
+        .iter()
+        .map(|source| read(source))
+        .flat_map(|source| {
+            readers
+                .iter()
+                .filter(move |(reader, _)| calls(&source, reader))
+                .flat_map(|(_, variables)| variables.clone())
+        })
+        // Read where it is there; who needs no keys is not told where they are.
+        .filter(|variable| signs || variable != "BOXOFFICE_KEYS_TABLE")
+        .collect()
+}
+
+fn calls(source: &str, function: &str) -> bool {
+    source.contains("config::")
+        && source
+            .match_indices(&format!("{function}("))
+            .any(|(at, _)| !source[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+}
+
+fn variables(properties: &Value) -> BTreeMap<String, Value> {
+    let variables = properties["Environment"]["Variables"].as_object();
+    variables
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+#[test]
+fn each_function_is_told_what_it_reads_and_nothing_else() {
+    let template = template();
+    let readers = readers();
+    assert_eq!(readers["table_names"].len(), 2, "{readers:?}");
+    let for_all = variables(&template["Globals"]["Function"]);
+    for (id, function) in resources_of(&template, FUNCTION) {
+        let told: BTreeSet<String> = for_all
+            .keys()
+            .cloned()
+            .chain(variables(&function["Properties"]).into_keys())
+            // Of the SDK's, and for `sam local` only.
+            .filter(|name| name != "AWS_ENDPOINT_URL_DYNAMODB")
+            .collect();
+        assert_eq!(told, variables_read(binary(function), &readers), "{id}");
+    }
+}
+
+/// SAM publishes a version where the template's text of a function has changed, and a reference to a parameter is the same
+/// text whatever the parameter is.
+#[test]
+fn a_changed_setting_makes_a_new_version() {
+    let template = template();
+    let parameters = names_of(&template, "Parameters");
+    for (id, function) in resources_of(&template, FUNCTION) {
+        let properties = &function["Properties"];
+        let description = properties["VersionDescription"]
+            .as_str()
+            .unwrap_or_default();
+        for (name, value) in variables(properties) {
+            let value = value.to_string();
+            for parameter in &parameters {
+                let is_used = value == format!("\"{parameter}\"")
+                    || value.contains(&format!("${{{parameter}}}"));
+                let is_told = description.contains(&format!("${{{parameter}}}"));
+                assert!(
+                    !is_used || is_told,
+                    "{id}: VersionDescription must have ${{{parameter}}}, for {name}"
+                );
+            }
+        }
+    }
+}
+
+/// What statements allow: actions, each on a resource.
+fn allowed(statements: &Value) -> BTreeSet<(&str, String)> {
+    let statements = statements.as_array().unwrap().iter();
+    statements
+        .flat_map(|statement| {
+            let resource = statement["Resource"].to_string();
+            texts(&statement["Action"])
+                .into_iter()
+                .map(move |action| (action, resource.clone()))
+        })
+        .collect()
+}
+
+#[test]
+fn the_boundary_leaves_each_function_what_its_policy_allows_and_no_other_request() {
+    let template = template();
+    let boundary = text(&template["Globals"]["Function"]["PermissionsBoundary"]);
+    let boundary = &template["Resources"][boundary]["Properties"]["PolicyDocument"]["Statement"];
+    let boundary = allowed(boundary);
+    let mut granted = BTreeSet::new();
+    for (id, function) in resources_of(&template, FUNCTION) {
+        for policy in function["Properties"]["Policies"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let policy = allowed(&policy["Statement"]);
+            assert!(policy.is_subset(&boundary), "{id}");
+            granted.extend(policy);
+        }
+    }
+    let is_dynamodb = |(action, _): &&(&str, String)| action.starts_with("dynamodb:");
+    let bounds: BTreeSet<_> = boundary.iter().filter(is_dynamodb).collect();
+    assert_eq!(bounds, granted.iter().collect());
+}
+
+#[test]
+fn every_alarm_is_told_shown_and_explained() {
+    let template = template();
+    let guide = read("docs/OPERATIONS.md");
+    let shown: BTreeSet<String> = widgets()
+        .iter()
+        .flat_map(|widget| texts(&widget["properties"]["alarms"]))
+        .map(|alarm| word(&alarm[2..]).to_owned())
+        .collect();
+    for (id, alarm) in resources_of(&template, ALARM) {
+        let properties = &alarm["Properties"];
+        assert_eq!(texts(&properties["AlarmActions"]), ["AlarmTopic"], "{id}");
+        assert!(properties["TreatMissingData"].is_string(), "{id}");
+        // One that is not always there cannot be named there.
+        assert!(
+            shown.contains(id) || alarm["Condition"].is_string(),
+            "{id} is not on the dashboard"
+        );
+        let is_of_function = template["Resources"]
+            .get(id.replace("ErrorsAlarm", "Function"))
+            .is_some_and(|function| function["Type"] == FUNCTION);
+        let heading = if is_of_function { "…ErrorsAlarm" } else { id };
+        let heading = format!("### `{heading}`");
+        assert!(
+            guide.contains(&heading),
+            "docs/OPERATIONS.md has no {heading}"
+        );
+    }
+}
+
+fn widgets() -> Vec<Value> {
+    let template = template();
+    let body = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"];
+    let body: Value = serde_json::from_str(text(body)).unwrap();
+    body["widgets"].as_array().unwrap().clone()
+}
+
+/// A metric of ours that something looks at, and its dimensions.
+type Looked = (String, Vec<(String, Option<String>)>);
+
+const NAMESPACE: &str = "Boxoffice/${AWS::StackName}";
+
+/// What the widgets look at: metrics by name, and searches for all values of a dimension.
+fn on_the_dashboard() -> Vec<Looked> {
+    let mut looked = Vec::new();
+    for widget in widgets() {
+        for metric in widget["properties"]["metrics"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let parts = metric.as_array().unwrap();
+            if let Some(expression) = parts[0]["expression"].as_str() {
+                looked.extend(searched(expression));
+            } else if parts[0] == NAMESPACE {
+                let names: Vec<&str> = parts[1..].iter().filter_map(Value::as_str).collect();
+                let dimensions = names[1..]
+                    .chunks(2)
+                    .map(|pair| (pair[0].to_owned(), Some(pair[1].to_owned())))
+                    .collect();
+                looked.push((names[0].to_owned(), dimensions));
+            }
+        }
+    }
+    looked
+}
+
+/// `SEARCH('{namespace,dimension} MetricName="name"', …)`.
+fn searched(expression: &str) -> Option<Looked> {
+    let schema = expression
+        .strip_prefix("SEARCH('{")?
+        .strip_prefix(NAMESPACE)?;
+    let (dimensions, rest) = schema.split_once('}')?;
+    let dimensions = dimensions
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .map(|name| (name.to_owned(), None))
+        .collect();
+    let name = rest
+        .trim_start()
+        .strip_prefix("MetricName=\"")?
+        .split('"')
+        .next()?;
+    Some((name.to_owned(), dimensions))
+}
+
+fn of_alarms(template: &Value) -> Vec<Looked> {
+    resources_of(template, ALARM)
+        .flat_map(|(_, alarm)| {
+            let properties = &alarm["Properties"];
+            let queries = properties["Metrics"].as_array().into_iter().flatten();
+            let of_queries = queries.map(|query| &query["MetricStat"]["Metric"]);
+            of_queries.chain([properties])
+        })
+        .filter(|metric| metric["Namespace"] == NAMESPACE)
+        .map(|metric| {
+            let dimensions = metric["Dimensions"].as_array().into_iter().flatten();
+            let dimensions = dimensions
+                .map(|dimension| {
+                    let of = |part: &str| text(&dimension[part]).to_owned();
+                    (of("Name"), Some(of("Value")))
+                })
+                .collect();
+            (text(&metric["MetricName"]).to_owned(), dimensions)
+        })
+        .collect()
+}
+
+#[test]
+fn what_dashboard_and_alarms_look_at_is_what_the_functions_count() {
+    let template = template();
+    let namespace = &variables(&template["Globals"]["Function"])["BOXOFFICE_METRICS_NAMESPACE"];
+    assert_eq!(namespace, NAMESPACE);
+    let on_the_dashboard = on_the_dashboard();
+    let of_alarms = of_alarms(&template);
+    assert!(on_the_dashboard.len() > 10 && !of_alarms.is_empty());
+    for (name, dimensions) in on_the_dashboard.iter().chain(&of_alarms) {
+        let counted = METRICS
+            .iter()
+            .any(|metric| match (&dimensions[..], metric.dimension) {
+                _ if metric.field != name => false,
+                // Also counted in all.
+                ([], by) => by.is_none() || name == "waiting",
+                ([(dimension, _)], by) => by == Some(dimension),
+                _ => false,
+            });
+        assert!(counted, "nobody counts {name} by {dimensions:?}");
+        for (dimension, value) in dimensions {
+            match (dimension.as_str(), value) {
+                (_, None) => {}
+                ("code", Some(code)) => assert!(KINDS.iter().any(|kind| kind.code == code)),
+                ("function", Some(function)) => {
+                    assert!(FUNCTIONS.iter().any(|known| known.name == function));
+                }
+                other => panic!("what may be a value of {other:?}?"),
+            }
+        }
+    }
+    for name in [
+        "joins",
+        "admissions",
+        "waiting",
+        "seats_held",
+        "sales",
+        "revenue",
+        "refunds",
+    ] {
+        assert!(
+            on_the_dashboard.iter().any(|(shown, _)| shown == name),
+            "{name}"
+        );
+    }
+}
+
+/// The fields of every line that the functions write.
+fn fields_of_lines() -> BTreeSet<String> {
+    let mut sources = vec![read("shared/src/lambda.rs")];
+    for (_, function) in resources_of(&template(), FUNCTION) {
+        sources.push(read(&format!("functions/{}/src/lib.rs", binary(function))));
+    }
+    let macros = sources.iter().flat_map(|source| {
+        let lines = source.split("tracing::info!(").skip(1);
+        lines.map(|line| line.split(");\n").next().unwrap_or_default())
+    });
+    macros
+        .flat_map(|fields| fields.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_metric_is_a_field_of_some_line() {
+    let fields = fields_of_lines();
+    for metric in METRICS {
+        assert!(fields.contains(metric.field), "{metric:?}");
+        let by = metric.dimension;
+        assert!(by.is_none_or(|by| fields.contains(by)), "{metric:?}");
+    }
+}
+
+#[test]
+fn each_function_and_each_table_is_on_the_dashboard() {
+    let template = template();
+    let functions: BTreeSet<&str> = resources_of(&template, FUNCTION)
+        .map(|(id, _)| id)
+        .collect();
+    let widgets = widgets();
+    let on_show = |metric: &str| -> BTreeSet<String> {
+        widgets
+            .iter()
+            .map(|widget| widget["properties"]["metrics"].as_array())
+            .filter(|metrics| metrics.is_some_and(|metrics| metrics.iter().any(|m| m[1] == metric)))
+            .flatten()
+            .flatten()
+            .filter_map(|metric| {
+                // `...` stands for what the row above has.
+                let shortened = metric[0] == "...";
+                metric[if shortened { 1 } else { 3 }].as_str()
+            })
+            .filter_map(|name| name.strip_prefix("${")?.strip_suffix('}'))
+            .map(str::to_owned)
+            .collect()
+    };
+    for metric in ["Errors", "Throttles", "Duration", "ConcurrentExecutions"] {
+        let shown = on_show(metric);
+        let shown: BTreeSet<&str> = shown.iter().map(String::as_str).collect();
+        assert_eq!(shown, functions, "{metric}");
+    }
+    let throttled = on_show("WriteThrottleEvents");
+    let tables = resources_of(&template, "AWS::DynamoDB::Table").map(|(id, _)| id.to_owned());
+    assert_eq!(throttled, tables.collect());
+}
+
+/// As the CDN matches a path: a star takes anything, slashes too.
+fn matches(pattern: &str, path: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == path,
+        Some((start, rest)) => path
+            .strip_prefix(start)
+            .is_some_and(|path| (0..=path.len()).any(|at| matches(rest, &path[at..]))),
+    }
+}
+
+/// Routes whose answers are the same for everybody, by the API's document; and assets.
+fn is_public(method: &str, path: &str) -> bool {
+    let document = serde_json::to_value(contract::document()).unwrap();
+    let success = &document["paths"][path][method.to_ascii_lowercase()]["responses"]["200"];
+    let cache = success["headers"]["Cache-Control"]["$ref"].as_str();
+    path.starts_with("/assets/") || cache.is_some_and(|cache| cache.ends_with("/Public"))
+}
+
+#[test]
+fn the_cdn_caches_what_is_public_and_nothing_else() {
+    const NEVER: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
+    const ALL_BUT_HOST: &str = "b689b0a8-53d0-40ab-baf2-68738e2966ac";
+    let template = template();
+    let cdn = &template["Resources"]["Distribution"]["Properties"]["DistributionConfig"];
+    let behaviors = cdn["CacheBehaviors"].as_array().unwrap();
+    let behavior = |path: &str| {
+        behaviors
+            .iter()
+            .find(|behavior| matches(text(&behavior["PathPattern"]), path))
+            .unwrap_or(&cdn["DefaultCacheBehavior"])
+    };
+    let mut cached = 0;
+    for route in ROUTES {
+        // Ids that look like other parts of a path.
+        for id in [
+            "x",
+            "queue",
+            "tokens",
+            "dates",
+            "holds",
+            "reservations",
+            "events",
+        ] {
+            let path: Vec<&str> = route
+                .path
+                .split('/')
+                .map(|part| if part.starts_with('{') { id } else { part })
+                .collect();
+            let path = path.join("/");
+            let behavior = behavior(&path);
+            let policy = text(&behavior["CachePolicyId"]);
+            let is_cached = policy == "AsTheAnswerSays";
+            // A path whose other methods are private is cached for GET only in any case.
+            let has_public = ROUTES
+                .iter()
+                .any(|other| other.path == route.path && is_public(other.method, other.path));
+            assert_eq!(is_cached, has_public, "{} {path}", route.method);
+            cached += u32::from(is_cached);
+            if !is_cached {
+                assert_eq!(policy, NEVER, "{path}");
+                assert_eq!(behavior["OriginRequestPolicyId"], ALL_BUT_HOST, "{path}");
+            }
+            let methods = texts(&behavior["AllowedMethods"]);
+            assert!(methods.contains(&route.method), "{path}");
+            assert!(
+                behavior.get("CachedMethods").is_none(),
+                "GET and HEAD by default"
+            );
+        }
+    }
+    assert!(cached > 0);
+    // No time of its own: the answer alone says.
+    let policy = &template["Resources"]["AsTheAnswerSays"]["Properties"]["CachePolicyConfig"];
+    assert_eq!(
+        (&policy["MinTTL"], &policy["DefaultTTL"]),
+        (&0.into(), &0.into())
+    );
+}
+
+#[test]
+fn the_cdn_keeps_no_error_and_says_of_origins_what_the_api_says() {
+    let template = template();
+    let resources = &template["Resources"];
+    let errors: BTreeMap<u64, &Value> =
+        resources["Distribution"]["Properties"]["DistributionConfig"]["CustomErrorResponses"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|error| {
+                (
+                    error["ErrorCode"].as_u64().unwrap(),
+                    &error["ErrorCachingMinTTL"],
+                )
+            })
+            .collect();
+    // "How CloudFront caches HTTP 4xx and 5xx status codes from your origin".
+    for status in [400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504] {
+        assert_eq!(errors.get(&status), Some(&&0.into()), "{status}");
+    }
+    let api = &resources["Api"]["Properties"]["CorsConfiguration"];
+    let cdn = &resources["Guards"]["Properties"]["ResponseHeadersPolicyConfig"]["CorsConfig"];
+    for (of_api, of_cdn) in [
+        ("AllowOrigins", "AccessControlAllowOrigins"),
+        ("AllowMethods", "AccessControlAllowMethods"),
+        ("AllowHeaders", "AccessControlAllowHeaders"),
+        ("ExposeHeaders", "AccessControlExposeHeaders"),
+    ] {
+        assert_eq!(api[of_api], cdn[of_cdn]["Items"], "{of_api}");
+    }
+    assert_eq!(api["MaxAge"], cdn["AccessControlMaxAgeSec"]);
+}
+
+#[test]
+fn the_tables_outlive_the_stack_and_can_be_brought_back() {
+    let template = template();
+    let tables: Vec<_> = resources_of(&template, "AWS::DynamoDB::Table").collect();
+    assert_eq!(tables.len(), 2);
+    for (id, table) in tables {
+        assert_eq!(table["DeletionPolicy"], "Retain", "{id}");
+        assert_eq!(table["UpdateReplacePolicy"], "Retain", "{id}");
+        let properties = &table["Properties"];
+        assert_eq!(properties["DeletionProtectionEnabled"], true, "{id}");
+        let recovery = &properties["PointInTimeRecoverySpecification"];
+        assert_eq!(recovery["PointInTimeRecoveryEnabled"], true, "{id}");
+        assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{id}");
+        assert_eq!(
+            properties["TimeToLiveSpecification"]["AttributeName"],
+            "ttl"
+        );
+        assert_eq!(properties["TimeToLiveSpecification"]["Enabled"], true);
+    }
+}
+
+#[test]
+fn sam_local_tells_the_functions_all_that_they_need() {
+    let template = template();
+    let local: Value = serde_json::from_str(&read("infra/env.local.json")).unwrap();
+    let local: BTreeSet<String> = local["Parameters"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    let of_functions = resources_of(&template, FUNCTION)
+        .flat_map(|(_, function)| variables(&function["Properties"]).into_keys());
+    let for_all = variables(&template["Globals"]["Function"]).into_keys();
+    assert_eq!(local, for_all.chain(of_functions).collect());
+}
+
+#[test]
+fn there_is_a_sample_of_each_functions_event_and_it_reaches_the_function() {
+    let template = template();
+    let mut sampled = BTreeSet::new();
+    for entry in std::fs::read_dir(Path::new(ROOT).join("infra/events")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let sample = read(&format!("infra/events/{name}"));
+        let event: Value = serde_json::from_str(&sample).unwrap();
+        let function = name.strip_suffix(".json").expect("….json");
+        sampled.insert(function.to_owned());
+        if event["source"] == "aws.scheduler" {
+            continue;
+        }
+        let request = lambda_http::request::from_str(&sample).unwrap();
+        let method = request.method().as_str();
+        let key = text(&event["routeKey"]);
+        match resolve(method, text(&event["rawPath"])) {
+            Resolved::Route {
+                function: reached,
+                route,
+                parameters,
+            } => {
+                assert_eq!((reached, key), (function, &*format!("{method} {route}")));
+                let said: BTreeMap<&str, &str> = event["pathParameters"]
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, value)| (name.as_str(), text(value)))
+                    .collect();
+                let resolved = parameters
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str()));
+                assert_eq!(said, resolved.collect(), "{name}");
+            }
+            Resolved::Unmatched => panic!("{name} reaches no function"),
+        }
+    }
+    let deployed = resources_of(&template, FUNCTION).map(|(_, function)| binary(function));
+    assert_eq!(sampled, deployed.map(str::to_owned).collect());
+}
