@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use shared::app::App;
 use shared::clock::Clock;
+use shared::oidc::Issuer;
 use shared::store::{Store, connect, create_tables};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -46,6 +47,12 @@ pub struct Options {
     /// The operator's desk's port; 0 takes a free one [default: 3001, or a free one where that is taken]
     #[arg(long)]
     desk_port: Option<u16>,
+    /// Users sign in with this OpenID Connect issuer [default: the userId in a request is believed]
+    #[arg(long, value_name = "URL", requires = "oidc_audience")]
+    oidc_issuer: Option<String>,
+    /// Whom the issuer's tokens must be for: the client id there
+    #[arg(long, value_name = "AUD", requires = "oidc_issuer")]
+    oidc_audience: Option<String>,
 }
 
 const DEFAULT_PORT: u16 = 3000;
@@ -63,6 +70,8 @@ impl Default for Options {
             catalog: None,
             dynamodb_port: DEFAULT_DYNAMODB_PORT,
             desk_port: None,
+            oidc_issuer: None,
+            oidc_audience: None,
         }
     }
 }
@@ -75,8 +84,21 @@ const PROMOTE_EVERY: Duration = Duration::from_mins(1);
 /// What runs at the end has so long to finish.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+impl Options {
+    /// The command line lets neither stand alone.
+    fn issuer(&self) -> Result<Option<Issuer>> {
+        match (&self.oidc_issuer, &self.oidc_audience) {
+            (Some(url), Some(audience)) => Issuer::new(url, audience)
+                .map(Some)
+                .context("--oidc-issuer, --oidc-audience"),
+            _ => Ok(None),
+        }
+    }
+}
+
 /// Serves until a signal says to stop.
 pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
+    let issuer = options.issuer()?;
     // All ports first: who finds one taken has changed nothing.
     let listener = listen::bind(options.bind, options.port, "--port")?;
     let dynamodb = listen::bind(LOOPBACK, options.dynamodb_port, "--dynamodb-port")?;
@@ -102,8 +124,13 @@ pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
         engine.stop(PATIENCE).await;
         return Ok(outcome);
     }
-    let app = Arc::new(App::new(store));
+    let app = App::new(store);
+    let app = Arc::new(match issuer {
+        Some(issuer) => app.with_issuer(issuer),
+        None => app,
+    });
     app.keys().await?;
+    app.meet_issuer().await;
     // Who comes as soon as it is ready finds places kept, and does not wait for the first run to end.
     promote_once(&app).await;
     let address = listener.local_addr()?;

@@ -5,6 +5,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use clap::Args;
 use shared::clock::Clock;
+use shared::config::is_loopback;
 use shared::store::{Connection, Store, TableNames, connect};
 
 /// Where DynamoDB is. Without options: the standard AWS environment.
@@ -102,46 +103,4 @@ async fn cloud_connection(endpoint_url: Option<String>) -> Result<Connection> {
         endpoint_url,
         http_client: Some(http_client),
     })
-}
-
-fn is_loopback(url: &str) -> bool {
-    let host = url
-        .split_once("://")
-        .map_or(url, |(_, rest)| rest)
-        .split('/')
-        .next()
-        .unwrap_or_default();
-    let host = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_loopback;
-
-    #[test]
-    fn an_endpoint_of_this_machine_is_known_by_its_host() {
-        for url in [
-            "http://127.0.0.1:8000",
-            "http://localhost:8000/",
-            "http://[::1]:8000",
-            "http://127.1.2.3",
-        ] {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in [
-            "https://dynamodb.ap-northeast-2.amazonaws.com",
-            "http://localhost.example",
-            "http://10.0.0.1:8000",
-            "http://127.0.0.1.example:8000",
-        ] {
-            assert!(!is_loopback(url), "{url}");
-        }
-    }
 }

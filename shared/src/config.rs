@@ -5,6 +5,7 @@ use std::env;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 
+use crate::oidc::{InvalidIssuer, Issuer};
 use crate::store::{Connection, TableNames};
 
 /// Why a process cannot start.
@@ -37,20 +38,71 @@ pub fn metrics_namespace() -> Option<String> {
 }
 
 /// How users are known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum UserIdentity {
     /// The user id in a request is believed: whoever knows it is that user.
     TrustUserIdInRequest,
+    /// An issuer's token says who somebody is.
+    OpenIdConnect(Issuer),
 }
 
+/// Why it is not clear how users are known.
+#[derive(Debug, thiserror::Error)]
+pub enum UnclearIdentity {
+    #[error(transparent)]
+    Missing(#[from] MissingVariable),
+    #[error("{IDENTITY} is TrustUserIdInRequest, and {0} is set: one of them is not meant")]
+    Contradiction(&'static str),
+    #[error("{ISSUER} or {AUDIENCE} has no meaning: {0}")]
+    Issuer(#[from] InvalidIssuer),
+}
+
+const IDENTITY: &str = "BOXOFFICE_USER_IDENTITY";
+const ISSUER: &str = "BOXOFFICE_OIDC_ISSUER";
+const AUDIENCE: &str = "BOXOFFICE_OIDC_AUDIENCE";
+
 /// `BOXOFFICE_USER_IDENTITY`, which the deployer must choose: nobody should trust what users say of themselves because a
-/// setting was overlooked.
-pub fn user_identity() -> Result<UserIdentity, MissingVariable> {
-    const NAME: &str = "BOXOFFICE_USER_IDENTITY";
-    match required(NAME)?.as_str() {
-        "TrustUserIdInRequest" => Ok(UserIdentity::TrustUserIdInRequest),
-        _ => Err(MissingVariable(NAME)),
+/// setting was overlooked. `OpenIdConnect` needs `BOXOFFICE_OIDC_ISSUER` and `BOXOFFICE_OIDC_AUDIENCE`.
+pub fn user_identity() -> Result<UserIdentity, UnclearIdentity> {
+    identity_of(&required(IDENTITY)?, optional(ISSUER), optional(AUDIENCE))
+}
+
+fn identity_of(
+    choice: &str,
+    issuer: Option<String>,
+    audience: Option<String>,
+) -> Result<UserIdentity, UnclearIdentity> {
+    match (choice, issuer, audience) {
+        ("TrustUserIdInRequest", None, None) => Ok(UserIdentity::TrustUserIdInRequest),
+        ("TrustUserIdInRequest", Some(_), _) => Err(UnclearIdentity::Contradiction(ISSUER)),
+        ("TrustUserIdInRequest", None, Some(_)) => Err(UnclearIdentity::Contradiction(AUDIENCE)),
+        ("OpenIdConnect", Some(issuer), Some(audience)) => Ok(UserIdentity::OpenIdConnect(
+            Issuer::new(&issuer, &audience)?,
+        )),
+        ("OpenIdConnect", None, _) => Err(MissingVariable(ISSUER).into()),
+        ("OpenIdConnect", Some(_), None) => Err(MissingVariable(AUDIENCE).into()),
+        _ => Err(MissingVariable(IDENTITY).into()),
     }
+}
+
+/// Whether a URL's host is this machine, so that what goes there stays here.
+#[must_use]
+pub fn is_loopback(url: &str) -> bool {
+    let host = url
+        .split_once("://")
+        .map_or(url, |(_, rest)| rest)
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        _ if host.contains('@') => return false,
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// The connection of a Lambda function, from the variables that Lambda sets. They hold for the life of the process, so
@@ -68,4 +120,71 @@ pub fn connection() -> Result<Connection, MissingVariable> {
             .or_else(|| optional("AWS_ENDPOINT_URL")),
         http_client: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_of_this_machine_is_known_by_its_host() {
+        for url in [
+            "http://127.0.0.1:8000",
+            "http://localhost:8000/",
+            "http://[::1]:8000",
+            "http://127.1.2.3",
+            "http://localhost?a",
+        ] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "https://dynamodb.ap-northeast-2.amazonaws.com",
+            "http://localhost.example",
+            "http://10.0.0.1:8000",
+            "http://127.0.0.1.example:8000",
+            "http://localhost:1@example.com",
+        ] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn how_users_are_known_is_said_whole_or_not_at_all() {
+        let says = |choice, issuer: Option<&str>, audience: Option<&str>| {
+            identity_of(
+                choice,
+                issuer.map(str::to_owned),
+                audience.map(str::to_owned),
+            )
+            .map_err(|error| error.to_string())
+        };
+        let (url, shop) = (Some("https://id.example.com"), Some("shop"));
+        assert_eq!(
+            says("TrustUserIdInRequest", None, None),
+            Ok(UserIdentity::TrustUserIdInRequest)
+        );
+        assert_eq!(
+            says("OpenIdConnect", url, shop),
+            Ok(UserIdentity::OpenIdConnect(
+                Issuer::new("https://id.example.com", "shop").unwrap()
+            ))
+        );
+        for (choice, issuer, audience, named) in [
+            ("", url, shop, IDENTITY),
+            ("openidconnect", url, shop, IDENTITY),
+            ("OpenIdConnect", None, shop, ISSUER),
+            ("OpenIdConnect", None, None, ISSUER),
+            ("OpenIdConnect", url, None, AUDIENCE),
+            ("OpenIdConnect", Some("http://id.example.com"), shop, ISSUER),
+            ("TrustUserIdInRequest", url, None, ISSUER),
+            ("TrustUserIdInRequest", url, shop, ISSUER),
+            ("TrustUserIdInRequest", None, shop, AUDIENCE),
+        ] {
+            let said = says(choice, issuer, audience).unwrap_err();
+            assert!(
+                said.contains(named),
+                "{choice} {issuer:?} {audience:?}: {said}"
+            );
+        }
+    }
 }

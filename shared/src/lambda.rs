@@ -5,11 +5,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
+use futures::future::join;
 use lambda_http::{Body, Request, Response, service_fn};
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, UserIdentity};
 use crate::http::{Answer, Call, problem};
 use crate::metrics::Count;
 use crate::refusal::Refusal;
@@ -27,6 +28,8 @@ pub enum Init {
     Catalog,
     /// The signing keys are read, which opens the connection.
     Keys,
+    /// The same for what knows users: it must be told how, and reads the keys of their issuer, where there is one.
+    Users,
 }
 
 /// An endpoint.
@@ -111,12 +114,20 @@ pub async fn run(function: Function) -> Result<(), lambda_http::Error> {
 
 /// The process's view of the tables, with its connection open.
 pub async fn start(init: Init) -> Result<App, lambda_http::Error> {
+    // First: whoever forgot it should hear of that.
+    let identity = match init {
+        Init::Users => Some(config::user_identity()?),
+        Init::Nothing | Init::Catalog | Init::Keys => None,
+    };
     let store = Store::new(
         connect(config::connection()?),
         config::table_names()?,
         Clock::System,
     );
-    let app = App::new(store);
+    let app = match identity {
+        Some(UserIdentity::OpenIdConnect(issuer)) => App::new(store).with_issuer(issuer),
+        Some(UserIdentity::TrustUserIdInRequest) | None => App::new(store),
+    };
     match init {
         Init::Nothing => {}
         Init::Catalog => {
@@ -124,6 +135,10 @@ pub async fn start(init: Init) -> Result<App, lambda_http::Error> {
         }
         Init::Keys => {
             app.keys().await?;
+        }
+        Init::Users => {
+            let (keys, ()) = join(app.keys(), app.meet_issuer()).await;
+            keys?;
         }
     }
     Ok(app)

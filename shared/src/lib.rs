@@ -1,7 +1,8 @@
 //! Boxoffice's domain crate.
 //!
 //! Three things are kept apart here. The rules ([`event`], [`queue`], [`seats`], [`reservation`],
-//! [`wallet`], [`token`]) are pure: no I/O and no clock, `now` is passed in. The [`store`] is the only
+//! [`wallet`], [`token`], [`oidc`]) are pure: no I/O and no clock, `now` is passed in; but for
+//! reading an issuer's keys. The [`store`] is the only
 //! place that knows table keys, expressions and the AWS SDK. [`http`] is the only place that knows
 //! status codes. [`app`] holds what a process keeps between requests and the operations that
 //! the functions call.
@@ -17,6 +18,7 @@ pub mod ids;
 pub mod lambda;
 pub mod metrics;
 pub mod money;
+pub mod oidc;
 pub mod queue;
 pub mod refusal;
 pub mod reservation;

@@ -82,6 +82,8 @@ pub enum Refusal {
     /// The store did not answer, or too many are at the same items. What was asked for may or may not have been
     /// done; asking again is safe.
     Busy(StoreError),
+    /// The issuer by whose tokens users are known does not give its keys, so nobody can say who calls.
+    IssuerUnreachable,
 }
 
 impl From<StoreError> for Refusal {

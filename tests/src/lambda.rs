@@ -12,6 +12,7 @@ use axum::http::{Request, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use serde_json::{Value, json};
+use shared::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
@@ -19,6 +20,7 @@ use tokio::sync::{Mutex, mpsc};
 use crate::binaries;
 use crate::books;
 use crate::event::http_event;
+use crate::issuer::{AUDIENCE, LittleIssuer, Manner};
 use crate::world::{DATE, EVENT, World};
 
 /// What an executable posted for an event.
@@ -94,6 +96,16 @@ impl Lambda {
     }
 
     async fn start_for(time_out: Duration, function: &str, world: &World) -> Self {
+        let trusting = [("BOXOFFICE_USER_IDENTITY", "TrustUserIdInRequest")];
+        Self::start_with(time_out, function, world, &trusting).await
+    }
+
+    async fn start_with(
+        time_out: Duration,
+        function: &str,
+        world: &World,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let (events, events_out) = mpsc::channel(8);
         let (posted_in, posted) = mpsc::channel(8);
         let queues = Arc::new(Queues {
@@ -119,8 +131,8 @@ impl Lambda {
             .env("AWS_ENDPOINT_URL_DYNAMODB", &world.endpoint_url)
             .env("BOXOFFICE_TABLE", &world.tables.main)
             .env("BOXOFFICE_KEYS_TABLE", &world.tables.keys)
-            .env("BOXOFFICE_USER_IDENTITY", "TrustUserIdInRequest")
             .env("BOXOFFICE_METRICS_NAMESPACE", "Boxoffice/test")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -449,16 +461,58 @@ async fn an_executable_survives_what_is_no_request_of_its_own() {
 }
 
 #[tokio::test]
-async fn issue_token_does_not_start_until_somebody_has_chosen_whom_it_believes() {
-    let output = Command::new(binaries::path("issue-token"))
-        .env_clear()
-        .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")
-        .output()
-        .await
-        .unwrap();
-    assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("BOXOFFICE_USER_IDENTITY"), "{said}");
+async fn a_function_that_knows_users_does_not_start_until_somebody_has_chosen_whom_it_believes() {
+    let connect = ("BOXOFFICE_USER_IDENTITY", "OpenIdConnect");
+    let trust = ("BOXOFFICE_USER_IDENTITY", "TrustUserIdInRequest");
+    let issuer = ("BOXOFFICE_OIDC_ISSUER", "https://id.example.com");
+    for function in ["issue-token", "balance"] {
+        for (variables, named) in [
+            (&[][..], "BOXOFFICE_USER_IDENTITY"),
+            (&[issuer], "BOXOFFICE_USER_IDENTITY"),
+            (&[connect], "BOXOFFICE_OIDC_ISSUER"),
+            (&[connect, issuer], "BOXOFFICE_OIDC_AUDIENCE"),
+            (&[trust, issuer], "BOXOFFICE_OIDC_ISSUER"),
+        ] {
+            let output = Command::new(binaries::path(function))
+                .env_clear()
+                .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")
+                .envs(variables.iter().copied())
+                .output()
+                .await
+                .unwrap();
+            assert!(!output.status.success());
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.contains(named), "{function} {variables:?}: {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_executable_knows_users_by_their_issuer_whose_keys_it_has_read_before_the_first_request()
+{
+    let world = World::new().await;
+    let issuer = LittleIssuer::start().await;
+    let variables = [
+        ("BOXOFFICE_USER_IDENTITY", "OpenIdConnect"),
+        ("BOXOFFICE_OIDC_ISSUER", issuer.url.as_str()),
+        ("BOXOFFICE_OIDC_AUDIENCE", AUDIENCE),
+    ];
+    let mut lambda = Lambda::start_with(Duration::from_secs(29), "issue-token", &world, &variables).await;
+    let path = format!("/events/{EVENT}/tokens");
+    let (_, event) = http_event("POST", &path, &[], None);
+    let (status, answer) = lambda.answer(event).await;
+    assert_eq!((status, &answer["code"]), (401, &json!("token_missing")));
+    // It would be refused where it does not know the keys.
+    issuer.behaves(Manner::Fails);
+    let token = issuer.token("alice", Clock::System.now());
+    let bearer = format!("Bearer {token}");
+    let (_, event) = http_event("POST", &path, &[("authorization", &bearer)], None);
+    let (status, answer) = lambda.answer(event).await;
+    assert_eq!(status, 201, "{answer}");
+    assert_eq!(answer["userId"], issuer.user_id("alice"));
+    assert_eq!(issuer.times_asked(), 1);
+    let log = lambda.stop().await;
+    assert!(!log.contains(&token) && log.contains(&issuer.user_id("alice")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

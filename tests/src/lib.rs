@@ -13,6 +13,7 @@ pub mod contract;
 pub mod event;
 pub mod gate;
 pub mod grants;
+pub mod issuer;
 pub mod line;
 pub mod wire;
 pub mod world;

@@ -5,10 +5,12 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use shared::clock::Clock;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::binaries;
+use crate::issuer::{AUDIENCE, LittleIssuer};
 
 /// A running server.
 pub(crate) struct Server {
@@ -489,4 +491,46 @@ async fn the_queue_of_a_running_server_is_paused_and_resumed_by_command() {
         assert_eq!(seen, state);
     }
     assert!(server.signal("-TERM").await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_may_have_to_sign_in_where_it_is_served() {
+    let issuer = LittleIssuer::start().await;
+    let known_by = ["--oidc-issuer", &issuer.url, "--oidc-audience", AUDIENCE];
+    let server = Server::start(&[&["--in-memory"][..], &known_by].concat()).await;
+    let (event, _) = something_on_sale(&server).await;
+    let path = format!("/events/{event}/tokens");
+    let (status, answer) = server.call("POST", &path, "", json!({})).await.unwrap();
+    assert_eq!((status, &answer["code"]), (401, &json!("token_missing")));
+    let token = issuer.token("alice", Clock::System.now());
+    let (status, answer) = server.call("POST", &path, &token, json!({})).await.unwrap();
+    assert_eq!(status, 201, "{answer}");
+    assert_eq!(answer["userId"], issuer.user_id("alice"));
+}
+
+#[tokio::test]
+async fn an_issuer_is_said_whole_and_is_one() {
+    for (arguments, status, named) in [
+        (
+            &["--oidc-issuer", "https://id.example.com"][..],
+            2,
+            "--oidc-audience",
+        ),
+        (&["--oidc-audience", "shop"], 2, "--oidc-issuer"),
+        (
+            &[
+                "--oidc-issuer",
+                "http://id.example.com",
+                "--oidc-audience",
+                "shop",
+            ],
+            3,
+            "--oidc-issuer",
+        ),
+    ] {
+        let output = run(&[&["serve", "--in-memory"][..], arguments].concat()).await;
+        assert_eq!(output.status.code(), Some(status));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(named), "{said}");
+    }
 }

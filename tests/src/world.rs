@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use crate::event::http_event;
 use crate::gate::Gate;
 use crate::grants::{self, Used};
+use crate::issuer::LittleIssuer;
 use crate::wire::Wire;
 
 /// The event of a world, unless a test says otherwise.
@@ -243,6 +244,17 @@ impl World {
             tables: self.tables.clone(),
             endpoint_url: self.endpoint_url.clone(),
             used: self.used.clone(),
+        }
+    }
+
+    /// The same, whose users are known by an issuer. Its keys are read when they are needed.
+    #[must_use]
+    pub fn process_with_issuer(&self, issuer: &LittleIssuer) -> Self {
+        let process = self.another_process();
+        let app = App::new(process.app.store().clone()).with_issuer(issuer.configured());
+        Self {
+            app: Arc::new(app),
+            ..process
         }
     }
 

@@ -12,7 +12,7 @@ use shared::store::Consistency;
 /// The endpoint.
 pub const FUNCTION: Function = Function {
     name: "balance",
-    init: Init::Keys,
+    init: Init::Users,
     takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
@@ -49,9 +49,9 @@ struct Body<'a> {
 }
 
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let token = call.token(app).await?;
+    let known = call.known(app).await?;
     let user_id = call.path_user()?;
-    Call::check_own(&token, user_id)?;
+    Call::check_own(known, user_id)?;
     let settings = app.settings(call.now()).await?;
     let wallet = app.store().wallet(user_id, Consistency::Strong).await?;
     Ok(Answer::ok(&Body {

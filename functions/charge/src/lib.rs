@@ -12,7 +12,7 @@ use shared::wallet::IdempotencyKey;
 /// The endpoint.
 pub const FUNCTION: Function = Function {
     name: "charge",
-    init: Init::Keys,
+    init: Init::Users,
     takes_body: true,
     handler: |app, call| Box::pin(handle(app, call)),
 };
@@ -78,10 +78,10 @@ struct Body {
 }
 
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let token = call.token(app).await?;
+    let known = call.known(app).await?;
     let user_id = call.path_user()?;
     let (key, amount) = read(call)?;
-    Call::check_own(&token, user_id)?;
+    Call::check_own(known, user_id)?;
     let (answered, charge) = app.charge(user_id, &key, amount, call.now()).await?;
     let body = Body {
         charge_id: charge.charge_id,

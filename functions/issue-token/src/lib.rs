@@ -9,7 +9,7 @@ use shared::refusal::Refusal;
 /// The endpoint.
 pub const FUNCTION: Function = Function {
     name: "issue-token",
-    init: Init::Keys,
+    init: Init::Users,
     takes_body: true,
     handler: |app, call| Box::pin(handle(app, call)),
 };
@@ -26,7 +26,7 @@ pub fn operation() -> shared::http::openapi::Operation {
         &FUNCTION,
         "POST /events/{eventId}/tokens",
         Tag::Queue,
-        Who::Anyone,
+        Who::Joiner,
     )
     .says(
         "Join the queue",
@@ -40,7 +40,8 @@ pub fn operation() -> shared::http::openapi::Operation {
             "type": "object",
             "properties": {
                 "userId": {
-                    "description": "Who joins; without, somebody new, whom the answer names.",
+                    "description": "Who joins; without, somebody new, whom the answer names. Where people sign in with an \
+                         issuer: no other than the token's user, the UUID of version 5 of issuer and `sub`.",
                     "type": "string",
                     "format": "uuid",
                     "pattern": UUID,
@@ -56,12 +57,20 @@ pub fn operation() -> shared::http::openapi::Operation {
 }
 
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
+    let signed_in = call.joiner(app).await?;
     let event_id = call.path_event()?;
     let mut fields = call.fields()?;
     let user_id = fields.optional("userId", |value| UserId::parse(text(value)?));
     fields.finish()?;
-    // Who names nobody is somebody new; the answer says who.
-    let user_id = user_id.unwrap_or_else(UserId::random);
+    let user_id = match (signed_in, user_id) {
+        (Some(known), named) => {
+            Call::check_own(known, named.unwrap_or(known))?;
+            known
+        }
+        (None, Some(believed)) => believed,
+        // Who names nobody is somebody new; the answer says who.
+        (None, None) => UserId::random(),
+    };
     call.is_by(user_id);
     let joined = app.join(user_id, &event_id, call.now()).await?;
     let signed = app.sign(&joined.token).await?;

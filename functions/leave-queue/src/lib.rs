@@ -8,7 +8,7 @@ use shared::refusal::Refusal;
 /// The endpoint.
 pub const FUNCTION: Function = Function {
     name: "leave-queue",
-    init: Init::Keys,
+    init: Init::Users,
     takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
@@ -28,11 +28,13 @@ pub fn operation() -> shared::http::openapi::Operation {
     )
     .says("Leave", "The place goes to the next. A hold stays payable.")
     .answers_nothing("The number is out of the queue, whatever it was before.")
-    .refuses(&[problem::EVENT_NOT_FOUND])
+    .refuses(&[problem::INVALID_REQUEST, problem::EVENT_NOT_FOUND])
 }
 
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let token = call.event_token(app).await?;
-    app.leave(&token, call.now()).await?;
+    let (known, event_id) = call.known_in_line(app).await?;
+    if let Some(token) = app.place_in_line(known, &event_id).await? {
+        app.leave(&token, call.now()).await?;
+    }
     Ok(Answer::no_content())
 }

@@ -13,7 +13,7 @@ use shared::wallet::{EntryKind, LedgerEntry};
 /// The endpoint.
 pub const FUNCTION: Function = Function {
     name: "list-ledger",
-    init: Init::Keys,
+    init: Init::Users,
     takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
@@ -87,14 +87,14 @@ impl From<LedgerEntry> for EntryView {
 }
 
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let token = call.token(app).await?;
+    let known = call.known(app).await?;
     let user_id = call.path_user()?;
     let limit = call.limit(DEFAULT_LIMIT, MOST)?;
     let before = match call.query("cursor", |text| Ok(text.to_owned()))? {
         Some(cursor) => Some(decode_cursor(&cursor)?),
         None => None,
     };
-    Call::check_own(&token, user_id)?;
+    Call::check_own(known, user_id)?;
     let (entries, next) = app.ledger(user_id, before, limit).await?;
     Ok(Answer::ok(&Body {
         entries: entries.into_iter().map(Into::into).collect(),

@@ -10,7 +10,7 @@ use shared::reservation::Status;
 /// The endpoint.
 pub const FUNCTION: Function = Function {
     name: "list-reservations",
-    init: Init::Keys,
+    init: Init::Users,
     takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
@@ -60,7 +60,7 @@ struct Body<'a> {
 }
 
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let token = call.token(app).await?;
+    let known = call.known(app).await?;
     let user_id = call.path_user()?;
     let status = call.query("status", Status::parse)?;
     let limit = call.limit(DEFAULT_LIMIT, MOST)?;
@@ -68,7 +68,7 @@ async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
         Some(cursor) => Some(decode_cursor(&cursor)?),
         None => None,
     };
-    Call::check_own(&token, user_id)?;
+    Call::check_own(known, user_id)?;
     let (reservations, next) = app
         .reservations(user_id, status, before, limit, call.now())
         .await?;

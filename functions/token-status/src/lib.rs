@@ -8,7 +8,7 @@ use shared::refusal::Refusal;
 /// The endpoint.
 pub const FUNCTION: Function = Function {
     name: "token-status",
-    init: Init::Keys,
+    init: Init::Users,
     takes_body: false,
     handler: |app, call| Box::pin(handle(app, call)),
 };
@@ -28,16 +28,24 @@ pub fn operation() -> shared::http::openapi::Operation {
     )
     .says(
         "See where one stands",
-        "Ask again after `pollAfterSeconds`. Who is called arrives by asking.",
+        "Ask again after `pollAfterSeconds`. Who is called arrives by asking. With the issuer's \
+         token it is the place of the user's ticket, `turn_over` where there is none, and \
+         `tokenExpiresAt` is that token's; asking with the queue token costs less.",
     )
     .answers::<views::TokenView<'_>>(200, "Where the number stands.")
     .says_when_to_ask_again()
-    .refuses(&[problem::EVENT_NOT_FOUND])
+    .refuses(&[
+        problem::INVALID_REQUEST,
+        problem::EVENT_NOT_FOUND,
+        problem::TURN_OVER,
+    ])
 }
 
 async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let token = call.event_token(app).await?;
-    let programme = app.programme(&token.event_id, call.now()).await?;
+    let (known, event_id) = call.known_in_line(app).await?;
+    let programme = app.programme(&event_id, call.now()).await?;
+    let place = app.place_in_line(known, &event_id).await?;
+    let token = place.ok_or(Refusal::TurnOver)?;
     let standing = app.standing(&programme, &token, call.now()).await?;
     Ok(views::token_status(&token, standing))
 }

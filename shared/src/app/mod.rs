@@ -5,6 +5,7 @@ mod booking;
 mod cache;
 mod holding;
 mod house;
+mod issuer;
 mod line;
 mod promotion;
 mod tickets;
@@ -24,6 +25,7 @@ use cache::Cache;
 
 pub use booking::{Answered, HistoryPosition};
 pub use house::{DateAvailability, SeatOnSale, SectionSeats, check_not_closed, check_seated};
+pub use issuer::Known;
 pub use line::{Joined, Joining};
 pub use promotion::{Promoted, PromotionSummary};
 
@@ -47,10 +49,12 @@ pub struct App {
     seat_maps: house::SeatMapCache,
     /// What is left in each shard.
     stocks: Cache<EventId, Vec<u32>>,
+    /// By whom users are known; none where what they say of themselves is believed.
+    issuer: Option<issuer::KnownIssuer>,
 }
 
 impl App {
-    /// A process over a store.
+    /// A process over a store. Users are believed, unless [`App::with_issuer`] says otherwise.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self {
@@ -61,6 +65,7 @@ impl App {
             heads: Cache::default(),
             seat_maps: Cache::default(),
             stocks: Cache::default(),
+            issuer: None,
         }
     }
 

@@ -8,7 +8,7 @@ use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::percent_decode_str;
 
 use super::{Fields, LARGEST_BODY};
-use crate::app::App;
+use crate::app::{App, Known};
 use crate::clock::EpochMs;
 use crate::ids::{DateKey, EventId, Malformed, ReservationId, UserId};
 use crate::refusal::{FieldError, Refusal};
@@ -144,27 +144,50 @@ impl Call {
         Fields::of_body(self.body())
     }
 
-    /// *known*: a genuine, unexpired token of any event.
-    pub async fn token(&mut self, app: &App) -> Result<Token, Refusal> {
+    /// *known*: by a genuine, unexpired token of any event, or of the issuer.
+    pub async fn known(&mut self, app: &App) -> Result<UserId, Refusal> {
+        let text = self.bearer().ok_or(Refusal::TokenMissing)?;
+        let user_id = app.known(text, self.now).await?.user_id();
+        self.user_id = Some(user_id);
+        Ok(user_id)
+    }
+
+    /// *known*, and the event in the path: a token of another event is none.
+    pub async fn known_in_line(&mut self, app: &App) -> Result<(Known, EventId), Refusal> {
+        let text = self.bearer().ok_or(Refusal::TokenMissing)?;
+        let known = app.known(text, self.now).await?;
+        self.user_id = Some(known.user_id());
+        let event_id = match &known {
+            Known::Queue(token) => self.own_event(token)?,
+            Known::Issuer(_) => self.path_event()?,
+        };
+        Ok((known, event_id))
+    }
+
+    /// For what is *inside*: a genuine, unexpired token of the queue of the event in the path.
+    pub async fn event_token(&mut self, app: &App) -> Result<Token, Refusal> {
         let text = self.bearer().ok_or(Refusal::TokenMissing)?;
         let token = app.verify(text, self.now).await?;
         self.user_id = Some(token.user_id);
+        self.own_event(&token)?;
         Ok(token)
     }
 
-    /// *known* for the event in the path: a token of another event is none.
-    pub async fn event_token(&mut self, app: &App) -> Result<Token, Refusal> {
-        let token = self.token(app).await?;
-        if self.event_id_in_path().as_ref() == Ok(&token.event_id) {
-            Ok(token)
-        } else {
-            Err(Refusal::TokenInvalid)
-        }
+    fn own_event(&self, token: &Token) -> Result<EventId, Refusal> {
+        self.event_id_in_path()
+            .ok()
+            .filter(|event_id| *event_id == token.event_id)
+            .ok_or(Refusal::TokenInvalid)
     }
 
-    /// *known*, and the user in the path; the last check of a request before it is looked up.
-    pub fn check_own(token: &Token, user: UserId) -> Result<(), Refusal> {
-        if token.user_id == user {
+    /// Who joins, where an issuer must say so; none where users are believed.
+    pub async fn joiner(&self, app: &App) -> Result<Option<UserId>, Refusal> {
+        app.joiner(self.bearer(), self.now).await
+    }
+
+    /// *known*, and the user who is named; the last check of a request before it is looked up.
+    pub fn check_own(known: UserId, user: UserId) -> Result<(), Refusal> {
+        if known == user {
             Ok(())
         } else {
             Err(Refusal::NotYours)

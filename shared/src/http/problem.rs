@@ -60,17 +60,17 @@ kinds! {
     BODY_TOO_LARGE = 413 "body_too_large" "The body is too large" [],
         "The body has more than 16 KiB.",
         "Send a smaller one; no request of this API needs as much.";
-    TOKEN_MISSING = 401 "token_missing" "A queue token is needed" [],
+    TOKEN_MISSING = 401 "token_missing" "A token is needed" [],
         "The request has no Authorization: Bearer header, and the endpoint needs to know who calls.",
-        "Join a queue with POST /events/{eventId}/tokens and send its token.";
-    TOKEN_INVALID = 401 "token_invalid" "The queue token is not valid here" [],
-        "The token is not genuine, has expired, or is for another event than the one in the path.",
-        "Join the queue of this event; asking again for the same user gives a new token.";
+        "Join a queue with POST /events/{eventId}/tokens and send its token. Where people sign in with an OpenID Connect issuer, joining needs the issuer's token.";
+    TOKEN_INVALID = 401 "token_invalid" "The token is not valid here" [],
+        "The token is not genuine, has expired, or is for another event or audience.",
+        "Join the queue of this event; asking again for the same user gives a new token. Sign in again where it was the issuer's.";
     INVALID_REQUEST = 400 "invalid_request" "The request is not valid" ["errors"],
         "A field, a query parameter, a header or an id in the path is missing, malformed or unknown.",
         "Each of errors names a field and says what is wrong with it. Correct them; repeating the request as it was helps nothing.";
     NOT_YOURS = 403 "not_yours" "This belongs to another user" [],
-        "The wallet or the list is not that of the token's user.",
+        "The wallet, the list or the userId is not that of the token's user.",
         "Use the userId that came with the token.";
     EVENT_NOT_FOUND = 404 "event_not_found" "There is no such event" [],
         "No event has this id.",
@@ -85,7 +85,7 @@ kinds! {
         "The token's number is still waiting in line.",
         "Ask GET /events/{eventId}/tokens/me after retryAfterSeconds, until its status is ACTIVE.";
     TURN_OVER = 410 "turn_over" "Your turn is over" [],
-        "The session has ended: by payment, by leaving, by time, or because nobody came when the number was called.",
+        "The session has ended: by payment, by leaving, by time, or because nobody came when the number was called. Or there is no place in line.",
         "Join again with POST /events/{eventId}/tokens. A hold that still lives can be paid without.";
     DATE_NOT_FOUND = 404 "date_not_found" "There is no such date" [],
         "The event has no performance on this date.",
@@ -127,7 +127,7 @@ kinds! {
         "The database has no capacity left for this second.",
         "Ask again after Retry-After seconds.";
     BUSY = 503 "busy" "Too busy to answer just now" ["retryAfterSeconds"],
-        "The database did not answer, or too many are at the same seats. Whether it was done is not known.",
+        "The database or the issuer of a token did not answer, or too many are at the same seats. Whether it was done is not known.",
         "Ask again after Retry-After seconds, with the same body and the same Idempotency-Key: that is safe.";
 }
 
@@ -258,12 +258,12 @@ impl Problem {
             Refusal::BodyTooLarge => Self::new(BODY_TOO_LARGE, "A body is at most 16 KiB."),
             Refusal::TokenMissing => Self::new(
                 TOKEN_MISSING,
-                "Join the queue with POST /events/{eventId}/tokens, and send its token as Authorization: Bearer.",
+                "Send Authorization: Bearer with the token that joining gave; where people sign in, joining needs the issuer's token.",
             )
             .header(WWW_AUTHENTICATE, &"Bearer"),
             Refusal::TokenInvalid => Self::new(
                 TOKEN_INVALID,
-                "The token is not genuine, has expired, or is for another event.",
+                "The token is not genuine, has expired, or is for another event or audience.",
             )
             .header(WWW_AUTHENTICATE, &"Bearer"),
             Refusal::InvalidRequest(errors) => {
@@ -374,6 +374,11 @@ impl Problem {
             Refusal::Busy(_) => Self::new(
                 BUSY,
                 "It is not known whether it was done; asking again is safe.",
+            )
+            .retry(),
+            Refusal::IssuerUnreachable => Self::new(
+                BUSY,
+                "The issuer of the token does not answer. Nothing was done; a queue token needs no issuer.",
             )
             .retry(),
         }

@@ -5,6 +5,7 @@ mod best_available;
 mod buying;
 mod conventions;
 mod draw;
+mod identity;
 mod lanes;
 mod ledger;
 mod overbooking;

@@ -92,7 +92,8 @@ struct Components {
 const DESCRIPTION: &str = "\
 Concert tickets: a fair queue, a seat held for minutes, a prepaid wallet, one payment.
 
-1. `POST /events/{eventId}/tokens` joins the queue and gives a token: send it as `Authorization: Bearer`.
+1. `POST /events/{eventId}/tokens` joins the queue and gives a token: send it as `Authorization: Bearer`. Where the deployment
+   has an OpenID Connect issuer, joining needs the issuer's token.
 2. `GET /events/{eventId}/tokens/me` tells where one stands; ask again after `pollAfterSeconds`, until `status` is `ACTIVE`.
 3. `GET /events/{eventId}/dates` and `…/dates/{date}/seats` show what is left; `POST /events/{eventId}/holds` holds a seat.
 4. `POST /users/{userId}/wallet/charges` fills the wallet; `POST /reservations/{reservationId}/payment` buys.
@@ -149,7 +150,14 @@ pub fn document(operations: &[Operation]) -> Document {
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": "The `token` that `POST /events/{eventId}/tokens` gave. Opaque; it lives 30 days.",
-                }
+                },
+                "issuerToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "Only where the deployment has an OpenID Connect issuer: the ID token that it gave, for the deployment's audience. \
+            The user is the UUID of version 5 of `sub`, in the namespace that is the UUID of version 5 of the issuer's URL in the namespace of URLs.",
+                },
             }),
             headers: headers(),
             examples: KINDS
@@ -177,9 +185,14 @@ fn operation_object(operation: &Operation, generator: &mut SchemaGenerator) -> O
     }
     let (who, security) = match operation.who {
         Who::Anyone => ("anyone.", Vec::new()),
+        Who::Joiner => (
+            "anyone; where the deployment has an OpenID Connect issuer, who has its token.",
+            vec![json!({}), json!({"issuerToken": []})],
+        ),
         Who::Known => (
-            "who has a genuine token, wherever its number stands.",
-            vec![json!({"queueToken": []})],
+            "who has a genuine token, wherever its number stands; where the deployment has an OpenID Connect issuer, \
+             its token serves as well.",
+            vec![json!({"queueToken": []}), json!({"issuerToken": []})],
         ),
         Who::Inside => (
             "who has a token of this event and is inside: called, and the session lives.",

@@ -10,6 +10,8 @@ use crate::lambda::{Function, Init};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Who {
     Anyone,
+    /// The same; but where there is an OpenID Connect issuer, who has its token.
+    Joiner,
     /// A genuine, unexpired token of this user, in any state of the queue.
     Known,
     /// The same, and the session for the event is live.
@@ -115,6 +117,11 @@ impl Operation {
         }
         match who {
             Who::Anyone => {}
+            Who::Joiner => errors.extend([
+                problem::TOKEN_MISSING,
+                problem::TOKEN_INVALID,
+                problem::NOT_YOURS,
+            ]),
             Who::Known => errors.extend([problem::TOKEN_MISSING, problem::TOKEN_INVALID]),
             Who::Inside => errors.extend([
                 problem::TOKEN_MISSING,

@@ -1,0 +1,519 @@
+//! Tokens of an OpenID Connect issuer: who somebody is, by what another system has signed.
+//!
+//! A key knows the one algorithm that it is for, and verifies by that; what a token says of its algorithm is only compared with it.
+//! So no token can have its key used otherwise than the issuer meant.
+
+pub(crate) mod fetch;
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lambda_http::http::Uri;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::clock::EpochMs;
+use crate::config::is_loopback;
+use crate::ids::UserId;
+use crate::token::Rejection;
+
+/// The issuer's clock may differ so much from ours.
+const LEEWAY_MS: i64 = 30_000;
+/// OpenID Connect's own bound on `sub`.
+const LONGEST_SUBJECT: usize = 255;
+/// More keys of a set are not looked at; issuers publish a handful.
+const MOST_KEYS: usize = 64;
+/// RSA keys of 2048 to 8192 bits.
+const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
+/// A coordinate of P-256.
+const P256_BYTES: usize = 32;
+
+/// Why something is no issuer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum InvalidIssuer {
+    #[error(
+        "an issuer is an https URL without user, query and fragment (http only on this machine)"
+    )]
+    Url,
+    #[error("an audience is one or more characters without control characters")]
+    Audience,
+}
+
+/// Whose tokens are believed, and those made for whom.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Issuer {
+    /// Exactly as the issuer says it in `iss`.
+    url: String,
+    audience: String,
+}
+
+impl Issuer {
+    /// An issuer by its URL, and the audience that its tokens must be for.
+    pub fn new(url: &str, audience: &str) -> Result<Self, InvalidIssuer> {
+        if !is_secret_from_others(url) || url.contains(['?', '#']) {
+            return Err(InvalidIssuer::Url);
+        }
+        if audience.is_empty() || audience.chars().any(char::is_control) {
+            return Err(InvalidIssuer::Audience);
+        }
+        Ok(Self {
+            url: url.to_owned(),
+            audience: audience.to_owned(),
+        })
+    }
+
+    /// The URL, as the issuer's tokens say it.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where the issuer says where its keys are (OpenID Connect Discovery 1.0, section 4).
+    fn discovery_url(&self) -> String {
+        let base = self.url.trim_end_matches('/');
+        format!("{base}/.well-known/openid-configuration")
+    }
+
+    /// The user whom the issuer calls `subject`: a UUID of version 5 of the subject, in a namespace that is itself one of the
+    /// issuer's URL, in RFC 9562's namespace of URLs. Whoever knows both can compute it.
+    #[must_use]
+    pub fn user(&self, subject: &str) -> UserId {
+        let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, self.url.as_bytes());
+        UserId::from(Uuid::new_v5(&namespace, subject.as_bytes()))
+    }
+}
+
+/// Whether nobody on the way can change what this URL answers: https, or http that does not leave this machine.
+fn is_secret_from_others(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else {
+        return false;
+    };
+    let has_user = uri.authority().is_none_or(|at| at.as_str().contains('@'));
+    match uri.scheme_str() {
+        _ if has_user || uri.host().is_none_or(str::is_empty) => false,
+        Some("https") => true,
+        Some("http") => is_loopback(url),
+        Some(_) | None => false,
+    }
+}
+
+/// How an issuer signs. There is no other way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+enum Algorithm {
+    RS256,
+    ES256,
+}
+
+/// A text that has the form of an issuer's token. Nothing that it says has been verified.
+#[derive(Debug)]
+pub struct Unverified<'a> {
+    algorithm: Algorithm,
+    kid: String,
+    /// Header and payload, as they were signed.
+    message: &'a str,
+    payload: &'a str,
+    signature: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: Algorithm,
+    kid: String,
+    #[serde(default)]
+    typ: Option<String>,
+    /// Extensions that must be understood; none is.
+    #[serde(default)]
+    crit: Option<serde_json::Value>,
+}
+
+impl<'a> Unverified<'a> {
+    /// Reads a token's form; none where it can be no issuer's, like a queue token.
+    #[must_use]
+    pub fn read(text: &'a str) -> Option<Self> {
+        let (message, signature) = text.rsplit_once('.')?;
+        let (header, payload) = message.split_once('.')?;
+        if payload.contains('.') {
+            return None;
+        }
+        let header: Header = from_base64_json(header)?;
+        // A logout token has the same issuer and audience, and says who leaves, not who comes.
+        let is_of_a_user = header.typ.is_none_or(|typ| {
+            ["JWT", "at+jwt", "application/at+jwt"]
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(&typ))
+        });
+        if !is_of_a_user || header.crit.is_some() {
+            return None;
+        }
+        Some(Self {
+            algorithm: header.alg,
+            kid: header.kid,
+            message,
+            payload,
+            signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
+        })
+    }
+}
+
+fn from_base64_json<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
+/// Whom a genuine token names, and until when it says so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Identified {
+    pub user_id: UserId,
+    pub expires_at: EpochMs,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn contains(&self, wanted: &str) -> bool {
+        match self {
+            Self::One(one) => one == wanted,
+            Self::Many(many) => many.iter().any(|one| one == wanted),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: OneOrMany,
+    /// Seconds, which may have a fraction.
+    exp: f64,
+    #[serde(default)]
+    nbf: Option<f64>,
+    /// What a token that tells of events has, and one of a user has not.
+    #[serde(default)]
+    events: Option<serde_json::Value>,
+}
+
+/// A JWT's time.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "beyond what an i64 holds it is the largest or smallest; both are far beyond any clock"
+)]
+fn moment(seconds: f64) -> EpochMs {
+    EpochMs(0).plus_ms((seconds * 1000.0) as i64)
+}
+
+/// A public key, for the one algorithm that it is for.
+#[derive(Clone, PartialEq, Eq)]
+enum PublicKey {
+    Rs256 {
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
+    },
+    /// An uncompressed point.
+    Es256(Vec<u8>),
+}
+
+impl PublicKey {
+    fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Rs256 { .. } => Algorithm::RS256,
+            Self::Es256(_) => Algorithm::ES256,
+        }
+    }
+
+    fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::Rs256 { modulus, exponent } => RsaPublicKeyComponents {
+                n: modulus,
+                e: exponent,
+            }
+            .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
+            .is_ok(),
+            Self::Es256(point) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+                .verify(message, signature)
+                .is_ok(),
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct NamedKey {
+    kid: String,
+    key: PublicKey,
+}
+
+/// A key as it is published (RFC 7517).
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: String,
+    #[serde(default)]
+    r#use: Option<String>,
+    #[serde(default)]
+    alg: Option<String>,
+    #[serde(default)]
+    crv: Option<String>,
+    #[serde(default)]
+    n: Option<String>,
+    #[serde(default)]
+    e: Option<String>,
+    #[serde(default)]
+    x: Option<String>,
+    #[serde(default)]
+    y: Option<String>,
+}
+
+impl Jwk {
+    /// None where it is for something else.
+    fn read(self) -> Option<NamedKey> {
+        if self.r#use.is_some_and(|purpose| purpose != "sig") {
+            return None;
+        }
+        let number = |text: Option<String>| -> Option<Vec<u8>> {
+            let bytes = URL_SAFE_NO_PAD.decode(text?).ok()?;
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            Some(bytes[zeros..].to_vec())
+        };
+        let coordinate = |text: Option<String>| {
+            let bytes = URL_SAFE_NO_PAD.decode(text?).ok()?;
+            (bytes.len() == P256_BYTES).then_some(bytes)
+        };
+        let key = match (self.kty.as_str(), self.alg.as_deref(), self.crv.as_deref()) {
+            ("RSA", None | Some("RS256"), None) => {
+                let modulus = number(self.n).filter(|n| RSA_BYTES.contains(&n.len()))?;
+                let exponent = number(self.e).filter(|e| !e.is_empty())?;
+                PublicKey::Rs256 { modulus, exponent }
+            }
+            ("EC", None | Some("ES256"), Some("P-256")) => {
+                // 4: a point of which both coordinates are given.
+                PublicKey::Es256([vec![4], coordinate(self.x)?, coordinate(self.y)?].concat())
+            }
+            _ => return None,
+        };
+        Some(NamedKey { kid: self.kid, key })
+    }
+}
+
+/// The keys that an issuer has published and that are for signing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IssuerKeys(Vec<NamedKey>);
+
+impl fmt::Debug for IssuerKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|key| &key.kid))
+            .finish()
+    }
+}
+
+impl IssuerKeys {
+    /// Reads a JWK set. Keys of other kinds, without an id, or for other purposes are passed over.
+    #[must_use]
+    pub fn read(set: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Set {
+            keys: Vec<serde_json::Value>,
+        }
+        let set: Set = serde_json::from_slice(set).ok()?;
+        let keys = set
+            .keys
+            .into_iter()
+            .take(MOST_KEYS)
+            .filter_map(|key| Jwk::deserialize(key).ok()?.read())
+            .collect();
+        Some(Self(keys))
+    }
+
+    /// Whom a token names that this issuer has signed, for us, and that is in force at `now`.
+    pub fn verify(
+        &self,
+        issuer: &Issuer,
+        token: &Unverified<'_>,
+        now: EpochMs,
+    ) -> Result<Identified, Rejection> {
+        let named: Vec<_> = self.0.iter().filter(|key| key.kid == token.kid).collect();
+        if named.is_empty() {
+            return Err(Rejection::UnknownKey);
+        }
+        // An issuer may use one name for a key of each algorithm.
+        let is_genuine = named
+            .iter()
+            .map(|named| &named.key)
+            .filter(|key| key.algorithm() == token.algorithm)
+            .any(|key| key.has_signed(token.message.as_bytes(), &token.signature));
+        if !is_genuine {
+            return Err(Rejection::Invalid);
+        }
+        let claims: Claims = from_base64_json(token.payload).ok_or(Rejection::Invalid)?;
+        let expires_at = moment(claims.exp);
+        let is_in_force = expires_at.plus_ms(LEEWAY_MS) > now
+            && claims
+                .nbf
+                .is_none_or(|nbf| moment(nbf) <= now.plus_ms(LEEWAY_MS));
+        let is_for_us = claims.iss == issuer.url && claims.aud.contains(&issuer.audience);
+        let names_somebody = (1..=LONGEST_SUBJECT).contains(&claims.sub.len());
+        if !is_in_force || !is_for_us || !names_somebody || claims.events.is_some() {
+            return Err(Rejection::Invalid);
+        }
+        Ok(Identified {
+            user_id: issuer.user(&claims.sub),
+            expires_at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_is_an_https_url_or_one_of_this_machine() {
+        for url in [
+            "https://id.example.com",
+            "https://id.example.com/",
+            "https://cognito-idp.ap-northeast-2.amazonaws.com/ap-northeast-2_abc",
+            "https://id.example.com:8443/realms/x",
+            "http://127.0.0.1:9000",
+            "http://localhost:9000/realms/x",
+            "http://[::1]:9000",
+        ] {
+            assert!(Issuer::new(url, "a").is_ok(), "{url}");
+        }
+        for url in [
+            "",
+            "id.example.com",
+            "/realms/x",
+            "http://id.example.com",
+            "http://localhost.example.com",
+            "http://localhost:80@id.example.com",
+            "https://user@id.example.com",
+            "https://id.example.com?a=b",
+            "https://id.example.com#a",
+            "https://",
+            "ftp://127.0.0.1",
+            "https://id.example.com/a b",
+        ] {
+            assert_eq!(Issuer::new(url, "a"), Err(InvalidIssuer::Url), "{url}");
+        }
+        for audience in ["", "a\nb"] {
+            let issuer = Issuer::new("https://id.example.com", audience);
+            assert_eq!(issuer, Err(InvalidIssuer::Audience));
+        }
+    }
+
+    #[test]
+    fn the_keys_of_an_issuer_are_looked_for_where_the_standard_says() {
+        for (url, expected) in [
+            (
+                "https://id.example.com",
+                "https://id.example.com/.well-known/openid-configuration",
+            ),
+            (
+                "https://id.example.com/a/",
+                "https://id.example.com/a/.well-known/openid-configuration",
+            ),
+        ] {
+            assert_eq!(Issuer::new(url, "a").unwrap().discovery_url(), expected);
+        }
+    }
+
+    /// Others compute it: this value must never change. With Python: `uuid5(uuid5(NAMESPACE_URL, issuer), sub)`.
+    #[test]
+    fn a_users_id_follows_from_issuer_and_subject() {
+        let issuer = Issuer::new("https://id.example.com", "shop").unwrap();
+        assert_eq!(
+            issuer.user("alice").to_string(),
+            "5781faa8-5363-5af5-a42e-229bf7c8faaa"
+        );
+        let other = Issuer::new("https://id.example.com/", "shop").unwrap();
+        assert_ne!(other.user("alice"), issuer.user("alice"));
+    }
+
+    #[test]
+    fn only_keys_that_sign_by_the_two_algorithms_are_taken() {
+        let n = URL_SAFE_NO_PAD.encode([255; 256]);
+        let short = URL_SAFE_NO_PAD.encode([255; 128]);
+        let x = URL_SAFE_NO_PAD.encode([1; 32]);
+        let rsa = |extra: &str| format!(r#"{{"kty":"RSA","n":"{n}","e":"AQAB"{extra}}}"#);
+        let ec = |extra: &str| format!(r#"{{"kty":"EC","x":"{x}","y":"{x}"{extra}}}"#);
+        for (key, is_taken) in [
+            (rsa(r#","kid":"1""#), true),
+            (
+                rsa(r#","kid":"1","use":"sig","alg":"RS256","x5t":"t""#),
+                true,
+            ),
+            (rsa(""), false),
+            (rsa(r#","kid":"1","use":"enc""#), false),
+            (rsa(r#","kid":"1","alg":"RS512""#), false),
+            (rsa(r#","kid":"1","alg":"HS256""#), false),
+            (rsa(r#","kid":"1""#).replace(&n, &short), false),
+            (rsa(r#","kid":"1""#).replace("AQAB", ""), false),
+            (ec(r#","kid":"1","crv":"P-256""#), true),
+            (ec(r#","kid":"1","crv":"P-384""#), false),
+            (ec(r#","kid":"1""#), false),
+            (ec(r#","kid":"1","crv":"P-256""#).replace(&x, "AQ"), false),
+            (
+                r#"{"kty":"oct","k":"c2VjcmV0","kid":"1","alg":"HS256"}"#.to_owned(),
+                false,
+            ),
+            ("7".to_owned(), false),
+        ] {
+            let set = format!(r#"{{"keys":[{key}]}}"#);
+            let keys = IssuerKeys::read(set.as_bytes()).unwrap();
+            assert_eq!(keys.0.len(), usize::from(is_taken), "{key}");
+        }
+        assert!(IssuerKeys::read(b"[]").is_none());
+        let many = vec![rsa(r#","kid":"1""#); 1000].join(",");
+        let keys = IssuerKeys::read(format!(r#"{{"keys":[{many}]}}"#).as_bytes()).unwrap();
+        assert_eq!(keys.0.len(), MOST_KEYS);
+    }
+
+    #[test]
+    fn what_has_not_the_form_of_an_issuers_token_is_none() {
+        let token = |header: &str| format!("{}.e30.AAAA", URL_SAFE_NO_PAD.encode(header));
+        assert!(Unverified::read(&token(r#"{"alg":"ES256","kid":"1"}"#)).is_some());
+        assert!(Unverified::read(&token(r#"{"alg":"RS256","kid":"1","typ":"jwt"}"#)).is_some());
+        for header in [
+            r#"{"alg":"HS256","kid":"1"}"#,
+            r#"{"alg":"none","kid":"1"}"#,
+            r#"{"alg":"None","kid":"1"}"#,
+            r#"{"alg":"RS512","kid":"1"}"#,
+            r#"{"alg":"PS256","kid":"1"}"#,
+            r#"{"alg":"RS256","alg":"HS256","kid":"1"}"#,
+            r#"{"alg":"RS256"}"#,
+            r#"{"alg":"RS256","kid":"1","typ":"logout+jwt"}"#,
+            r#"{"alg":"RS256","kid":"1","crit":["exp"]}"#,
+            "{}",
+            "",
+        ] {
+            assert!(Unverified::read(&token(header)).is_none(), "{header}");
+        }
+        let good = token(r#"{"alg":"RS256","kid":"1"}"#);
+        for text in [
+            "",
+            ".",
+            "..",
+            &good[..good.len() - 5],
+            &format!("{good}.AAAA"),
+            &format!("{good}="),
+            &good.replace("AAAA", "AA A"),
+        ] {
+            assert!(Unverified::read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_far_out_do_not_overflow() {
+        assert_eq!(moment(1.5), EpochMs(1500));
+        assert_eq!(moment(-1.0), EpochMs(0));
+        assert_eq!(moment(1e300), EpochMs::MAX);
+        assert_eq!(moment(-1e300), EpochMs(0));
+    }
+}

@@ -1,0 +1,115 @@
+//! Reading an issuer's keys, by the transport that is there for DynamoDB.
+
+use std::time::Duration;
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::http::Request;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::{BodyExt, Limited};
+use serde::Deserialize;
+
+use super::{Issuer, IssuerKeys, is_secret_from_others};
+
+/// A document that has not arrived whole within this does not arrive. Two are read in init, which may take 10 s.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// Issuers' documents have some kilobytes.
+const LARGEST_DOCUMENT: usize = 256 * 1024;
+/// Between two reads lie minutes: no connection is kept for the next.
+const IDLE_FOR: Duration = Duration::from_secs(5);
+
+/// Why an issuer's keys could not be read. For the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("{0} cannot be reached: {1}")]
+    Unreachable(String, String),
+    #[error("{0} answers {1}")]
+    Status(String, u16),
+    #[error("{0} did not answer in time")]
+    Late(String),
+    #[error("{0} is not what it should be: {1}")]
+    Malformed(String, &'static str),
+}
+
+/// The transport: TLS by rustls with ring, as everywhere.
+pub(crate) fn connector() -> Connector {
+    Connector::builder()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .pool_idle_timeout(IDLE_FOR)
+        .build()
+}
+
+/// What is used of an issuer's description of itself.
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+/// The keys that the issuer publishes now.
+pub(crate) async fn keys(connector: &Connector, issuer: &Issuer) -> Result<IssuerKeys, Unreadable> {
+    let url = issuer.discovery_url();
+    let document = get(connector, &url).await?;
+    let malformed = |why| Unreadable::Malformed(url.clone(), why);
+    let discovery: Discovery =
+        serde_json::from_slice(&document).map_err(|_| malformed("no issuer and jwks_uri in it"))?;
+    if discovery.issuer != issuer.url {
+        return Err(malformed("it is another issuer's"));
+    }
+    // An issuer elsewhere has no keys on this machine.
+    let is_safe = is_secret_from_others(&discovery.jwks_uri)
+        && (discovery.jwks_uri.starts_with("https:") || issuer.url.starts_with("http:"));
+    if !is_safe {
+        return Err(malformed("its jwks_uri is no https URL"));
+    }
+    let set = get(connector, &discovery.jwks_uri).await?;
+    let malformed = |why| Unreadable::Malformed(discovery.jwks_uri.clone(), why);
+    let keys = IssuerKeys::read(&set).ok_or_else(|| malformed("no JWK set"))?;
+    if keys.0.is_empty() {
+        return Err(malformed("no key in it is for RS256 or ES256"));
+    }
+    Ok(keys)
+}
+
+/// A document, whole and not too large. Redirections are not followed.
+async fn get(connector: &Connector, url: &str) -> Result<Vec<u8>, Unreadable> {
+    tokio::time::timeout(TIMEOUT, get_at_leisure(connector, url))
+        .await
+        .unwrap_or_else(|_| Err(Unreadable::Late(url.to_owned())))
+}
+
+async fn get_at_leisure(connector: &Connector, url: &str) -> Result<Vec<u8>, Unreadable> {
+    let mut request = Request::new(SdkBody::empty());
+    request
+        .set_uri(url)
+        .map_err(|_| Unreadable::Malformed(url.to_owned(), "no URL"))?;
+    request.headers_mut().insert("accept", "application/json");
+    let unreachable = |error| Unreadable::Unreachable(url.to_owned(), error);
+    let response = connector
+        .call(request)
+        .await
+        .map_err(|error| unreachable(causes(&error)))?;
+    let status = response.status().as_u16();
+    if status != 200 {
+        return Err(Unreadable::Status(url.to_owned(), status));
+    }
+    let body = Limited::new(response.into_body(), LARGEST_DOCUMENT);
+    let whole = body
+        .collect()
+        .await
+        .map_err(|error| unreachable(error.to_string()))?;
+    Ok(whole.to_bytes().to_vec())
+}
+
+/// An error and what is behind it; the outermost alone says little of a connection.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,299 @@
+//! A little OpenID Connect issuer on loopback: it describes itself, publishes its keys and signs what a test wants.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lambda_http::http::StatusCode;
+use ring::rand::SystemRandom;
+use ring::rsa::{self, KeyPair as RsaKeyPair};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+};
+use serde_json::{Value, json};
+use shared::clock::EpochMs;
+use shared::oidc::Issuer;
+use tokio::net::TcpListener;
+
+/// Whom this issuer's tokens are for, unless a test says otherwise.
+pub const AUDIENCE: &str = "boxoffice";
+
+/// RFC 7517, appendix A.2: n, d, p, q, dp, dq, qi of a key that everybody knows.
+const RFC_7517_KEY: [&str; 7] = [
+    "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+    "X4cTteJY_gn4FYPsXB8rdXix5vwsg1FLN5E3EaG6RJoVH-HLLKD9M7dx5oo7GURknchnrRweUkC7hT5fJLM0WbFAKNLWY2vv7B6NqXSzUvxT0_YSfqijwp3RTzlBaCxWp4doFk5N2o8Gy_nHNKroADIkJ46pRUohsXywbReAdYaMwFs9tv8d_cPVY3i07a3t8MN6TNwm0dSawm9v47UiCl3Sk5ZiG7xojPLu4sbg1U2jx4IBTNBznbJSzFHK66jT8bgkuqsk0GjskDJk19Z4qwjwbsnn4j2WBii3RL-Us2lGVkY8fkFzme1z0HbIkfz0Y6mqnOYtqc0X4jfcKoAC8Q",
+    "83i-7IvMGXoMXCskv73TKr8637FiO7Z27zv8oj6pbWUQyLPQBQxtPVnwD20R-60eTDmD2ujnMt5PoqMrm8RfmNhVWDtjjMmCMjOpSXicFHj7XOuVIYQyqVWlWEh6dN36GVZYk93N8Bc9vY41xy8B9RzzOGVQzXvNEvn7O0nVbfs",
+    "3dfOR9cuYq-0S-mkFLzgItgMEfFzB2q3hWehMuG0oCuqnb3vobLyumqjVZQO1dIrdwgTnCdpYzBcOfW5r370AFXjiWft_NGEiovonizhKpo9VVS78TzFgxkIdrecRezsZ-1kYd_s1qDbxtkDEgfAITAG9LUnADun4vIcb6yelxk",
+    "G4sPXkc6Ya9y8oJW9_ILj4xuppu0lzi_H7VTkS8xj5SdX3coE0oimYwxIi2emTAue0UOa5dpgFGyBJ4c8tQ2VF402XRugKDTP8akYhFo5tAA77Qe_NmtuYZc3C3m3I24G2GvR5sSDxUyAN2zq8Lfn9EUms6rY3Ob8YeiKkTiBj0",
+    "s9lAH9fggBsoFR8Oac2R_E2gw282rT2kGOAhvIllETE1efrA6huUUvMfBcMpn8lqeW6vzznYY5SSQF7pMdC_agI3nG8Ibp1BUb0JUiraRNqUfLhcQb_d9GF4Dh7e74WbRsobRonujTYN1xCaP6TO61jvWrX-L18txXw494Q_cgk",
+    "GyM_p6JrXySiz1toFgKbWV-JdI3jQ4ypu9rbMWx3rQJBfmt0FoYzgUIZEVFEcOqwemRN81zoDAaa-Bk0KWNGDjJHZDdDmFhW3AN7lI-puxk_mHZGJ11rxyR8O55XLSe3SPmRfKwZI6yU24ZxvQKFYItdldUKGzO6Ia6zTKhAVRU",
+];
+
+/// A signing key.
+pub enum Key {
+    Rsa(Box<RsaKeyPair>),
+    P256(EcdsaKeyPair),
+}
+
+impl Key {
+    /// A new key for ES256.
+    #[must_use]
+    pub fn es256() -> Self {
+        let random = SystemRandom::new();
+        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random);
+        Self::P256(pair.expect("a key"))
+    }
+
+    /// The key for RS256: ring makes none of RSA, so it is the one that RFC 7517 prints.
+    #[must_use]
+    pub fn rs256() -> Self {
+        let [n, d, p, q, dp, dq, qi] =
+            RFC_7517_KEY.map(|number| URL_SAFE_NO_PAD.decode(number).expect("base64"));
+        let components = rsa::KeyPairComponents {
+            public_key: rsa::PublicKeyComponents {
+                n,
+                e: vec![1, 0, 1],
+            },
+            d,
+            p,
+            q,
+            dP: dp,
+            dQ: dq,
+            qInv: qi,
+        };
+        let pair = RsaKeyPair::from_components(&components);
+        Self::Rsa(Box::new(pair.expect("a key")))
+    }
+
+    fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Rsa(_) => "RS256",
+            Self::P256(_) => "ES256",
+        }
+    }
+
+    /// The public half, as it is published under this id.
+    #[must_use]
+    pub fn jwk(&self, kid: &str) -> Value {
+        match self {
+            Self::Rsa(pair) => {
+                let public = rsa::PublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+                json!({
+                    "kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid,
+                    "n": URL_SAFE_NO_PAD.encode(public.n), "e": URL_SAFE_NO_PAD.encode(public.e),
+                })
+            }
+            Self::P256(pair) => {
+                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+                json!({
+                    "kty": "EC", "crv": "P-256", "kid": kid,
+                    "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
+                })
+            }
+        }
+    }
+
+    /// A token with this header and payload.
+    #[must_use]
+    pub fn signs(&self, header: &Value, payload: &Value) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(header), part(payload));
+        let random = SystemRandom::new();
+        let signature = match self {
+            Self::Rsa(pair) => {
+                let mut signature = vec![0; pair.public().modulus_len()];
+                pair.sign(
+                    &RSA_PKCS1_SHA256,
+                    &random,
+                    message.as_bytes(),
+                    &mut signature,
+                )
+                .expect("a signature");
+                signature
+            }
+            Self::P256(pair) => {
+                let signature = pair.sign(&random, message.as_bytes());
+                signature.expect("a signature").as_ref().to_vec()
+            }
+        };
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+}
+
+/// What the issuer's server does with a request.
+#[derive(Clone, Debug)]
+pub enum Manner {
+    Answers,
+    /// 500, as servers in trouble do.
+    Fails,
+    /// To the same document elsewhere.
+    Redirects,
+    /// Accepts the request, and never answers.
+    Hangs,
+    /// Discovery says this instead.
+    Describes(Value),
+    /// The set of keys is followed by so many spaces.
+    IsLong(usize),
+}
+
+struct Published {
+    url: String,
+    keys: Vec<Value>,
+    manner: Manner,
+    requests: Vec<String>,
+}
+
+/// A running issuer.
+pub struct LittleIssuer {
+    pub url: String,
+    published: Arc<Mutex<Published>>,
+    key: Key,
+    kid: String,
+}
+
+async fn answer(
+    State(published): State<Arc<Mutex<Published>>>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (body, status) = {
+        let mut published = published.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = request.uri().path().to_owned();
+        published.requests.push(path.clone());
+        let url = &published.url;
+        let keys = json!({ "keys": published.keys }).to_string();
+        let own = json!({ "issuer": url, "jwks_uri": format!("{url}/keys") }).to_string();
+        let is_discovery = path == "/.well-known/openid-configuration";
+        let document = match path.as_str() {
+            "/keys" | "/elsewhere/keys" => keys,
+            _ => own,
+        };
+        match &published.manner {
+            Manner::Answers => (Some(document), StatusCode::OK),
+            Manner::Fails => (Some(document), StatusCode::INTERNAL_SERVER_ERROR),
+            Manner::Redirects => (Some(document), StatusCode::FOUND),
+            Manner::Hangs => (None, StatusCode::OK),
+            Manner::Describes(instead) if is_discovery => {
+                (Some(instead.to_string()), StatusCode::OK)
+            }
+            Manner::Describes(_) => (Some(document), StatusCode::OK),
+            Manner::IsLong(_) if is_discovery => (Some(document), StatusCode::OK),
+            Manner::IsLong(spaces) => (
+                Some(format!("{document}{}", " ".repeat(*spaces))),
+                StatusCode::OK,
+            ),
+        }
+    };
+    let Some(body) = body else {
+        return std::future::pending().await;
+    };
+    Response::builder()
+        .status(status)
+        .header("location", "/elsewhere/keys")
+        .header("content-type", "application/json")
+        .body(Body::from(body))
+        .expect("an answer")
+}
+
+impl LittleIssuer {
+    /// An issuer that signs by ES256.
+    pub async fn start() -> Self {
+        Self::signing_by(Key::es256()).await
+    }
+
+    /// An issuer that signs with this key.
+    pub async fn signing_by(key: Key) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let published = Arc::new(Mutex::new(Published {
+            url: url.clone(),
+            keys: vec![key.jwk("first")],
+            manner: Manner::Answers,
+            requests: Vec::new(),
+        }));
+        let router = Router::new().fallback(answer).with_state(published.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self {
+            url,
+            published,
+            key,
+            kid: "first".to_owned(),
+        }
+    }
+
+    fn published(&self) -> std::sync::MutexGuard<'_, Published> {
+        self.published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on it behaves so.
+    pub fn behaves(&self, manner: Manner) {
+        self.published().manner = manner;
+    }
+
+    /// Publishes this set of keys.
+    pub fn publishes(&self, keys: Vec<Value>) {
+        self.published().keys = keys;
+    }
+
+    /// Signs with a new key from now on. Publishes it alone.
+    pub fn rotates(&mut self, kid: &str) {
+        self.key = Key::es256();
+        kid.clone_into(&mut self.kid);
+        self.publishes(vec![self.key.jwk(kid)]);
+    }
+
+    /// How often its keys were read, or tried to be.
+    #[must_use]
+    pub fn times_asked(&self) -> usize {
+        let published = self.published();
+        let discoveries = published
+            .requests
+            .iter()
+            .filter(|path| path.as_str() == "/.well-known/openid-configuration");
+        discoveries.count()
+    }
+
+    /// As a deployment is told of it.
+    #[must_use]
+    pub fn configured(&self) -> Issuer {
+        Issuer::new(&self.url, AUDIENCE).expect("an issuer")
+    }
+
+    /// A user's id.
+    #[must_use]
+    pub fn user_id(&self, subject: &str) -> String {
+        self.configured().user(subject).to_string()
+    }
+
+    /// The header of its tokens.
+    #[must_use]
+    pub fn header(&self) -> Value {
+        json!({ "alg": self.key.algorithm(), "typ": "JWT", "kid": self.kid })
+    }
+
+    /// What a token for somebody says that is issued at `now` and lives an hour.
+    #[must_use]
+    pub fn claims(&self, subject: &str, now: EpochMs) -> Value {
+        let now = now.0 / 1000;
+        json!({ "iss": self.url, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + 3600 })
+    }
+
+    /// A token of this header and these claims.
+    #[must_use]
+    pub fn signs(&self, header: &Value, claims: &Value) -> String {
+        self.key.signs(header, claims)
+    }
+
+    /// A token for somebody, issued at `now`.
+    #[must_use]
+    pub fn token(&self, subject: &str, now: EpochMs) -> String {
+        self.signs(&self.header(), &self.claims(subject, now))
+    }
+}
