@@ -2,7 +2,7 @@
 // times, with growing waits and jitter.
 
 import { learn, pause } from "./clock.js";
-import { proof, userId, uuid } from "./identity.js";
+import { forgetProof, ownProof, proof, userId, uuid } from "./identity.js";
 import { get, keys, remove, set } from "./store.js";
 
 const TIMEOUT_MS = 30000;
@@ -129,11 +129,11 @@ export function tokenFor(event) {
 }
 
 function currentUser() {
-  return userId() ?? get("user");
+  return get("user");
 }
 
 function keepToken(event, answer) {
-  if (!userId()) set("user", answer.userId);
+  if (currentUser() !== answer.userId) set("user", answer.userId);
   set(tokenKey(event), { token: answer.token, expiresAt: answer.tokenExpiresAt, userId: answer.userId });
 }
 
@@ -141,10 +141,12 @@ export function dropToken(event) {
   remove(tokenKey(event));
 }
 
-/** Any genuine token says who one is: for wallet and tickets. */
-export function anyToken() {
+/** The issuer's token, or any of a queue, says who one is: for wallet and tickets. */
+function anyToken() {
+  const own = ownProof();
+  if (own) return { token: own, drop: forgetProof };
   const events = keys("token.").map((key) => key.slice("token.".length));
-  return events.map((event) => ({ event, token: tokenFor(event), expiresAt: get(tokenKey(event))?.expiresAt }))
+  return events.map((event) => ({ token: tokenFor(event), expiresAt: get(tokenKey(event))?.expiresAt, drop: () => dropToken(event) }))
     .filter((kept) => kept.token)
     .sort((a, b) => (a.expiresAt < b.expiresAt ? 1 : -1))[0] ?? null;
 }
@@ -160,21 +162,23 @@ async function asUser(method, path, options = {}) {
       return await call(method, path(currentUser()), { ...options, token: kept.token });
     } catch (error) {
       if (error.code !== "token_invalid") throw error;
-      dropToken(kept.event);
+      kept.drop();
     }
   }
 }
 
 /** Takes a place in line, or finds the one that there is. */
 export async function join(event) {
-  const id = userId();
-  const bearer = await proof();
-  const answer = await call("POST", `/events/${e(event)}/tokens`, {
-    body: id ? { userId: id } : undefined,
-    headers: bearer ? { authorization: bearer } : undefined,
-  });
-  keepToken(event, answer);
-  return answer;
+  const token = proof();
+  try {
+    const answer = await call("POST", `/events/${e(event)}/tokens`, token ? { token } : { body: { userId: userId() } });
+    keepToken(event, answer);
+    return answer;
+  } catch (error) {
+    if (!["token_missing", "token_invalid"].includes(error.code)) throw error;
+    if (token) forgetProof();
+    throw new Refused("sign_in");
+  }
 }
 
 const withToken = (event, method, path, options) => {

@@ -4,6 +4,7 @@
 
 import { nameOf, watchNetwork } from "./api.js";
 import { alarm, h, icon, put, say } from "./dom.js";
+import { identify } from "./identity.js";
 import { language, preferred, remember, t, use } from "./i18n.js";
 import { keep, lines, place, whenCalled } from "./line.js";
 import { countdown, empty, holds, href, skeleton, title, trouble } from "./parts.js";
@@ -130,7 +131,7 @@ function keepLines() {
 }
 
 async function start() {
-  await use(preferred());
+  await Promise.all([use(preferred()), identify()]);
   drawFrame();
   const network = document.getElementById("network");
   const drawNetwork = (fine) => {
@@ -156,6 +157,7 @@ async function start() {
     if (/^(hold|line|name)\.|^$/.test(key)) drawBars();
     if (/^line\.|^$/.test(key)) keepLines();
     if (key === "sound") drawSound();
+    if (key === "idToken") identify();
   });
   // Once, however many tabs are open.
   whenCalled(ring);

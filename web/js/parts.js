@@ -4,6 +4,7 @@ import { isPassing } from "./api.js";
 import { eachSecond, secondsUntil } from "./clock.js";
 import { alarm, announce, h, icon, put, say } from "./dom.js";
 import { clock, dayAndTime, has, money, t } from "./i18n.js";
+import { signInAt } from "./identity.js";
 import { get, keys, remove, set } from "./store.js";
 
 export function title(text) {
@@ -40,6 +41,7 @@ export function trouble(error, again, ...more) {
     h("div", {},
       h("p", {}, text),
       h("div", { class: "actions" },
+        error.code === "sign_in" && signInAt && h("a", { class: "button small", href: `${signInAt}?return=${encodeURIComponent(location.hash)}` }, t("sign_in")),
         again && mayPass(error) && h("button", { type: "button", class: "button small", onclick: again }, t("again")),
         more)));
 }

@@ -399,7 +399,7 @@ fn every_refusal_is_told_in_words_that_say_what_to_do_next() {
         let mut expected: BTreeSet<String> =
             codes.clone().map(|code| format!("error.{code}")).collect();
         // What the page itself meets.
-        expected.extend(["error.network".to_owned(), "error.unexpected".to_owned()]);
+        expected.extend(["network", "sign_in", "unexpected"].map(|code| format!("error.{code}")));
         let told: BTreeSet<String> = words
             .keys()
             .filter(|key| key.starts_with("error."))
