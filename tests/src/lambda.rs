@@ -465,6 +465,8 @@ async fn a_function_that_knows_users_does_not_start_until_somebody_has_chosen_wh
     let connect = ("BOXOFFICE_USER_IDENTITY", "OpenIdConnect");
     let trust = ("BOXOFFICE_USER_IDENTITY", "TrustUserIdInRequest");
     let issuer = ("BOXOFFICE_OIDC_ISSUER", "https://id.example.com");
+    let unsafe_issuer = ("BOXOFFICE_OIDC_ISSUER", "http://id.example.com");
+    let audience = ("BOXOFFICE_OIDC_AUDIENCE", "shop");
     for function in ["issue-token", "balance"] {
         for (variables, named) in [
             (&[][..], "BOXOFFICE_USER_IDENTITY"),
@@ -472,6 +474,7 @@ async fn a_function_that_knows_users_does_not_start_until_somebody_has_chosen_wh
             (&[connect], "BOXOFFICE_OIDC_ISSUER"),
             (&[connect, issuer], "BOXOFFICE_OIDC_AUDIENCE"),
             (&[trust, issuer], "BOXOFFICE_OIDC_ISSUER"),
+            (&[connect, unsafe_issuer, audience], "BOXOFFICE_OIDC_ISSUER"),
         ] {
             let output = Command::new(binaries::path(function))
                 .env_clear()
@@ -497,7 +500,8 @@ async fn an_executable_knows_users_by_their_issuer_whose_keys_it_has_read_before
         ("BOXOFFICE_OIDC_ISSUER", issuer.url.as_str()),
         ("BOXOFFICE_OIDC_AUDIENCE", AUDIENCE),
     ];
-    let mut lambda = Lambda::start_with(Duration::from_secs(29), "issue-token", &world, &variables).await;
+    let mut lambda =
+        Lambda::start_with(Duration::from_secs(29), "issue-token", &world, &variables).await;
     let path = format!("/events/{EVENT}/tokens");
     let (_, event) = http_event("POST", &path, &[], None);
     let (status, answer) = lambda.answer(event).await;

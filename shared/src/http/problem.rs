@@ -258,7 +258,7 @@ impl Problem {
             Refusal::BodyTooLarge => Self::new(BODY_TOO_LARGE, "A body is at most 16 KiB."),
             Refusal::TokenMissing => Self::new(
                 TOKEN_MISSING,
-                "Send Authorization: Bearer with the token that joining gave; where people sign in, joining needs the issuer's token.",
+                "Join the queue with POST /events/{eventId}/tokens, and send its token as Authorization: Bearer. Where people sign in, joining needs the issuer's token.",
             )
             .header(WWW_AUTHENTICATE, &"Bearer"),
             Refusal::TokenInvalid => Self::new(
