@@ -36,7 +36,7 @@ const RFC_7517_KEY: [&str; 7] = [
 /// A signing key.
 pub enum Key {
     Rsa(Box<RsaKeyPair>),
-    P256(EcdsaKeyPair),
+    P256(Box<EcdsaKeyPair>),
 }
 
 impl Key {
@@ -47,7 +47,7 @@ impl Key {
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random);
-        Self::P256(pair.expect("a key"))
+        Self::P256(Box::new(pair.expect("a key")))
     }
 
     /// The key for RS256: ring makes none of RSA, so it is the one that RFC 7517 prints.
@@ -174,19 +174,19 @@ async fn answer(
             _ => own,
         };
         match &published.manner {
-            Manner::Answers => (Some(document), StatusCode::OK),
             Manner::Fails => (Some(document), StatusCode::INTERNAL_SERVER_ERROR),
             Manner::Redirects => (Some(document), StatusCode::FOUND),
             Manner::Hangs => (None, StatusCode::OK),
             Manner::Describes(instead) if is_discovery => {
                 (Some(instead.to_string()), StatusCode::OK)
             }
-            Manner::Describes(_) => (Some(document), StatusCode::OK),
-            Manner::IsLong(_) if is_discovery => (Some(document), StatusCode::OK),
-            Manner::IsLong(spaces) => (
+            Manner::IsLong(spaces) if !is_discovery => (
                 Some(format!("{document}{}", " ".repeat(*spaces))),
                 StatusCode::OK,
             ),
+            Manner::Answers | Manner::Describes(_) | Manner::IsLong(_) => {
+                (Some(document), StatusCode::OK)
+            }
         }
     };
     let Some(body) = body else {
