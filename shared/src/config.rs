@@ -57,15 +57,15 @@ pub enum UnclearIdentity {
     Issuer(#[from] InvalidIssuer),
 }
 
-const IDENTITY: &str = "BOXOFFICE_USER_IDENTITY";
-const ISSUER: &str = "BOXOFFICE_OIDC_ISSUER";
-const AUDIENCE: &str = "BOXOFFICE_OIDC_AUDIENCE";
-
 /// `BOXOFFICE_USER_IDENTITY`, which the deployer must choose: nobody should trust what users say of themselves because a
 /// setting was overlooked. `OpenIdConnect` needs `BOXOFFICE_OIDC_ISSUER` and `BOXOFFICE_OIDC_AUDIENCE`.
 pub fn user_identity() -> Result<UserIdentity, UnclearIdentity> {
     identity_of(&required(IDENTITY)?, optional(ISSUER), optional(AUDIENCE))
 }
+
+const IDENTITY: &str = "BOXOFFICE_USER_IDENTITY";
+const ISSUER: &str = "BOXOFFICE_OIDC_ISSUER";
+const AUDIENCE: &str = "BOXOFFICE_OIDC_AUDIENCE";
 
 fn identity_of(
     choice: &str,

@@ -14,6 +14,7 @@ use shared::queue::{Order, Reissue};
 use shared::store::Consistency;
 
 use crate::grants::{self, Need, Used};
+use crate::issuer::LittleIssuer;
 use crate::world::{
     Buyer, DATE, EVENT, FUNCTIONS, LATER_DATE, PRICE, Reply, World, concert_for, festival,
 };
@@ -120,6 +121,7 @@ async fn no_function_is_allowed_what_it_does_not_use() {
     let world = world_with(&concert_for(10)).await;
     a_buyer_buys_and_cancels(&world).await;
     the_books_are_audited(&world).await;
+    somebody_whom_an_issuer_names_joins_and_leaves(&world).await;
     a_ticket_is_given_back(&world_with(&festival()).await).await;
     a_place_is_given_up_before_the_draw(&world_with(&drawing(concert_for(1))).await).await;
     the_schedule_calls(&used).await;
@@ -129,6 +131,18 @@ async fn no_function_is_allowed_what_it_does_not_use() {
         .flat_map(|function| grants::never_used(function, &used))
         .collect();
     assert_eq!(unused, Vec::<String>::new());
+}
+
+async fn somebody_whom_an_issuer_names_joins_and_leaves(world: &World) {
+    let issuer = LittleIssuer::start().await;
+    let world = world.process_with_issuer(&issuer);
+    let token = issuer.token("alice", world.clock.now());
+    let tokens = format!("/events/{EVENT}/tokens");
+    let me = format!("{tokens}/me");
+    for (method, path) in [("POST", &tokens), ("GET", &me), ("DELETE", &me)] {
+        let reply = Request::new(method, path).by(&world, &token).await;
+        assert!(reply.status < 300, "{reply:?}");
+    }
 }
 
 /// Of three in line for one place the first leaves it, having held a seat where there are any.

@@ -195,9 +195,13 @@ fn variables_read(binary: &str, readers: &BTreeMap<String, BTreeSet<String>>) ->
         format!("functions/{binary}/src/main.rs"),
         format!("functions/{binary}/src/lib.rs"),
     ];
-    let signs = FUNCTIONS
-        .iter()
-        .any(|function| function.name == binary && function.init == Init::Keys);
+    let begins_with = |inits: &[Init]| {
+        FUNCTIONS
+            .iter()
+            .any(|function| function.name == binary && inits.contains(&function.init))
+    };
+    let signs = begins_with(&[Init::Keys, Init::Users]);
+    let knows_users = begins_with(&[Init::Users]);
     sources
         .iter()
         .map(|source| read(source))
@@ -209,6 +213,7 @@ fn variables_read(binary: &str, readers: &BTreeMap<String, BTreeSet<String>>) ->
         })
         // Read where it is there; who needs no keys is not told where they are.
         .filter(|variable| signs || variable != "BOXOFFICE_KEYS_TABLE")
+        .filter(|variable| knows_users || !readers["user_identity"].contains(variable))
         .collect()
 }
 
@@ -233,6 +238,7 @@ fn each_function_is_told_what_it_reads_and_nothing_else() {
     let template = template();
     let readers = readers();
     assert_eq!(readers["table_names"].len(), 2, "{readers:?}");
+    assert_eq!(readers["user_identity"].len(), 3, "{readers:?}");
     let for_all = variables(&template["Globals"]["Function"]);
     for (id, function) in resources_of(&template, FUNCTION) {
         let told: BTreeSet<String> = for_all
