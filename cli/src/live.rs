@@ -124,12 +124,18 @@ pub(crate) struct House {
 
 /// The queue at a moment, for the charts.
 #[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Sample {
     at: EpochMs,
     waiting: u64,
     inside: u64,
     called: u64,
+    /// 0 until it has been measured.
+    admitted_per_minute: f64,
+    /// Of a hundred whose time to come is over.
+    no_shows: u64,
     sold: u64,
+    revenue: i64,
 }
 
 /// What the charts show, for as long as the desk runs. Sampled while somebody looks.
@@ -197,7 +203,12 @@ pub(crate) async fn snapshot(app: &App, history: &History, id: &EventId) -> Resu
         waiting: queue.waiting,
         inside: queue.inside,
         called: queue.called,
+        admitted_per_minute: queue.admitted_per_minute.unwrap_or_default(),
+        no_shows: (100 * queue.missed)
+            .checked_div(queue.arrived + queue.missed)
+            .unwrap_or_default(),
         sold: sales.sold,
+        revenue: sales.revenue,
     };
     Ok(Snapshot {
         event_id: event.event_id.clone(),

@@ -56,3 +56,5 @@ mod stream;
 mod sweep;
 #[cfg(test)]
 mod template;
+#[cfg(test)]
+mod web;

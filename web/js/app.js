@@ -55,7 +55,7 @@ async function render(isFirst) {
   }
   if (!found) {
     title(t("lost.title"));
-    put(root, empty("pin", t("lost.title"), t("lost.text"), h("a", { class: "button", href: href() }, t("nav.events"))));
+    put(root, h("h1", {}, t("lost.title")), empty("pin", null, t("lost.text"), h("a", { class: "button", href: href() }, t("nav.events"))));
     return;
   }
   try {

@@ -18,6 +18,10 @@ const TAPPABLE_PX = 15;
 const LEGIBLE_PX = 23;
 const NEAREST = 46;
 const STEP = 1.5;
+/** So long after the last movement the hall is drawn anew. */
+const REST_MS = 140;
+/** At most such a share of the frame stays empty meanwhile. */
+const BLANK = 0.25;
 /** A pointer that moved less has clicked. */
 const CLICK_PX = 6;
 
@@ -43,7 +47,7 @@ export class SeatMap {
     this.listen();
     this.focusable = this.seats[0];
     this.elements.get(this.focusable?.number)?.setAttribute("tabindex", "0");
-    new ResizeObserver(() => this.look()).observe(this.svg);
+    new ResizeObserver(() => this.look()).observe(this.element);
     this.look();
   }
 
@@ -99,13 +103,24 @@ export class SeatMap {
 
   // --- seeing
 
-  scale() {
-    const { width, height } = this.svg.getBoundingClientRect();
-    return Math.min(width / this.view.w, height / this.view.h) || 1;
+  /** How a part of the hall lies in the frame: pixels for each of its units, and where its origin is. */
+  placed(view) {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const scale = Math.min(width / view.w, height / view.h) || 1;
+    return { scale, x: (width - view.w * scale) / 2 - view.x * scale, y: (height - view.h * scale) / 2 - view.y * scale };
   }
 
+  scale() {
+    return this.placed(this.view).scale;
+  }
+
+  /** Draws the hall as it is to be seen. In a large one this takes many times as long as a frame may. */
   look() {
+    clearTimeout(this.resting);
     const { x, y, w, h: high } = this.view;
+    this.drawn = { ...this.view };
+    this.svg.style.transform = "";
+    this.svg.classList.remove("gliding");
     this.svg.setAttribute("viewBox", `${x.toFixed(2)} ${y.toFixed(2)} ${w.toFixed(2)} ${high.toFixed(2)}`);
     const pixels = this.scale() * PITCH;
     this.svg.classList.toggle("near", pixels >= LEGIBLE_PX);
@@ -114,6 +129,23 @@ export class SeatMap {
     this.svg.classList.toggle("zoomed", !all);
     this.zoomOut.disabled = all;
     this.whole.disabled = all;
+  }
+
+  /** Moves and scales what is drawn already, which costs no drawing; once it rests it is drawn anew. */
+  glide() {
+    const { view, drawn } = this;
+    const isBeyond = (side, size) => view[side] < drawn[side] - drawn[size] * BLANK || view[side] + view[size] > drawn[side] + drawn[size] * (1 + BLANK);
+    if (isBeyond("x", "w") || isBeyond("y", "h")) {
+      this.look();
+      return;
+    }
+    const from = this.placed(this.drawn);
+    const to = this.placed(this.view);
+    const factor = to.scale / from.scale;
+    this.svg.classList.add("gliding");
+    this.svg.style.transform = `translate(${to.x - factor * from.x}px, ${to.y - factor * from.y}px) scale(${factor})`;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.look(), REST_MS);
   }
 
   isWhole() {
@@ -128,8 +160,7 @@ export class SeatMap {
   /** Nearer (over 1) or farther, keeping a point of the hall where it is. */
   zoom(factor, around) {
     const { box } = this.plan;
-    const rect = this.svg.getBoundingClientRect();
-    const nearestWidth = Math.min(box.w, (rect.width / NEAREST) * PITCH);
+    const nearestWidth = Math.min(box.w, (this.element.clientWidth / NEAREST) * PITCH);
     const w = Math.min(box.w, Math.max(nearestWidth, this.view.w / factor));
     const real = this.view.w / w;
     const point = around ?? { x: this.view.x + this.view.w / 2, y: this.view.y + this.view.h / 2 };
@@ -149,14 +180,15 @@ export class SeatMap {
   later() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
-      this.look();
+      this.glide();
     });
   }
 
   /** The point of the hall under a pointer. */
   point(event) {
-    const matrix = this.svg.getScreenCTM();
-    return matrix ? new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix.inverse()) : { x: 0, y: 0 };
+    const frame = this.element.getBoundingClientRect();
+    const { scale, x, y } = this.placed(this.view);
+    return { x: (event.clientX - frame.left - this.element.clientLeft - x) / scale, y: (event.clientY - frame.top - this.element.clientTop - y) / scale };
   }
 
   /** Brings a seat into sight, large enough to be seen. */
@@ -201,7 +233,7 @@ export class SeatMap {
       const number = Number(event.target.closest?.(".seat")?.dataset.seat);
       // A click that a screen reader or a script made has no place on the screen, and means just its seat.
       const byPointer = event.detail > 0;
-      if (byPointer && this.svg.classList.contains("far")) this.zoom(Math.max(2, (LEGIBLE_PX * 1.2) / (this.scale() * PITCH)), this.point(event));
+      if (byPointer && this.scale() * PITCH < TAPPABLE_PX) this.zoom(Math.max(2, (LEGIBLE_PX * 1.2) / (this.scale() * PITCH)), this.point(event));
       else if (number) this.pick(number);
     });
     on("pointerover", (event) => this.hint(event));

@@ -58,7 +58,7 @@ export function skeleton(lines = 3) {
 }
 
 export function empty(name, heading, text, ...actions) {
-  return h("div", { class: "empty" }, icon(name), h("h2", {}, heading), h("p", {}, text), h("div", { class: "actions" }, actions));
+  return h("div", { class: "empty" }, icon(name), heading && h("h2", {}, heading), h("p", {}, text), h("div", { class: "actions" }, actions));
 }
 
 export function back(text, ...segments) {

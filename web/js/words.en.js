@@ -203,6 +203,7 @@ export default {
   "hold.pay_title": "Payment",
   "hold.pay": "Pay {price}",
   "hold.bar": "{event}: seats held for you. Pay in",
+  "bars.label": "Waiting for you",
   "bar.waiting": "{event}: you are number {n} in line",
   "bar.waiting_draw": "{event}: you take part in the draw",
   "bar.turn": "{event}: it is your turn! Choose in",

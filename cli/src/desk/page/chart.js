@@ -14,11 +14,12 @@ const make = (name, attributes, text) => {
   return element;
 };
 
-export function draw(into, samples, of, label) {
+/** `write`: how a value is written. */
+export function draw(into, samples, of, label, write = number) {
   const last = samples.at(-1);
   const first = samples[0];
   // One look alone is a level line.
-  if (samples.length === 1) return draw(into, [{ ...first, at: first.at - 1000 }, last], of, label);
+  if (samples.length === 1) return draw(into, [{ ...first, at: first.at - 1000 }, last], of, label, write);
   const values = samples.map((sample) => sample[of]);
   const most = Math.max(1, ...values);
   const span = Math.max(1, last.at - first.at);
@@ -27,13 +28,13 @@ export function draw(into, samples, of, label) {
   // More points than pixels show nothing more.
   const step = Math.max(1, Math.floor(samples.length / WIDTH));
   const points = samples.filter((_, i) => i % step === 0 || i === samples.length - 1).map((sample) => `${x(sample).toFixed(1)},${y(sample[of]).toFixed(1)}`);
-  const svg = make("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${label}: ${number(last[of])}` });
+  const svg = make("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${label}: ${write(last[of])}` });
   svg.append(
     make("line", { class: "grid", x1: 0, x2: WIDTH, y1: BOTTOM, y2: BOTTOM }),
     make("line", { class: "grid", x1: 0, x2: WIDTH, y1: TOP, y2: TOP }),
     make("polygon", { class: "area", points: `0,${BOTTOM} ${points.join(" ")} ${x(last).toFixed(1)},${BOTTOM}` }),
     make("polyline", { class: "curve", points: points.join(" ") }),
-    make("text", { class: "mark", x: 2, y: TOP - 3 }, number(most)),
+    make("text", { class: "mark", x: 2, y: TOP - 3 }, write(most)),
     make("text", { class: "mark", x: 2, y: HEIGHT - 3 }, time(first.at)),
     make("text", { class: "mark", x: WIDTH - 2, y: HEIGHT - 3, "text-anchor": "end" }, time(last.at)),
   );

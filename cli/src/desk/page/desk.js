@@ -82,7 +82,8 @@ function showQueue(event) {
   ]);
   draw(at("waiting-chart"), event.history, "waiting", word("waiting"));
   draw(at("inside-chart"), event.history, "inside", word("inside"));
-  draw(at("sold-chart"), event.history, "sold", word("sold"));
+  draw(at("rate-chart"), event.history, "admittedPerMinute", word("perMinute"));
+  draw(at("no-shows-chart"), event.history, "noShows", word("noShowsChart"));
   const lanes = queue.lanes.length > 1 ? queue.lanes : [];
   rows("lanes", lanes.map((lane, i) => [number(i), number(lane.issued), number(lane.called), number(lane.waiting), number(lane.inside)]));
   at("pause").disabled = event.state === "PAUSED" || event.state === "CLOSED";
@@ -108,6 +109,8 @@ function showSales(event) {
     [word("left"), number(Math.max(0, sales.total - sales.sold - sales.held))],
     [word("revenue"), money(sales.revenue, event.currency)],
   ]);
+  draw(at("sold-chart"), event.history, "sold", word("sold"));
+  draw(at("revenue-chart"), event.history, "revenue", word("revenueChart"), (value) => money(value, event.currency));
   const focused = document.activeElement?.dataset?.date;
   rows("dates", sales.dates.map((date) => {
     const button = document.createElement("button");
@@ -124,15 +127,19 @@ function showSales(event) {
   if (focused) document.querySelector(`button[data-date="${CSS.escape(focused)}"]`)?.focus();
 }
 
-const CELL = 9;
+/** Pixels of a seat; of a row so long that it would not fit, fewer. */
+const CELL = 14;
+const SMALL_CELL = 9;
+const LONG_ROW = 40;
 const WIDEST = 100;
 
 function paint(section) {
   const seats = section.seats;
   const across = section.rows ? Math.ceil(seats.length / section.rows) : Math.min(WIDEST, Math.ceil(Math.sqrt(seats.length * 3)));
+  const cell = across > LONG_ROW ? SMALL_CELL : CELL;
   const canvas = document.createElement("canvas");
-  canvas.width = across * CELL;
-  canvas.height = Math.ceil(seats.length / across) * CELL;
+  canvas.width = across * cell;
+  canvas.height = Math.ceil(seats.length / across) * cell;
   const context = canvas.getContext("2d");
   const probe = document.createElement("span");
   document.body.append(probe);
@@ -144,12 +151,12 @@ function paint(section) {
   probe.remove();
   for (let i = 0; i < seats.length; i += 1) {
     context.fillStyle = colours[seats[i]];
-    context.fillRect((i % across) * CELL, Math.floor(i / across) * CELL, CELL - 1, CELL - 1);
+    context.fillRect((i % across) * cell, Math.floor(i / across) * cell, cell - 1, cell - 1);
     // Never colour alone: what is held has a hole, what is sold a dot.
     if (seats[i] !== "a") {
       context.fillStyle = seats[i] === "h" ? colours.a : "rgb(255 255 255 / .85)";
-      const size = seats[i] === "h" ? 4 : 2;
-      context.fillRect((i % across) * CELL + (CELL - 1 - size) / 2, Math.floor(i / across) * CELL + (CELL - 1 - size) / 2, size, size);
+      const size = Math.round(cell * (seats[i] === "h" ? 0.45 : 0.25));
+      context.fillRect((i % across) * cell + (cell - 1 - size) / 2, Math.floor(i / across) * cell + (cell - 1 - size) / 2, size, size);
     }
   }
   const count = (letter) => seats.split(letter).length - 1;

@@ -1,0 +1,244 @@
+//! From the list of events to the ticket, and back to the money.
+
+use serde_json::json;
+use thirtyfour::prelude::Key;
+
+use super::browser::{DESKTOP, Eyes, PHONE, browse};
+use super::site::{BRIEF, FIELD, HALL, Site};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_buyer_goes_the_whole_way_on_a_narrow_phone_and_gets_the_money_back() {
+    browse([PHONE], async |[buyer]| {
+        let site = Site::with(&[HALL, FIELD]).await;
+        buyer.open(&site.home).await;
+        buyer.says("₩30,000").await;
+        buyer.click("a[href='#/events/hall']").await;
+        buyer.says("Nobody is waiting").await;
+        buyer.click("[data-testid=join]").await;
+        buyer.click("[data-testid=date]").await;
+        buyer.shows(".seat.available[data-seat]").await;
+        buyer.chooses(&[3, 4]).await;
+        buyer.says("₩100,000").await;
+        buyer.holds().await;
+        buyer.says("At zero the seats go back on sale").await;
+        assert_eq!(site.event("hall").await["availableTickets"], 78);
+        buyer.charges().await;
+        buyer.pays().await;
+        buyer.says("R, row 1, seat 3").await;
+        let shown = buyer.text(".ticket-id").await;
+        buyer.click("[data-nav=tickets]").await;
+        buyer.says("2 seats").await;
+        buyer.click(".reservation .card-link").await;
+        buyer.shows(".ticket .qr").await;
+        assert_eq!(buyer.text(".ticket-id").await, shown);
+        // On paper stands the ticket, and nothing around it.
+        buyer
+            .devtools("Emulation.setEmulatedMedia", json!({"media": "print"}))
+            .await;
+        let printed = "document.querySelector('.qr').getBoundingClientRect().width > 100
+            && [...document.querySelectorAll('.top, .foot, .no-print')].every((it) => it.offsetHeight === 0)";
+        buyer.until(printed).await;
+        buyer
+            .devtools("Emulation.setEmulatedMedia", json!({"media": ""}))
+            .await;
+
+        buyer.click(".actions .button.quiet").await;
+        buyer.says("This cannot be undone").await;
+        buyer.click("dialog button[value=no]").await;
+        buyer.shows(".ticket .qr").await;
+        buyer.click(".actions .button.quiet").await;
+        buyer.click("dialog button[value=yes]").await;
+        buyer.says("₩100,000 went back to your wallet").await;
+        buyer.click("[data-nav=wallet]").await;
+        buyer.shows(".entries li:nth-child(3)").await;
+        assert_eq!(buyer.text("[data-testid=balance]").await, "₩100,000");
+        let kinds = "return [...document.querySelectorAll('.entries li')].map((it) => it.innerText.split('\\n')[0])";
+        let kinds = buyer.run(kinds).await;
+        assert_eq!(kinds, json!(["Refund", "Ticket paid", "Charged"]));
+        assert_eq!(site.event("hall").await["availableTickets"], 80);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_buyers_with_the_same_seat_chosen_one_holds_it_and_the_other_is_told() {
+    browse([DESKTOP, PHONE], async |[first, second]| {
+        let site = Site::with(&[HALL]).await;
+        for buyer in [first, second] {
+            buyer.goes_to_the_seats(&site, "hall").await;
+            buyer.chooses(&[5]).await;
+        }
+        second.expects(&[409]);
+        first.holds().await;
+        // The second is told by the map, or by the refusal if quicker than the map.
+        if second
+            .run("return !!document.querySelector('[data-testid=hold]')")
+            .await
+            == true
+        {
+            let hurry = "document.querySelector('[data-testid=hold]')?.click()";
+            second.run(hurry).await;
+        }
+        second.says("Somebody else was faster").await;
+        second.shows(".seat.held[data-seat='5']").await;
+        second.chooses(&[6]).await;
+        second.holds().await;
+        second.says("R, row 1, seat 6").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_lapses_says_so_and_its_seat_is_anothers() {
+    browse([PHONE], async |[buyer]| {
+        let site = Site::with(&[BRIEF]).await;
+        buyer.goes_to_the_seats(&site, "brief").await;
+        buyer.chooses(&[7]).await;
+        buyer.holds().await;
+        buyer.shows("[data-testid=lapsed]").await;
+        buyer.says("nothing was taken from your wallet").await;
+        assert_eq!(site.event("brief").await["availableTickets"], 20);
+        buyer.click("[data-testid=lapsed] .button").await;
+        // The turn has ended with the hold.
+        buyer.click("[data-testid=join]").await;
+        buyer.click("[data-testid=date]").await;
+        buyer.chooses(&[7]).await;
+        buyer.holds().await;
+        buyer.charges().await;
+        buyer.pays().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_double_click_or_a_reload_pays_and_charges_once() {
+    browse([DESKTOP], async |[buyer]| {
+        let site = Site::with(&[HALL]).await;
+        buyer.goes_to_the_seats(&site, "hall").await;
+        buyer.chooses(&[1]).await;
+        buyer.run("for (let i = 0; i < 3; i += 1) document.querySelector('[data-testid=hold]').click()").await;
+        buyer.shows(".hold-clock").await;
+        buyer.shows("[data-testid=charge]").await;
+        buyer.run("for (let i = 0; i < 3; i += 1) document.querySelector('[data-testid=charge]').click()").await;
+        buyer.shows("[data-testid=pay]:not(:disabled)").await;
+        buyer.reload().await;
+        buyer.shows("[data-testid=pay]:not(:disabled)").await;
+        buyer.run("for (let i = 0; i < 3; i += 1) document.querySelector('[data-testid=pay]').click()").await;
+        buyer.shows(".ticket .qr").await;
+        buyer.reload().await;
+        buyer.shows(".ticket .qr").await;
+        buyer.click("[data-nav=wallet]").await;
+        buyer.shows(".entries li").await;
+        assert_eq!(buyer.text("[data-testid=balance]").await, "₩0");
+        let entries = "return document.querySelectorAll('.entries li').length";
+        assert_eq!(buyer.run(entries).await, 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn general_admission_is_bought_from_the_wallet_in_one_step() {
+    browse([PHONE], async |[buyer]| {
+        let site = Site::with(&[FIELD]).await;
+        buyer.expects(&[402]);
+        buyer.joins(&site, "field").await;
+        buyer.click("[aria-label='One ticket more']").await;
+        buyer.says("Pay ₩40,000").await;
+        buyer.click("[data-testid=reserve]").await;
+        buyer.says("There is too little in your wallet").await;
+        buyer.click("[data-testid=problem] a").await;
+        buyer.shows("#charge-amount").await;
+        buyer.write("#charge-amount", "50,000").await;
+        buyer.click("[data-testid=charge]").await;
+        buyer
+            .until("document.querySelector('[data-testid=balance]').textContent === '₩50,000'")
+            .await;
+        // The turn goes on meanwhile: the way back is the bar above every page.
+        buyer.click(".bar.turn").await;
+        buyer.click("[aria-label='One ticket more']").await;
+        buyer.click("[data-testid=reserve]").await;
+        buyer.shows(".ticket .qr").await;
+        buyer.says("2 tickets").await;
+        assert_eq!(site.event("field").await["availableTickets"], 98);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_mouse_everything_is_reached_by_keys() {
+    let eyes = Eyes {
+        still: true,
+        ..DESKTOP
+    };
+    browse([eyes], async |[buyer]| {
+        let site = Site::with(&[HALL]).await;
+        buyer.open(&site.home).await;
+        buyer.shows("a[href='#/events/hall']").await;
+        // The first stop skips what stands on every page.
+        buyer.press(Key::Tab).await;
+        buyer.until("document.activeElement.id === 'skip'").await;
+        buyer.press(Key::Enter).await;
+        buyer.until("document.activeElement.id === 'main'").await;
+        for (stop, next) in [
+            ("a[href='#/events/hall']", "[data-testid=join]"),
+            ("[data-testid=join]", "[data-testid=date]"),
+            ("[data-testid=date]", ".seat.available[data-seat]"),
+        ] {
+            buyer.tab_to(stop).await;
+            let ring = "return getComputedStyle(document.activeElement).outlineStyle !== 'none'
+                || getComputedStyle(document.activeElement.closest('.card, .date-row') ?? document.activeElement).outlineStyle !== 'none'";
+            assert_eq!(buyer.run(ring).await, true, "{stop}: the focus is not seen");
+            buyer.press(Key::Enter).await;
+            buyer.shows(next).await;
+        }
+        buyer.tab_to(".seat").await;
+        for key in [Key::Right, Key::Right, Key::Down, Key::Home, Key::Right] {
+            buyer.press(key).await;
+        }
+        buyer.until("document.activeElement.dataset.seat === '12'").await;
+        buyer.press(" ").await;
+        buyer.shows(".seat.selected[data-seat='12']").await;
+        buyer.until("document.getElementById('polite').textContent.includes('1 seat chosen')").await;
+        for (stop, next) in [
+            ("[data-testid=hold]", ".hold-clock"),
+            ("[data-testid=charge]", "[data-testid=pay]:not(:disabled)"),
+            ("[data-testid=pay]", ".ticket .qr"),
+        ] {
+            buyer.tab_to(stop).await;
+            buyer.press(Key::Enter).await;
+            buyer.shows(next).await;
+        }
+        buyer.says("R, row 2, seat 12").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn korean_is_spoken_to_who_asks_for_it_and_to_who_switches() {
+    let korean = Eyes {
+        language: "ko-KR,ko",
+        ..PHONE
+    };
+    browse([korean, PHONE], async |[korean, english]| {
+        let site = Site::with(&[HALL]).await;
+        korean.joins(&site, "hall").await;
+        korean.says("날짜 선택").await;
+        assert_eq!(
+            korean.run("return document.documentElement.lang").await,
+            "ko"
+        );
+        korean.says("오후").await;
+        english.open(&site.home).await;
+        english.says("Be there.").await;
+        english.click("#language").await;
+        english.says("내 티켓").await;
+        english.reload().await;
+        english.says("내 티켓").await;
+        english.click("#language").await;
+        english.says("My tickets").await;
+        // And back the other way.
+        korean.click("#language").await;
+        korean.says("Choose a date").await;
+    })
+    .await;
+}

@@ -1,0 +1,108 @@
+//! The operator's desk.
+
+use serde_json::json;
+
+use super::browser::{DESKTOP, Eyes, PHONE, browse};
+use super::site::{HALL, LOTTERY_TOMORROW, NARROW, Site};
+
+/// Somebody holds a seat of the hall's first date.
+async fn somebody_holds(site: &Site, seat: u32) {
+    let token = site.stranger("hall").await;
+    let event = site.event("hall").await;
+    let body = json!({"date": event["dates"][0]["date"], "seatNumber": seat});
+    site.call("POST", "/events/hall/holds", &token, body).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_sees_and_steers_a_sale() {
+    browse([DESKTOP], async |[operator]| {
+        let site = Site::with(&[HALL, NARROW]).await;
+        somebody_holds(&site, 3).await;
+        site.call("GET", "/events/nowhere", "", json!({})).await;
+        operator.open(&site.server.desk).await;
+        operator.shows("#events option[value=hall]").await;
+        operator.run("const list = document.getElementById('events'); list.value = 'hall'; list.dispatchEvent(new Event('change'))").await;
+        operator.until("document.getElementById('name').textContent === 'Evening at the Hall'").await;
+        for chart in [
+            "#waiting-chart",
+            "#inside-chart",
+            "#rate-chart",
+            "#no-shows-chart",
+            "#sold-chart",
+            "#revenue-chart",
+        ] {
+            operator.shows(&format!("{chart} svg .curve")).await;
+        }
+        // The key has left the address, and a reload keeps the event.
+        operator.until("location.hash === ''").await;
+        operator.reload().await;
+        operator.until("document.getElementById('name').textContent === 'Evening at the Hall'").await;
+
+        operator.click("#pause").await;
+        operator.until("document.getElementById('state').textContent === 'Paused'").await;
+        let state = site.call("GET", "/events/hall/queue", "", json!({})).await;
+        assert_eq!(state["eventId"], "hall");
+        operator.click("#resume").await;
+        operator.until("document.getElementById('state').textContent === 'Open'").await;
+        operator.write("#max-active", "7").await;
+        operator.click("#max-active-form button").await;
+        operator.says("the catalogue says 100").await;
+        operator.says("of 7").await;
+
+        operator.click("#dates button").await;
+        operator.shows("#house canvas").await;
+        operator.says("R: 0 sold, 1 held, 19 free").await;
+        operator.says("event_not_found").await;
+
+        for (button, kind, has) in [("#csv", "csv", ",R,50000,20,0,1,19,0"), ("#json", "json", "\"sold\"")] {
+            operator.click(button).await;
+            let file = operator.downloads().join(format!("hall.{kind}"));
+            let mut text = String::new();
+            for _ in 0..200 {
+                text = std::fs::read_to_string(&file).unwrap_or_default();
+                if !text.is_empty() {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            assert!(text.contains(has), "{kind}: {text}");
+        }
+
+        operator.click("#close").await;
+        operator.click("#sure button[value=no]").await;
+        operator.until("!document.getElementById('sure').open").await;
+        assert_eq!(operator.text("#state").await, "Open");
+        operator.click("#close").await;
+        operator.click("#sure-yes").await;
+        operator.until("document.getElementById('state').textContent === 'Closed'").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_desk_can_be_used_by_everybody_by_day_and_night_and_in_both_languages() {
+    let eyes = Eyes {
+        still: true,
+        ..PHONE
+    };
+    browse([eyes], async |[operator]| {
+        let site = Site::with(&[HALL, LOTTERY_TOMORROW]).await;
+        somebody_holds(&site, 3).await;
+        operator.open(&site.server.desk).await;
+        operator.shows("#events option[value=hall]").await;
+        for event in ["hall", "lottery"] {
+            operator.run(&format!("const list = document.getElementById('events'); list.value = '{event}'; list.dispatchEvent(new Event('change'))")).await;
+            operator.shows("#dates button").await;
+            operator.click("#dates button").await;
+            operator.shows("#house canvas").await;
+            for dark in [false, true] {
+                operator.set_dark(dark).await;
+                for language in 0..2 {
+                    operator.is_accessible(&format!("desk, {event}, dark {dark}, language {language}")).await;
+                    operator.click("#language").await;
+                }
+            }
+        }
+    })
+    .await;
+}

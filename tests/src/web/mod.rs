@@ -1,0 +1,11 @@
+//! The shop, the API's documentation and the desk in a real browser.
+
+mod accessible;
+mod browser;
+mod buying;
+mod desk;
+mod docs;
+mod pictures;
+mod seats;
+mod site;
+mod waiting;

@@ -1,0 +1,82 @@
+//! The seat map of a large hall.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use super::browser::{DESKTOP, PHONE, browse};
+use super::site::{GREAT, HALL, Site};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_seats_are_drawn_and_moving_the_map_draws_none_of_them_anew() {
+    browse([PHONE], async |[buyer]| {
+        let site = Site::with(&[GREAT]).await;
+        buyer.goes_to_the_seats(&site, "great").await;
+        buyer.until("document.querySelectorAll('.seat.available[data-seat]').length === 2000").await;
+        let size = buyer.run("return document.querySelectorAll('*').length").await;
+        assert!(size.as_u64().unwrap() < 7000, "{size} elements");
+        // Nearer by the button, about by dragging, out again: a hundred frames and more.
+        let moves = "const done = arguments[0];
+            const map = document.querySelector('[data-testid=seat-map]');
+            const changes = [];
+            const watch = new MutationObserver((found) => changes.push(...found.filter((it) => it.target !== map && !it.target.closest('.tip'))));
+            watch.observe(map, {attributes: true, childList: true, subtree: true, attributeFilter: ['d', 'transform', 'x', 'y']});
+            const frames = [];
+            const box = map.getBoundingClientRect();
+            const at = (name, x, y) => map.dispatchEvent(new PointerEvent(name, {bubbles: true, pointerId: 1, isPrimary: true, clientX: x, clientY: y}));
+            map.setPointerCapture = () => {};
+            let before = null;
+            const step = (now) => {
+                if (before !== null) frames.push(now - before);
+                before = now;
+                const n = frames.length;
+                if (n < 40) map.dispatchEvent(new WheelEvent('wheel', {bubbles: true, cancelable: true, ctrlKey: true, deltaY: -20, clientX: box.left + box.width / 2, clientY: box.top + box.height / 2}));
+                else if (n === 40) at('pointerdown', box.left + 150, box.top + 150);
+                else if (n < 120) at('pointermove', box.left + 150 + 80 * Math.sin(n / 8), box.top + 150 + 80 * Math.cos(n / 8));
+                else if (n === 120) at('pointerup', box.left + 150, box.top + 150);
+                else if (n < 160) map.dispatchEvent(new WheelEvent('wheel', {bubbles: true, cancelable: true, ctrlKey: true, deltaY: 20, clientX: box.left + 90, clientY: box.top + 90}));
+                else {
+                    watch.disconnect();
+                    frames.sort((a, b) => a - b);
+                    done({drawnAnew: changes.length, median: frames[80], p95: frames[152], most: frames.at(-1), width: map.viewBox.baseVal.width});
+                    return;
+                }
+                requestAnimationFrame(step);
+            };
+            requestAnimationFrame(step);";
+        let told = buyer.driver.execute_async(moves, Vec::new()).await.unwrap();
+        let told = told.json();
+        let _ = writeln!(std::io::stderr(), "2,000 seats, {size} elements, frames in ms: {told}");
+        assert_eq!(told["drawnAnew"], 0, "{told}");
+        // And a seat is hit by a finger all the same.
+        buyer.chooses(&[1234]).await;
+        buyer.holds().await;
+        buyer.says("A, row 11, seat 1234").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_take_is_seen_on_the_map_and_each_state_has_its_own_shape() {
+    browse([DESKTOP], async |[buyer]| {
+        let site = Site::with(&[HALL]).await;
+        buyer.goes_to_the_seats(&site, "hall").await;
+        buyer.chooses(&[10]).await;
+        let other = site.stranger("hall").await;
+        let event = site.event("hall").await;
+        let body = json!({"date": event["dates"][0]["date"], "seatNumber": 9});
+        site.call("POST", "/events/hall/holds", &other, body).await;
+        buyer.shows(".seat.held.fresh[data-seat='9']").await;
+        let label = "return document.querySelector(\".seat[data-seat='9']\").getAttribute('aria-label')";
+        assert_eq!(
+            buyer.run(label).await,
+            "R, row 1, seat 9, ₩50,000, held by somebody"
+        );
+        let shapes = "return new Set(['9', '10', '11'].map((it) => document.querySelector(`.seat[data-seat='${it}'] path`).getAttribute('d'))).size";
+        assert_eq!(buyer.run(shapes).await, 3);
+        for words in ["R ₩50,000", "S ₩30,000", "chosen by you", "held by somebody", "sold"] {
+            buyer.says(words).await;
+        }
+    })
+    .await;
+}

@@ -1,0 +1,210 @@
+//! What the tests in a browser open: a server with a catalogue of their own, whose times are short.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::browser::Browser;
+use crate::serve::Server;
+
+pub(super) struct Site {
+    pub(super) server: Server,
+    pub(super) home: String,
+    _catalog: tempfile::NamedTempFile,
+}
+
+/// A hall of forty seats in two sections; up to two for each.
+pub(super) const HALL: &str = "
+  - eventId: hall
+    name: Evening at the Hall
+    venue: The Hall, Seoul
+    admission: seated
+    maxSeatsPerUser: 2
+    cancelUntilHours: 0
+    dates:
+      - date: +9d
+        startsAt: \"19:00:00+09:00\"
+        sections:
+          - {name: R, seats: 20, price: 50000, rows: 2}
+          - {name: S, seats: 20, price: 30000, rows: 2}
+      - {date: +10d, startsAt: \"19:00:00+09:00\", seats: 40, price: 30000}
+";
+/// Seats are held for six seconds.
+pub(super) const BRIEF: &str = "
+  - eventId: brief
+    name: Quick Decisions
+    venue: The Cellar, Seoul
+    admission: seated
+    holdSeconds: 6
+    dates:
+      - {date: +9d, startsAt: \"19:00:00+09:00\", seats: 20, price: 30000}
+";
+/// One at a time, and looks follow each other closely: they never wait longer than half of the grace.
+pub(super) const NARROW: &str = "
+  - eventId: narrow
+    name: One by One
+    venue: The Booth, Seoul
+    admission: seated
+    queue: {maxActive: 1, sessionSeconds: 600, graceSeconds: 6}
+    dates:
+      - {date: +9d, startsAt: \"19:00:00+09:00\", seats: 20, price: 30000}
+";
+/// Places are drawn soon after the server has started.
+pub(super) const LOTTERY: &str = "
+  - eventId: lottery
+    name: Luck of the Draw
+    venue: The Dome, Seoul
+    admission: seated
+    opensAt: +15s
+    queue: {order: draw, lanes: 2, maxActive: 2}
+    dates:
+      - {date: +9d, startsAt: \"19:00:00+09:00\", seats: 20, price: 30000}
+";
+/// The same, but not while a test runs.
+pub(super) const LOTTERY_TOMORROW: &str = "
+  - eventId: lottery
+    name: Luck of the Draw
+    venue: The Dome, Seoul
+    admission: seated
+    opensAt: +1d
+    queue: {order: draw, lanes: 2, maxActive: 2}
+    dates:
+      - {date: +9d, startsAt: \"19:00:00+09:00\", seats: 20, price: 30000}
+";
+/// No seats, a hundred tickets.
+pub(super) const FIELD: &str = "
+  - eventId: field
+    name: A Day in the Field
+    venue: The Field, Seoul
+    admission: general
+    totalTickets: 100
+    price: 20000
+    maxSeatsPerUser: 4
+";
+/// As large as halls are drawn whole.
+pub(super) const GREAT: &str = "
+  - eventId: great
+    name: Great Hall
+    venue: The Great Hall, Seoul
+    admission: seated
+    maxSeatsPerUser: 4
+    dates:
+      - date: +9d
+        startsAt: \"19:00:00+09:00\"
+        sections:
+          - {name: R, seats: 320, price: 165000, rows: 8}
+          - {name: S, seats: 480, price: 132000, rows: 12}
+          - {name: A, seats: 720, price: 99000, rows: 18}
+          - {name: B, seats: 480, price: 66000, rows: 12}
+";
+
+impl Site {
+    pub(super) async fn with(events: &[&str]) -> Self {
+        let mut text = String::from("currency: KRW\nevents:\n");
+        for event in events {
+            write!(text, "{event}").unwrap();
+        }
+        Self::of(&text).await
+    }
+
+    /// The catalogue that newcomers see.
+    pub(super) async fn of_the_example() -> Self {
+        Self::of(include_str!("../../../infra/catalog.example.yaml")).await
+    }
+
+    async fn of(text: &str) -> Self {
+        let catalog = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(catalog.path(), text).unwrap();
+        let file = catalog.path().to_str().unwrap();
+        let server = Server::start(&["--in-memory", "--catalog", file]).await;
+        let home = server.api.clone();
+        Self {
+            server,
+            home,
+            _catalog: catalog,
+        }
+    }
+
+    /// The address of a view.
+    pub(super) fn view(&self, path: &str) -> String {
+        format!("{}/#/{path}", self.home)
+    }
+
+    pub(super) async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> Value {
+        let answer = self.server.call(method, path, token, body).await;
+        answer.unwrap().1
+    }
+
+    /// Somebody without a browser joins: the token.
+    pub(super) async fn stranger(&self, event: &str) -> String {
+        let path = format!("/events/{event}/tokens");
+        let joined = self.call("POST", &path, "", json!({})).await;
+        joined["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Somebody without a browser leaves; there is nothing in the answer.
+    pub(super) async fn leaves(&self, event: &str, token: &str) {
+        let path = format!("/events/{event}/tokens/me");
+        self.server.call("DELETE", &path, token, json!({})).await;
+    }
+
+    /// What an event says of itself.
+    pub(super) async fn event(&self, event: &str) -> Value {
+        self.call("GET", &format!("/events/{event}"), "", json!({}))
+            .await
+    }
+}
+
+/// The steps of a buyer, in words of a buyer.
+impl Browser {
+    /// Joins an event's line.
+    pub(super) async fn joins(&self, site: &Site, event: &str) {
+        self.open(&site.view(&format!("events/{event}"))).await;
+        self.click("[data-testid=join]").await;
+        self.until("!document.querySelector('[data-testid=join]')")
+            .await;
+    }
+
+    /// To the seat map of an event's first date.
+    pub(super) async fn goes_to_the_seats(&self, site: &Site, event: &str) {
+        self.joins(site, event).await;
+        self.click("[data-testid=date]").await;
+        self.shows(".seat.available[data-seat]").await;
+    }
+
+    /// Chooses seats on the map, near enough to be hit.
+    pub(super) async fn chooses(&self, seats: &[u32]) {
+        for seat in seats {
+            let css = format!(".seat[data-seat=\"{seat}\"]");
+            self.shows(&css).await;
+            // A tap on a map that is too small comes nearer first.
+            for _ in 0..3 {
+                self.click(&css).await;
+                let chosen = format!(
+                    "return document.querySelector({css:?}).classList.contains('selected')"
+                );
+                if self.run(&chosen).await == true {
+                    break;
+                }
+                self.until("!document.querySelector('.gliding')").await;
+            }
+            self.shows(&format!("{css}.selected")).await;
+        }
+    }
+
+    pub(super) async fn holds(&self) {
+        self.click("[data-testid=hold]").await;
+        self.shows(".hold-clock").await;
+    }
+
+    /// Fills the wallet by what is missing.
+    pub(super) async fn charges(&self) {
+        self.click("[data-testid=charge]").await;
+        self.shows("[data-testid=pay]:not(:disabled)").await;
+    }
+
+    pub(super) async fn pays(&self) {
+        self.click("[data-testid=pay]").await;
+        self.shows(".ticket .qr").await;
+    }
+}
