@@ -44,6 +44,9 @@ pub struct Options {
     /// The embedded DynamoDB's port; 0 takes a free one
     #[arg(long, default_value_t = DEFAULT_DYNAMODB_PORT)]
     dynamodb_port: u16,
+    /// The address where the embedded DynamoDB listens: whoever reaches it may do everything
+    #[arg(long, default_value_t = LOOPBACK)]
+    dynamodb_bind: IpAddr,
     /// The operator's desk's port; 0 takes a free one [default: 3001, or a free one where that is taken]
     #[arg(long)]
     desk_port: Option<u16>,
@@ -69,6 +72,7 @@ impl Default for Options {
             in_memory: false,
             catalog: None,
             dynamodb_port: DEFAULT_DYNAMODB_PORT,
+            dynamodb_bind: LOOPBACK,
             desk_port: None,
             oidc_issuer: None,
             oidc_audience: None,
@@ -101,7 +105,11 @@ pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
     let issuer = options.issuer()?;
     // All ports first: who finds one taken has changed nothing.
     let listener = listen::bind(options.bind, options.port, "--port")?;
-    let dynamodb = listen::bind(LOOPBACK, options.dynamodb_port, "--dynamodb-port")?;
+    let dynamodb = listen::bind(
+        options.dynamodb_bind,
+        options.dynamodb_port,
+        "--dynamodb-port",
+    )?;
     let desk_listener = match options.desk_port {
         Some(port) => listen::bind(LOOPBACK, port, "--desk-port")?,
         None => listen::bind(LOOPBACK, desk::DEFAULT_PORT, "--desk-port")

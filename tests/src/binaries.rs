@@ -1,8 +1,11 @@
 //! The executables: built once for all tests, by the cargo that runs them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
+
+use crate::world::World;
 
 /// The folder of the built executables.
 ///
@@ -34,4 +37,29 @@ pub fn folder() -> &'static PathBuf {
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
     folder().join(name)
+}
+
+/// What Lambda and the template tell a function's process, in a world whose Runtime API is at `runtime_api`.
+#[must_use]
+pub fn environment(
+    function: &str,
+    world: &World,
+    runtime_api: SocketAddr,
+) -> [(&'static str, String); 14] {
+    [
+        ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string()),
+        ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "group".to_owned()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "stream".to_owned()),
+        ("AWS_REGION", "ap-northeast-2".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", world.endpoint_url.clone()),
+        ("BOXOFFICE_TABLE", world.tables.main.clone()),
+        ("BOXOFFICE_KEYS_TABLE", world.tables.keys.clone()),
+        ("BOXOFFICE_USER_IDENTITY", "TrustUserIdInRequest".to_owned()),
+        ("BOXOFFICE_METRICS_NAMESPACE", "Boxoffice/test".to_owned()),
+    ]
 }

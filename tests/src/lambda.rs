@@ -96,10 +96,10 @@ impl Lambda {
     }
 
     async fn start_for(time_out: Duration, function: &str, world: &World) -> Self {
-        let trusting = [("BOXOFFICE_USER_IDENTITY", "TrustUserIdInRequest")];
-        Self::start_with(time_out, function, world, &trusting).await
+        Self::start_with(time_out, function, world, &[]).await
     }
 
+    /// With these variables besides, or in the place of the usual ones.
     async fn start_with(
         time_out: Duration,
         function: &str,
@@ -119,19 +119,7 @@ impl Lambda {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let process = Command::new(binaries::path(function))
             .env_clear()
-            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
-            .env("AWS_LAMBDA_FUNCTION_NAME", function)
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-            .env("AWS_LAMBDA_LOG_GROUP_NAME", "group")
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
-            .env("AWS_REGION", "ap-northeast-2")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_ENDPOINT_URL_DYNAMODB", &world.endpoint_url)
-            .env("BOXOFFICE_TABLE", &world.tables.main)
-            .env("BOXOFFICE_KEYS_TABLE", &world.tables.keys)
-            .env("BOXOFFICE_METRICS_NAMESPACE", "Boxoffice/test")
+            .envs(binaries::environment(function, world, address))
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -1,0 +1,125 @@
+//! Each function's first request: somebody new buys a seat, and each step of it finds a process that has just begun.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use shared::clock::EpochMs;
+use shared::event::{Admission, Programme};
+use shared::ids::DateKey;
+use tests::binaries::environment;
+use tests::event::http_event;
+use tests::world::{EVENT, World, concert, festival};
+
+use crate::process::{Start, start};
+
+/// The executables have the machine's clock: long after it.
+const DATE: &str = "2099-12-24";
+const FESTIVAL: &str = "summer-festival";
+
+/// The event and the festival, on sale for as long as this program is used.
+pub(crate) async fn world() -> World {
+    let begins = EpochMs::parse("2099-12-24T19:00:00+09:00").expect("a time");
+    let mut seated = later(concert(), begins);
+    let mut date = seated.dates.pop_first().expect("a date").1;
+    date.date = DateKey::parse(DATE).expect("a date");
+    date.starts_at = begins;
+    seated.dates = [(date.date.clone(), date)].into();
+    let mut general = later(festival(), begins);
+    if let Admission::General { total_tickets, .. } = &mut general.event.terms.admission {
+        *total_tickets = 100_000;
+    }
+    let world = World::with(seated).await;
+    world.add(general).await;
+    world
+}
+
+fn later(mut programme: Programme, begins: EpochMs) -> Programme {
+    programme.event.terms.last_start = Some(begins);
+    programme
+}
+
+/// The executables in a world.
+pub(crate) struct Flow<'a> {
+    pub folder: &'a Path,
+    pub world: &'a World,
+    /// What each function's start showed, in the order of the starts.
+    pub starts: Vec<(&'static str, Start)>,
+}
+
+impl Flow<'_> {
+    fn start(&mut self, function: &'static str, event: &Value) -> Value {
+        let executable = self.folder.join(function).join("bootstrap");
+        let (start, answer) = start(&executable, event, |address| {
+            environment(function, self.world, address).into()
+        });
+        self.starts.push((function, start));
+        answer
+    }
+
+    /// A request to a function that has just begun; its answer, which must have this status.
+    fn asks(
+        &mut self,
+        (method, path): (&str, &str),
+        token: &str,
+        body: Option<Value>,
+        expected: u16,
+    ) -> Value {
+        let bearer = format!("Bearer {token}");
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", bearer.as_str()),
+            ("idempotency-key", "k"),
+        ];
+        let body = body.map(|body| body.to_string());
+        let (function, event) = http_event(method, path, &headers, body.as_deref());
+        let answer = self.start(function, &event);
+        assert_eq!(answer["statusCode"], expected, "{function}: {answer}");
+        let body = answer["body"].as_str().unwrap_or_default();
+        serde_json::from_str(body).unwrap_or(Value::Null)
+    }
+
+    /// Every executable once.
+    pub(crate) fn run(&mut self) {
+        let hello = self.start("hello", &json!({}));
+        assert_eq!(hello["body"], "hello");
+        self.asks(("GET", "/"), "", None, 200);
+        self.asks(("GET", "/events"), "", None, 200);
+        let event = format!("/events/{EVENT}");
+        self.asks(("GET", &event), "", None, 200);
+        self.asks(("GET", &format!("{event}/queue")), "", None, 200);
+        let joined = self.asks(("POST", &format!("{event}/tokens")), "", None, 201);
+        let token = text(&joined, "token");
+        let me = format!("{event}/tokens/me");
+        self.asks(("GET", &me), token, None, 200);
+        self.asks(("GET", &format!("{event}/dates")), token, None, 200);
+        let seats = format!("{event}/dates/{DATE}/seats");
+        self.asks(("GET", &seats), token, None, 200);
+        let body = json!({"date": DATE, "seatNumber": 7});
+        let held = self.asks(("POST", &format!("{event}/holds")), token, Some(body), 201);
+        let user = format!("/users/{}", text(&joined, "userId"));
+        let charges = format!("{user}/wallet/charges");
+        let body = json!({"amount": 200_000});
+        self.asks(("POST", &charges), token, Some(body), 201);
+        let reservation = format!("/reservations/{}", text(&held, "reservationId"));
+        let payment = format!("{reservation}/payment");
+        self.asks(("POST", &payment), token, None, 201);
+        self.asks(("GET", &format!("{user}/wallet")), token, None, 200);
+        self.asks(("GET", &format!("{user}/wallet/ledger")), token, None, 200);
+        self.asks(("GET", &reservation), token, None, 200);
+        self.asks(("GET", &format!("{user}/reservations")), token, None, 200);
+        // The seat is free again for the next run.
+        self.asks(("DELETE", &reservation), token, None, 200);
+        let tokens = format!("/events/{FESTIVAL}/tokens");
+        let body = json!({"userId": text(&joined, "userId")});
+        let joined = self.asks(("POST", &tokens), "", Some(body), 201);
+        let reservations = format!("/events/{FESTIVAL}/reservations");
+        self.asks(("POST", &reservations), text(&joined, "token"), None, 201);
+        self.asks(("DELETE", &me), token, None, 204);
+        let promoted = self.start("promote", &json!({"source": "aws.scheduler"}));
+        assert_eq!(promoted["events"], 2, "{promoted}");
+    }
+}
+
+fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
+    answer[name].as_str().expect("a text")
+}

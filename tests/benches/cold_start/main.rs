@@ -1,0 +1,103 @@
+//! Cold starts and sizes of what is shipped: `infra/functions.sh && cargo bench -p tests --bench cold_start`.
+//!
+//! `-- --functions FOLDER` measures other executables than those of target/lambda, and may stand several times: they are
+//! started in turn. `-- --runs N` starts each so often. `-- --smoke` starts each a few times, for CI, which then knows
+//! that they start and answer.
+//!
+//! Sizes and memory do not depend on what else the machine does: where they are over their goals, the program fails. Times
+//! are for people.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that cannot go on should stop"
+)]
+
+mod flow;
+mod process;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use flow::{Flow, world};
+use process::Start;
+
+struct Options {
+    folders: Vec<PathBuf>,
+    runs: usize,
+}
+
+/// None where the program runs as a test: then there is nothing to do.
+fn options() -> Option<Options> {
+    let mut options = Options {
+        folders: Vec::new(),
+        runs: 30,
+    };
+    let mut is_benchmark = false;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--bench" => is_benchmark = true,
+            "--smoke" => options.runs = 3,
+            "--runs" => {
+                let runs = arguments.next().and_then(|runs| runs.parse().ok());
+                options.runs = runs.expect("--runs takes a number");
+            }
+            "--functions" => {
+                let folder = arguments.next().expect("--functions takes a folder");
+                options.folders.push(folder.into());
+            }
+            _ => {}
+        }
+    }
+    if options.folders.is_empty() {
+        let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/lambda");
+        options.folders.push(built.into());
+    }
+    is_benchmark.then_some(options)
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Some(options) = options() else {
+        return ExitCode::SUCCESS;
+    };
+    for folder in &options.folders {
+        assert!(
+            folder.join("hello/bootstrap").exists(),
+            "nothing in {}: build with infra/functions.sh",
+            folder.display()
+        );
+    }
+    let world = world().await;
+    let mut flows: Vec<Flow<'_>> = options
+        .folders
+        .iter()
+        .map(|folder| Flow {
+            folder,
+            world: &world,
+            starts: Vec::new(),
+        })
+        .collect();
+    // What the disk's cache and the seat map cost at first is nobody's cold start.
+    for run in 0..=options.runs {
+        for flow in &mut flows {
+            flow.run();
+            if run == 0 {
+                flow.starts.clear();
+            }
+        }
+    }
+    let mut over = Vec::new();
+    for flow in &flows {
+        over.extend(report::print(flow.folder, &flow.starts, options.runs));
+    }
+    for complaint in &over {
+        eprintln!("{complaint}");
+    }
+    if over.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
