@@ -77,7 +77,7 @@ async fn the_pictures_of_the_readme() {
         buyer.goes_to_the_seats(&site, "han-seoa-winter-light").await;
         buyer.run("document.querySelector('.map-frame').scrollIntoView({block: 'start'}); scrollBy(0, -110)").await;
         buyer.click("[aria-label=Nearer]").await;
-        buyer.chooses(&[89, 90]).await;
+        buyer.chooses(&[130, 131]).await;
         keep(buyer, &folder, "seat-map").await;
         buyer.see(phone).await;
         buyer.holds().await;

@@ -1,6 +1,7 @@
 //! What the tests in a browser open: a server with a catalogue of their own, whose times are short.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -146,6 +147,19 @@ impl Site {
     pub(super) async fn leaves(&self, event: &str, token: &str) {
         let path = format!("/events/{event}/tokens/me");
         self.server.call("DELETE", &path, token, json!({})).await;
+    }
+
+    /// Waits until an event says that so many tickets are left: it may be a second behind.
+    pub(super) async fn has_left(&self, event: &str, tickets: u64) {
+        let mut left = None;
+        for _ in 0..200 {
+            left = self.event(event).await["availableTickets"].as_u64();
+            if left == Some(tickets) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{left:?} left of {event}, not {tickets}");
     }
 
     /// What an event says of itself.
