@@ -1,4 +1,4 @@
-//! A real browser, steered by WebDriver: Chromium, with a profile of its own for each.
+//! A real browser, steered from here: Chromium, with a profile of its own for each.
 //!
 //! Where Chromium, its driver or axe-core is not installed, these tests are left out, and that is said; with
 //! `BOXOFFICE_BROWSER=required` (in CI) it is a failure.
@@ -246,7 +246,7 @@ impl Browser {
         self.folder.path().join("downloads")
     }
 
-    /// A command of the DevTools protocol.
+    /// A command of the browser's own protocol for its tools.
     pub(super) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.driver
             .cdp()

@@ -49,6 +49,7 @@ async fn the_pictures_of_the_readme() {
         ..PHONE
     };
     let desk = Eyes {
+        height: 1400,
         still: true,
         ..DESKTOP
     };
@@ -83,7 +84,7 @@ async fn the_pictures_of_the_readme() {
         buyer.holds().await;
         buyer.charges().await;
         buyer.pays().await;
-        buyer.run("document.querySelector('.ticket').scrollIntoView({block: 'start'}); scrollBy(0, -110)").await;
+        buyer.run("document.querySelector('.ticket').scrollIntoView({block: 'end'}); scrollBy(0, 16)").await;
         keep(buyer, &folder, "ticket").await;
 
         operator.open(&site.server.desk).await;

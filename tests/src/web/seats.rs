@@ -13,8 +13,8 @@ async fn two_thousand_seats_are_drawn_and_moving_the_map_draws_none_of_them_anew
         let site = Site::with(&[GREAT]).await;
         buyer.goes_to_the_seats(&site, "great").await;
         buyer.until("document.querySelectorAll('.seat.available[data-seat]').length === 2000").await;
-        let size = buyer.run("return document.querySelectorAll('*').length").await;
-        assert!(size.as_u64().unwrap() < 7000, "{size} elements");
+        let elements = buyer.run("return document.querySelectorAll('*').length").await;
+        assert!(elements.as_u64().unwrap() < 7000, "{elements} elements");
         // Nearer by the button, about by dragging, out again: a hundred frames and more.
         let moves = "const done = arguments[0];
             const map = document.querySelector('[data-testid=seat-map]');
@@ -46,7 +46,7 @@ async fn two_thousand_seats_are_drawn_and_moving_the_map_draws_none_of_them_anew
             requestAnimationFrame(step);";
         let told = buyer.driver.execute_async(moves, Vec::new()).await.unwrap();
         let told = told.json();
-        let _ = writeln!(std::io::stderr(), "2,000 seats, {size} elements, frames in ms: {told}");
+        let _ = writeln!(std::io::stderr(), "2,000 seats, {elements} elements, frames in ms: {told}");
         assert_eq!(told["drawnAnew"], 0, "{told}");
         // And a seat is hit by a finger all the same.
         buyer.chooses(&[1234]).await;
