@@ -6,7 +6,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 
 use crate::oidc::{InvalidIssuer, Issuer};
-use crate::store::{Connection, TableNames};
+use crate::store::{AMAZON_ROOTS, Connection, TableNames, https_client_trusting};
 
 /// Why a process cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -107,18 +107,26 @@ pub fn is_loopback(url: &str) -> bool {
 
 /// The connection of a Lambda function, from the variables that Lambda sets. They hold for the life of the process, so
 /// no chain of providers has to be asked.
+///
+/// `AWS_CA_BUNDLE` names the file of other authorities than Amazon's own, for an endpoint that is not AWS's.
 pub fn connection() -> Result<Connection, MissingVariable> {
+    const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
     let credentials = Credentials::from_keys(
         required("AWS_ACCESS_KEY_ID")?,
         required("AWS_SECRET_ACCESS_KEY")?,
         optional("AWS_SESSION_TOKEN"),
     );
+    let authorities = match optional(CA_BUNDLE) {
+        Some(file) => std::fs::read(file).map_err(|_| MissingVariable(CA_BUNDLE))?,
+        None => AMAZON_ROOTS.to_vec(),
+    };
+    let http_client = https_client_trusting(authorities).map_err(|_| MissingVariable(CA_BUNDLE))?;
     Ok(Connection {
         region: required("AWS_REGION")?,
         credentials: SharedCredentialsProvider::new(credentials),
         endpoint_url: optional("AWS_ENDPOINT_URL_DYNAMODB")
             .or_else(|| optional("AWS_ENDPOINT_URL")),
-        http_client: None,
+        http_client: Some(http_client),
     })
 }
 

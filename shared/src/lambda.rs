@@ -12,12 +12,23 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, UserIdentity};
 use crate::http::{Answer, Call, problem};
-use crate::metrics::Count;
+use crate::metrics::{Count, Metrics};
 use crate::refusal::Refusal;
 use crate::store::{Consistency, Store, connect};
 
 /// What a handler gives back.
 pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<Answer, Refusal>> + Send + 'a>>;
+
+/// A handler that may ask the store.
+pub type OverApp = for<'a> fn(&'a App, &'a mut Call) -> HandlerFuture<'a>;
+
+/// A handler that never does.
+pub type Alone = fn(&mut Call) -> Result<Answer, Refusal>;
+
+enum Handler<'a> {
+    OverApp(OverApp, &'a App),
+    Alone(Alone),
+}
 
 /// What is made ready before the first request, which then finds an open connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,65 +51,85 @@ pub struct Function {
     pub init: Init,
     /// Whether its requests may have a body; what others carry is not looked at.
     pub takes_body: bool,
-    pub handler: for<'a> fn(&'a App, &'a mut Call) -> HandlerFuture<'a>,
+    pub handler: OverApp,
 }
 
 impl Function {
     /// Answers one request, and writes its line in the log.
     pub async fn answer(&self, app: &App, request: Request) -> Response<Body> {
-        let began = Instant::now();
-        let mut call = Call::new(request, app.clock().now());
-        let checked = if self.takes_body {
-            call.check_body()
-        } else {
-            Ok(())
-        };
-        let result = match checked {
-            Ok(()) => (self.handler)(app, &mut call).await,
-            Err(refusal) => Err(refusal),
-        };
-        let (code, response) = match result {
-            Ok(answer) => ("ok", answer.into_response()),
-            Err(refusal) => {
-                if let Refusal::Busy(cause) = &refusal {
-                    tracing::error!(function = self.name, %cause, "the store failed");
-                }
-                let problem = problem::Problem::of(&refusal);
-                (problem.code, problem.into_answer().into_response())
-            }
-        };
-        let refused = (code != "ok").then(|| app.metrics().refused(code));
-        let counts = app.metrics().take_unreported();
-        tracing::info!(
-            function = self.name,
-            route = match code {
-                "route_not_found" | "method_not_allowed" => format!("{} $default", call.method()),
-                _ => call.route(),
-            },
-            status = response.status().as_u16(),
-            code,
-            latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            user_id = call.user_id().map(tracing::field::display),
-            event_id = call.event_id().map(tracing::field::display),
-            request_id = call.request_id(),
-            trace_id = call.trace_id(),
-            refusals = refused.map(|()| 1_u64),
-            joins = counts.some(Count::Joins),
-            admissions = counts.some(Count::Admissions),
-            arrivals = counts.some(Count::Arrivals),
-            seats_held = counts.some(Count::SeatsHeld),
-            sales = counts.some(Count::Sales),
-            tickets_sold = counts.some(Count::TicketsSold),
-            revenue = counts.some(Count::Revenue),
-            cancellations = counts.some(Count::Cancellations),
-            refunds = counts.some(Count::Refunds),
-            refunded = counts.some(Count::Refunded),
-            charges = counts.some(Count::Charges),
-            conflicts = counts.some(Count::Conflicts),
-            "request"
-        );
-        response
+        answer(
+            self.name,
+            self.takes_body,
+            (app.clock(), app.metrics()),
+            request,
+            Handler::OverApp(self.handler, app),
+        )
+        .await
     }
+}
+
+async fn answer(
+    name: &'static str,
+    takes_body: bool,
+    (clock, metrics): (&Clock, &Metrics),
+    request: Request,
+    handler: Handler<'_>,
+) -> Response<Body> {
+    let began = Instant::now();
+    let mut call = Call::new(request, clock.now());
+    let checked = if takes_body {
+        call.check_body()
+    } else {
+        Ok(())
+    };
+    let result = match checked {
+        Ok(()) => match handler {
+            Handler::OverApp(handler, app) => handler(app, &mut call).await,
+            Handler::Alone(handler) => handler(&mut call),
+        },
+        Err(refusal) => Err(refusal),
+    };
+    let (code, response) = match result {
+        Ok(answer) => ("ok", answer.into_response()),
+        Err(refusal) => {
+            if let Refusal::Busy(cause) = &refusal {
+                tracing::error!(function = name, %cause, "the store failed");
+            }
+            let problem = problem::Problem::of(&refusal);
+            (problem.code, problem.into_answer().into_response())
+        }
+    };
+    let refused = (code != "ok").then(|| metrics.refused(code));
+    let counts = metrics.take_unreported();
+    tracing::info!(
+        function = name,
+        route = match code {
+            "route_not_found" | "method_not_allowed" => format!("{} $default", call.method()),
+            _ => call.route(),
+        },
+        status = response.status().as_u16(),
+        code,
+        latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        user_id = call.user_id().map(tracing::field::display),
+        event_id = call.event_id().map(tracing::field::display),
+        request_id = call.request_id(),
+        trace_id = call.trace_id(),
+        refusals = refused.map(|()| 1_u64),
+        joins = counts.some(Count::Joins),
+        admissions = counts.some(Count::Admissions),
+        arrivals = counts.some(Count::Arrivals),
+        seats_held = counts.some(Count::SeatsHeld),
+        sales = counts.some(Count::Sales),
+        tickets_sold = counts.some(Count::TicketsSold),
+        revenue = counts.some(Count::Revenue),
+        cancellations = counts.some(Count::Cancellations),
+        refunds = counts.some(Count::Refunds),
+        refunded = counts.some(Count::Refunded),
+        charges = counts.some(Count::Charges),
+        conflicts = counts.some(Count::Conflicts),
+        "request"
+    );
+    response
 }
 
 /// Makes ready what the function needs, then runs it until Lambda ends the process.
@@ -108,6 +139,18 @@ pub async fn run(function: Function) -> Result<(), lambda_http::Error> {
     let app = &app;
     lambda_http::run(service_fn(move |request: Request| async move {
         Ok::<_, lambda_http::Error>(function.answer(app, request).await)
+    }))
+    .await
+}
+
+/// Runs a function that has no App, as it never asks the store: nothing of the store's client is then in its executable.
+pub async fn run_alone(name: &'static str, handler: Alone) -> Result<(), lambda_http::Error> {
+    crate::telemetry::init_lambda();
+    let (clock, metrics) = (&Clock::System, &Metrics::default());
+    lambda_http::run(service_fn(move |request: Request| async move {
+        let handler = Handler::Alone(handler);
+        let answered = answer(name, false, (clock, metrics), request, handler).await;
+        Ok::<_, lambda_http::Error>(answered)
     }))
     .await
 }

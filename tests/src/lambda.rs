@@ -15,12 +15,13 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::binaries;
 use crate::books;
 use crate::event::http_event;
 use crate::issuer::{AUDIENCE, LittleIssuer, Manner};
+use crate::relay::Relay;
 use crate::world::{DATE, EVENT, World};
 
 /// What an executable posted for an event.
@@ -35,6 +36,7 @@ struct Queues {
     posted: mpsc::Sender<Posted>,
     /// How long Lambda would let a run go on.
     time_out: Duration,
+    is_ready: watch::Sender<bool>,
 }
 
 /// A running executable of a function.
@@ -43,7 +45,11 @@ struct Lambda {
     process: Child,
     events: mpsc::Sender<Value>,
     posted: mpsc::Receiver<Posted>,
+    is_ready: watch::Receiver<bool>,
 }
+
+/// The template's.
+const TIME_OUT: Duration = Duration::from_secs(29);
 
 const TRACE_ID: &str = "1-5759e988-bd862e3fe1be46a994272793";
 
@@ -53,6 +59,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 async fn runtime_api(State(queues): State<Arc<Queues>>, request: Request<Body>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     if path.ends_with("/invocation/next") {
+        queues.is_ready.send_replace(true);
         let event = queues.events.lock().await.recv().await;
         let Some(event) = event else {
             // The test is over.
@@ -92,7 +99,7 @@ async fn runtime_api(State(queues): State<Arc<Queues>>, request: Request<Body>) 
 
 impl Lambda {
     async fn start(function: &str, world: &World) -> Self {
-        Self::start_for(Duration::from_secs(29), function, world).await
+        Self::start_for(TIME_OUT, function, world).await
     }
 
     async fn start_for(time_out: Duration, function: &str, world: &World) -> Self {
@@ -108,10 +115,12 @@ impl Lambda {
     ) -> Self {
         let (events, events_out) = mpsc::channel(8);
         let (posted_in, posted) = mpsc::channel(8);
+        let (ready, is_ready) = watch::channel(false);
         let queues = Arc::new(Queues {
             events: Mutex::new(events_out),
             posted: posted_in,
             time_out,
+            is_ready: ready,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -129,7 +138,16 @@ impl Lambda {
             process,
             events,
             posted,
+            is_ready,
         }
+    }
+
+    /// Waits until it asks for its first event.
+    async fn ready(&mut self) {
+        tokio::time::timeout(PATIENCE, self.is_ready.wait_for(|is_ready| *is_ready))
+            .await
+            .expect("a start in time")
+            .expect("a start");
     }
 
     async fn invoke(&mut self, event: Value) -> Posted {
@@ -524,4 +542,47 @@ async fn the_pages_executable_sends_what_is_compressed_in_base64() {
     let page = String::from_utf8(page).unwrap();
     assert!(page.starts_with("<!doctype html>"), "{page}");
     lambda.stop().await;
+}
+
+/// Starts the function behind the relay and sends it one request; gives connections and calls before and after it.
+async fn first_request(
+    world: &World,
+    relay: &Relay,
+    (method, path): (&str, &str),
+    token: &str,
+    expected: u16,
+) -> [(usize, usize); 2] {
+    let counts = || (relay.connections(), relay.calls());
+    let begun = counts();
+    let since = |(connections, calls)| (connections - begun.0, calls - begun.1);
+    let bearer = format!("Bearer {token}");
+    let (function, event) = http_event(method, path, &[("authorization", &bearer)], None);
+    let mut lambda = Lambda::start_with(TIME_OUT, function, world, &relay.variables()).await;
+    lambda.ready().await;
+    let ready = since(counts());
+    let (status, answer) = lambda.answer(event).await;
+    assert_eq!(status, expected, "{function}: {answer}");
+    let answered = since(counts());
+    lambda.stop().await;
+    [ready, answered]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_its_first_request_a_function_has_shaken_hands_with_the_store() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    let plain = Relay::plain(&world.endpoint_url).await;
+    let tls = Relay::tls(&world.endpoint_url).await;
+    for relay in [&plain, &tls] {
+        // It has read the keys while it started; the request's own calls are left, settings and wallet.
+        let path = format!("/users/{}/wallet", buyer.user_id);
+        let request = ("GET", path.as_str());
+        let [ready, answered] = first_request(&world, relay, request, &buyer.token, 200).await;
+        assert_eq!((ready, answered), ((1, 1), (1, 3)));
+        let [ready, answered] = first_request(&world, relay, ("GET", "/events"), "", 200).await;
+        assert_eq!((ready, answered), ((1, 1), (1, 1)));
+        // And who never asks it, does not even connect.
+        let [_, answered] = first_request(&world, relay, ("GET", "/"), "", 200).await;
+        assert_eq!(answered, (0, 0));
+    }
 }

@@ -15,6 +15,7 @@ pub mod gate;
 pub mod grants;
 pub mod issuer;
 pub mod line;
+pub mod relay;
 pub mod wire;
 pub mod world;
 

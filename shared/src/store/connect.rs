@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Builder, Region, SharedCredentialsProvider, SharedHttpClient,
 };
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use std::time::Duration;
 
 use super::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT};
@@ -44,11 +46,30 @@ pub fn connect(connection: Connection) -> Client {
     Client::from_conf(config.build())
 }
 
-/// The usual transport: TLS by rustls with ring, connections kept.
+/// The usual transport: TLS by rustls with ring, connections kept. It trusts whom the machine trusts.
 #[must_use]
 pub fn https_client() -> SharedHttpClient {
-    use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
     aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https()
+}
+
+/// The authorities of every AWS endpoint: "Root CAs" of Amazon Trust Services.
+pub const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
+
+/// The same transport, trusting nobody but these authorities, in PEM.
+///
+/// The bundle of a whole machine, some 140 authorities, takes most of a cold start to read.
+///
+/// # Errors
+/// Where it cannot be made of these.
+pub fn https_client_trusting(
+    authorities: impl Into<Vec<u8>>,
+) -> Result<SharedHttpClient, aws_smithy_runtime_api::box_error::BoxError> {
+    let trusted = TrustStore::empty().with_pem_certificate(authorities);
+    let context = TlsContext::builder().with_trust_store(trusted).build()?;
+    Ok(aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(context)
+        .build_https())
 }

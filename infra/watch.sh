@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# `cargo lambda watch` with the routes of template.yaml: infra/watch.sh [ARGUMENT ...]. Every function behind one address,
+# http://127.0.0.1:9000, rebuilt when its code changes; each is built when first asked. It works on the tables of
+# a running `cargo run`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=infra/tools.sh
+source infra/tools.sh
+
+mkdir -p target
+python - >target/watch.toml <<'PYTHON'
+import json
+from samcli.yamlhelper import yaml_parse
+
+with open("template.yaml") as file:
+    resources = yaml_parse(file.read())["Resources"].values()
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+paths = {}
+for resource in resources:
+    if resource["Type"] != "AWS::Serverless::Function":
+        continue
+    function = resource["Metadata"]["BuildProperties"]["Binary"]
+    for event in resource["Properties"].get("Events", {}).values():
+        route = event.get("Properties", {})
+        if event["Type"] == "HttpApi" and route["Path"] == "$default":
+            default = function
+        elif event["Type"] == "HttpApi":
+            path = route["Path"].replace("{proxy+}", "{*proxy}")
+            paths.setdefault(path, {})[route["Method"]] = function
+paths["/{*proxy}"] = {}
+print("[watch.router]")
+for path, functions in paths.items():
+    # What the template leaves to $default.
+    routes = ({"method": method, "function": functions.get(method, default)} for method in METHODS)
+    tables = ", ".join(f'{{ method = "{one["method"]}", function = "{one["function"]}" }}' for one in routes)
+    print(f"{json.dumps(path)} = [{tables}]")
+PYTHON
+
+export AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+export AWS_ENDPOINT_URL_DYNAMODB=${AWS_ENDPOINT_URL_DYNAMODB:-http://127.0.0.1:8000}
+export BOXOFFICE_TABLE=boxoffice BOXOFFICE_KEYS_TABLE=boxoffice-keys BOXOFFICE_USER_IDENTITY=TrustUserIdInRequest
+exec cargo lambda watch --global target/watch.toml --invoke-address 127.0.0.1 "$@"
