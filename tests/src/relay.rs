@@ -76,10 +76,11 @@ impl Relay {
                     let server = TcpStream::connect(to).await.expect("the engine");
                     match acceptor {
                         // A handshake that fails is the client's error, and shows there.
-                        Some(acceptor) => match acceptor.accept(stream).await {
-                            Ok(stream) => pass(stream, server, &counts).await,
-                            Err(_) => (),
-                        },
+                        Some(acceptor) => {
+                            if let Ok(stream) = acceptor.accept(stream).await {
+                                pass(stream, server, &counts).await;
+                            }
+                        }
                         None => pass(stream, server, &counts).await,
                     }
                 });

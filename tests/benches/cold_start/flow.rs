@@ -23,7 +23,7 @@ pub(crate) async fn world() -> World {
     let mut date = seated.dates.pop_first().expect("a date").1;
     date.date = DateKey::parse(DATE).expect("a date");
     date.starts_at = begins;
-    seated.dates = [(date.date.clone(), date)].into();
+    seated.dates = [(date.date, date)].into();
     let mut general = later(festival(), begins);
     if let Admission::General { total_tickets, .. } = &mut general.event.terms.admission {
         *total_tickets = 100_000;

@@ -32,7 +32,7 @@ enum Asked {
 }
 
 /// An executable on a loaded machine starts within this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Starts the executable, lets it answer the event, and ends it.
 pub(crate) fn start(
