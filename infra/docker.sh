@@ -19,7 +19,7 @@ if ! docker info >/dev/null 2>&1; then
     fi
     mkdir -p target/docker
     # What it keeps goes with target/. It outlives this script.
-    setsid dockerd --data-root "$PWD/target/docker/data" --exec-root "$PWD/target/docker/exec" \
+    setsid dockerd --data-root "$PWD/target/docker/data" \
         --pidfile "$PWD/target/docker/pid" >target/docker/log 2>&1 </dev/null &
     engine=$!
     for ((waited = 0; ; waited++)); do

@@ -117,6 +117,8 @@ impl Flow<'_> {
         self.asks(("DELETE", &me), token, None, 204);
         let promoted = self.start("promote", &json!({"source": "aws.scheduler"}));
         assert_eq!(promoted["events"], 2, "{promoted}");
+        let audited = self.start("audit", &json!({"source": "aws.scheduler"}));
+        assert_eq!(audited["broken"], 0, "{audited}");
     }
 }
 
