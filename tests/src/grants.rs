@@ -4,44 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use serde::Deserialize;
 use serde_json::Value;
 
-const TEMPLATE: &str = include_str!("../../template.yaml");
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Template {
-    resources: BTreeMap<String, Resource>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Resource {
-    r#type: String,
-    #[serde(default)]
-    metadata: Metadata,
-    #[serde(default)]
-    properties: Properties,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Metadata {
-    build_properties: BuildProperties,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct BuildProperties {
-    binary: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Properties {
-    policies: Value,
-}
+use crate::deployed::{self, FUNCTION, binary, resources_of, template};
 
 /// One statement of a function's policy about a table.
 #[derive(Debug)]
@@ -159,20 +124,17 @@ fn matches(pattern: &str, partition_key: Option<&str>) -> bool {
 fn grants() -> &'static Grants {
     static GRANTS: OnceLock<Grants> = OnceLock::new();
     GRANTS.get_or_init(|| {
-        let template: Template = serde_saphyr::from_str(TEMPLATE).expect("a template");
-        template
-            .resources
-            .into_values()
-            .filter(|resource| resource.r#type == "AWS::Serverless::Function")
-            .map(|resource| {
-                let policies = resource.properties.policies;
-                let statements = policies.as_array().into_iter().flatten();
-                let statements = statements
+        resources_of(&template(), FUNCTION)
+            .map(|(_, function)| {
+                let policies = function["Properties"]["Policies"].as_array();
+                let statements = policies
+                    .into_iter()
+                    .flatten()
                     .filter_map(|policy| policy["Statement"].as_array())
                     .flatten()
                     .filter_map(statement)
                     .collect();
-                (resource.metadata.build_properties.binary, statements)
+                (binary(function).to_owned(), statements)
             })
             .collect()
     })
@@ -181,10 +143,8 @@ fn grants() -> &'static Grants {
 /// Of a statement about a table; others are not DynamoDB's.
 fn statement(statement: &Value) -> Option<Statement> {
     let texts = |value: &Value| -> BTreeSet<String> {
-        let texts = value.as_array().expect("a list").iter();
-        texts
-            .map(|text| text.as_str().expect("a text").to_owned())
-            .collect()
+        let texts = deployed::texts(value).into_iter();
+        texts.map(str::to_owned).collect()
     };
     let actions = texts(&statement["Action"]);
     if !actions.iter().all(|action| action.starts_with("dynamodb:")) {

@@ -10,6 +10,7 @@
 pub mod binaries;
 pub mod books;
 pub mod contract;
+pub mod deployed;
 pub mod event;
 pub mod gate;
 pub mod grants;

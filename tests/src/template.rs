@@ -1,6 +1,4 @@
 //! template.yaml and what lies beside it in `infra/`: what linters do not see.
-//!
-//! The template is read as YAML, in which `!Ref Table` is the text `Table`, and `!Sub` and the like leave their texts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,46 +10,15 @@ use shared::lambda::Init;
 use shared::telemetry::METRICS;
 
 use crate::contract;
+use crate::deployed::{FUNCTION, TEMPLATE, binary, resources_of, template, text, texts};
 use crate::world::FUNCTIONS;
 
-const TEMPLATE: &str = include_str!("../../template.yaml");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-const FUNCTION: &str = "AWS::Serverless::Function";
 const ALARM: &str = "AWS::CloudWatch::Alarm";
-
-fn template() -> Value {
-    serde_saphyr::from_str(TEMPLATE).unwrap()
-}
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|_| panic!("no {path}"))
-}
-
-fn resources(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    let resources = template["Resources"].as_object().unwrap();
-    resources.iter().map(|(id, value)| (id.as_str(), value))
-}
-
-fn resources_of<'a>(
-    template: &'a Value,
-    kind: &'static str,
-) -> impl Iterator<Item = (&'a str, &'a Value)> {
-    resources(template).filter(move |(_, resource)| resource["Type"] == kind)
-}
-
-/// `list-events` of `ListEventsFunction`.
-fn binary(function: &Value) -> &str {
-    text(&function["Metadata"]["BuildProperties"]["Binary"])
-}
-
-#[track_caller]
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
-}
-
-fn texts(value: &Value) -> Vec<&str> {
-    value.as_array().into_iter().flatten().map(text).collect()
 }
 
 fn names_of(template: &Value, section: &str) -> BTreeSet<String> {
