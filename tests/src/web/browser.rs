@@ -356,6 +356,11 @@ impl Browser {
                 Ok(true) => return,
                 outcome => assert!(began.elapsed() < PATIENCE, "{css}: {outcome:?}"),
             }
+            // What lies under a bar at the edge is scrolled to, as anybody would; while a page loads there is nothing to scroll.
+            let scroll = format!(
+                "document.querySelector({css:?})?.scrollIntoView({{block: 'center', behavior: 'instant'}})"
+            );
+            let _ = self.driver.execute(scroll.as_str(), Vec::new()).await;
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
