@@ -70,3 +70,20 @@ pub fn http_event(
     }
     (function, event)
 }
+
+/// The same for somebody with a token, who may send a JSON body under an idempotency key.
+#[must_use]
+pub fn event_by(
+    token: &str,
+    (method, path): (&str, &str),
+    body: Option<Value>,
+) -> (&'static str, Value) {
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("content-type", "application/json"),
+        ("authorization", bearer.as_str()),
+        ("idempotency-key", "k"),
+    ];
+    let body = body.map(|body| body.to_string());
+    http_event(method, path, &headers, body.as_deref())
+}

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::binaries;
 use crate::books;
-use crate::event::http_event;
+use crate::event::{event_by, http_event};
 use crate::issuer::{AUDIENCE, LittleIssuer, Manner};
 use crate::relay::Relay;
 use crate::world::{DATE, EVENT, World};
@@ -212,14 +212,7 @@ async fn check(
     body: Option<Value>,
     expected: (u16, &str),
 ) -> Value {
-    let bearer = format!("Bearer {token}");
-    let headers = [
-        ("content-type", "application/json"),
-        ("authorization", bearer.as_str()),
-        ("idempotency-key", "k"),
-    ];
-    let body = body.map(|body| body.to_string());
-    let (function, event) = http_event(request.0, request.1, &headers, body.as_deref());
+    let (function, event) = event_by(token, request, body);
     let mut lambda = Lambda::start(function, world).await;
     let (status, answer) = lambda.answer(event).await;
     assert_eq!(status, expected.0, "{function}: {answer}");

@@ -7,7 +7,7 @@ use shared::clock::EpochMs;
 use shared::event::{Admission, Programme};
 use shared::ids::DateKey;
 use tests::binaries::environment;
-use tests::event::http_event;
+use tests::event::event_by;
 use tests::world::{EVENT, World, concert, festival};
 
 use crate::process::{Start, start};
@@ -64,14 +64,7 @@ impl Flow<'_> {
         body: Option<Value>,
         expected: u16,
     ) -> Value {
-        let bearer = format!("Bearer {token}");
-        let headers = [
-            ("content-type", "application/json"),
-            ("authorization", bearer.as_str()),
-            ("idempotency-key", "k"),
-        ];
-        let body = body.map(|body| body.to_string());
-        let (function, event) = http_event(method, path, &headers, body.as_deref());
+        let (function, event) = event_by(token, (method, path), body);
         let answer = self.start(function, &event);
         assert_eq!(answer["statusCode"], expected, "{function}: {answer}");
         let body = answer["body"].as_str().unwrap_or_default();
