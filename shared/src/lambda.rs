@@ -1,12 +1,12 @@
 //! A function: its name, what it needs made ready, and what it does. The same value runs on Lambda and behind the local
 //! front.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::time::Instant;
 
 use futures::future::join;
-use lambda_http::{Body, Request, Response, service_fn};
+use lambda_http::{Body, IntoResponse, Request, Response, service_fn};
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -132,13 +132,23 @@ async fn answer(
     response
 }
 
+/// A response whose body says already whether it is text. The runtime would read a body's encoding off its headers, with
+/// tables of all the encodings that there are.
+struct AsItIs(Response<Body>);
+
+impl IntoResponse for AsItIs {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        Box::pin(ready(self.0))
+    }
+}
+
 /// Makes ready what the function needs, then runs it until Lambda ends the process.
 pub async fn run(function: Function) -> Result<(), lambda_http::Error> {
     crate::telemetry::init_lambda();
     let app = start(function.init).await?;
     let app = &app;
     lambda_http::run(service_fn(move |request: Request| async move {
-        Ok::<_, lambda_http::Error>(function.answer(app, request).await)
+        Ok::<_, lambda_http::Error>(AsItIs(function.answer(app, request).await))
     }))
     .await
 }
@@ -150,7 +160,7 @@ pub async fn run_alone(name: &'static str, handler: Alone) -> Result<(), lambda_
     lambda_http::run(service_fn(move |request: Request| async move {
         let handler = Handler::Alone(handler);
         let answered = answer(name, false, (clock, metrics), request, handler).await;
-        Ok::<_, lambda_http::Error>(answered)
+        Ok::<_, lambda_http::Error>(AsItIs(answered))
     }))
     .await
 }
