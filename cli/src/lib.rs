@@ -13,6 +13,7 @@ pub mod front;
 pub mod keys;
 pub mod listen;
 mod live;
+pub mod logs;
 pub mod queue;
 pub mod report;
 pub mod serve;

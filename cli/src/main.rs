@@ -6,6 +6,6 @@ use boxoffice::command;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    shared::telemetry::init_local();
+    boxoffice::logs::init();
     command::run(command::Cli::parse())
 }

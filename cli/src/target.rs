@@ -7,6 +7,7 @@ use clap::Args;
 use shared::clock::Clock;
 use shared::config::is_loopback;
 use shared::store::{Connection, Store, TableNames, connect};
+use shared::transport::Transport;
 
 /// Where DynamoDB is. Without options: the standard AWS environment.
 #[derive(Args, Clone, Debug)]
@@ -76,16 +77,21 @@ impl Target {
 #[must_use]
 pub fn local_connection(endpoint_url: &str) -> Connection {
     let credentials = Credentials::from_keys("local", "local", None);
+    let transport = if endpoint_url.starts_with("http:") {
+        Transport::without_tls()
+    } else {
+        Transport::to_anybody()
+    };
     Connection {
         region: LOCAL_REGION.to_owned(),
         credentials: SharedCredentialsProvider::new(credentials),
         endpoint_url: Some(endpoint_url.to_owned()),
-        http_client: None,
+        http_client: transport.into_http_client(),
     }
 }
 
 async fn cloud_connection(endpoint_url: Option<String>) -> Result<Connection> {
-    let http_client = shared::store::https_client();
+    let http_client = Transport::to_anybody().into_http_client();
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
         .http_client(http_client.clone())
         .load()
@@ -101,6 +107,6 @@ async fn cloud_connection(endpoint_url: Option<String>) -> Result<Connection> {
         region,
         credentials,
         endpoint_url,
-        http_client: Some(http_client),
+        http_client,
     })
 }

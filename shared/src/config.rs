@@ -6,7 +6,8 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 
 use crate::oidc::{InvalidIssuer, Issuer};
-use crate::store::{AMAZON_ROOTS, Connection, TableNames, https_client_trusting};
+use crate::store::{Connection, TableNames};
+use crate::transport::Transport;
 
 /// Why a process cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -116,17 +117,19 @@ pub fn connection() -> Result<Connection, MissingVariable> {
         required("AWS_SECRET_ACCESS_KEY")?,
         optional("AWS_SESSION_TOKEN"),
     );
-    let authorities = match optional(CA_BUNDLE) {
-        Some(file) => std::fs::read(file).map_err(|_| MissingVariable(CA_BUNDLE))?,
-        None => AMAZON_ROOTS.to_vec(),
+    let transport = match optional(CA_BUNDLE) {
+        Some(file) => std::fs::read(file)
+            .ok()
+            .and_then(|text| Transport::to_those_under(&text).ok())
+            .ok_or(MissingVariable(CA_BUNDLE))?,
+        None => Transport::to_aws(),
     };
-    let http_client = https_client_trusting(authorities).map_err(|_| MissingVariable(CA_BUNDLE))?;
     Ok(Connection {
         region: required("AWS_REGION")?,
         credentials: SharedCredentialsProvider::new(credentials),
         endpoint_url: optional("AWS_ENDPOINT_URL_DYNAMODB")
             .or_else(|| optional("AWS_ENDPOINT_URL")),
-        http_client: Some(http_client),
+        http_client: transport.into_http_client(),
     })
 }
 

@@ -27,4 +27,5 @@ pub mod stock;
 pub mod store;
 pub mod telemetry;
 pub mod token;
+pub mod transport;
 pub mod wallet;

@@ -4,50 +4,32 @@
 //! format: no call is made for it.
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::Write;
 
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::prelude::*;
-use tracing_subscriber::registry::LookupSpan;
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::{Interest, Subscriber, set_global_default};
+use tracing::{Event, Level, Metadata};
 
 use crate::clock::{Clock, EpochMs};
 use crate::config;
 
-/// Our own lines. The SDK warns of every refused condition, which is an answer here, not a fault; what is one, the store's
-/// caller logs.
-fn ours() -> Targets {
-    Targets::new()
-        .with_default(LevelFilter::INFO)
-        .with_target("aws_sdk_dynamodb", LevelFilter::OFF)
-        .with_target("aws_smithy_runtime", LevelFilter::OFF)
-        .with_target("dynoxide", LevelFilter::ERROR)
-}
+/// Whose lines nobody is shown: the SDK warns of every refused condition, which is an answer here, not a fault; what is one,
+/// the store's caller logs.
+pub const SILENT: [&str; 2] = ["aws_sdk_dynamodb", "aws_smithy_runtime"];
 
 /// JSON on standard output, for Lambda.
+///
+/// # Panics
+/// Where it was called before.
+#[expect(clippy::expect_used, reason = "lines would be lost unseen")]
 pub fn init_lambda() {
-    let lines = tracing_subscriber::fmt::layer()
-        .event_format(JsonLine {
-            namespace: config::metrics_namespace(),
-        })
-        .with_ansi(false)
-        .with_filter(ours());
-    tracing_subscriber::registry().with(lines).init();
-}
-
-/// Lines to read, on standard error; colours on a terminal unless `NO_COLOR` is set.
-pub fn init_local() {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(colour)
-        .with_target(false)
-        .with_filter(ours());
-    tracing_subscriber::registry().with(lines).init();
+    let lines = JsonLines {
+        namespace: config::metrics_namespace(),
+    };
+    set_global_default(lines).expect("nobody else has said where lines go");
 }
 
 /// A field of a line that is a metric too, by the same name.
@@ -118,31 +100,56 @@ pub const METRICS: &[Metric] = &[
     },
 ];
 
-/// One JSON object a line.
-struct JsonLine {
+/// One JSON object a line. A line stands for itself, so that spans are not followed: their registry alone would be a tenth
+/// of a megabyte of each executable.
+struct JsonLines {
     /// Where the metrics go; nowhere without it.
     namespace: Option<String>,
 }
 
-impl<S, N> FormatEvent<S, N> for JsonLine
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
+impl Subscriber for JsonLines {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.enabled(metadata) {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event()
+            && *metadata.level() <= Level::INFO
+            && !SILENT.iter().any(|of| metadata.target().starts_with(of))
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::INFO)
+    }
+
+    fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let line = self.line(fields.0, *event.metadata().level(), Clock::System.now());
-        writeln!(writer, "{}", Value::Object(line))
+        let mut line = Value::Object(line).to_string();
+        line.push('\n');
+        // Where standard output is gone, nobody can be told.
+        let _ = std::io::stdout().lock().write_all(line.as_bytes());
     }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
-impl JsonLine {
+impl JsonLines {
     fn line(&self, mut line: Map<String, Value>, level: Level, now: EpochMs) -> Map<String, Value> {
         let metrics: Vec<Value> = match &self.namespace {
             Some(namespace) => METRICS
@@ -218,7 +225,7 @@ mod tests {
         let Value::Object(fields) = fields else {
             panic!("not an object")
         };
-        let lines = JsonLine {
+        let lines = JsonLines {
             namespace: namespace.map(str::to_owned),
         };
         Value::Object(lines.line(fields, Level::INFO, EpochMs(1_700_000_000_000)))

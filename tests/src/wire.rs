@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use shared::transport::Transport;
 
 use crate::gate::{Gate, Pass};
 
@@ -116,7 +117,7 @@ pub struct Wire {
 impl Default for Wire {
     fn default() -> Self {
         Self {
-            inner: aws_smithy_http_client::Builder::new().build_http(),
+            inner: Transport::without_tls().into_http_client(),
             state: Arc::default(),
         }
     }

@@ -18,6 +18,7 @@ use shared::lambda::Function;
 use shared::money::{Currency, Money};
 use shared::queue::{Control, QueuePolicy};
 use shared::store::{Change, Connection, Settings, Store, TableNames, connect, create_tables};
+use shared::transport::Transport;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
@@ -152,7 +153,7 @@ fn client(endpoint_url: &str, http_client: SharedHttpClient) -> Client {
         region: "ap-northeast-2".to_owned(),
         credentials: credentials(),
         endpoint_url: Some(endpoint_url.to_owned()),
-        http_client: Some(http_client),
+        http_client,
     })
 }
 
@@ -166,7 +167,7 @@ impl World {
     pub async fn with(programme: Programme) -> Self {
         if std::env::var_os("SHOW_LOGS").is_some() {
             static LOGS: std::sync::Once = std::sync::Once::new();
-            LOGS.call_once(shared::telemetry::init_local);
+            LOGS.call_once(boxoffice::logs::init);
         }
         let clock = ManualClock::at(EpochMs::parse(START).expect("a time"));
         let engine = dynoxide::Database::memory().expect("an engine");
@@ -179,10 +180,7 @@ impl World {
             dynoxide::server::serve_on(listener, database).await;
         });
         let wire = Wire::default();
-        let dynamodb = client(
-            &endpoint_url,
-            aws_smithy_http_client::Builder::new().build_http(),
-        );
+        let dynamodb = client(&endpoint_url, Transport::without_tls().into_http_client());
         let tables = TableNames {
             main: "boxoffice".to_owned(),
             keys: "boxoffice-keys".to_owned(),

@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aws_smithy_http_client::Connector;
-
 use super::App;
 use crate::clock::{Clock, EpochMs};
 use crate::ids::{EventId, UserId};
@@ -11,6 +9,7 @@ use crate::oidc::{Identified, Issuer, IssuerKeys, Unverified, fetch};
 use crate::refusal::Refusal;
 use crate::store::Consistency;
 use crate::token::{Rejection, Token};
+use crate::transport::Transport;
 
 /// Keys are read again after an hour, so that one that the issuer has withdrawn is not believed for ever.
 const KEYS_MAX_AGE_MS: i64 = 60 * 60_000;
@@ -66,7 +65,7 @@ fn is_within(at: EpochMs, now: EpochMs, ms: i64) -> bool {
 #[derive(Debug)]
 pub(super) struct KnownIssuer {
     issuer: Issuer,
-    connector: Connector,
+    transport: Transport,
     state: Mutex<State>,
     /// Held by whoever reads; the others wait for what that brings.
     reading: tokio::sync::Mutex<()>,
@@ -76,7 +75,7 @@ impl KnownIssuer {
     pub(super) fn new(issuer: Issuer) -> Self {
         Self {
             issuer,
-            connector: fetch::connector(),
+            transport: Transport::to_anybody(),
             state: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
         }
@@ -119,7 +118,7 @@ impl KnownIssuer {
                 _ => Err(Refusal::IssuerUnreachable),
             };
         }
-        let read = fetch::keys(&self.connector, &self.issuer).await;
+        let read = fetch::keys(&self.transport, &self.issuer).await;
         let now = clock.now();
         let mut state = self.state();
         state.last = Some((now, read.is_ok()));

@@ -1,9 +1,7 @@
-//! Reading an issuer's keys, by the transport that is there for DynamoDB.
+//! Reading an issuer's keys.
 
 use std::time::Duration;
 
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
@@ -11,13 +9,12 @@ use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 
 use super::{Issuer, IssuerKeys, is_secret_from_others};
+use crate::transport::Transport;
 
 /// A document that has not arrived whole within this does not arrive. Two are read in init, which may take 10 s.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Issuers' documents have some kilobytes.
 const LARGEST_DOCUMENT: usize = 256 * 1024;
-/// Between two reads lie minutes: no connection is kept for the next.
-const IDLE_FOR: Duration = Duration::from_secs(5);
 
 /// Why an issuer's keys could not be read. For the log.
 #[derive(Debug, thiserror::Error)]
@@ -32,14 +29,6 @@ pub(crate) enum Unreadable {
     Malformed(String, &'static str),
 }
 
-/// The transport: TLS by rustls with ring, as everywhere.
-pub(crate) fn connector() -> Connector {
-    Connector::builder()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .pool_idle_timeout(IDLE_FOR)
-        .build()
-}
-
 /// What is used of an issuer's description of itself.
 #[derive(Deserialize)]
 struct Discovery {
@@ -48,9 +37,9 @@ struct Discovery {
 }
 
 /// The keys that the issuer publishes now.
-pub(crate) async fn keys(connector: &Connector, issuer: &Issuer) -> Result<IssuerKeys, Unreadable> {
+pub(crate) async fn keys(transport: &Transport, issuer: &Issuer) -> Result<IssuerKeys, Unreadable> {
     let url = issuer.discovery_url();
-    let document = get(connector, &url).await?;
+    let document = get(transport, &url).await?;
     let malformed = |why| Unreadable::Malformed(url.clone(), why);
     let discovery: Discovery =
         serde_json::from_slice(&document).map_err(|_| malformed("no issuer and jwks_uri in it"))?;
@@ -63,7 +52,7 @@ pub(crate) async fn keys(connector: &Connector, issuer: &Issuer) -> Result<Issue
     if !is_safe {
         return Err(malformed("its jwks_uri is no https URL"));
     }
-    let set = get(connector, &discovery.jwks_uri).await?;
+    let set = get(transport, &discovery.jwks_uri).await?;
     let malformed = |why| Unreadable::Malformed(discovery.jwks_uri.clone(), why);
     let keys = IssuerKeys::read(&set).ok_or_else(|| malformed("no JWK set"))?;
     if keys.0.is_empty() {
@@ -73,20 +62,20 @@ pub(crate) async fn keys(connector: &Connector, issuer: &Issuer) -> Result<Issue
 }
 
 /// A document, whole and not too large. Redirections are not followed.
-async fn get(connector: &Connector, url: &str) -> Result<Vec<u8>, Unreadable> {
-    tokio::time::timeout(TIMEOUT, get_at_leisure(connector, url))
+async fn get(transport: &Transport, url: &str) -> Result<Vec<u8>, Unreadable> {
+    tokio::time::timeout(TIMEOUT, get_at_leisure(transport, url))
         .await
         .unwrap_or_else(|_| Err(Unreadable::Late(url.to_owned())))
 }
 
-async fn get_at_leisure(connector: &Connector, url: &str) -> Result<Vec<u8>, Unreadable> {
+async fn get_at_leisure(transport: &Transport, url: &str) -> Result<Vec<u8>, Unreadable> {
     let mut request = Request::new(SdkBody::empty());
     request
         .set_uri(url)
         .map_err(|_| Unreadable::Malformed(url.to_owned(), "no URL"))?;
     request.headers_mut().insert("accept", "application/json");
     let unreachable = |error| Unreadable::Unreachable(url.to_owned(), error);
-    let response = connector
+    let response = transport
         .call(request)
         .await
         .map_err(|error| unreachable(causes(&error)))?;

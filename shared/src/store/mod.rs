@@ -31,7 +31,7 @@ use crate::metrics::{Count, Metrics};
 use expression::{Key, Write};
 
 pub use audit::AuditReport;
-pub use connect::{AMAZON_ROOTS, Connection, connect, https_client, https_client_trusting};
+pub use connect::{Connection, connect};
 pub use events::{ApplyRefused, Change};
 pub use queue::{Arrival, Place, Progress, TurnEnd};
 pub use reservations::{HoldConflict, HoldRequest, TransactionLost};

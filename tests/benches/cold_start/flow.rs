@@ -1,5 +1,6 @@
 //! Each function's first request: somebody new buys a seat, and each step of it finds a process that has just begun.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use tests::event::event_by;
 use tests::world::{EVENT, World, concert, festival};
 
 use crate::process::{Start, start};
+use crate::store::Recording;
 
 /// The executables have the machine's clock: long after it.
 const DATE: &str = "2099-12-24";
@@ -47,13 +49,36 @@ pub(crate) struct Flow<'a> {
 }
 
 impl Flow<'_> {
+    /// Two starts: one with the engine, whose answer is given, and one that is measured, with what the engine answered.
     fn start(&mut self, function: &'static str, event: &Value) -> Value {
         let executable = self.folder.join(function).join("bootstrap");
-        let (start, answer) = start(&executable, event, |address| {
-            environment(function, self.world, address).into()
+        let engine = &self.world.endpoint_url;
+        let (recording, store) = Recording::of(engine.strip_prefix("http://").expect("an address"));
+        let (_, answer) = start(&executable, event, |address| {
+            self.environment(function, address, store)
         });
+        let store = recording.replayed();
+        let (start, again) = start(&executable, event, |address| {
+            self.environment(function, address, store)
+        });
+        assert_eq!(answer["statusCode"], again["statusCode"], "{function}");
         self.starts.push((function, start));
         answer
+    }
+
+    fn environment(
+        &self,
+        function: &str,
+        runtime: SocketAddr,
+        store: SocketAddr,
+    ) -> Vec<(&'static str, String)> {
+        let mut variables: Vec<_> = environment(function, self.world, runtime).into();
+        let endpoint = variables
+            .iter_mut()
+            .find(|(name, _)| *name == "AWS_ENDPOINT_URL_DYNAMODB")
+            .expect("the store's address");
+        endpoint.1 = format!("http://{store}");
+        variables
     }
 
     /// A request to a function that has just begun; its answer, which must have this status.

@@ -13,8 +13,10 @@
 )]
 
 mod flow;
+mod message;
 mod process;
 mod report;
+mod store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

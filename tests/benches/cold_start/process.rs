@@ -1,16 +1,16 @@
 //! One start of an executable, with a Runtime API that has one event for it.
-//!
-//! Blocking and without a library: what the figures hold of the measuring side is little, and the same for all.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
+
+use crate::message::Message;
+use crate::store::{both_ways, listen};
 
 /// What one start showed.
 #[derive(Clone, Copy, Debug)]
@@ -40,18 +40,9 @@ pub(crate) fn start(
     event: &Value,
     environment: impl FnOnce(SocketAddr) -> Vec<(&'static str, String)>,
 ) -> (Start, Value) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
     let (asked, answers) = channel();
-    let event = event.to_string();
-    // It ends when the process has gone and nobody connects any more: with this program.
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (stream, event, asked) =
-                (stream.expect("a connection"), event.clone(), asked.clone());
-            thread::spawn(move || serve(stream, &event, &asked));
-        }
-    });
+    let text = event.to_string();
+    let address = listen(move |stream| serve(stream, &text, &asked));
     let mut command = Command::new(executable);
     command
         .env_clear()
@@ -103,14 +94,13 @@ fn watch(answers: &Receiver<Asked>, began: Instant, pid: u32) -> (Start, Value) 
 
 /// The first event is answered at once, another never.
 fn serve(stream: TcpStream, event: &str, asked: &Sender<Asked>) {
-    stream.set_nodelay(true).expect("a socket");
-    let mut answers = stream.try_clone().expect("a socket");
-    let mut requests = BufReader::new(stream);
+    let (mut answers, mut requests) = both_ways(stream);
     let mut has_event = true;
-    while let Some((path, body)) = request(&mut requests) {
+    while let Some(request) = Message::read(&mut requests) {
         let now = Instant::now();
+        let path = request.path().to_owned();
         if !path.ends_with("/invocation/next") {
-            let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+            let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
             // An error is a measurement that is over; so below.
             let _ = asked.send(Asked::Posted(now, path, body));
             let _ = answers.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
@@ -136,50 +126,6 @@ fn invocation(event: &str) -> String {
         (now + Duration::from_secs(29)).as_millis(),
         event.len(),
     )
-}
-
-/// A request's path and body; none at the connection's end.
-fn request(stream: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
-    let first = line(stream)?;
-    let path = first.split(' ').nth(1)?.to_owned();
-    let mut length = 0;
-    let mut is_chunked = false;
-    loop {
-        let header = line(stream)?.to_ascii_lowercase();
-        match header.split_once(':') {
-            None => break,
-            Some(("content-length", value)) => length = value.trim().parse().ok()?,
-            Some(("transfer-encoding", _)) => is_chunked = true,
-            Some(_) => {}
-        }
-    }
-    let mut body = Vec::new();
-    if is_chunked {
-        loop {
-            let size = usize::from_str_radix(&line(stream)?, 16).ok()?;
-            let chunk = bytes(stream, size)?;
-            line(stream)?;
-            if size == 0 {
-                break;
-            }
-            body.extend(chunk);
-        }
-    } else {
-        body = bytes(stream, length)?;
-    }
-    Some((path, body))
-}
-
-fn line(stream: &mut impl BufRead) -> Option<String> {
-    let mut line = String::new();
-    let read = stream.read_line(&mut line).ok()?;
-    (read > 0).then(|| line.trim_end().to_owned())
-}
-
-fn bytes(stream: &mut impl Read, length: usize) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    stream.read_exact(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 /// Of all its threads, the first figure of each `schedstat`, in nanoseconds.

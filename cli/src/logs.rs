@@ -1,0 +1,25 @@
+//! Lines for people to read.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
+
+/// Lines on standard error; colours on a terminal unless `NO_COLOR` is set.
+///
+/// # Panics
+/// Where it was called before.
+pub fn init() {
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let silent = shared::telemetry::SILENT.map(|target| (target, LevelFilter::OFF));
+    let shown = Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_targets(silent)
+        .with_target("dynoxide", LevelFilter::ERROR);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .with_target(false)
+        .with_filter(shown);
+    tracing_subscriber::registry().with(lines).init();
+}
