@@ -55,11 +55,11 @@ impl Flow<'_> {
         let engine = &self.world.endpoint_url;
         let (recording, store) = Recording::of(engine.strip_prefix("http://").expect("an address"));
         let (_, answer) = start(&executable, event, |address| {
-            self.environment(function, address, store)
+            self.environment(function, address, store.address)
         });
         let store = recording.replayed();
         let (start, again) = start(&executable, event, |address| {
-            self.environment(function, address, store)
+            self.environment(function, address, store.address)
         });
         assert_eq!(answer["statusCode"], again["statusCode"], "{function}");
         self.starts.push((function, start));

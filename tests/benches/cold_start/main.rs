@@ -16,6 +16,7 @@ mod flow;
 mod message;
 mod process;
 mod report;
+mod server;
 mod store;
 
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use crate::message::Message;
-use crate::store::{both_ways, listen};
+use crate::server::{Server, both_ways};
 
 /// What one start showed.
 #[derive(Clone, Copy, Debug)]
@@ -42,11 +42,11 @@ pub(crate) fn start(
 ) -> (Start, Value) {
     let (asked, answers) = channel();
     let text = event.to_string();
-    let address = listen(move |stream| serve(stream, &text, &asked));
+    let runtime = Server::start(move |stream| serve(stream, &text, &asked));
     let mut command = Command::new(executable);
     command
         .env_clear()
-        .envs(environment(address))
+        .envs(environment(runtime.address))
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     let began = Instant::now();

@@ -3,11 +3,11 @@
 
 use std::collections::HashSet;
 use std::io::{BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use crate::message::Message;
+use crate::server::{Server, both_ways};
 
 /// A call, and how it was answered.
 #[derive(Clone, Debug)]
@@ -26,21 +26,21 @@ impl Recording {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An address at which the engine answers, and is recorded.
-    pub(crate) fn of(engine: &str) -> (Self, SocketAddr) {
+    /// The engine, recorded.
+    pub(crate) fn of(engine: &str) -> (Self, Server) {
         let recording = Self::default();
         let (engine, kept) = (engine.to_owned(), recording.clone());
-        let address = listen(move |stream| {
+        let server = Server::start(move |stream| {
             let engine = TcpStream::connect(&engine).expect("the engine");
             kept.record(stream, &engine);
         });
-        (recording, address)
+        (recording, server)
     }
 
-    /// The address of what answers as it was recorded.
-    pub(crate) fn replayed(&self) -> SocketAddr {
+    /// What answers as it was recorded.
+    pub(crate) fn replayed(&self) -> Server {
         let left = Self(Arc::new(Mutex::new(self.exchanges().clone())));
-        listen(move |stream| left.replay(stream))
+        Server::start(move |stream| left.replay(stream))
     }
 
     fn record(&self, stream: TcpStream, mut engine: &TcpStream) {
@@ -76,18 +76,22 @@ impl Recording {
         }
     }
 
-    /// The answer to the same call, or, as times and ids differ, to the one of its operation that says most of the same.
+    /// The answer to the call: as times and ids differ, of those to its operation the one whose call says most of the same.
     fn take(&self, request: &Message) -> Option<Vec<u8>> {
         let operation = operation(request);
-        let asked = said(&request.body);
         let mut left = self.exchanges();
-        let (at, _) = left
-            .iter()
-            .enumerate()
-            .filter(|(_, exchange)| exchange.operation == operation)
-            // Of several alike the first.
-            .rev()
-            .max_by_key(|(_, exchange)| said(&exchange.asked).intersection(&asked).count())?;
+        let of_operation: Vec<usize> = (0..left.len())
+            .filter(|at| left[*at].operation == operation)
+            .collect();
+        let at = match of_operation[..] {
+            [only] => only,
+            _ => {
+                let asked = said(&request.body);
+                let alike = |at: &usize| said(&left[*at].asked).intersection(&asked).count();
+                // Of several alike the first.
+                of_operation.into_iter().rev().max_by_key(alike)?
+            }
+        };
         Some(left.remove(at).answered)
     }
 }
@@ -102,25 +106,4 @@ fn operation(request: &Message) -> String {
         .header("x-amz-target")
         .unwrap_or_default()
         .to_owned()
-}
-
-/// A connection to write to, and to read from.
-pub(crate) fn both_ways(stream: TcpStream) -> (TcpStream, BufReader<TcpStream>) {
-    stream.set_nodelay(true).expect("a socket");
-    let asking = stream.try_clone().expect("a socket");
-    (asking, BufReader::new(stream))
-}
-
-/// Serves each connection on a thread of its own. They end when the process has gone and nobody connects any more: with this
-/// program.
-pub(crate) fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (stream, serve) = (stream.expect("a connection"), serve.clone());
-            thread::spawn(move || serve(stream));
-        }
-    });
-    address
 }
