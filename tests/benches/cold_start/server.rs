@@ -54,9 +54,11 @@ impl Drop for Server {
             let _ = TcpStream::connect(self.address);
         }
         for thread in self.threads.drain(..) {
-            if thread.join().is_err() && !thread::panicking() {
-                panic!("a server of the measurement failed");
-            }
+            let ended = thread.join();
+            assert!(
+                ended.is_ok() || thread::panicking(),
+                "a server of the measurement failed"
+            );
         }
     }
 }

@@ -83,14 +83,13 @@ impl Recording {
         let of_operation: Vec<usize> = (0..left.len())
             .filter(|at| left[*at].operation == operation)
             .collect();
-        let at = match of_operation[..] {
-            [only] => only,
-            _ => {
-                let asked = said(&request.body);
-                let alike = |at: &usize| said(&left[*at].asked).intersection(&asked).count();
-                // Of several alike the first.
-                of_operation.into_iter().rev().max_by_key(alike)?
-            }
+        let at = if let [only] = of_operation[..] {
+            only
+        } else {
+            let asked = said(&request.body);
+            let alike = |at: &usize| said(&left[*at].asked).intersection(&asked).count();
+            // Of several alike the first.
+            of_operation.into_iter().rev().max_by_key(alike)?
         };
         Some(left.remove(at).answered)
     }
