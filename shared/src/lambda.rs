@@ -6,10 +6,9 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use futures::future::join;
+use lambda_http::{Body, IntoResponse, Request, Response, service_fn};
 // For its symbol.
 use pow as _;
-
-use lambda_http::{Body, IntoResponse, Request, Response, service_fn};
 
 use crate::app::App;
 use crate::clock::Clock;

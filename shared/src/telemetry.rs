@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::{Interest, Subscriber, set_global_default};
+use tracing::subscriber::{Subscriber, set_global_default};
 use tracing::{Event, Level, Metadata};
 
 use crate::clock::{Clock, EpochMs};
@@ -108,14 +108,6 @@ struct JsonLines {
 }
 
 impl Subscriber for JsonLines {
-    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.enabled(metadata) {
-            Interest::always()
-        } else {
-            Interest::never()
-        }
-    }
-
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event()
             && *metadata.level() <= Level::INFO

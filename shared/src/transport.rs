@@ -10,12 +10,10 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -48,8 +46,7 @@ const AMAZON: [&[u8]; 5] = [
     include_bytes!("authorities/starfield-services-root-g2.der"),
 ];
 
-/// The transport. Its clones share its connections.
-#[derive(Clone)]
+/// The transport.
 pub struct Transport(Client<HttpsConnector<TcpConnector>, SdkBody>);
 
 impl fmt::Debug for Transport {
@@ -103,7 +100,7 @@ impl Transport {
     fn trusting(roots: RootCertStore) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut tls = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+            .with_safe_default_protocol_versions()
             .expect("ring has the suites of both versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
@@ -124,21 +121,11 @@ impl Transport {
         Self(client)
     }
 
-    /// As the SDK's clients take it.
+    /// As the SDK's clients take it. Each of their calls gets this one: what they set of time-outs, they watch over themselves.
     #[must_use]
     pub fn into_http_client(self) -> SharedHttpClient {
-        SharedHttpClient::new(self)
-    }
-}
-
-impl HttpClient for Transport {
-    /// Every client gets the same: what they set of time-outs, they watch over themselves.
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
+        let connector = SharedHttpConnector::new(self);
+        http_client_fn(move |_, _| connector.clone())
     }
 }
 
@@ -205,7 +192,20 @@ fn connector_error(error: legacy::Error) -> ConnectorError {
 
 /// The first error of that type among an error and what is behind it.
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    std::iter::successors(Some(error), |&error| error.source()).find_map(<dyn Error>::downcast_ref)
+    chain(error).find_map(<dyn Error>::downcast_ref)
+}
+
+/// What an error and those behind it say; the outermost alone says little of a connection.
+pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
+    chain(error)
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// An error and those behind it.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 
 use super::{Issuer, IssuerKeys, is_secret_from_others};
-use crate::transport::Transport;
+use crate::transport::{Transport, causes};
 
 /// A document that has not arrived whole within this does not arrive. Two are read in init, which may take 10 s.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -89,16 +89,4 @@ async fn get_at_leisure(transport: &Transport, url: &str) -> Result<Vec<u8>, Unr
         .await
         .map_err(|error| unreachable(error.to_string()))?;
     Ok(whole.to_bytes().to_vec())
-}
-
-/// An error and what is behind it; the outermost alone says little of a connection.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -66,6 +66,7 @@ impl Flow<'_> {
         answer
     }
 
+    /// Of two variables of a name the last counts.
     fn environment(
         &self,
         function: &str,
@@ -73,11 +74,7 @@ impl Flow<'_> {
         store: SocketAddr,
     ) -> Vec<(&'static str, String)> {
         let mut variables: Vec<_> = environment(function, self.world, runtime).into();
-        let endpoint = variables
-            .iter_mut()
-            .find(|(name, _)| *name == "AWS_ENDPOINT_URL_DYNAMODB")
-            .expect("the store's address");
-        endpoint.1 = format!("http://{store}");
+        variables.push(("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{store}")));
         variables
     }
 
