@@ -15,6 +15,8 @@ struct Exchange {
     operation: String,
     asked: Vec<u8>,
     answered: Vec<u8>,
+    /// Whether it has been answered again.
+    is_spent: bool,
 }
 
 /// The calls of one start.
@@ -37,7 +39,7 @@ impl Recording {
         (recording, server)
     }
 
-    /// What answers as it was recorded, each call once.
+    /// What answers as it was recorded.
     pub(crate) fn replayed(self) -> Server {
         Server::start(move |stream| self.replay(stream))
     }
@@ -58,6 +60,7 @@ impl Recording {
                 operation: operation(&request),
                 asked: request.body,
                 answered: answered.clone(),
+                is_spent: false,
             });
             // Who has ended asks no more; so below.
             let _ = asking.write_all(&answered);
@@ -75,23 +78,32 @@ impl Recording {
         }
     }
 
-    /// The answer to the call: as times and ids differ, of those to its operation the one whose call says most of the same.
+    /// The answer to the call: as times and ids differ, of those to its operation the one whose call says most of the same. One
+    /// that was given already only where no other is left: what is kept for a second may be asked for once more.
     fn take(&self, request: &Message) -> Option<Vec<u8>> {
         let operation = operation(request);
-        let mut left = self.exchanges();
-        let of_operation: Vec<usize> = (0..left.len())
-            .filter(|at| left[*at].operation == operation)
-            .collect();
-        let at = if let [only] = of_operation[..] {
+        let mut exchanges = self.exchanges();
+        let of_operation = |is_spent: bool| -> Vec<usize> {
+            (0..exchanges.len())
+                .filter(|at| exchanges[*at].operation == operation)
+                .filter(|at| exchanges[*at].is_spent == is_spent)
+                .collect()
+        };
+        let mut candidates = of_operation(false);
+        if candidates.is_empty() {
+            candidates = of_operation(true);
+        }
+        let at = if let [only] = candidates[..] {
             // Comparing would take time that the function is measured with.
             only
         } else {
             let asked = said(&request.body);
-            let alike = |at: &usize| said(&left[*at].asked).intersection(&asked).count();
+            let alike = |at: &usize| said(&exchanges[*at].asked).intersection(&asked).count();
             // Of several alike the first.
-            of_operation.into_iter().rev().max_by_key(alike)?
+            candidates.into_iter().rev().max_by_key(alike)?
         };
-        Some(left.remove(at).answered)
+        exchanges[at].is_spent = true;
+        Some(exchanges[at].answered.clone())
     }
 }
 
