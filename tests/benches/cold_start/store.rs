@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::message::Message;
@@ -21,11 +22,22 @@ struct Exchange {
 
 /// The calls of one start.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Recording(Arc<Mutex<Vec<Exchange>>>);
+pub(crate) struct Recording {
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    was_lacking: Arc<AtomicBool>,
+}
 
 impl Recording {
     fn exchanges(&self) -> MutexGuard<'_, Vec<Exchange>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something was asked for that had not been recorded: with a second that has begun since, there may be somebody to
+    /// let in, and that is written.
+    pub(crate) fn was_lacking(&self) -> bool {
+        self.was_lacking.load(Ordering::Relaxed)
     }
 
     /// The engine, recorded.
@@ -40,8 +52,9 @@ impl Recording {
     }
 
     /// What answers as it was recorded.
-    pub(crate) fn replayed(self) -> Server {
-        Server::start(move |stream| self.replay(stream))
+    pub(crate) fn replayed(&self) -> Server {
+        let recording = self.clone();
+        Server::start(move |stream| recording.replay(stream))
     }
 
     fn record(&self, stream: TcpStream, mut engine: &TcpStream) {
@@ -71,7 +84,8 @@ impl Recording {
         let (mut asking, mut requests) = both_ways(stream);
         while let Some(request) = Message::read(&mut requests) {
             let Some(answered) = self.take(&request) else {
-                // The function sees a connection that ends, and its answer is another than it was.
+                // The function sees a connection that ends.
+                self.was_lacking.store(true, Ordering::Relaxed);
                 return;
             };
             let _ = asking.write_all(&answered);
