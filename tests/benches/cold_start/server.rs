@@ -2,58 +2,75 @@
 
 use std::io::BufReader;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-/// More connections than any executable opens at once before its first answer.
-const THREADS: usize = 40;
+/// So many threads wait for a connection at any time.
+const WAITING: usize = 4;
 
 /// A server of one start. It ends with it.
 pub(crate) struct Server {
     pub address: SocketAddr,
-    has_ended: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
+    line: Arc<Line>,
+}
+
+/// The threads of a server. Who gets a connection leaves another one waiting: waking all that a start could ever need, at its
+/// end, would fill the kernel's table of connections within some hundred starts.
+struct Line {
+    listener: TcpListener,
+    serve: Box<dyn Fn(TcpStream) + Send + Sync>,
+    has_ended: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Line {
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join(self: &Arc<Self>) {
+        let this = self.clone();
+        let thread = thread::spawn(move || {
+            let (stream, _) = this.listener.accept().expect("a connection");
+            if this.has_ended.load(Ordering::Relaxed) {
+                return;
+            }
+            this.join();
+            (this.serve)(stream);
+        });
+        self.threads().push(thread);
+    }
 }
 
 impl Server {
     pub(crate) fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
-        let listener = Arc::new(TcpListener::bind("127.0.0.1:0").expect("a port"));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        let has_ended = Arc::new(AtomicBool::new(false));
-        let serve = Arc::new(serve);
-        let threads = (0..THREADS)
-            .map(|_| {
-                let (listener, has_ended, serve) =
-                    (listener.clone(), has_ended.clone(), serve.clone());
-                thread::spawn(move || {
-                    loop {
-                        let (stream, _) = listener.accept().expect("a connection");
-                        if has_ended.load(Ordering::Relaxed) {
-                            return;
-                        }
-                        serve(stream);
-                    }
-                })
-            })
-            .collect();
-        Self {
-            address,
-            has_ended,
-            threads,
+        let line = Arc::new(Line {
+            listener,
+            serve: Box::new(serve),
+            has_ended: AtomicBool::new(false),
+            threads: Mutex::default(),
+        });
+        for _ in 0..WAITING {
+            line.join();
         }
+        Self { address, line }
     }
 }
 
 impl Drop for Server {
-    /// The process has gone, and its connections with it: every thread waits for another.
+    /// The process has gone, and its connections with it: who does not wait has ended, or is about to.
     fn drop(&mut self) {
-        self.has_ended.store(true, Ordering::Relaxed);
-        for _ in &self.threads {
-            // Whom it does not wake, has ended.
+        self.line.has_ended.store(true, Ordering::Relaxed);
+        for _ in 0..WAITING {
             let _ = TcpStream::connect(self.address);
         }
-        for thread in self.threads.drain(..) {
+        loop {
+            let Some(thread) = self.line.threads().pop() else {
+                return;
+            };
             let ended = thread.join();
             assert!(
                 ended.is_ok() || thread::panicking(),
