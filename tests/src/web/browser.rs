@@ -315,7 +315,10 @@ impl Browser {
                     return found;
                 }
             }
-            assert!(began.elapsed() < PATIENCE, "never: {expression}");
+            if began.elapsed() > PATIENCE {
+                let page = self.run("return document.body.innerText").await;
+                panic!("never: {expression}, but {page}");
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -363,6 +366,19 @@ impl Browser {
             let _ = self.driver.execute(scroll.as_str(), Vec::new()).await;
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// A click as a slow finger makes it: between press and release, what the expression counts grows.
+    pub(super) async fn click_slowly(&self, css: &str, until_grows: &str) {
+        let element = self.driver.query(By::Css(css)).first().await.unwrap();
+        element.scroll_into_view().await.unwrap();
+        let chain = self.driver.action_chain();
+        let held = chain.click_and_hold_element(&element);
+        held.perform().await.unwrap();
+        let before = self.run(&format!("return {until_grows}")).await;
+        self.until(&format!("{until_grows} > {before}")).await;
+        let chain = self.driver.action_chain();
+        chain.release().perform().await.unwrap();
     }
 
     pub(super) async fn write(&self, css: &str, text: &str) {

@@ -49,7 +49,9 @@ async fn an_operator_sees_and_steers_a_sale() {
         operator.says("the catalogue says 100").await;
         operator.says("of 7").await;
 
-        operator.click("#dates button").await;
+        // The page renews itself while the button is pressed.
+        let renewals = "performance.getEntriesByType('resource').filter((it) => it.name.endsWith('/api/refusals')).length";
+        operator.click_slowly("#dates button", renewals).await;
         operator.shows("#house canvas").await;
         operator.says("R: 0 sold, 1 held, 19 free").await;
         operator.says("event_not_found").await;

@@ -12,6 +12,8 @@ if (location.hash.length > 1) {
 
 let shown = null;
 let seatsOf = null;
+/** Of the shown event, by date. */
+const seatsButtons = new Map();
 let asking = 0;
 
 async function call(path, body) {
@@ -47,19 +49,19 @@ function figures(into, list) {
   at(into).replaceChildren(...parts);
 }
 
+/** Fills a table, in place: a button that were replaced between press and release would not be clicked. */
 function rows(table, list) {
   at(table).hidden = list.length === 0;
-  at(table).querySelector("tbody").replaceChildren(
-    ...list.map((cells) => {
-      const row = document.createElement("tr");
-      for (const cell of cells) {
-        const td = document.createElement("td");
-        td.append(cell);
-        row.append(td);
-      }
-      return row;
-    }),
-  );
+  const body = at(table).querySelector("tbody");
+  while (body.rows.length > list.length) body.lastElementChild.remove();
+  for (const [i, cells] of list.entries()) {
+    const row = body.rows[i] ?? body.insertRow();
+    for (const [j, cell] of cells.entries()) {
+      const td = row.cells[j] ?? row.insertCell();
+      if (!(cell instanceof Node)) td.textContent = cell;
+      else if (td.firstChild !== cell) td.replaceChildren(cell);
+    }
+  }
 }
 
 // An input that somebody is writing in is left alone.
@@ -111,20 +113,32 @@ function showSales(event) {
   ]);
   draw(at("sold-chart"), event.history, "sold", word("sold"));
   draw(at("revenue-chart"), event.history, "revenue", word("revenueChart"), (value) => money(value, event.currency));
-  const focused = document.activeElement?.dataset?.date;
-  rows("dates", sales.dates.map((date) => {
+  rows("dates", sales.dates.map((date) => [
+    date.date,
+    number(date.sold),
+    number(date.held),
+    number(date.total - date.sold - date.held),
+    money(date.revenue, event.currency),
+    seatsButton(date.date),
+  ]));
+}
+
+function seatsButton(date) {
+  if (!seatsButtons.has(date)) {
     const button = document.createElement("button");
     button.type = "button";
-    button.dataset.date = date.date;
-    button.setAttribute("aria-expanded", String(seatsOf === date.date));
-    button.textContent = word(seatsOf === date.date ? "hideSeats" : "showSeats");
+    button.dataset.date = date;
     button.addEventListener("click", () => {
-      seatsOf = seatsOf === date.date ? null : date.date;
+      seatsOf = seatsOf === date ? null : date;
       look();
     });
-    return [date.date, number(date.sold), number(date.held), number(date.total - date.sold - date.held), money(date.revenue, event.currency), button];
-  }));
-  if (focused) document.querySelector(`button[data-date="${CSS.escape(focused)}"]`)?.focus();
+    seatsButtons.set(date, button);
+  }
+  const button = seatsButtons.get(date);
+  button.setAttribute("aria-expanded", String(seatsOf === date));
+  const text = word(seatsOf === date ? "hideSeats" : "showSeats");
+  if (button.textContent !== text) button.textContent = text;
+  return button;
 }
 
 /** Pixels of a seat; of a row so long that it would not fit, fewer. */
@@ -169,10 +183,13 @@ function paint(section) {
 }
 
 async function showHouse() {
-  at("house").hidden = seatsOf === null;
-  if (seatsOf === null) return;
-  const { sections } = await ask(`/api/events/${encodeURIComponent(shown)}/dates/${encodeURIComponent(seatsOf)}`);
-  at("house-heading").textContent = word("seatsOf", seatsOf);
+  const [event, date] = [shown, seatsOf];
+  at("house").hidden = date === null;
+  if (date === null) return;
+  const { sections } = await ask(`/api/events/${encodeURIComponent(event)}/dates/${encodeURIComponent(date)}`);
+  // Another event or date was chosen meanwhile.
+  if (shown !== event || seatsOf !== date) return;
+  at("house-heading").textContent = word("seatsOf", date);
   at("sections").replaceChildren(...sections.flatMap(paint));
 }
 
@@ -229,10 +246,12 @@ async function list() {
 }
 
 async function steer(order, button) {
+  const steered = shown;
   at("said").textContent = "";
   if (button) button.disabled = true;
   try {
-    show(await ask(`/api/events/${encodeURIComponent(shown)}/queue`, order));
+    const event = await ask(`/api/events/${encodeURIComponent(steered)}/queue`, order);
+    if (shown === steered) show(event);
   } catch (error) {
     at("said").textContent = error.message;
   } finally {
@@ -264,6 +283,11 @@ at("events").addEventListener("change", () => {
   sessionStorage.setItem("deskEvent", shown);
   seatsOf = null;
   at("said").textContent = "";
+  // What belongs to the other event can be neither read nor pressed while this one is on its way.
+  at("main").hidden = true;
+  rows("dates", []);
+  seatsButtons.clear();
+  at("sections").replaceChildren();
   look();
 });
 at("pause").addEventListener("click", (click) => steer({ gate: "pause" }, click.target));
