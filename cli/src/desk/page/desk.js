@@ -127,7 +127,6 @@ function seatsButton(date) {
   if (!seatsButtons.has(date)) {
     const button = document.createElement("button");
     button.type = "button";
-    button.dataset.date = date;
     button.addEventListener("click", () => {
       seatsOf = seatsOf === date ? null : date;
       look();
