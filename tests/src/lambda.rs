@@ -22,7 +22,7 @@ use crate::books;
 use crate::event::{event_by, http_event};
 use crate::issuer::{AUDIENCE, LittleIssuer, Manner};
 use crate::relay::Relay;
-use crate::world::{DATE, EVENT, World};
+use crate::world::{DATE, EVENT, World, concert, festival};
 
 /// What an executable posted for an event.
 #[derive(Debug)]
@@ -52,6 +52,9 @@ struct Lambda {
 const TIME_OUT: Duration = Duration::from_secs(29);
 
 const TRACE_ID: &str = "1-5759e988-bd862e3fe1be46a994272793";
+
+/// [`festival`].
+const FESTIVAL: &str = "summer-festival";
 
 /// A debug build on a loaded machine starts within this.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -537,45 +540,143 @@ async fn the_pages_executable_sends_what_is_compressed_in_base64() {
     lambda.stop().await;
 }
 
-/// Starts the function behind the relay and sends it one request; gives connections and calls before and after it.
-async fn first_request(
-    world: &World,
-    relay: &Relay,
-    (method, path): (&str, &str),
-    token: &str,
-    expected: u16,
-) -> [(usize, usize); 2] {
-    let counts = || (relay.connections(), relay.calls());
-    let begun = counts();
-    let since = |(connections, calls)| (connections - begun.0, calls - begun.1);
-    let bearer = format!("Bearer {token}");
-    let (function, event) = http_event(method, path, &[("authorization", &bearer)], None);
-    let mut lambda = Lambda::start_with(TIME_OUT, function, world, &relay.variables()).await;
-    lambda.ready().await;
-    let ready = since(counts());
-    let (status, answer) = lambda.answer(event).await;
-    assert_eq!(status, expected, "{function}: {answer}");
-    let answered = since(counts());
-    lambda.stop().await;
-    [ready, answered]
+/// A process behind a relay, and the calls to the store that its first request is to make.
+struct First<'a> {
+    world: &'a World,
+    relay: &'a Relay,
+}
+
+impl First<'_> {
+    /// Starts the function, and sends it one request. Asserts that what it asked the store it asked over the one connection
+    /// that it had opened before, by one call, and how many calls it made in all; and status and a text of the answer.
+    async fn asks(
+        &self,
+        request: (&str, &str),
+        token: &str,
+        body: Option<Value>,
+        (status, text, calls): (u16, &str, usize),
+    ) -> Value {
+        let counts = || (self.relay.connections(), self.relay.calls());
+        let begun = counts();
+        let since = |(connections, calls)| (connections - begun.0, calls - begun.1);
+        let (function, event) = event_by(token, request, body);
+        let variables = self.relay.variables();
+        let mut lambda = Lambda::start_with(TIME_OUT, function, self.world, &variables).await;
+        lambda.ready().await;
+        let ready = since(counts());
+        let (answered, answer) = lambda.answer(event).await;
+        assert_eq!(answered, status, "{function}: {answer}");
+        assert!(answer.to_string().contains(text), "{function}: {answer}");
+        assert_eq!(ready, (1, 1), "{function} before its first request");
+        assert_eq!(since(counts()), (1, calls), "{function} after it");
+        lambda.stop().await;
+        answer
+    }
+
+    /// So that who looks for it finds none, whenever that is, and builds it.
+    async fn forgets_seat_map(&self) {
+        let map = format!("SEATMAP#{EVENT}#{DATE}#A");
+        self.world
+            .dynamodb
+            .delete_item()
+            .table_name(&self.world.tables.main)
+            .key("pk", AttributeValue::S(map))
+            .key("sk", AttributeValue::S("MAP".to_owned()))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    async fn all_are_asked(&self, seat: u32) {
+        let event = format!("/events/{EVENT}");
+        let says = (200, EVENT, 2);
+        self.asks(("GET", "/events"), "", None, says).await;
+        // Of the six, three build the seat map.
+        self.forgets_seat_map().await;
+        self.asks(("GET", &event), "", None, (200, DATE, 6)).await;
+        let path = format!("{event}/queue");
+        self.asks(("GET", &path), "", None, (200, "OPEN", 3)).await;
+        let path = format!("{event}/tokens");
+        let says = (201, "ACTIVE", 6);
+        let joined = self.asks(("POST", &path), "", None, says).await;
+        let token = joined["token"].as_str().unwrap();
+        let user = joined["userId"].as_str().unwrap();
+        let me = format!("{event}/tokens/me");
+        let says = (200, "ACTIVE", 4);
+        self.asks(("GET", &me), token, None, says).await;
+        self.forgets_seat_map().await;
+        let path = format!("{event}/dates");
+        self.asks(("GET", &path), token, None, (200, DATE, 7)).await;
+        let path = format!("{event}/dates/{DATE}/seats?limit=3");
+        let says = (200, "nextCursor", 4);
+        self.asks(("GET", &path), token, None, says).await;
+        let path = format!("{event}/holds");
+        let body = json!({"date": DATE, "seatNumber": seat});
+        let says = (201, "HELD", 3);
+        let held = self.asks(("POST", &path), token, Some(body), says).await;
+        let reservation = format!("/reservations/{}", held["reservationId"].as_str().unwrap());
+        let wallet = format!("/users/{user}/wallet");
+        let path = format!("{wallet}/charges");
+        let body = json!({"amount": 100_000});
+        let says = (201, "chargeId", 4);
+        self.asks(("POST", &path), token, Some(body), says).await;
+        let path = format!("{reservation}/payment");
+        let says = (201, "50000", 3);
+        self.asks(("POST", &path), token, None, says).await;
+        let says = (200, "50000", 3);
+        self.asks(("GET", &wallet), token, None, says).await;
+        let path = format!("{wallet}/ledger");
+        let says = (200, "50000", 2);
+        self.asks(("GET", &path), token, None, says).await;
+        let says = (200, "CONFIRMED", 2);
+        self.asks(("GET", &reservation), token, None, says).await;
+        let path = format!("/users/{user}/reservations");
+        let says = (200, "CONFIRMED", 3);
+        self.asks(("GET", &path), token, None, says).await;
+        let says = (200, "CANCELLED", 5);
+        self.asks(("DELETE", &reservation), token, None, says).await;
+        let says = (204, "null", 4);
+        self.asks(("DELETE", &me), token, None, says).await;
+
+        let festival = format!("/events/{FESTIVAL}");
+        let says = (200, "availableTickets", 3);
+        self.asks(("GET", &festival), "", None, says).await;
+        let path = format!("{festival}/tokens");
+        let body = json!({"userId": user});
+        let says = (201, "ACTIVE", 6);
+        let joined = self.asks(("POST", &path), "", Some(body), says).await;
+        let token = joined["token"].as_str().unwrap();
+        let path = format!("{festival}/reservations");
+        let says = (201, "CONFIRMED", 4);
+        self.asks(("POST", &path), token, None, says).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn before_its_first_request_a_function_has_shaken_hands_with_the_store() {
-    let world = World::new().await;
-    let buyer = world.joins(EVENT).await;
+async fn a_first_request_is_answered_over_the_connection_that_was_opened_before_it() {
+    // Of several sections the maps are built at the same time.
+    let mut concert = concert();
+    concert.dates.retain(|date, _| date.to_string() == DATE);
+    let world = World::with(concert).await;
+    world.add(festival()).await;
+    // Who comes first to an idle event promotes, and keeps places for others, several at a time.
+    world.joins(EVENT).await;
+    world.joins(FESTIVAL).await;
     let plain = Relay::plain(&world.endpoint_url).await;
     let tls = Relay::tls(&world.endpoint_url).await;
-    for relay in [&plain, &tls] {
-        // It has read the keys while it started; the request's own calls are left, settings and wallet.
-        let path = format!("/users/{}/wallet", buyer.user_id);
-        let request = ("GET", path.as_str());
-        let [ready, answered] = first_request(&world, relay, request, &buyer.token, 200).await;
-        assert_eq!((ready, answered), ((1, 1), (1, 3)));
-        let [ready, answered] = first_request(&world, relay, ("GET", "/events"), "", 200).await;
-        assert_eq!((ready, answered), ((1, 1), (1, 2)));
-        // And who never asks it, does not even connect.
-        let [_, answered] = first_request(&world, relay, ("GET", "/"), "", 200).await;
-        assert_eq!(answered, (0, 0));
+    for (relay, seat) in [(&plain, 7), (&tls, 8)] {
+        let world = &world;
+        First { world, relay }.all_are_asked(seat).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_never_asks_the_store_does_not_even_connect() {
+    let world = World::new().await;
+    let relay = Relay::plain(&world.endpoint_url).await;
+    let (function, event) = event_by("", ("GET", "/"), None);
+    let mut lambda = Lambda::start_with(TIME_OUT, function, &world, &relay.variables()).await;
+    let (status, _) = lambda.answer(event).await;
+    assert_eq!((status, relay.connections()), (200, 0));
+    lambda.stop().await;
 }

@@ -628,6 +628,34 @@ fn the_tables_outlive_the_stack_and_can_be_brought_back() {
 }
 
 #[test]
+fn every_queue_is_encrypted_and_refuses_who_comes_without_tls() {
+    let template = template();
+    let mut guarded = BTreeSet::new();
+    for (id, policy) in resources_of(&template, "AWS::SQS::QueuePolicy") {
+        let properties = &policy["Properties"];
+        let [queue] = texts(&properties["Queues"])[..] else {
+            panic!("{id}: SQS takes a policy for one queue alone");
+        };
+        let statement = &properties["PolicyDocument"]["Statement"][0];
+        assert_eq!(statement["Effect"], "Deny", "{id}");
+        assert_eq!(statement["Principal"], "*", "{id}");
+        assert_eq!(statement["Action"], "sqs:*", "{id}");
+        assert_eq!(statement["Resource"], format!("{queue}.Arn"), "{id}");
+        let condition = &statement["Condition"]["Bool"];
+        assert_eq!(condition["aws:SecureTransport"], "false", "{id}");
+        let queue_is_there = &template["Resources"][queue]["Condition"];
+        assert_eq!(&policy["Condition"], queue_is_there, "{id}");
+        guarded.insert(queue.to_owned());
+    }
+    let mut queues = BTreeSet::new();
+    for (id, queue) in resources_of(&template, "AWS::SQS::Queue") {
+        assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], true, "{id}");
+        queues.insert(id.to_owned());
+    }
+    assert_eq!(guarded, queues);
+}
+
+#[test]
 fn sam_local_tells_the_functions_all_that_they_need() {
     let template = template();
     let local: Value = serde_json::from_str(&read("infra/env.local.json")).unwrap();

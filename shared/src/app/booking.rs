@@ -1,7 +1,5 @@
 //! Paying and cancelling, and what a user has.
 
-use futures::future::try_join;
-
 use super::App;
 use crate::clock::EpochMs;
 use crate::ids::{ReservationId, UserId};
@@ -79,11 +77,10 @@ impl App {
         user: UserId,
         id: &ReservationId,
     ) -> Result<(Reservation, Wallet), Refusal> {
-        let (current, wallet) = try_join(
-            self.store.reservation_for(user, id.event_id(), id.date()),
-            self.store.wallet(user, Consistency::Strong),
-        )
-        .await?;
+        let (current, wallet) = self
+            .store
+            .reservation_and_wallet(user, id.event_id(), id.date())
+            .await?;
         let reservation = match current.filter(|current| current.reservation_id == *id) {
             Some(current) => current,
             None => self

@@ -1,7 +1,5 @@
 //! Standing in line: joining, asking, arriving, leaving.
 
-use futures::future::try_join;
-
 use super::App;
 use super::promotion::has_work;
 use crate::clock::EpochMs;
@@ -423,12 +421,10 @@ impl App {
         rank: Rank,
         now: EpochMs,
     ) -> Result<Turn, Refusal> {
-        let (ticket, event) = try_join(
-            self.store
-                .ticket(token.user_id, &token.event_id, Consistency::Strong),
-            self.store.event(&token.event_id, Consistency::Eventual),
-        )
-        .await?;
+        let (ticket, event) = self
+            .store
+            .ticket_and_event(token.user_id, &token.event_id)
+            .await?;
         let event = event.ok_or(Refusal::EventNotFound)?;
         if ticket.is_none_or(|ticket| ticket.number != token.number) {
             return Ok(Turn::Over);
@@ -496,11 +492,7 @@ impl App {
         let TurnEnd::BeforeDraw { lane, number, .. } = end else {
             return Ok(());
         };
-        let (head, current) = try_join(
-            self.store.head(&event.event_id, *lane, Consistency::Strong),
-            self.store.event(&event.event_id, Consistency::Strong),
-        )
-        .await?;
+        let (head, current) = self.store.head_and_event(&event.event_id, *lane).await?;
         let (Some(head), Some(current)) = (head, current) else {
             return Ok(());
         };

@@ -29,6 +29,15 @@ impl Key {
             ("sk".to_owned(), AttributeValue::S(self.sk.clone())),
         ])
     }
+
+    /// An item's own; none where it is not of the table.
+    pub(super) fn of(item: &Item) -> Option<Self> {
+        let text = |name| item.get(name)?.as_s().ok().cloned();
+        Some(Self {
+            pk: text("pk")?,
+            sk: text("sk")?,
+        })
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -23,7 +23,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ReturnValue};
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, KeysAndAttributes, ReturnValue};
+use futures::future::try_join_all;
 use serde::de::DeserializeOwned;
 
 use crate::clock::{Clock, EpochMs};
@@ -173,6 +174,69 @@ impl Store {
             .await
             .map_err(store_error)?;
         Ok(answer.item)
+    }
+
+    /// Two items in one call, each as every write before has left it. Two calls at a time would need a second connection,
+    /// which is not open yet in a process that has just begun.
+    async fn get_both<A: DeserializeOwned, B: DeserializeOwned>(
+        &self,
+        one: Key,
+        other: Key,
+    ) -> Result<(Option<A>, Option<B>)> {
+        let keys = [one, other];
+        let mut found = self.items(&keys, Consistency::Strong).await?;
+        let [one, other] = keys.map(|key| found.remove(&key));
+        Ok((
+            one.map(read_item).transpose()?,
+            other.map(read_item).transpose()?,
+        ))
+    }
+
+    /// The items that there are under these keys, in as few calls as it takes.
+    async fn items(&self, keys: &[Key], consistency: Consistency) -> Result<HashMap<Key, Item>> {
+        let batches = keys
+            .chunks(BATCH)
+            .map(|batch| self.batch_get(batch, consistency));
+        let found = try_join_all(batches).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn batch_get(&self, keys: &[Key], consistency: Consistency) -> Result<Vec<(Key, Item)>> {
+        let mut wanted: Vec<Item> = keys.iter().map(Key::to_item).collect();
+        let mut found = Vec::with_capacity(keys.len());
+        for attempt in 1..=BATCH_ATTEMPTS {
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(wanted))
+                .consistent_read(consistency.is_strong())
+                .build()
+                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&self.tables.main, request)
+                .send()
+                .await
+                .map_err(store_error)?;
+            found.extend(
+                answer
+                    .responses
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|(_, items)| items)
+                    .filter_map(|item| Some((Key::of(&item)?, item))),
+            );
+            wanted = answer
+                .unprocessed_keys
+                .into_iter()
+                .flatten()
+                .flat_map(|(_, rest)| rest.keys)
+                .collect();
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            back_off(attempt).await;
+        }
+        Err(StoreError::Throttled)
     }
 
     /// One page of a query; see [`Query`].
@@ -360,6 +424,11 @@ struct Page {
     items: Vec<Item>,
     next: Option<Item>,
 }
+
+/// A batch reads so many items at most.
+const BATCH: usize = 100;
+/// What a batch left unread for want of capacity is asked for again so many times.
+const BATCH_ATTEMPTS: u32 = 4;
 
 /// A page is up to a megabyte: a thousand of them are more than any partition here should hold.
 const MAX_PAGES: usize = 1_000;

@@ -296,6 +296,16 @@ impl Store {
         self.get(&keys::head(event, lane), consistency).await
     }
 
+    /// A lane's head and the event, in one call.
+    pub async fn head_and_event(
+        &self,
+        event: &EventId,
+        lane: Lane,
+    ) -> Result<(Option<Head>, Option<Event>)> {
+        self.get_both(keys::head(event, lane), keys::event(event))
+            .await
+    }
+
     /// Hands out a number: the head after it, whose `issued` is the number. None where there is no such queue.
     pub async fn take_number(&self, event: &Event, lane: Lane) -> Result<Option<Head>> {
         let draws = event.terms.queue.order == Order::Draw;
@@ -348,6 +358,16 @@ impl Store {
         consistency: Consistency,
     ) -> Result<Option<Ticket>> {
         self.get(&keys::ticket(user, event), consistency).await
+    }
+
+    /// The user's ticket and the event, in one call.
+    pub async fn ticket_and_event(
+        &self,
+        user: UserId,
+        event: &EventId,
+    ) -> Result<(Option<Ticket>, Option<Event>)> {
+        self.get_both(keys::ticket(user, event), keys::event(event))
+            .await
     }
 
     /// Puts the user's ticket, where there is none but the one that it replaces. Gives the ticket that is in force

@@ -418,12 +418,26 @@ impl Store {
     pub async fn reservation_for(
         &self,
         user: UserId,
-        event: &crate::ids::EventId,
+        event: &EventId,
         date: Option<DateKey>,
     ) -> Result<Option<Reservation>> {
         let key = keys::reservation(user, event, date);
         let record: Option<ReservationRecord> = self.get(&key, Consistency::Strong).await?;
         record.map(Reservation::try_from).transpose()
+    }
+
+    /// The user's reservation for an event and date, and the user's wallet, in one call.
+    pub async fn reservation_and_wallet(
+        &self,
+        user: UserId,
+        event: &EventId,
+        date: Option<DateKey>,
+    ) -> Result<(Option<Reservation>, Wallet)> {
+        let key = keys::reservation(user, event, date);
+        let (record, wallet): (Option<ReservationRecord>, Option<Wallet>) =
+            self.get_both(key, keys::wallet(user)).await?;
+        let reservation = record.map(Reservation::try_from).transpose()?;
+        Ok((reservation, wallet.unwrap_or_default()))
     }
 
     /// A user's reservation by its id, wherever it is by now.

@@ -1,13 +1,13 @@
 //! Seat claims, and the seat maps that are built from them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::expression::{IntoAttribute, Key, Write};
 use super::{
-    Item, Query, Result, Returning, Store, StoreError, WriteError, keys, read_item, store_error,
+    Consistency, Item, Query, Result, Returning, Store, StoreError, WriteError, keys, read_item,
 };
 use crate::clock::EpochMs;
 use crate::event::Section;
@@ -117,11 +117,6 @@ fn put_seat_map(key: Key, map: &SeatMap) -> Write {
 /// While one process rebuilds a seat map, the others make do with one that is older by so much.
 const REBUILDING_MS: i64 = 2_000;
 
-/// A batch reads so many items at most.
-const BATCH: usize = 100;
-/// What a batch left unread for want of capacity is asked for again so many times.
-const BATCH_ATTEMPTS: u32 = 4;
-
 impl Store {
     /// The claims on a section's seats; a seat without one is free.
     pub async fn claims(
@@ -158,57 +153,12 @@ impl Store {
             .iter()
             .map(|(date, section)| keys::seat_map(event, *date, &section.name))
             .collect();
-        let batches = keys.chunks(BATCH).map(|batch| self.batch_get(batch));
-        let found: HashMap<String, Item> = futures::future::try_join_all(batches)
-            .await?
-            .into_iter()
-            .flatten()
-            .collect();
+        let found = self.items(&keys, Consistency::Eventual).await?;
         Ok(sections
             .iter()
             .zip(&keys)
-            .map(|((_, section), key)| read_seat_map(found.get(&key.pk)?, section.seats))
+            .map(|((_, section), key)| read_seat_map(found.get(key)?, section.seats))
             .collect())
-    }
-
-    /// The items under these keys, by partition key.
-    async fn batch_get(&self, keys: &[Key]) -> Result<Vec<(String, Item)>> {
-        let mut wanted: Vec<Item> = keys.iter().map(Key::to_item).collect();
-        let mut found = Vec::with_capacity(keys.len());
-        for attempt in 1..=BATCH_ATTEMPTS {
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(wanted))
-                .build()
-                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-            let answer = self
-                .client
-                .batch_get_item()
-                .request_items(&self.tables.main, request)
-                .send()
-                .await
-                .map_err(store_error)?;
-            for item in answer
-                .responses
-                .into_iter()
-                .flatten()
-                .flat_map(|(_, items)| items)
-            {
-                if let Some(pk) = item.get("pk").and_then(|pk| pk.as_s().ok()) {
-                    found.push((pk.clone(), item));
-                }
-            }
-            wanted = answer
-                .unprocessed_keys
-                .into_iter()
-                .flatten()
-                .flat_map(|(_, rest)| rest.keys)
-                .collect();
-            if wanted.is_empty() {
-                return Ok(found);
-            }
-            super::back_off(attempt).await;
-        }
-        Err(StoreError::Throttled)
     }
 
     /// Builds a section's seat map from its claims, and stores it. Where another is about to do so, `former` will do if it

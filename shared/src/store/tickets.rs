@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::expression::{Key, Write};
 use super::queue::{Place, read_session};
 use super::reservations::{put_reservation, read_reservation, use_session};
-use super::{Consistency, Result, Store, StoreError, TransactionError, Verdict, keys, wallets};
+use super::{
+    Consistency, Result, Store, StoreError, TransactionError, Verdict, keys, read_item, wallets,
+};
 use crate::clock::EpochMs;
 use crate::event::Event;
 use crate::ids::{EntryId, EventId, ReservationId, UserId};
@@ -182,17 +184,15 @@ impl Store {
         shards: u32,
         consistency: Consistency,
     ) -> Result<Vec<u32>> {
-        use futures::stream::{StreamExt, TryStreamExt};
-        futures::stream::iter(0..shards)
-            .map(|shard| async move {
-                let record: Option<StockRecord> =
-                    self.get(&keys::stock(event, shard), consistency).await?;
-                let missing = || StoreError::Unreadable(format!("no stock shard {shard}"));
-                Ok(record.ok_or_else(missing)?.left)
+        let keys: Vec<Key> = (0..shards).map(|shard| keys::stock(event, shard)).collect();
+        let mut found = self.items(&keys, consistency).await?;
+        keys.iter()
+            .map(|key| {
+                let missing = || StoreError::Unreadable(format!("there is no {}", key.pk));
+                let record: StockRecord = read_item(found.remove(key).ok_or_else(missing)?)?;
+                Ok(record.left)
             })
-            .buffered(16)
-            .try_collect()
-            .await
+            .collect()
     }
 }
 
