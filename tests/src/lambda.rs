@@ -22,7 +22,7 @@ use crate::books;
 use crate::event::{event_by, http_event};
 use crate::issuer::{AUDIENCE, LittleIssuer, Manner};
 use crate::relay::Relay;
-use crate::world::{DATE, EVENT, World, concert, festival};
+use crate::world::{EVENT, FAR_DATE, FESTIVAL, World, concert, festival, long_on_sale};
 
 /// What an executable posted for an event.
 #[derive(Debug)]
@@ -39,6 +39,11 @@ struct Queues {
     is_ready: watch::Sender<bool>,
 }
 
+/// Whose only process has the clock of [`World`], the executables the machine's.
+async fn world() -> World {
+    World::with(long_on_sale(concert())).await
+}
+
 /// A running executable of a function.
 struct Lambda {
     // Killed when dropped.
@@ -52,9 +57,6 @@ struct Lambda {
 const TIME_OUT: Duration = Duration::from_secs(29);
 
 const TRACE_ID: &str = "1-5759e988-bd862e3fe1be46a994272793";
-
-/// [`festival`].
-const FESTIVAL: &str = "summer-festival";
 
 /// A debug build on a loaded machine starts within this.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -251,11 +253,11 @@ async fn check(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_executable_answers_api_gateways_events() {
     // The executables have the machine's clock; so has this world's only process, by which nothing is asked.
-    let world = World::new().await;
+    let world = world().await;
     let events = "/events";
     let event = format!("/events/{EVENT}");
     check(&world, ("GET", events), "", None, (200, EVENT)).await;
-    check(&world, ("GET", &event), "", None, (200, DATE)).await;
+    check(&world, ("GET", &event), "", None, (200, FAR_DATE)).await;
     let path = format!("{event}/queue");
     check(&world, ("GET", &path), "", None, (200, "OPEN")).await;
     let path = format!("{event}/tokens");
@@ -271,12 +273,12 @@ async fn every_executable_answers_api_gateways_events() {
     let user = joined["userId"].as_str().unwrap();
     let path = format!("{event}/tokens/me");
     check(&world, ("GET", &path), token, None, (200, "ACTIVE")).await;
-    let path = format!("{event}/dates?from={DATE}&soldOut=true");
-    check(&world, ("GET", &path), token, None, (200, DATE)).await;
-    let path = format!("{event}/dates/{DATE}/seats?limit=3");
+    let path = format!("{event}/dates?from={FAR_DATE}&soldOut=true");
+    check(&world, ("GET", &path), token, None, (200, FAR_DATE)).await;
+    let path = format!("{event}/dates/{FAR_DATE}/seats?limit=3");
     check(&world, ("GET", &path), token, None, (200, "nextCursor")).await;
     let path = format!("{event}/holds");
-    let body = json!({"date": DATE, "seatNumber": 7});
+    let body = json!({"date": FAR_DATE, "seatNumber": 7});
     let held = check(&world, ("POST", &path), token, Some(body), (201, "HELD")).await;
     let id = held["reservationId"].as_str().unwrap();
     let path = format!("/users/{user}/wallet/charges");
@@ -325,7 +327,7 @@ fn lines(log: &str) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_executable_of_the_schedule_promotes() {
-    let world = World::new().await;
+    let world = world().await;
     let mut lambda = Lambda::start("promote", &world).await;
     match lambda.invoke(scheduled()).await {
         Posted::Response(summary) => {
@@ -386,7 +388,7 @@ fn numbers(lines: &[Value]) -> [u64; 3] {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_audits_executable_finds_sound_books_sound_and_names_what_is_broken() {
-    let world = World::new().await;
+    let world = world().await;
     let buyer = world.joins_with(50_000).await;
     let time = Duration::from_secs(29);
     let (result, lines) = audited(&world, time).await;
@@ -430,7 +432,7 @@ async fn the_audits_executable_finds_sound_books_sound_and_names_what_is_broken(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_audit_that_runs_out_of_time_says_that_it_is_incomplete() {
-    let world = World::new().await;
+    let world = world().await;
     // Less than it keeps to tell what it found.
     let (result, lines) = audited(&world, Duration::from_secs(9)).await;
     let [broken, _, incomplete] = numbers(&lines);
@@ -442,7 +444,7 @@ async fn an_audit_that_runs_out_of_time_says_that_it_is_incomplete() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_executable_survives_what_is_no_request_of_its_own() {
-    let world = World::new().await;
+    let world = world().await;
     let mut lambda = Lambda::start("hold-seat", &world).await;
     let path = format!("/events/{EVENT}/holds");
     let (_, event) = http_event("POST", &path, &[], Some("{\"a\":"));
@@ -495,7 +497,7 @@ async fn a_function_that_knows_users_does_not_start_until_somebody_has_chosen_wh
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_executable_knows_users_by_their_issuer_whose_keys_it_has_read_before_the_first_request()
 {
-    let world = World::new().await;
+    let world = world().await;
     let issuer = LittleIssuer::start().await;
     let variables = [
         ("BOXOFFICE_USER_IDENTITY", "OpenIdConnect"),
@@ -523,7 +525,7 @@ async fn an_executable_knows_users_by_their_issuer_whose_keys_it_has_read_before
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_pages_executable_sends_what_is_compressed_in_base64() {
-    let world = World::new().await;
+    let world = world().await;
     let headers = [("accept-encoding", "gzip, br")];
     let (function, event) = http_event("GET", "/", &headers, None);
     let mut lambda = Lambda::start(function, &world).await;
@@ -575,7 +577,7 @@ impl First<'_> {
 
     /// So that who looks for it finds none, whenever that is, and builds it.
     async fn forgets_seat_map(&self) {
-        let map = format!("SEATMAP#{EVENT}#{DATE}#A");
+        let map = format!("SEATMAP#{EVENT}#{FAR_DATE}#A");
         self.world
             .dynamodb
             .delete_item()
@@ -593,7 +595,8 @@ impl First<'_> {
         self.asks(("GET", "/events"), "", None, says).await;
         // Of the six, three build the seat map.
         self.forgets_seat_map().await;
-        self.asks(("GET", &event), "", None, (200, DATE, 6)).await;
+        self.asks(("GET", &event), "", None, (200, FAR_DATE, 6))
+            .await;
         let path = format!("{event}/queue");
         self.asks(("GET", &path), "", None, (200, "OPEN", 3)).await;
         let path = format!("{event}/tokens");
@@ -606,12 +609,13 @@ impl First<'_> {
         self.asks(("GET", &me), token, None, says).await;
         self.forgets_seat_map().await;
         let path = format!("{event}/dates");
-        self.asks(("GET", &path), token, None, (200, DATE, 7)).await;
-        let path = format!("{event}/dates/{DATE}/seats?limit=3");
+        self.asks(("GET", &path), token, None, (200, FAR_DATE, 7))
+            .await;
+        let path = format!("{event}/dates/{FAR_DATE}/seats?limit=3");
         let says = (200, "nextCursor", 4);
         self.asks(("GET", &path), token, None, says).await;
         let path = format!("{event}/holds");
-        let body = json!({"date": DATE, "seatNumber": seat});
+        let body = json!({"date": FAR_DATE, "seatNumber": seat});
         let says = (201, "HELD", 3);
         let held = self.asks(("POST", &path), token, Some(body), says).await;
         let reservation = format!("/reservations/{}", held["reservationId"].as_str().unwrap());
@@ -654,11 +658,8 @@ impl First<'_> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_request_is_answered_over_the_connection_that_was_opened_before_it() {
-    // Of several sections the maps are built at the same time.
-    let mut concert = concert();
-    concert.dates.retain(|date, _| date.to_string() == DATE);
-    let world = World::with(concert).await;
-    world.add(festival()).await;
+    let world = world().await;
+    world.add(long_on_sale(festival())).await;
     // Who comes first to an idle event promotes, and keeps places for others, several at a time.
     world.joins(EVENT).await;
     world.joins(FESTIVAL).await;
@@ -672,7 +673,7 @@ async fn a_first_request_is_answered_over_the_connection_that_was_opened_before_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_never_asks_the_store_does_not_even_connect() {
-    let world = World::new().await;
+    let world = world().await;
     let relay = Relay::plain(&world.endpoint_url).await;
     let (function, event) = event_by("", ("GET", "/"), None);
     let mut lambda = Lambda::start_with(TIME_OUT, function, &world, &relay.variables()).await;

@@ -39,6 +39,10 @@ pub const LATER_DATE: &str = "2026-12-25";
 pub const PRICE: i64 = 50_000;
 /// When a world begins.
 pub const START: &str = "2026-11-20T10:00:00Z";
+/// The date of what is [`long_on_sale`].
+pub const FAR_DATE: &str = "2099-12-24";
+/// The [`festival`].
+pub const FESTIVAL: &str = "summer-festival";
 
 /// Every function that answers requests.
 pub const FUNCTIONS: [Function; 18] = boxoffice::front::FUNCTIONS;
@@ -130,7 +134,7 @@ pub fn concert_for(max_active: u32) -> Programme {
 #[must_use]
 pub fn festival() -> Programme {
     let mut festival = concert();
-    festival.event.event_id = EventId::parse("summer-festival").expect("an event id");
+    festival.event.event_id = EventId::parse(FESTIVAL).expect("an event id");
     festival.event.terms.admission = Admission::General {
         total_tickets: 100,
         price: Money(PRICE),
@@ -138,6 +142,20 @@ pub fn festival() -> Programme {
     };
     festival.dates = BTreeMap::new();
     festival
+}
+
+/// The same on sale for as long as these tests are used, for executables, which have the machine's clock: of the dates the first,
+/// at [`FAR_DATE`].
+#[must_use]
+pub fn long_on_sale(mut programme: Programme) -> Programme {
+    let begins = EpochMs::parse("2099-12-24T19:00:00+09:00").expect("a time");
+    programme.event.terms.last_start = Some(begins);
+    if let Some((_, mut date)) = programme.dates.pop_first() {
+        date.date = DateKey::parse(FAR_DATE).expect("a date");
+        date.starts_at = begins;
+        programme.dates = BTreeMap::from([(date.date, date)]);
+    }
+    programme
 }
 
 fn currency() -> Currency {

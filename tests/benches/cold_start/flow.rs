@@ -4,40 +4,23 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use shared::clock::EpochMs;
-use shared::event::{Admission, Programme};
-use shared::ids::DateKey;
+use shared::event::Admission;
 use tests::binaries::environment;
 use tests::event::event_by;
-use tests::world::{EVENT, World, concert, festival};
+use tests::world::{EVENT, FAR_DATE, FESTIVAL, World, concert, festival, long_on_sale};
 
 use crate::process::{Start, start};
 use crate::store::Recording;
 
-/// The executables have the machine's clock: long after it.
-const DATE: &str = "2099-12-24";
-const FESTIVAL: &str = "summer-festival";
-
-/// The event and the festival, on sale for as long as this program is used.
+/// The event and the festival, which has tickets for many starts.
 pub(crate) async fn world() -> World {
-    let begins = EpochMs::parse("2099-12-24T19:00:00+09:00").expect("a time");
-    let mut seated = later(concert(), begins);
-    let mut date = seated.dates.pop_first().expect("a date").1;
-    date.date = DateKey::parse(DATE).expect("a date");
-    date.starts_at = begins;
-    seated.dates = [(date.date, date)].into();
-    let mut general = later(festival(), begins);
+    let mut general = long_on_sale(festival());
     if let Admission::General { total_tickets, .. } = &mut general.event.terms.admission {
         *total_tickets = 100_000;
     }
-    let world = World::with(seated).await;
+    let world = World::with(long_on_sale(concert())).await;
     world.add(general).await;
     world
-}
-
-fn later(mut programme: Programme, begins: EpochMs) -> Programme {
-    programme.event.terms.last_start = Some(begins);
-    programme
 }
 
 /// The executables in a world.
@@ -113,9 +96,9 @@ impl Flow<'_> {
         let me = format!("{event}/tokens/me");
         self.asks(("GET", &me), token, None, 200);
         self.asks(("GET", &format!("{event}/dates")), token, None, 200);
-        let seats = format!("{event}/dates/{DATE}/seats");
+        let seats = format!("{event}/dates/{FAR_DATE}/seats");
         self.asks(("GET", &seats), token, None, 200);
-        let body = json!({"date": DATE, "seatNumber": 7});
+        let body = json!({"date": FAR_DATE, "seatNumber": 7});
         let held = self.asks(("POST", &format!("{event}/holds")), token, Some(body), 201);
         let user = format!("/users/{}", text(&joined, "userId"));
         let charges = format!("{user}/wallet/charges");

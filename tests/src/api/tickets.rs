@@ -7,9 +7,7 @@ use shared::money::Money;
 
 use crate::books;
 use crate::wire::{Fault, Rule};
-use crate::world::{Buyer, EVENT, PRICE, Reply, World, festival};
-
-const FESTIVAL: &str = "summer-festival";
+use crate::world::{Buyer, EVENT, FESTIVAL, PRICE, Reply, World, festival};
 
 /// So many tickets, in so many shards, at a price.
 fn tickets(total: u32, shards: u32, price: i64) -> Programme {
