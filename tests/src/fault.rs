@@ -1,8 +1,11 @@
 //! A broken wire: conflicts, throttles, time-outs and lost answers, in every operation that writes.
 
+use shared::event::Admission;
+use shared::money::Money;
+
 use crate::books;
 use crate::wire::{Fault, Rule};
-use crate::world::{Buyer, EVENT, PRICE, Reply, World, concert_for};
+use crate::world::{Buyer, EVENT, FESTIVAL, PRICE, Reply, World, concert_for, festival};
 
 /// Operations under test, each with the call that decides it.
 #[derive(Clone, Copy, Debug)]
@@ -544,10 +547,9 @@ async fn a_read_that_is_throttled_is_told_as_such() {
     let buyer = world.joins_with(PRICE).await;
     let held = world.hold(&buyer, 7).await;
     let id = held.text_of("reservationId").to_owned();
-    world
-        .wire
-        .inject(Rule::every("GetItem", "", Fault::Throttle));
-    world.wire.inject(Rule::every("Query", "", Fault::Throttle));
+    for read in ["GetItem", "BatchGetItem", "Query"] {
+        world.wire.inject(Rule::every(read, "", Fault::Throttle));
+    }
     let wallet = format!("/users/{}/wallet", buyer.user_id);
     for path in [
         &wallet,
@@ -562,6 +564,32 @@ async fn a_read_that_is_throttled_is_told_as_such() {
     world.pay(&buyer, &id).await.is_problem(429, "throttled");
     world.wire.heal();
     assert_eq!(world.pay(&buyer, &id).await.status, 201);
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn what_a_batch_left_unread_is_asked_for_again_and_never_taken_for_missing() {
+    let mut sharded = festival();
+    sharded.event.terms.admission = Admission::General {
+        total_tickets: 60,
+        price: Money(PRICE),
+        stock_shards: 6,
+    };
+    let world = World::new().await;
+    world.add(sharded).await;
+    let buyer = world.joins_with(PRICE).await;
+    let held = world.hold(&buyer, 7).await;
+    let id = held.text_of("reservationId").to_owned();
+    world
+        .wire
+        .inject(Rule::every("BatchGetItem", "", Fault::LeaveUnread));
+    // One item at a time: the wallet comes with the second batch, the last shards not within as many as are tried.
+    assert_eq!(world.pay(&buyer, &id).await.status, 201);
+    let path = format!("/events/{FESTIVAL}");
+    world.get(&path, "").await.is_problem(429, "throttled");
+    world.wire.heal();
+    let reply = world.get(&path, "").await;
+    assert_eq!(reply.body["availableTickets"], 60);
     books::check(&world).await;
 }
 

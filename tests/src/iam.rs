@@ -120,6 +120,8 @@ async fn no_function_is_allowed_what_it_does_not_use() {
     }
     let world = world_with(&concert_for(10)).await;
     a_buyer_buys_and_cancels(&world).await;
+    somebody_pays_for_what_was_held_before(&world_with(&concert_for(10)).await).await;
+    world.add(festival()).await;
     the_books_are_audited(&world).await;
     somebody_whom_an_issuer_names_joins_and_leaves(&world).await;
     a_ticket_is_given_back(&world_with(&festival()).await).await;
@@ -313,6 +315,19 @@ async fn a_buyer_buys_and_cancels(world: &World) {
     }
     forget_keys(world).await;
     world.another_process().joins(EVENT).await;
+}
+
+/// What was given up is in the archive as soon as the same buyer holds anew.
+async fn somebody_pays_for_what_was_held_before(world: &World) {
+    let buyer = world.joins(EVENT).await;
+    let given_up = world.hold_on(&buyer, LATER_DATE, 8).await;
+    let path = format!("/reservations/{}", given_up.text_of("reservationId"));
+    let reply = Request::new("DELETE", &path).by(world, &buyer.token).await;
+    assert!(reply.status < 300, "{reply:?}");
+    world.hold_on(&buyer, LATER_DATE, 9).await;
+    let pay = Request::new("POST", format!("{path}/payment"));
+    let reply = pay.by(&world.another_process(), &buyer.token).await;
+    reply.is_problem(409, "not_payable");
 }
 
 /// One place, whatever there is to sell.

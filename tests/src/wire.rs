@@ -36,6 +36,8 @@ pub enum Fault {
     Delay(Duration),
     /// The process that calls is no more: the request never leaves it.
     CutOff,
+    /// Of each batch of reads only the first is done; the others are left to be asked for again, as for want of capacity.
+    LeaveUnread,
     /// Somebody has forgotten the condition of the writes to keys that contain this: a control, to see that a test notices.
     Unconditional(&'static str),
 }
@@ -273,6 +275,7 @@ async fn carry_on(
         Some(Pass::AnswerLost) => Some(Fault::LoseAnswer),
         Some(Pass::Whole) | None => wire.fault(operation, text),
     };
+    let mut unread = Value::Null;
     match fault {
         Some(Fault::Conflict) => return Ok(conflict(operation, &body)),
         Some(Fault::Throttle) => return Ok(throttle()),
@@ -280,6 +283,7 @@ async fn carry_on(
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         // Not an error of the network: the SDK does not try again.
         Some(Fault::CutOff) => return Err(ConnectorError::user("the process is no more".into())),
+        Some(Fault::LeaveUnread) => unread = leave_unread(&mut body),
         Some(Fault::Unconditional(keys)) => forget_conditions(&mut body, keys),
         Some(Fault::LoseAnswer) | None => {}
     }
@@ -299,7 +303,7 @@ async fn carry_on(
         .await
         .map_err(|error| ConnectorError::other(error, None))?
         .to_bytes();
-    let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let mut answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let (write_units, read_units) = units(operation, &body, &answer);
     wire.state().calls.push(CallRecord {
         operation: operation.to_owned(),
@@ -312,8 +316,28 @@ async fn carry_on(
     if fault == Some(Fault::LoseAnswer) {
         return Err(ConnectorError::io("the answer was lost".into()));
     }
-    *response.body_mut() = SdkBody::from(bytes);
+    if unread.is_null() {
+        *response.body_mut() = SdkBody::from(bytes);
+    } else {
+        answer["UnprocessedKeys"] = unread;
+        response.headers_mut().remove("content-length");
+        response.headers_mut().remove("x-amz-crc32");
+        *response.body_mut() = SdkBody::from(answer.to_string());
+    }
     Ok(response)
+}
+
+/// Takes all keys but the first out of a batch; gives them as its answer tells of them.
+fn leave_unread(body: &mut Value) -> Value {
+    let tables = body["RequestItems"].as_object_mut();
+    let unread = tables.into_iter().flatten().filter_map(|(table, asked)| {
+        let keys = asked["Keys"].as_array_mut()?;
+        let rest = keys.split_off(keys.len().min(1));
+        let consistent = asked["ConsistentRead"].clone();
+        let again = json!({"Keys": rest, "ConsistentRead": consistent});
+        (!rest.is_empty()).then(|| (table.clone(), again))
+    });
+    Value::Object(unread.collect())
 }
 
 /// An expression must use all its values, so the condition stays and is made to hold.

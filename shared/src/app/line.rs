@@ -1,5 +1,7 @@
 //! Standing in line: joining, asking, arriving, leaving.
 
+use futures::future::try_join;
+
 use super::App;
 use super::promotion::has_work;
 use crate::clock::EpochMs;
@@ -421,10 +423,12 @@ impl App {
         rank: Rank,
         now: EpochMs,
     ) -> Result<Turn, Refusal> {
-        let (ticket, event) = self
-            .store
-            .ticket_and_event(token.user_id, &token.event_id)
-            .await?;
+        let (ticket, event) = try_join(
+            self.store
+                .ticket(token.user_id, &token.event_id, Consistency::Strong),
+            self.store.event(&token.event_id, Consistency::Eventual),
+        )
+        .await?;
         let event = event.ok_or(Refusal::EventNotFound)?;
         if ticket.is_none_or(|ticket| ticket.number != token.number) {
             return Ok(Turn::Over);

@@ -360,16 +360,6 @@ impl Store {
         self.get(&keys::ticket(user, event), consistency).await
     }
 
-    /// The user's ticket and the event, in one call.
-    pub async fn ticket_and_event(
-        &self,
-        user: UserId,
-        event: &EventId,
-    ) -> Result<(Option<Ticket>, Option<Event>)> {
-        self.get_both(keys::ticket(user, event), keys::event(event))
-            .await
-    }
-
     /// Puts the user's ticket, where there is none but the one that it replaces. Gives the ticket that is in force
     /// afterwards: another where the same user was faster elsewhere.
     pub async fn put_ticket(

@@ -69,7 +69,7 @@ impl Process {
     /// Lets reads through that the model leaves out: those that make sure before a no is said.
     async fn pass_reads(&self) {
         while let Some((operation, _)) = self.next().await {
-            if operation != "GetItem" && operation != "Query" {
+            if !["GetItem", "BatchGetItem", "Query"].contains(&operation.as_str()) {
                 return;
             }
             let _ = self.gate.release_where("", Pass::Whole);
