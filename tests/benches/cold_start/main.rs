@@ -4,8 +4,8 @@
 //! started in turn. `-- --runs N` starts each so often. `-- --smoke` starts each a few times, for CI, which then knows
 //! that they start and answer.
 //!
-//! An executable that is too large, or needs a newer C library than Lambda has, makes the program fail. Times and memory are for
-//! people.
+//! An executable that is too large, needs a newer C library than Lambda has, or was linked in another order than that of
+//! `infra/start-order`, makes the program fail. Times and memory are for people.
 #![allow(
     clippy::expect_used,
     clippy::panic,
