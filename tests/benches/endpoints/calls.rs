@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::batch_get_item::builders::BatchGetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
@@ -11,8 +12,8 @@ use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteIt
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem, Update,
+    AttributeValue, Delete, KeysAndAttributes, Put, ReturnValue,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use serde_json::Value;
 
@@ -22,6 +23,7 @@ use crate::names::Item;
 #[derive(Clone, Debug)]
 pub(crate) enum Call {
     Get(GetItemFluentBuilder),
+    BatchGet(BatchGetItemFluentBuilder),
     Query(QueryFluentBuilder),
     Put(PutItemFluentBuilder),
     Update(UpdateItemFluentBuilder),
@@ -39,6 +41,11 @@ impl Call {
                     .set_table_name(text(body, "TableName"))
                     .set_key(item(body, "Key"))
                     .set_consistent_read(body["ConsistentRead"].as_bool()),
+            ),
+            "BatchGetItem" => Self::BatchGet(
+                client
+                    .batch_get_item()
+                    .set_request_items(wanted(&body["RequestItems"])),
             ),
             "Query" => Self::Query(query(client, body)),
             "PutItem" => Self::Put(
@@ -90,6 +97,7 @@ impl Call {
     pub(crate) async fn send(self) -> Result<(), String> {
         match self {
             Self::Get(call) => outcome(call.send().await),
+            Self::BatchGet(call) => outcome(call.send().await),
             Self::Query(call) => outcome(call.send().await),
             Self::Put(call) => outcome(call.send().await),
             Self::Update(call) => outcome(call.send().await),
@@ -115,6 +123,19 @@ fn query(client: &Client, body: &Value) -> QueryFluentBuilder {
         .set_scan_index_forward(body["ScanIndexForward"].as_bool())
         .set_limit(limit)
         .set_exclusive_start_key(item(body, "ExclusiveStartKey"))
+}
+
+/// The keys by table.
+fn wanted(tables: &Value) -> Option<HashMap<String, KeysAndAttributes>> {
+    let tables = tables.as_object()?.iter().map(|(table, wanted)| {
+        let keys = wanted["Keys"].as_array().into_iter().flatten();
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys.map(fields).collect()))
+            .set_consistent_read(wanted["ConsistentRead"].as_bool())
+            .build();
+        (table.clone(), wanted.expect("keys"))
+    });
+    Some(tables.collect())
 }
 
 fn transact_item(write: &Value) -> TransactWriteItem {
@@ -162,13 +183,14 @@ fn text(body: &Value, field: &str) -> Option<String> {
 }
 
 fn item(body: &Value, field: &str) -> Option<Item> {
-    let fields = body[field].as_object()?;
-    Some(
-        fields
-            .iter()
-            .map(|(name, value)| (name.clone(), attribute(value)))
-            .collect(),
-    )
+    body[field].is_object().then(|| fields(&body[field]))
+}
+
+fn fields(item: &Value) -> Item {
+    let fields = item.as_object().into_iter().flatten();
+    fields
+        .map(|(name, value)| (name.clone(), attribute(value)))
+        .collect()
 }
 
 fn names(body: &Value) -> Option<HashMap<String, String>> {
@@ -206,10 +228,7 @@ fn attribute(value: &Value) -> AttributeValue {
             let list = value.as_array().into_iter().flatten();
             AttributeValue::L(list.map(attribute).collect())
         }
-        "M" => {
-            let fields = value.as_object().into_iter().flatten();
-            AttributeValue::M(fields.map(|(k, v)| (k.clone(), attribute(v))).collect())
-        }
+        "M" => AttributeValue::M(fields(value)),
         "B" => AttributeValue::B(Blob::new(text())),
         other => panic!("a type that is not known here: {other}"),
     }

@@ -22,6 +22,13 @@ pub(crate) enum Subject {
     Holding,
 }
 
+impl Subject {
+    /// Somebody who takes a number by asking.
+    pub(crate) fn is_new(self) -> bool {
+        matches!(self, Self::NewOutside | Self::NewInside)
+    }
+}
+
 /// Which of the recorded calls are made beside the handler.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Beside {

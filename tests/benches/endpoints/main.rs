@@ -1,4 +1,5 @@
 //! Benchmarks: `cargo bench -p tests`; `-- --json FILE` for a file as well, `-- pay charge` for some endpoints alone.
+//! `-- --smoke` asks each for a moment only, for CI, which then knows that all of them can be measured.
 //!
 //! Nothing is asserted on time: the figures are for people, and the machine's other work is in them.
 #![allow(
@@ -30,6 +31,7 @@ struct Options {
     json: Option<PathBuf>,
     /// Only endpoints whose names contain one of these.
     only: Vec<String>,
+    pairs: usize,
 }
 
 /// None where the program runs as a test: then there is nothing to do.
@@ -37,12 +39,14 @@ fn options() -> Option<Options> {
     let mut options = Options {
         json: None,
         only: Vec::new(),
+        pairs: measure::PAIRS,
     };
     let mut is_benchmark = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bench" => is_benchmark = true,
+            "--smoke" => options.pairs = 1,
             "--json" => options.json = arguments.next().map(PathBuf::from),
             // Cargo passes flags that only its own harness knows.
             flag if flag.starts_with('-') => {}
@@ -69,7 +73,7 @@ async fn main() {
         }
         let stage = Stage::new(endpoint).await;
         for callers in CALLERS {
-            let measured = measure::measure(&stage, callers).await;
+            let measured = measure::measure(&stage, callers, options.pairs).await;
             println!("{}", report::line(&measured));
             measurements.push(measured);
         }

@@ -9,7 +9,8 @@ use crate::work::{Pool, Slice, count, slice};
 
 /// One side of a pair takes so long; all slices of a side together a second and a half.
 const SLICE: Duration = Duration::from_millis(125);
-const PAIRS: usize = 12;
+/// Slices of each side.
+pub(crate) const PAIRS: usize = 12;
 /// Before the first slice, to open the connections and to learn how many subjects a slice uses up.
 const WARM_UP: Duration = Duration::from_millis(100);
 /// Subjects where they can ask again and again.
@@ -135,13 +136,13 @@ impl<'a> Runner<'a> {
 }
 
 /// Measures an endpoint.
-pub(crate) async fn measure(stage: &Stage, callers: usize) -> Measurement {
+pub(crate) async fn measure(stage: &Stage, callers: usize, pairs: usize) -> Measurement {
     let mut handler = Runner::new(stage, Side::Handler, callers).await;
     let mut bare = match stage.calls() {
         0 => None,
         _ => Some(Runner::new(stage, Side::Bare, callers).await),
     };
-    for pair in 0..PAIRS {
+    for pair in 0..pairs {
         handler.prepare().await;
         if let Some(bare) = &mut bare {
             bare.prepare().await;

@@ -17,6 +17,7 @@ use shared::money::Money;
 use shared::store::Store;
 use shared::token::Token;
 use tests::event::http_event;
+use tests::wire::CallRecord;
 use tests::world::{DATE, EVENT, FUNCTIONS, PRICE, World, concert};
 
 use crate::calls::Call;
@@ -114,7 +115,13 @@ impl Stage {
         if !matches!(endpoint.subject, Subject::NewOutside | Subject::Waiting) {
             set_head(&world, ["admitted"], [ALL_CALLED]).await;
         }
-        set_head(&world, ["issued"], [FIRST_COPY - 1]).await;
+        // A number that the head does not know yet would have the head read anew for each of them.
+        let issued = if endpoint.subject.is_new() {
+            FIRST_COPY - 1
+        } else {
+            ALL_CALLED
+        };
+        set_head(&world, ["issued"], [issued]).await;
         let mut stage = Self {
             endpoint,
             world: without_meter(&world),
@@ -146,18 +153,21 @@ impl Stage {
     /// Has the template ask, once the process has been asked by another, and keeps the calls.
     async fn record(&mut self, world: &World) {
         let process = world.another_process();
-        let [warming, recorded]: [Names; 2] = [self.copy(Side::Handler), self.copy(Side::Handler)];
-        let own = [&warming, &recorded]
-            .map(|names| self.items_of(names))
-            .concat();
+        let [warming, copy]: [Names; 2] = [self.copy(Side::Handler), self.copy(Side::Handler)];
+        let own = [&warming, &copy].map(|names| self.items_of(names)).concat();
         put_items(&self.world, own).await;
+        self.calls_to(&process, &warming).await;
         // Of who is new, the second copy only keeps a place; the template takes it.
-        for names in [&warming, &self.template] {
-            process.wire.reset_meter();
-            let request = self.job(names, process.app.clone()).await;
-            request.run().await.expect("an answer");
+        let mut calls = self.calls_to(&process, &self.template).await;
+        if !self.endpoint.subject.is_new() {
+            let of_copy = self.calls_to(&process, &copy).await;
+            assert_eq!(
+                operations(&calls),
+                operations(&of_copy),
+                "{}: the copies are not asked as the template is",
+                self.endpoint.name
+            );
         }
-        let mut calls = process.wire.calls();
         calls.sort_by_key(|call| call.began);
         let mut last_end = None;
         for call in calls {
@@ -173,6 +183,14 @@ impl Stage {
             self.rounds
                 .retain(|round| round.iter().any(|(operation, _)| operation == "UpdateItem"));
         }
+    }
+
+    /// What the process calls while it answers.
+    async fn calls_to(&self, process: &World, names: &Names) -> Vec<CallRecord> {
+        process.wire.reset_meter();
+        let request = self.job(names, process.app.clone()).await;
+        request.run().await.expect("an answer");
+        process.wire.calls()
     }
 
     /// How many calls a request takes.
@@ -270,7 +288,7 @@ async fn template(world: &World, subject: Subject) -> Names {
         seat: TEMPLATE_SEAT,
         reservation: reservation_id(world),
     };
-    if matches!(subject, Subject::NewOutside | Subject::NewInside) {
+    if subject.is_new() {
         return names;
     }
     let buyer = world.joins_as(EVENT, TEMPLATE_USER).await;
@@ -285,6 +303,13 @@ async fn template(world: &World, subject: Subject) -> Names {
             .clone_into(&mut names.reservation);
     }
     names
+}
+
+/// Those made at once in no particular order.
+fn operations(calls: &[CallRecord]) -> Vec<&str> {
+    let mut operations: Vec<&str> = calls.iter().map(|call| call.operation.as_str()).collect();
+    operations.sort_unstable();
+    operations
 }
 
 fn reservation_id(world: &World) -> String {
