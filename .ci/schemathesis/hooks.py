@@ -63,20 +63,23 @@ def dates(event):
     return [date["date"] for date in ask("GET", f"/events/{event}")["dates"]]
 
 
+def ask_as_user(method, path, body=None):
+    return ask(method, path, token=join(RESERVED, USER), body=body)
+
+
 def hold(date):
-    choice = {"date": date, "bestAvailable": {"count": 1}}
-    held = ask("POST", f"/events/{RESERVED}/holds", token=join(RESERVED, USER), body=choice)
+    held = ask_as_user("POST", f"/events/{RESERVED}/holds", {"date": date, "bestAvailable": {"count": 1}})
     assert held.get("status") == "HELD", held
     return held["reservationId"]
 
 
 def pay(reservation):
-    paid = ask("POST", f"/reservations/{reservation}/payment", token=join(RESERVED, USER))
+    paid = ask_as_user("POST", f"/reservations/{reservation}/payment")
     assert "paymentId" in paid, paid
 
 
 def cancel(reservation):
-    cancelled = ask("DELETE", f"/reservations/{reservation}", token=join(RESERVED, USER))
+    cancelled = ask_as_user("DELETE", f"/reservations/{reservation}")
     assert cancelled.get("status") == "CANCELLED", cancelled
 
 
@@ -93,7 +96,7 @@ class Reservations:
     def renew(self):
         """Cases pay and cancel the one that is held: then there is another for the next."""
         held = self.known[0]
-        status = ask("GET", f"/reservations/{held}", token=join(RESERVED, USER))["status"]
+        status = ask_as_user("GET", f"/reservations/{held}")["status"]
         if status == "CONFIRMED":
             cancel(held)
         if status != "HELD":
@@ -104,20 +107,16 @@ RESERVATIONS = Reservations()
 DATES = dates(SEATED)
 
 
-def chosen(name, known, value):
-    """A thing that exists in place of two thirds of those that do not.
+def existing(case, name, known, value):
+    """A thing that exists in place of one that need not: always, or for two thirds of the values.
 
-    Always the same for the same case, whatever the day and the ids of this run.
+    The same for the same case, whatever the day and the ids of this run.
     """
-    digest = hashlib.sha256(f"{name} {value}".encode()).digest()
-    return value if digest[0] % 3 == 0 else known[digest[1] % len(known)]
-
-
-def exists(case, name, known, value):
-    """The cases that the document leads to, one by one, would all end at an example that does not exist here."""
+    # The cases that the document leads to, one by one, would all end at an example that does not exist here.
     if case.meta and case.meta.phase.name in (TestPhase.EXAMPLES, TestPhase.COVERAGE):
         return known[0]
-    return chosen(name, known, value)
+    digest = hashlib.sha256(f"{name} {value}".encode()).digest()
+    return value if digest[0] % 3 == 0 else known[digest[1] % len(known)]
 
 
 def is_sound(case, location):
@@ -142,10 +141,10 @@ class Inside:
                 RESERVATIONS.renew()
                 known["reservationId"] = RESERVATIONS.known
             for name in known.keys() & case.path_parameters.keys():
-                case.path_parameters[name] = exists(case, name, known[name], case.path_parameters[name])
+                case.path_parameters[name] = existing(case, name, known[name], case.path_parameters[name])
         body = case.body
         if is_sound(case, ParameterLocation.BODY) and isinstance(body, dict) and isinstance(body.get("date"), str):
-            case.body = {**body, "date": exists(case, "date", DATES, body["date"])}
+            case.body = {**body, "date": existing(case, "date", DATES, body["date"])}
         event = case.path_parameters.get("eventId")
         return join(event if event in (SEATED, GENERAL) else of_the_operation, USER)
 
