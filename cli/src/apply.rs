@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use domain::clock::EpochMs;
+use domain::event::{Admission, Event, EventDate, Programme, Terms};
+use domain::ids::{DateKey, EventId};
+use domain::queue::{QueuePolicy, Strategy};
+use domain::seats::SeatStatus;
 use serde_json::Value;
 use shared::app::App;
-use shared::clock::EpochMs;
-use shared::event::{Admission, Event, EventDate, Programme, Terms};
-use shared::ids::{DateKey, EventId};
-use shared::queue::{QueuePolicy, Strategy};
-use shared::seats::SeatStatus;
 use shared::store::{Change, Consistency, Settings, Store};
 
 use crate::catalog::{self, Catalog};

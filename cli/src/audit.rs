@@ -4,10 +4,10 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
 use clap::Args;
+use domain::ids::EventId;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use shared::audit::Finding;
-use shared::ids::EventId;
+use domain::invariants::Finding;
 use shared::store::{AuditReport, Store};
 
 use crate::command::Outcome;

@@ -9,9 +9,9 @@ mod tree;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use shared::clock::EpochMs;
-use shared::event::Programme;
-use shared::ids::EventId;
+use domain::clock::EpochMs;
+use domain::event::Programme;
+use domain::ids::EventId;
 use shared::store::Settings;
 
 pub use read::DEFAULT_WALLET_CEILING;

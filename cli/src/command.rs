@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use domain::ids::EventId;
 use shared::app::App;
-use shared::ids::EventId;
 
 use crate::target::Target;
 use crate::{apply, audit, desk, keys, queue, report, serve, verify_draw};

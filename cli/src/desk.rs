@@ -21,10 +21,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use clap::Args;
+use domain::ids::{DateKey, EventId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::app::App;
-use shared::ids::{DateKey, EventId};
 use shared::store::Consistency;
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -4,14 +4,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
+use domain::clock::{EpochMs, rfc3339};
+use domain::event::{Admission, Event, Programme, SaleState};
+use domain::ids::{DateKey, EventId, Lane};
+use domain::queue::{Head, Rate, Strategy, Turnout, survey};
+use domain::refusal::Refusal;
+use domain::seats::SeatStatus;
 use serde::Serialize;
 use shared::app::{App, SectionSeats};
-use shared::clock::{EpochMs, rfc3339};
-use shared::event::{Admission, Event, Programme, SaleState};
-use shared::ids::{DateKey, EventId, Lane};
-use shared::queue::{Head, Rate, Strategy, Turnout, survey};
-use shared::refusal::Refusal;
-use shared::seats::SeatStatus;
 use shared::store::Consistency;
 
 /// An event in the list.

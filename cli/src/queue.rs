@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use domain::clock::EpochMs;
+use domain::event::{Event, SaleState};
+use domain::ids::EventId;
+use domain::queue::{Control, Head, Order, PROMOTION_INTERVAL_MS, Rate, Strategy, Turnout};
 use shared::app::{App, Promoted};
-use shared::clock::EpochMs;
-use shared::event::{Event, SaleState};
-use shared::ids::EventId;
-use shared::queue::{Control, Head, Order, PROMOTION_INTERVAL_MS, Rate, Strategy, Turnout};
 use shared::store::{ApplyRefused, Consistency, Store};
 
 use crate::command::Outcome;

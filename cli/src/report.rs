@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use domain::clock::{EpochMs, rfc3339};
+use domain::event::{Admission, Programme, SaleState};
+use domain::ids::{DateKey, EventId};
+use domain::money::Money;
+use domain::reservation::{Reservation, State, Status};
 use serde::Serialize;
 use shared::app::App;
-use shared::clock::{EpochMs, rfc3339};
-use shared::event::{Admission, Programme, SaleState};
-use shared::ids::{DateKey, EventId};
-use shared::money::Money;
-use shared::reservation::{Reservation, State, Status};
 use shared::store::Consistency;
 
 use crate::command::Outcome;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use domain::clock::Clock;
 use shared::app::App;
-use shared::clock::Clock;
 use shared::oidc::Issuer;
 use shared::store::{Store, connect, create_tables};
 use tokio::signal::unix::{SignalKind, signal};

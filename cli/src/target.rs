@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use clap::Args;
-use shared::clock::Clock;
+use domain::clock::Clock;
 use shared::config::is_loopback;
 use shared::store::{Connection, Store, TableNames, connect};
 use shared::transport::Transport;

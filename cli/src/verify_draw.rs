@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use domain::ids::{EventId, Lane};
+use domain::queue::{Lanes, Order, PROCEDURE, Permutation, Secret};
 use serde::Deserialize;
 use shared::http::views::DrawView;
-use shared::ids::{EventId, Lane};
-use shared::queue::{Lanes, Order, PROCEDURE, Permutation, Secret};
 use shared::store::Consistency;
 
 use crate::command::Outcome;

@@ -11,12 +11,12 @@ use lambda_http::{Body, IntoResponse, Request, Response, service_fn};
 use pow as _;
 
 use crate::app::App;
-use crate::clock::Clock;
 use crate::config::{self, UserIdentity};
 use crate::http::{Answer, Call, problem};
 use crate::metrics::{Count, Metrics};
-use crate::refusal::Refusal;
 use crate::store::{Consistency, Store, connect};
+use domain::clock::Clock;
+use domain::refusal::Refusal;
 
 /// What a handler gives back.
 pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<Answer, Refusal>> + Send + 'a>>;

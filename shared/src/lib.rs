@@ -8,24 +8,12 @@
 //! the functions call.
 
 pub mod app;
-pub mod audit;
-pub mod best;
-pub mod clock;
 pub mod config;
-pub mod event;
 pub mod http;
-pub mod ids;
 pub mod lambda;
 pub mod metrics;
-pub mod money;
 pub mod oidc;
-pub mod queue;
-pub mod refusal;
-pub mod reservation;
-pub mod seats;
-pub mod stock;
 pub mod store;
 pub mod telemetry;
 pub mod token;
 pub mod transport;
-pub mod wallet;

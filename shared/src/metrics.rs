@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::money::Money;
+use domain::money::Money;
 
 /// What is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -16,10 +16,10 @@ use ring::signature::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::clock::EpochMs;
 use crate::config::is_loopback;
-use crate::ids::UserId;
 use crate::token::Rejection;
+use domain::clock::EpochMs;
+use domain::ids::UserId;
 
 /// The issuer's clock may differ so much from ours.
 const LEEWAY_MS: i64 = 30_000;

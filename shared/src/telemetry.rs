@@ -13,8 +13,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Subscriber, set_global_default};
 use tracing::{Event, Level, Metadata};
 
-use crate::clock::{Clock, EpochMs};
 use crate::config;
+use domain::clock::{Clock, EpochMs};
 
 /// Whose lines nobody is shown: the SDK warns of every refused condition, which is an answer here, not a fault; what is one,
 /// the store's caller logs.

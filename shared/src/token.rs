@@ -12,11 +12,9 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use signature::{Signer, Verifier};
 
-use crate::clock::EpochMs;
-use crate::ids::{EventId, Lane, UserId};
-
-/// How long a token lives: 30 days.
-pub const LIFETIME_SECONDS: u32 = 30 * 24 * 60 * 60;
+use domain::clock::EpochMs;
+use domain::ids::{EventId, Lane, UserId};
+use domain::queue::TOKEN_LIFETIME_SECONDS;
 
 /// What a genuine token says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,7 +40,7 @@ impl Token {
             lane,
             number,
             issued_at,
-            expires_at: issued_at.plus_seconds(LIFETIME_SECONDS),
+            expires_at: issued_at.plus_seconds(TOKEN_LIFETIME_SECONDS),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::EventId;
 use serde_json::json;
-use shared::audit::Finding;
-use shared::ids::EventId;
+use domain::invariants::Finding;
 
 use crate::books;
 use crate::gate::Gate;
@@ -435,7 +435,7 @@ async fn who_came_before_the_operator_lowered_the_limit_is_not_one_too_many() {
     }
     world.clock.advance_seconds(5);
     let now = world.clock.now();
-    crate::line::steer(&world, |event| shared::queue::Control {
+    crate::line::steer(&world, |event| domain::queue::Control {
         max_active: Some(1),
         limits_count_from: Some(now),
         ..event.control.clone()
@@ -479,7 +479,7 @@ async fn who_was_called_before_the_operator_lowered_the_limit_may_come_after() {
     crate::line::leaves(&world, &leaves).await;
     crate::line::the_queue_moves(&world).await;
     let now = world.clock.now();
-    crate::line::steer(&world, |event| shared::queue::Control {
+    crate::line::steer(&world, |event| domain::queue::Control {
         max_active: Some(1),
         limits_count_from: Some(now),
         ..event.control.clone()
@@ -489,7 +489,7 @@ async fn who_was_called_before_the_operator_lowered_the_limit_may_come_after() {
     crate::line::is_now(&world, &comes, "ACTIVE").await;
     books::check(&world).await;
     // Without the operator, that would be one too many.
-    crate::line::steer(&world, |event| shared::queue::Control {
+    crate::line::steer(&world, |event| domain::queue::Control {
         max_active: Some(1),
         limits_count_from: None,
         ..event.control.clone()
@@ -504,7 +504,7 @@ async fn what_costs_nothing_is_paid_and_refunded_with_nothing() {
     let mut programme = concert_for(1);
     for date in programme.dates.values_mut() {
         for section in &mut date.sections {
-            section.price = shared::money::Money::ZERO;
+            section.price = domain::money::Money::ZERO;
         }
     }
     let world = World::with(programme).await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use shared::audit::Finding;
+use domain::invariants::Finding;
 
 use crate::world::World;
 

@@ -1,7 +1,7 @@
 //! A broken wire: conflicts, throttles, time-outs and lost answers, in every operation that writes.
 
-use shared::event::Admission;
-use shared::money::Money;
+use domain::event::Admission;
+use domain::money::Money;
 
 use crate::books;
 use crate::wire::{Fault, Rule};

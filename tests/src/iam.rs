@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::clock::EpochMs;
+use domain::event::{Programme, Section};
+use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::money::Money;
+use domain::queue::{Order, Reissue};
 use serde_json::{Value, json};
-use shared::clock::EpochMs;
-use shared::event::{Programme, Section};
-use shared::ids::{DateKey, EventId, SeatNumber};
 use shared::lambda::Init;
-use shared::money::Money;
-use shared::queue::{Order, Reissue};
 use shared::store::Consistency;
 
 use crate::grants::{self, Need, Used};

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{Request, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::clock::EpochMs;
 use lambda_http::http::StatusCode;
 use ring::rand::SystemRandom;
 use ring::rsa::{self, KeyPair as RsaKeyPair};
@@ -15,7 +16,6 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256,
 };
 use serde_json::{Value, json};
-use shared::clock::EpochMs;
 use shared::oidc::Issuer;
 use tokio::net::TcpListener;
 

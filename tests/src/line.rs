@@ -1,8 +1,8 @@
 //! What the tests of the queue have in common: crowds, and what becomes of them.
 
-use shared::event::Event;
-use shared::ids::EventId;
-use shared::queue::Control;
+use domain::event::Event;
+use domain::ids::EventId;
+use domain::queue::Control;
 use shared::store::Consistency;
 
 use crate::world::{Buyer, EVENT, Reply, World};

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::event::{Admission, Programme};
+use domain::ids::EventId;
+use domain::queue::{Reissue, Strategy};
 use fastrand::Rng;
 use futures::future::join_all;
 use serde_json::{Value, json};
-use shared::event::{Admission, Programme};
-use shared::ids::EventId;
-use shared::queue::{Reissue, Strategy};
 use uuid::Uuid;
 
 use crate::books;
@@ -333,13 +333,13 @@ impl Crowd {
         let mut left = |id: &str| paid.remove(id);
         for user in &self.users {
             let id = user.lock().unwrap().id.clone();
-            let user_id = shared::ids::UserId::parse(&id).unwrap();
+            let user_id = domain::ids::UserId::parse(&id).unwrap();
             let mine = user.lock().unwrap().reservations.clone();
             for reservation in mine {
                 if !left(&reservation) {
                     continue;
                 }
-                let reservation = shared::ids::ReservationId::parse(&reservation).unwrap();
+                let reservation = domain::ids::ReservationId::parse(&reservation).unwrap();
                 let found = self
                     .world
                     .app
@@ -347,11 +347,11 @@ impl Crowd {
                     .await
                     .unwrap();
                 let is_kept = match &found.state {
-                    shared::reservation::State::Confirmed { payment } => payment.is_some(),
-                    shared::reservation::State::Cancelled { refunded, .. } => {
+                    domain::reservation::State::Confirmed { payment } => payment.is_some(),
+                    domain::reservation::State::Cancelled { refunded, .. } => {
                         *refunded == found.total_price
                     }
-                    shared::reservation::State::Held { .. } => false,
+                    domain::reservation::State::Held { .. } => false,
                 };
                 assert!(is_kept, "{found:?}");
             }

@@ -1,7 +1,7 @@
 //! What the queue costs however many wait, and however many events are open.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use shared::ids::{EventId, Lane, UserId};
+use domain::ids::{EventId, Lane, UserId};
 use shared::token::Token;
 
 use crate::line::leaves;
@@ -103,7 +103,7 @@ async fn of_a_thousand_open_events_those_move_in_which_somebody_waits_and_one_th
         let mut event = festival();
         event.event.event_id = EventId::parse(&format!("festival-{n:03}")).unwrap();
         event.event.terms.queue.max_active = 1;
-        if let shared::event::Admission::General { stock_shards, .. } =
+        if let domain::event::Admission::General { stock_shards, .. } =
             &mut event.event.terms.admission
         {
             *stock_shards = 1;
@@ -150,13 +150,13 @@ async fn of_a_thousand_open_events_those_move_in_which_somebody_waits_and_one_th
 
 /// A house of so many seats in sections of up to 2,000, a tenth of them sold; somebody inside.
 async fn house(seats: u32) -> (World, crate::world::Buyer) {
-    use shared::event::Section;
-    use shared::ids::{DateKey, SeatNumber};
+    use domain::event::Section;
+    use domain::ids::{DateKey, SeatNumber};
     let mut concert = concert_for(10);
     let date = DateKey::parse(crate::world::DATE).unwrap();
     let sections = (0..seats.div_ceil(2_000)).map(|n| Section {
         name: format!("S{n:02}"),
-        price: shared::money::Money(1_000),
+        price: domain::money::Money(1_000),
         first_seat: SeatNumber(n * 2_000 + 1),
         seats: seats.min(2_000),
         rows: Some(seats.min(2_000) / 25),

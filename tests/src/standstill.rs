@@ -1,10 +1,10 @@
 //! What the schedule says of a queue that does not move: a standstill where promotion fails, and nothing where the queue has
 //! its reasons.
 
+use domain::clock::EpochMs;
+use domain::event::Event;
+use domain::queue::{Control, Pause};
 use shared::app::PromotionSummary;
-use shared::clock::EpochMs;
-use shared::event::Event;
-use shared::queue::{Control, Pause};
 
 use crate::line;
 use crate::wire::{Fault, Rule};

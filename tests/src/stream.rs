@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification, StreamViewType};
+use domain::event::{Admission, Programme};
+use domain::ids::EventId;
+use domain::money::Money;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::event::{Admission, Programme};
-use shared::ids::EventId;
-use shared::money::Money;
 
 use crate::books;
 use crate::line;

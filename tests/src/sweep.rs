@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use domain::clock::EpochMs;
+use domain::event::Programme;
+use domain::queue::{Lanes, Order, Reissue, Strategy, TokenEndsOn};
 use futures::stream::{StreamExt, iter};
 use serde_json::json;
-use shared::clock::EpochMs;
-use shared::event::Programme;
-use shared::queue::{Lanes, Order, Reissue, Strategy, TokenEndsOn};
 
 use crate::books;
 use crate::wire::{Fault, Rule};

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::clock::EpochMs;
+use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
+use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::money::{Currency, Money};
+use domain::queue::{Control, Lanes, Order, QueuePolicy, Reissue, Strategy, TokenEndsOn};
 use serde_saphyr::Spanned;
-use shared::clock::EpochMs;
-use shared::event::{Admission, Event, EventDate, Programme, Section, Terms};
-use shared::ids::{DateKey, EventId, SeatNumber};
-use shared::money::{Currency, Money};
-use shared::queue::{Control, Lanes, Order, QueuePolicy, Reissue, Strategy, TokenEndsOn};
 use shared::store::Settings;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};

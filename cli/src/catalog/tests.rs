@@ -1,9 +1,9 @@
 use super::*;
+use domain::event::Admission;
+use domain::ids::{DateKey, SeatNumber};
+use domain::money::Money;
+use domain::queue::{Order, Reissue, Strategy, TokenEndsOn};
 use proptest::prelude::*;
-use shared::event::Admission;
-use shared::ids::{DateKey, SeatNumber};
-use shared::money::Money;
-use shared::queue::{Order, Reissue, Strategy, TokenEndsOn};
 
 const GOOD: &str = "
 currency: KRW

@@ -1,12 +1,12 @@
 //! GET /users/{userId}/wallet: one's own balance.
 
+use domain::ids::UserId;
+use domain::money::{Currency, Money};
+use domain::refusal::Refusal;
 use serde::Serialize;
 use shared::app::App;
 use shared::http::{Answer, Call};
-use shared::ids::UserId;
 use shared::lambda::{Function, Init};
-use shared::money::{Currency, Money};
-use shared::refusal::Refusal;
 use shared::store::Consistency;
 
 /// The endpoint.

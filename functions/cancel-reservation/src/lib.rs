@@ -1,9 +1,9 @@
 //! DELETE /reservations/{reservationId}: releases a hold, or gives a paid reservation back for a refund.
 
+use domain::refusal::Refusal;
 use shared::app::App;
 use shared::http::{Answer, Call, views::ReservationView};
 use shared::lambda::{Function, Init};
-use shared::refusal::Refusal;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

@@ -1,13 +1,13 @@
 //! POST /users/{userId}/wallet/charges: puts money into one's own wallet, once for each Idempotency-Key.
 
+use domain::ids::EntryId;
+use domain::money::Money;
+use domain::refusal::{FieldError, Refusal};
+use domain::wallet::IdempotencyKey;
 use serde::Serialize;
 use shared::app::{Answered, App};
 use shared::http::{Answer, Call, positive};
-use shared::ids::EntryId;
 use shared::lambda::{Function, Init};
-use shared::money::Money;
-use shared::refusal::{FieldError, Refusal};
-use shared::wallet::IdempotencyKey;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

@@ -1,14 +1,14 @@
 //! GET /events/{eventId}: an event with its dates, prices and what is left, for anyone.
 
+use domain::clock::{EpochMs, rfc3339};
+use domain::event::{Admission, EventDate, Programme};
+use domain::ids::DateKey;
+use domain::money::Money;
+use domain::refusal::Refusal;
 use serde::Serialize;
 use shared::app::{App, DateAvailability};
-use shared::clock::{EpochMs, rfc3339};
-use shared::event::{Admission, EventDate, Programme};
 use shared::http::{Answer, Call, views::EventView};
-use shared::ids::DateKey;
 use shared::lambda::{Function, Init};
-use shared::money::Money;
-use shared::refusal::Refusal;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

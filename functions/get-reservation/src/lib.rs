@@ -1,9 +1,9 @@
 //! GET /reservations/{reservationId}: one of the user's own reservations.
 
+use domain::refusal::Refusal;
 use shared::app::App;
 use shared::http::{Answer, Call, views::ReservationView};
 use shared::lambda::{Function, Init};
-use shared::refusal::Refusal;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

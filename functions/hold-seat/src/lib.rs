@@ -1,12 +1,12 @@
 //! POST /events/{eventId}/holds: holds seats of a date for the user who is inside.
 
+use domain::ids::{DateKey, SeatNumber};
+use domain::refusal::Refusal;
+use domain::seats::{BestAvailable, SeatSelection, Wanted};
 use serde_json::Value;
 use shared::app::{Answered, App};
 use shared::http::{Answer, Call, Fields, text, views::ReservationView};
-use shared::ids::{DateKey, SeatNumber};
 use shared::lambda::{Function, Init};
-use shared::refusal::Refusal;
-use shared::seats::{BestAvailable, SeatSelection, Wanted};
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

@@ -1,10 +1,10 @@
 //! POST /events/{eventId}/tokens: joins the queue.
 
+use domain::ids::UserId;
+use domain::refusal::Refusal;
 use shared::app::App;
 use shared::http::{Answer, Call, text, views};
-use shared::ids::UserId;
 use shared::lambda::{Function, Init};
-use shared::refusal::Refusal;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {
@@ -18,8 +18,9 @@ pub const FUNCTION: Function = Function {
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::http::openapi::Operation {
+    use domain::schema::UUID;
     use serde_json::json;
-    use shared::http::openapi::{Operation, Tag, UUID, Who};
+    use shared::http::openapi::{Operation, Tag, Who};
     use shared::http::problem;
 
     Operation::new(

@@ -1,9 +1,9 @@
 //! DELETE /events/{eventId}/tokens/me: leaves the queue, inside or waiting.
 
+use domain::refusal::Refusal;
 use shared::app::App;
 use shared::http::{Answer, Call};
 use shared::lambda::{Function, Init};
-use shared::refusal::Refusal;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

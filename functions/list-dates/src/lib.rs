@@ -1,12 +1,12 @@
 //! GET /events/{eventId}/dates: the dates that one can still buy for.
 
+use domain::clock::{EpochMs, rfc3339};
+use domain::ids::DateKey;
+use domain::refusal::Refusal;
 use serde::Serialize;
 use shared::app::{App, DateAvailability, check_not_closed, check_seated};
-use shared::clock::{EpochMs, rfc3339};
 use shared::http::{Answer, Call};
-use shared::ids::DateKey;
 use shared::lambda::{Function, Init};
-use shared::refusal::Refusal;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

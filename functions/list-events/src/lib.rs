@@ -1,10 +1,10 @@
 //! GET /events: all events, for anyone.
 
+use domain::refusal::Refusal;
 use serde::Serialize;
 use shared::app::App;
 use shared::http::{Answer, Call, views::EventView};
 use shared::lambda::{Function, Init};
-use shared::refusal::Refusal;
 use shared::store::Consistency;
 
 /// The endpoint.

@@ -1,14 +1,14 @@
 //! GET /users/{userId}/wallet/ledger: every change of the user's wallet, newest first.
 
+use domain::clock::{EpochMs, rfc3339};
+use domain::ids::{EntryId, ReservationId};
+use domain::money::Money;
+use domain::refusal::Refusal;
+use domain::wallet::{EntryKind, LedgerEntry};
 use serde::Serialize;
 use shared::app::App;
-use shared::clock::{EpochMs, rfc3339};
 use shared::http::{Answer, Call, decode_cursor, encode_cursor};
-use shared::ids::{EntryId, ReservationId};
 use shared::lambda::{Function, Init};
-use shared::money::Money;
-use shared::refusal::Refusal;
-use shared::wallet::{EntryKind, LedgerEntry};
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

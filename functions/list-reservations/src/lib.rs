@@ -1,11 +1,11 @@
 //! GET /users/{userId}/reservations: all that the user ever reserved, newest first.
 
+use domain::refusal::Refusal;
+use domain::reservation::Status;
 use serde::Serialize;
 use shared::app::App;
 use shared::http::{Answer, Call, decode_cursor, encode_cursor, views::ReservationView};
 use shared::lambda::{Function, Init};
-use shared::refusal::Refusal;
-use shared::reservation::Status;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

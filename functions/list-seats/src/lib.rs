@@ -1,14 +1,14 @@
 //! GET /events/{eventId}/dates/{date}/seats: a date's seats.
 
+use domain::event::{EventDate, Programme, Section};
+use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::money::Money;
+use domain::refusal::{FieldError, Refusal};
+use domain::seats::SeatStatus;
 use serde::Serialize;
 use shared::app::{App, SeatOnSale, SectionSeats, check_not_closed, check_seated};
-use shared::event::{EventDate, Programme, Section};
 use shared::http::{Answer, Call, decode_cursor, encode_cursor};
-use shared::ids::{DateKey, EventId, SeatNumber};
 use shared::lambda::{Function, Init};
-use shared::money::Money;
-use shared::refusal::{FieldError, Refusal};
-use shared::seats::SeatStatus;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

@@ -5,9 +5,9 @@ mod web;
 
 pub use routes::{ROUTES, Resolved, Route, methods_of, resolve};
 
+use domain::refusal::Refusal;
 use shared::http::{Answer, Call};
 use shared::lambda::{Function, Init};
-use shared::refusal::Refusal;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

@@ -1,13 +1,13 @@
 //! POST /reservations/{reservationId}/payment: pays a hold from the user's wallet.
 
+use domain::clock::{EpochMs, rfc3339};
+use domain::ids::{EntryId, ReservationId};
+use domain::money::Money;
+use domain::refusal::Refusal;
 use serde::Serialize;
 use shared::app::{Answered, App};
-use shared::clock::{EpochMs, rfc3339};
 use shared::http::{Answer, Call};
-use shared::ids::{EntryId, ReservationId};
 use shared::lambda::{Function, Init};
-use shared::money::Money;
-use shared::refusal::Refusal;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

@@ -1,16 +1,16 @@
 //! GET /events/{eventId}/queue: a queue's public numbers, for anyone; the same for everybody, so that a CDN can answer a
 //! million pollers.
 
+use domain::clock::EpochMs;
+use domain::event::{Event, SaleState};
+use domain::ids::EventId;
+use domain::queue::{Head, Outlook, PollAfter, Rate};
+use domain::refusal::Refusal;
 use futures::future::try_join_all;
 use serde::Serialize;
 use shared::app::App;
-use shared::clock::EpochMs;
-use shared::event::{Event, SaleState};
 use shared::http::{Answer, Call, views};
-use shared::ids::EventId;
 use shared::lambda::{Function, Init};
-use shared::queue::{Head, Outlook, Rate};
-use shared::refusal::Refusal;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {
@@ -61,7 +61,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     admitted_per_minute: Option<f64>,
     /// When to ask again.
-    poll_after_seconds: serde_json::Number,
+    poll_after_seconds: PollAfter,
     /// Where the order is drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     draw: Option<views::DrawView<'a>>,
@@ -101,7 +101,7 @@ async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
             .iter()
             .filter_map(|head| head.rate.and_then(Rate::per_minute))
             .reduce(|sum, lane| sum + lane),
-        poll_after_seconds: outlook(event, &heads, now).poll_after.as_json_seconds(),
+        poll_after_seconds: outlook(event, &heads, now).poll_after,
         draw: views::DrawView::of(event, &heads),
         event_id,
     };

@@ -1,10 +1,10 @@
 //! POST /events/{eventId}/reservations: tickets of general admission, for the user who is inside.
 
+use domain::refusal::Refusal;
 use serde_json::Value;
 use shared::app::App;
 use shared::http::{Answer, Call, views::ReservationView};
 use shared::lambda::{Function, Init};
-use shared::refusal::Refusal;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

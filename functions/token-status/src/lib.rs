@@ -1,9 +1,9 @@
 //! GET /events/{eventId}/tokens/me: where the token's number stands.
 
+use domain::refusal::Refusal;
 use shared::app::App;
 use shared::http::{Answer, Call, views};
 use shared::lambda::{Function, Init};
-use shared::refusal::Refusal;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {

@@ -1,16 +1,16 @@
 //! Paying and cancelling, and what a user has.
 
 use super::App;
-use crate::clock::EpochMs;
-use crate::ids::{ReservationId, UserId};
 use crate::metrics::Count;
-use crate::money::Money;
-use crate::refusal::{Limit, Refusal};
-use crate::reservation::{Payment, Reservation, State, Status};
 use crate::store::{
     ChargeRecord, ChargeRefused, Charged, Consistency, StoreError, TransactionLost,
 };
-use crate::wallet::{IdempotencyKey, LedgerEntry, Refusal as WalletRefusal, Wallet};
+use domain::clock::EpochMs;
+use domain::ids::{ReservationId, UserId};
+use domain::money::Money;
+use domain::refusal::{Limit, Refusal};
+use domain::reservation::{Payment, Reservation, State, Status};
+use domain::wallet::{IdempotencyKey, LedgerEntry, Refusal as WalletRefusal, Wallet};
 
 /// A transaction that found something changed since it was read is decided anew, so many times at most.
 const ATTEMPTS: usize = 6;

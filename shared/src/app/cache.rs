@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::clock::EpochMs;
+use domain::clock::EpochMs;
 
 /// More entries than this are not kept; a process that has so many starts afresh.
 const MOST_ENTRIES: usize = 10_000;

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use super::App;
 use super::booking::Answered;
 use super::line::place_of;
-use crate::best::{Pick, best_seats};
-use crate::clock::EpochMs;
-use crate::event::{Admission, EventDate, Programme, SaleState, Section};
-use crate::ids::{DateKey, SeatNumber};
 use crate::metrics::Count;
-use crate::queue::Session;
-use crate::refusal::{FieldError, Limit, Refusal};
-use crate::reservation::{Reservation, ReservedSeat};
-use crate::seats::{BestAvailable, Claim, SeatSelection, SeatStatus, Wanted};
 use crate::store::{HoldConflict, HoldRequest, StoreError};
 use crate::token::Token;
+use domain::best::{Pick, best_seats};
+use domain::clock::EpochMs;
+use domain::event::{Admission, EventDate, Programme, SaleState, Section};
+use domain::ids::{DateKey, SeatNumber};
+use domain::queue::Session;
+use domain::refusal::{FieldError, Limit, Refusal};
+use domain::reservation::{Reservation, ReservedSeat};
+use domain::seats::{BestAvailable, Claim, SeatSelection, SeatStatus, Wanted};
 
 /// A transaction that found something changed since it was read is decided anew, so many times at most.
 const ATTEMPTS: usize = 6;

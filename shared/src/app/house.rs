@@ -6,12 +6,12 @@ use futures::stream::{StreamExt, TryStreamExt, iter};
 
 use super::App;
 use super::cache::Cache;
-use crate::clock::EpochMs;
-use crate::event::{Admission, Event, EventDate, Programme, SaleState, Section};
-use crate::ids::{DateKey, EventId, SeatNumber};
-use crate::money::Money;
-use crate::refusal::Refusal;
-use crate::seats::{SeatMap, SeatStatus};
+use domain::clock::EpochMs;
+use domain::event::{Admission, Event, EventDate, Programme, SaleState, Section};
+use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::money::Money;
+use domain::refusal::Refusal;
+use domain::seats::{SeatMap, SeatStatus};
 
 /// By event, date and section.
 pub(super) type SeatMapCache = Cache<(EventId, DateKey, String), SeatMap>;

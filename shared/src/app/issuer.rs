@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::App;
-use crate::clock::{Clock, EpochMs};
-use crate::ids::{EventId, UserId};
 use crate::oidc::{Identified, Issuer, IssuerKeys, Unverified, fetch};
-use crate::refusal::Refusal;
 use crate::store::Consistency;
 use crate::token::{Rejection, Token};
 use crate::transport::Transport;
+use domain::clock::{Clock, EpochMs};
+use domain::ids::{EventId, UserId};
+use domain::refusal::Refusal;
 
 /// Keys are read again after an hour, so that one that the issuer has withdrawn is not believed for ever.
 const KEYS_MAX_AGE_MS: i64 = 60 * 60_000;

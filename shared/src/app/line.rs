@@ -4,14 +4,14 @@ use futures::future::try_join;
 
 use super::App;
 use super::promotion::has_work;
-use crate::clock::EpochMs;
-use crate::event::{Event, Programme, SaleState};
-use crate::ids::{EventId, Lane, Rank, UserId};
 use crate::metrics::Count;
-use crate::queue::{Head, Order, Outlook, Reissue, Session, Standing, Ticket, Turn};
-use crate::refusal::Refusal;
 use crate::store::{Arrival, Consistency, Place, StoreError, TurnEnd};
 use crate::token::Token;
+use domain::clock::EpochMs;
+use domain::event::{Event, Programme, SaleState};
+use domain::ids::{EventId, Lane, Rank, UserId};
+use domain::queue::{Head, Order, Outlook, Reissue, Session, Standing, Ticket, Turn};
+use domain::refusal::Refusal;
 
 /// So often a place is given up for a new one while the same user does so elsewhere: each time another tab was faster.
 const ATTEMPTS: usize = 25;

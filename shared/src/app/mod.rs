@@ -12,16 +12,16 @@ mod tickets;
 
 use std::sync::Arc;
 
-use crate::clock::{Clock, EpochMs};
-use crate::event::Programme;
-use crate::ids::{EventId, Lane};
 use crate::metrics::{Count, Metrics};
-use crate::money::Money;
-use crate::queue::Head;
-use crate::refusal::Refusal;
 use crate::store::{Consistency, Settings, Store, StoreError};
 use crate::token::{KeyRing, Rejection, Token};
 use cache::Cache;
+use domain::clock::{Clock, EpochMs};
+use domain::event::Programme;
+use domain::ids::{EventId, Lane};
+use domain::money::Money;
+use domain::queue::Head;
+use domain::refusal::Refusal;
 
 pub use booking::{Answered, HistoryPosition};
 pub use house::{DateAvailability, SeatOnSale, SectionSeats, check_not_closed, check_seated};

@@ -10,13 +10,15 @@ use futures::future::join_all;
 use futures::stream::{StreamExt, iter};
 
 use super::App;
-use crate::clock::EpochMs;
-use crate::event::{Event, SaleState};
-use crate::ids::{EventId, Lane, Rank};
 use crate::metrics::Count;
-use crate::queue::{Head, LaneLimits, Order, PLACES_AHEAD, Ranking, Room, Session, Survey, survey};
-use crate::refusal::Refusal;
 use crate::store::{Consistency, Place, Progress, StoreError};
+use domain::clock::EpochMs;
+use domain::event::{Event, SaleState};
+use domain::ids::{EventId, Lane, Rank};
+use domain::queue::{
+    Head, LaneLimits, Order, PLACES_AHEAD, Ranking, Room, Session, Survey, survey,
+};
+use domain::refusal::Refusal;
 
 /// A run looks at the clock before each group of writes and stops after so long.
 const RUN_MS: i64 = 20_000;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::App;
 use super::line::place_of;
-use crate::clock::EpochMs;
-use crate::event::{Admission, Event, Programme};
-use crate::ids::{EventId, ReservationId};
-use crate::money::Money;
-use crate::refusal::{Limit, Refusal};
-use crate::reservation::Reservation;
-use crate::stock::{Take, plan};
 use crate::store::{Consistency, StoreError, TicketConflict, TicketRequest};
 use crate::token::Token;
+use domain::clock::EpochMs;
+use domain::event::{Admission, Event, Programme};
+use domain::ids::{EventId, ReservationId};
+use domain::money::Money;
+use domain::refusal::{Limit, Refusal};
+use domain::reservation::Reservation;
+use domain::stock::{Take, plan};
 
 /// What is left is at most so old where it is shown, or where it decides from which shard to take.
 const STOCK_MS: i64 = 1_000;

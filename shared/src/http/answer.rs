@@ -5,7 +5,7 @@ use lambda_http::http::{HeaderName, HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 
-use crate::queue::PollAfter;
+use domain::queue::PollAfter;
 
 /// A body that anybody may see may be kept by a CDN for a second.
 const PUBLIC: &str = "public, max-age=1";
@@ -102,7 +102,7 @@ impl Answer {
     /// When to ask again.
     #[must_use]
     pub fn retry_after(self, poll_after: PollAfter) -> Self {
-        self.with(RETRY_AFTER, &poll_after.as_header_seconds().to_string())
+        self.with(RETRY_AFTER, &poll_after.whole_seconds().to_string())
     }
 
     /// With a header.

@@ -9,10 +9,10 @@ use percent_encoding::percent_decode_str;
 
 use super::{Fields, LARGEST_BODY};
 use crate::app::{App, Known};
-use crate::clock::EpochMs;
-use crate::ids::{DateKey, EventId, Malformed, ReservationId, UserId};
-use crate::refusal::{FieldError, Refusal};
 use crate::token::Token;
+use domain::clock::EpochMs;
+use domain::ids::{DateKey, EventId, Malformed, ReservationId, UserId};
+use domain::refusal::{FieldError, Refusal};
 
 /// One request, and when it came. The clock is read once.
 #[derive(Debug)]

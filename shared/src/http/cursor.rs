@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::refusal::{FieldError, Refusal};
+use domain::refusal::{FieldError, Refusal};
 
 /// Makes a cursor of where the next page begins.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::refusal::{FieldError, Refusal};
+use domain::refusal::{FieldError, Refusal};
 
 /// The fields of a JSON object. Each is taken once; what is left over at the end is unknown.
 #[derive(Debug)]

@@ -3,8 +3,6 @@
 
 mod document;
 mod operation;
-mod scalars;
 
 pub use document::{Document, document};
 pub use operation::{Operation, Tag, Who};
-pub use scalars::UUID;

@@ -3,16 +3,16 @@
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
-use serde_json::Number;
 
 use super::Answer;
-use crate::clock::{EpochMs, rfc3339};
-use crate::ids::{ReservationId, SeatNumber};
-use crate::money::Money;
-use crate::refusal::{FieldError, Limit, Refusal};
+use domain::clock::{EpochMs, rfc3339};
+use domain::ids::{ReservationId, SeatNumber};
+use domain::money::Money;
+use domain::queue::PollAfter;
+use domain::refusal::{FieldError, Limit, Refusal};
 
-/// When to come back after a throttle or a conflict, in seconds.
-const RETRY_AFTER_SECONDS: u64 = 1;
+/// When to come back after a throttle or a conflict.
+const RETRY_AFTER_WHEN_BUSY: PollAfter = PollAfter::seconds(1);
 
 /// One line of the table: what a code always says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,7 +144,7 @@ struct Extra {
     position: Option<u64>,
     /// With `not_admitted`, `throttled` and `busy`: when to ask again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_seconds: Option<Number>,
+    retry_after_seconds: Option<PollAfter>,
     /// With `seat_not_found` and `seat_taken`: which seat.
     #[serde(skip_serializing_if = "Option::is_none")]
     seat_number: Option<SeatNumber>,
@@ -236,10 +236,10 @@ impl Problem {
 
     fn retry(self) -> Self {
         self.with(Extra {
-            retry_after_seconds: Some(RETRY_AFTER_SECONDS.into()),
+            retry_after_seconds: Some(RETRY_AFTER_WHEN_BUSY),
             ..Extra::default()
         })
-        .header(RETRY_AFTER, &RETRY_AFTER_SECONDS)
+        .header(RETRY_AFTER, &RETRY_AFTER_WHEN_BUSY.whole_seconds())
     }
 
     /// What a refusal is told as.
@@ -288,10 +288,10 @@ impl Problem {
             )
             .with(Extra {
                 position: *position,
-                retry_after_seconds: Some(poll_after.as_json_seconds()),
+                retry_after_seconds: Some(*poll_after),
                 ..Extra::default()
             })
-            .header(RETRY_AFTER, &poll_after.as_header_seconds()),
+            .header(RETRY_AFTER, &poll_after.whole_seconds()),
             Refusal::TurnOver => Self::new(
                 TURN_OVER,
                 "The session has ended. Join again with POST /events/{eventId}/tokens.",

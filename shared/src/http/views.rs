@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use crate::app::Joined;
-use crate::clock::{EpochMs, rfc3339};
-use crate::event::{Admission, Event, SaleState};
 use crate::http::Answer;
-use crate::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
-use crate::money::{Currency, Money};
-use crate::queue::{Head, Order, PROCEDURE, Standing, Turn};
-use crate::reservation::{Reservation, ReservedSeat, State, Status};
 use crate::token::Token;
+use domain::clock::{EpochMs, rfc3339};
+use domain::event::{Admission, Event, SaleState};
+use domain::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
+use domain::money::{Currency, Money};
+use domain::queue::{Head, Order, PROCEDURE, PollAfter, Standing, Turn};
+use domain::reservation::{Reservation, ReservedSeat, State, Status};
 
 /// How people get in.
 #[derive(Clone, Copy, Serialize)]
@@ -114,7 +114,7 @@ pub struct TokenView<'a> {
     estimated_wait_seconds: Option<u64>,
     /// When to ask again; only while WAITING.
     #[serde(skip_serializing_if = "Option::is_none")]
-    poll_after_seconds: Option<serde_json::Number>,
+    poll_after_seconds: Option<PollAfter>,
     /// The end of the turn or of the session; only while ACTIVE.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
@@ -165,7 +165,7 @@ impl<'a> TokenView<'a> {
                 position: *position,
                 ahead: position.map(|position| position.saturating_sub(1)),
                 estimated_wait_seconds: outlook.estimated_wait_seconds,
-                poll_after_seconds: Some(outlook.poll_after.as_json_seconds()),
+                poll_after_seconds: Some(outlook.poll_after),
                 ..view
             },
         }

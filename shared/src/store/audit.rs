@@ -16,21 +16,21 @@ use futures::stream::{StreamExt, iter};
 use serde::de::DeserializeOwned;
 
 use super::{Consistency, Item, Query, Result, Store, StoreError, keys, read_item, store_error};
-use crate::audit::{
-    ChargeMemory, ClaimOfSeat, Finding, Invariant, Keyed, LaneOfQueue, Numbers, Person, StockLeft,
-    TicketsTaken, check_seats, owner_of,
-};
-use crate::clock::EpochMs;
-use crate::event::{Admission, Programme};
-use crate::ids::{DateKey, EventId, Lane, Rank, SeatNumber, UserId};
-use crate::queue::{Head, Session, Ticket};
-use crate::reservation::Reservation;
-use crate::seats::Claim;
 use crate::store::queue::read_session;
 use crate::store::reservations::read_reservation;
 use crate::store::seats::read_claim;
 use crate::store::wallets::read_entry;
-use crate::wallet::Wallet;
+use domain::clock::EpochMs;
+use domain::event::{Admission, Programme};
+use domain::ids::{DateKey, EventId, Lane, Rank, SeatNumber, UserId};
+use domain::invariants::{
+    ChargeMemory, ClaimOfSeat, Finding, Invariant, Keyed, LaneOfQueue, Numbers, Person, StockLeft,
+    TicketsTaken, check_seats, owner_of,
+};
+use domain::queue::{Head, Session, Ticket};
+use domain::reservation::Reservation;
+use domain::seats::Claim;
+use domain::wallet::Wallet;
 
 /// What an audit found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

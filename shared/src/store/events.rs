@@ -10,10 +10,10 @@ use super::{
     Consistency, Item, Query, Result, Returning, Store, StoreError, TransactionError, WriteError,
     keys, read_item, write_item,
 };
-use crate::clock::EpochMs;
-use crate::event::{Admission, Event, EventDate, Programme};
-use crate::ids::{DateKey, EventId, Lane};
-use crate::queue::{Control, Draw, Head, Lanes, Order, Secret};
+use domain::clock::EpochMs;
+use domain::event::{Admission, Event, EventDate, Programme};
+use domain::ids::{DateKey, EventId, Lane};
+use domain::queue::{Control, Draw, Head, Lanes, Order, Secret};
 
 /// What one event's application of a catalogue writes.
 #[derive(Clone, Debug)]

@@ -11,9 +11,9 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::{Item, StoreError};
-use crate::clock::EpochMs;
-use crate::ids::{EntryId, Rank, ReservationId, UserId};
-use crate::money::Money;
+use domain::clock::EpochMs;
+use domain::ids::{EntryId, Rank, ReservationId, UserId};
+use domain::money::Money;
 
 /// An item's primary key.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

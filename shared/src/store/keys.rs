@@ -1,8 +1,8 @@
 //! Every key of the table, in one place. docs/DATA-MODEL.md lists what lies under each.
 
 use super::expression::Key;
-use crate::clock::EpochMs;
-use crate::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
+use domain::clock::EpochMs;
+use domain::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
 
 fn key(pk: String, sk: impl Into<String>) -> Key {
     Key { pk, sk: sk.into() }

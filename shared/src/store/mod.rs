@@ -27,8 +27,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, KeysAndAttribu
 use futures::future::try_join_all;
 use serde::de::DeserializeOwned;
 
-use crate::clock::{Clock, EpochMs};
 use crate::metrics::{Count, Metrics};
+use domain::clock::{Clock, EpochMs};
+use domain::refusal::Refusal;
 use expression::{Key, Write};
 
 pub use audit::AuditReport;
@@ -83,6 +84,17 @@ pub enum StoreError {
 }
 
 type Result<T> = std::result::Result<T, StoreError>;
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Throttled => Self::Throttled,
+            StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Unreadable(_) => {
+                Self::Busy(error.into())
+            }
+        }
+    }
+}
 
 /// Why a single write was not made.
 enum WriteError {

@@ -8,11 +8,11 @@ use super::{
     Consistency, Item, Query, Result, Returning, Store, StoreError, TransactionError, Verdict,
     WriteError, keys, read_item, write_item,
 };
-use crate::clock::EpochMs;
-use crate::event::Event;
-use crate::ids::{EventId, Lane, Rank, UserId};
 use crate::metrics::Count;
-use crate::queue::{
+use domain::clock::EpochMs;
+use domain::event::Event;
+use domain::ids::{EventId, Lane, Rank, UserId};
+use domain::queue::{
     BatchWindow, Draw, Head, Order, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Session,
     TOMBSTONE_SECONDS, Ticket, Turnout,
 };
@@ -197,7 +197,7 @@ fn delete_ticket(user: UserId, event: &EventId, number: u64) -> Write {
 }
 
 /// The holder of a called rank comes. The place must still be kept for them: never seen yet (OPEN), or called and
-/// awaited (later than `cutoff`, see [`crate::queue::Control::called_cutoff`]).
+/// awaited (later than `cutoff`, see [`domain::queue::Control::called_cutoff`]).
 fn arrive(place: &Place, user: UserId, cutoff: EpochMs, expires_at: EpochMs) -> Write {
     let key = keys::session(&place.event_id, place.lane, place.rank);
     Write::update(

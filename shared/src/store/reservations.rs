@@ -9,15 +9,15 @@ use super::{
     Consistency, Item, Query, Result, Store, StoreError, TransactionError, Verdict, keys,
     read_item, seats, tickets, wallets, write_item,
 };
-use crate::clock::EpochMs;
-use crate::event::Event;
-use crate::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
-use crate::money::Money;
-use crate::queue::{Session, TokenEndsOn};
-use crate::reservation::{Payment, Reservation, ReservedSeat, State};
-use crate::seats::Claim;
-use crate::stock::Take;
-use crate::wallet::{EntryKind, LedgerEntry, Wallet};
+use domain::clock::EpochMs;
+use domain::event::Event;
+use domain::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
+use domain::money::Money;
+use domain::queue::{Session, TokenEndsOn};
+use domain::reservation::{Payment, Reservation, ReservedSeat, State};
+use domain::seats::Claim;
+use domain::stock::Take;
+use domain::wallet::{EntryKind, LedgerEntry, Wallet};
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -666,8 +666,32 @@ impl HoldRequest<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::tests::event;
-    use crate::ids::EventId;
+    use domain::event::{Admission, Terms};
+    use domain::ids::EventId;
+    use domain::money::Currency;
+    use domain::queue::{Control, QueuePolicy};
+
+    fn event() -> Event {
+        Event {
+            event_id: EventId::parse("winter-live").unwrap(),
+            terms: Terms {
+                name: "Winter Live".to_owned(),
+                venue: "Olympic Hall".to_owned(),
+                admission: Admission::Seated,
+                currency: Currency::try_from("KRW".to_owned()).unwrap(),
+                max_seats_per_user: 1,
+                hold_seconds: 300,
+                cancel_until_hours: 24,
+                opens_at: None,
+                closes_at: None,
+                last_start: None,
+                queue: QueuePolicy::default(),
+                beacon: None,
+            },
+            control: Control::default(),
+            first_applied_at: EpochMs(0),
+        }
+    }
 
     #[test]
     fn every_placeholder_is_bound() {

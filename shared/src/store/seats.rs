@@ -9,10 +9,10 @@ use super::expression::{IntoAttribute, Key, Write};
 use super::{
     Consistency, Item, Query, Result, Returning, Store, StoreError, WriteError, keys, read_item,
 };
-use crate::clock::EpochMs;
-use crate::event::Section;
-use crate::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
-use crate::seats::{Claim, SeatMap};
+use domain::clock::EpochMs;
+use domain::event::Section;
+use domain::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
+use domain::seats::{Claim, SeatMap};
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -101,7 +101,7 @@ fn claim_seat_map(key: Key, stale: EpochMs, now: EpochMs) -> Write {
         .when("attribute_not_exists(#claimedAt) OR #claimedAt <= :stale OR #claimedAt > :skewed")
         .bind(":now", now)
         .bind(":stale", stale)
-        .bind(":skewed", now.plus_ms(crate::queue::SKEW_MS))
+        .bind(":skewed", now.plus_ms(domain::queue::SKEW_MS))
 }
 
 fn put_seat_map(key: Key, map: &SeatMap) -> Write {

@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::expression::{IntoAttribute, Write, names_in};
 use super::{Consistency, Item, Query, Result, Store, StoreError, keys, read_item, store_error};
-use crate::clock::EpochMs;
-use crate::token::{KeyRing, LIFETIME_SECONDS, SETTLING_SECONDS, SigningKey};
+use crate::token::{KeyRing, SETTLING_SECONDS, SigningKey};
+use domain::clock::EpochMs;
+use domain::queue::TOKEN_LIFETIME_SECONDS;
 
 /// What a key's item says beside its secret.
 #[derive(Deserialize)]
@@ -28,7 +29,7 @@ const LAST_SIGNATURES_SECONDS: u32 = 15 * 60;
 
 /// When the last token of a key that was retired at `at` has ended.
 fn over_at(at: EpochMs) -> EpochMs {
-    at.plus_seconds(LIFETIME_SECONDS)
+    at.plus_seconds(TOKEN_LIFETIME_SECONDS)
         .plus_seconds(LAST_SIGNATURES_SECONDS)
 }
 

@@ -8,14 +8,14 @@ use super::reservations::{put_reservation, read_reservation, use_session};
 use super::{
     Consistency, Result, Store, StoreError, TransactionError, Verdict, keys, read_item, wallets,
 };
-use crate::clock::EpochMs;
-use crate::event::Event;
-use crate::ids::{EntryId, EventId, ReservationId, UserId};
-use crate::money::Money;
-use crate::queue::{Session, TokenEndsOn};
-use crate::reservation::{Payment, Reservation, State};
-use crate::stock::Take;
-use crate::wallet::{EntryKind, LedgerEntry, Wallet};
+use domain::clock::EpochMs;
+use domain::event::Event;
+use domain::ids::{EntryId, EventId, ReservationId, UserId};
+use domain::money::Money;
+use domain::queue::{Session, TokenEndsOn};
+use domain::reservation::{Payment, Reservation, State};
+use domain::stock::Take;
+use domain::wallet::{EntryKind, LedgerEntry, Wallet};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -8,10 +8,10 @@ use super::{
     Consistency, Item, Result, Returning, Store, StoreError, TransactionError, Verdict, WriteError,
     keys, read_item, write_item,
 };
-use crate::clock::EpochMs;
-use crate::ids::{EntryId, ReservationId, UserId};
-use crate::money::{Currency, Money};
-use crate::wallet::{EntryKind, IdempotencyKey, LedgerEntry, Refusal, Wallet};
+use domain::clock::EpochMs;
+use domain::ids::{EntryId, ReservationId, UserId};
+use domain::money::{Currency, Money};
+use domain::wallet::{EntryKind, IdempotencyKey, LedgerEntry, Refusal, Wallet};
 
 /// What holds for the whole table.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -295,7 +295,7 @@ fn replay(former: &ChargeRecord, amount: Money) -> std::result::Result<Charged, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::EventId;
+    use domain::ids::EventId;
 
     #[test]
     fn every_placeholder_is_bound() {

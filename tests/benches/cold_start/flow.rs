@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use domain::event::Admission;
 use serde_json::{Value, json};
-use shared::event::Admission;
 use tests::binaries::environment;
 use tests::event::event_by;
 use tests::world::{EVENT, FAR_DATE, FESTIVAL, World, concert, festival, long_on_sale};

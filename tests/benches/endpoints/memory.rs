@@ -1,6 +1,6 @@
 //! Memory of the process by how many wait.
 
-use shared::ids::{EventId, Lane, UserId};
+use domain::ids::{EventId, Lane, UserId};
 use shared::token::Token;
 use tests::world::{EVENT, World, concert};
 

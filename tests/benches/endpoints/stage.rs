@@ -8,12 +8,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use domain::clock::Clock;
+use domain::event::{Programme, Section};
+use domain::ids::{DateKey, EventId, Lane, ReservationId, SeatNumber, UserId};
+use domain::money::Money;
 use serde_json::{Value, json};
 use shared::app::App;
-use shared::clock::Clock;
-use shared::event::{Programme, Section};
-use shared::ids::{DateKey, EventId, Lane, ReservationId, SeatNumber, UserId};
-use shared::money::Money;
 use shared::store::Store;
 use shared::token::Token;
 use tests::event::http_event;

@@ -1,7 +1,7 @@
 //! People who are called in batches, as at an amusement park.
 
-use shared::event::Programme;
-use shared::queue::{Lanes, Strategy};
+use domain::event::Programme;
+use domain::queue::{Lanes, Strategy};
 
 use crate::books;
 use crate::line::{crowd, leaves, statuses, the_queue_moves};

@@ -1,10 +1,10 @@
 //! The best seats that are left, whichever they are.
 
+use domain::event::{Programme, Section};
+use domain::ids::{DateKey, SeatNumber};
+use domain::money::Money;
 use futures::future::join_all;
 use serde_json::{Value, json};
-use shared::event::{Programme, Section};
-use shared::ids::{DateKey, SeatNumber};
-use shared::money::Money;
 
 use crate::books;
 use crate::world::{Buyer, DATE, EVENT, Reply, World, concert};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use boxoffice::queue::Steering;
+use domain::clock::EpochMs;
+use domain::event::Programme;
+use domain::ids::{EventId, Lane};
+use domain::queue::{Lanes, Order, Permutation, Reissue, Secret};
 use serde_json::Value;
-use shared::clock::EpochMs;
-use shared::event::Programme;
-use shared::ids::{EventId, Lane};
-use shared::queue::{Lanes, Order, Permutation, Reissue, Secret};
 use shared::store::Store;
 
 use crate::books;

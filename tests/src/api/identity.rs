@@ -565,7 +565,7 @@ async fn where_there_is_no_issuer_all_is_as_it_was() {
 #[tokio::test]
 async fn of_several_refusals_of_joining_the_first_answers() {
     let mut closed = concert();
-    closed.event.terms.closes_at = Some(shared::clock::EpochMs(0));
+    closed.event.terms.closes_at = Some(domain::clock::EpochMs(0));
     let issuer = LittleIssuer::start().await;
     let world = World::with(closed).await.process_with_issuer(&issuer);
     let alice = issuer.token("alice", world.clock.now());

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use shared::event::Programme;
-use shared::queue::Lanes;
+use domain::event::Programme;
+use domain::queue::Lanes;
 
 use crate::books;
 use crate::line::{crowd, leaves, statuses, the_queue_moves};

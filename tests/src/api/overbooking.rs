@@ -1,6 +1,6 @@
 //! Calling more than there are places for, where some of the called stay away.
 
-use shared::event::Programme;
+use domain::event::Programme;
 
 use crate::books;
 use crate::line::the_queue_moves;

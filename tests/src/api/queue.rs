@@ -1,9 +1,9 @@
 //! Standing in line: who is let in when, and what everybody else is told meanwhile.
 
+use domain::ids::EventId;
+use domain::queue::Control;
 use futures::future::join_all;
 use serde_json::{Value, json};
-use shared::ids::EventId;
-use shared::queue::Control;
 
 use crate::line::{crowd, is_now, leaves, statuses, steer, the_queue_moves};
 use crate::world::{Buyer, DATE, EVENT, Reply, World, concert, concert_for};
@@ -484,7 +484,7 @@ async fn a_turn_that_was_lost_before_a_pause_is_not_given_back_by_it() {
 async fn before_an_event_opens_people_line_up_and_are_let_in_in_order_when_it_does() {
     let mut programme = concert_for(2);
     let world = {
-        let start = shared::clock::EpochMs::parse(crate::world::START).expect("a time");
+        let start = domain::clock::EpochMs::parse(crate::world::START).expect("a time");
         programme.event.terms.opens_at = Some(start.plus_seconds(60));
         World::with(programme).await
     };
@@ -567,7 +567,7 @@ async fn places_kept_for_those_to_come_are_not_counted_as_people() {
 #[tokio::test]
 async fn of_several_states_that_fit_a_queue_shows_the_first() {
     let mut programme = concert();
-    let start = shared::clock::EpochMs::parse(crate::world::START).expect("a time");
+    let start = domain::clock::EpochMs::parse(crate::world::START).expect("a time");
     programme.event.terms.opens_at = Some(start.plus_seconds(60));
     let world = World::with(programme).await;
     pause(&world).await;

@@ -1,8 +1,8 @@
 //! Events in which joining again gives up the place for one at the end.
 
+use domain::event::Programme;
+use domain::queue::Reissue;
 use futures::future::join_all;
-use shared::event::Programme;
-use shared::queue::Reissue;
 
 use crate::books;
 use crate::line::{crowd, statuses, the_queue_moves};

@@ -1,7 +1,7 @@
 //! Reservations: how many one may have, cancelling, and looking back.
 
+use domain::clock::EpochMs;
 use serde_json::Value;
-use shared::clock::EpochMs;
 
 use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World};
 

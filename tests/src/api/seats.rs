@@ -1,11 +1,11 @@
 //! Dates and seats: what is left, and who holds it.
 
+use domain::clock::EpochMs;
+use domain::event::{Programme, Section};
+use domain::ids::{DateKey, SeatNumber};
+use domain::money::Money;
 use futures::future::join_all;
 use serde_json::{Value, json};
-use shared::clock::EpochMs;
-use shared::event::{Programme, Section};
-use shared::ids::{DateKey, SeatNumber};
-use shared::money::Money;
 
 use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert, festival};
 

@@ -2,8 +2,8 @@
 
 use boxoffice::command::Outcome;
 use boxoffice::queue::{Gate, Steering, run};
-use shared::ids::EventId;
-use shared::queue::{Lanes, Strategy};
+use domain::ids::EventId;
+use domain::queue::{Lanes, Strategy};
 
 use crate::books;
 use crate::line::{crowd, leaves, statuses, the_queue_moves};

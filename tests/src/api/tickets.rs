@@ -1,9 +1,9 @@
 //! General admission: so many tickets, no seats.
 
+use domain::event::{Admission, Programme};
+use domain::money::Money;
 use futures::future::join_all;
 use serde_json::json;
-use shared::event::{Admission, Programme};
-use shared::money::Money;
 
 use crate::books;
 use crate::wire::{Fault, Rule};
@@ -235,7 +235,7 @@ async fn a_called_user_may_reserve_without_having_asked_where_they_stand() {
 async fn a_sale_that_is_over_reserves_nothing() {
     let mut programme = tickets(50, 4, 0);
     let start = crate::world::START;
-    let start = shared::clock::EpochMs::parse(start).unwrap();
+    let start = domain::clock::EpochMs::parse(start).unwrap();
     programme.event.terms.last_start = Some(start.plus_seconds(60));
     let world = World::with(programme).await;
     let buyer = world.joins(FESTIVAL).await;

@@ -1,8 +1,8 @@
 //! Events in which holding is the turn: the session ends with it, and what is held is paid all the same.
 
+use domain::event::Programme;
+use domain::queue::TokenEndsOn;
 use serde_json::json;
-use shared::event::Programme;
-use shared::queue::TokenEndsOn;
 
 use crate::books;
 use crate::line::the_queue_moves;

@@ -1,6 +1,6 @@
 //! The seat: `shared::app::booking`, call by call.
 
-use shared::clock::EpochMs;
+use domain::clock::EpochMs;
 
 use super::Config;
 use super::clients::{Call, Caller, Next};

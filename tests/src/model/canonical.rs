@@ -3,8 +3,8 @@
 //! Every rule compares moments. So a state whose moments all lie the same time later is the same, and a moment that has
 //! passed for every clock and every write under way is as good as any earlier one.
 
-use shared::clock::EpochMs;
-use shared::queue::{SKEW_MS, Session};
+use domain::clock::EpochMs;
+use domain::queue::{SKEW_MS, Session};
 
 use super::clients::Call;
 use super::items::{Hold, ReservationId};

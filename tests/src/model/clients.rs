@@ -1,6 +1,6 @@
 //! People at their browsers: what they want, and which call comes next.
 
-use shared::clock::EpochMs;
+use domain::clock::EpochMs;
 
 use super::items::{Place, ReservationId};
 use super::state::State;

@@ -1,6 +1,6 @@
 //! What comes of a state when nothing fails any more: everybody gets in.
 
-use shared::queue::{SKEW_MS, Session};
+use domain::queue::{SKEW_MS, Session};
 
 use super::Config;
 use super::clients::{self, Call, Errand};

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
-use shared::clock::EpochMs;
-use shared::ids::UserId;
-use shared::queue::{Head, Session};
+use domain::clock::EpochMs;
+use domain::ids::UserId;
+use domain::queue::{Head, Session};
 
 /// A lane's head: the real one, of which only these three change here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -1,7 +1,7 @@
 //! Standing in line: `shared::app::line`, call by call.
 
-use shared::clock::EpochMs;
-use shared::queue::Pause;
+use domain::clock::EpochMs;
+use domain::queue::Pause;
 
 use super::Config;
 use super::clients::{Call, Caller, Next};

@@ -32,8 +32,8 @@ pub(crate) mod steps;
 #[cfg(test)]
 mod tests;
 
-use shared::ids::Lane;
-use shared::queue::{LaneLimits, Lanes, QueuePolicy};
+use domain::ids::Lane;
+use domain::queue::{LaneLimits, Lanes, QueuePolicy};
 use stateright::{Model, Property};
 
 pub(crate) use state::State;
@@ -152,7 +152,7 @@ impl Config {
     /// How long after its end a session may be swept.
     pub(crate) fn swept_after_ms(&self) -> Option<i64> {
         if self.has(Flaw::TombstonesSweptByAgeAlone) {
-            return Some(shared::queue::SKEW_MS);
+            return Some(domain::queue::SKEW_MS);
         }
         self.tombstone_ms
     }

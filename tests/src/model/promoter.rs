@@ -1,8 +1,8 @@
 //! A promotion run: `shared::app::promotion`, call by call.
 
-use shared::clock::EpochMs;
-use shared::ids::Rank;
-use shared::queue::{Head, Pause, Session, Survey, survey};
+use domain::clock::EpochMs;
+use domain::ids::Rank;
+use domain::queue::{Head, Pause, Session, Survey, survey};
 
 use super::items::Place;
 use super::run::{Run, Stage, judged_at, takes_a_place};

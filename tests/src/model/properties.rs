@@ -1,6 +1,6 @@
 //! What must hold in every state.
 
-use shared::queue::{Pause, Session};
+use domain::queue::{Pause, Session};
 use stateright::Property;
 
 use super::items::{Hold, LaneItems};

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
+use domain::clock::EpochMs;
+use domain::ids::{DateKey, EventId, Lane, Rank, SeatNumber, UserId};
+use domain::queue::{Head, Session};
+use domain::reservation::State as ReservationState;
+use domain::seats::{Claim, SeatSelection, Wanted};
 use proptest::prelude::*;
-use shared::clock::EpochMs;
-use shared::ids::{DateKey, EventId, Lane, Rank, SeatNumber, UserId};
-use shared::queue::{Head, Session};
-use shared::reservation::State as ReservationState;
-use shared::seats::{Claim, SeatSelection, Wanted};
 use shared::store::Consistency;
 use shared::token::Token;
 use stateright::Model;
@@ -117,8 +117,8 @@ impl Real {
         let world = World::with(concert).await;
         for person in 0..config.persons() {
             let user = user_id(person);
-            let key = shared::wallet::IdempotencyKey::parse("first").unwrap();
-            let amount = shared::money::Money(9 * PRICE);
+            let key = domain::wallet::IdempotencyKey::parse("first").unwrap();
+            let amount = domain::money::Money(9 * PRICE);
             let now = world.clock.now();
             world.app.charge(user, &key, amount, now).await.unwrap();
         }

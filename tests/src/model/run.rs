@@ -1,8 +1,8 @@
 //! A promotion run as it knows itself: what it has seen, what it has under way, and what it does next. All of it by the
 //! real rules; the calls are in [`super::promoter`].
 
-use shared::clock::EpochMs;
-use shared::queue::{Head, PLACES_AHEAD, Pause, Room, Session, Survey};
+use domain::clock::EpochMs;
+use domain::queue::{Head, PLACES_AHEAD, Pause, Room, Session, Survey};
 
 use super::items::HeadItem;
 use super::{Config, Flaw, RUN_MS};
@@ -200,7 +200,7 @@ pub(super) fn takes_a_place(config: &Config, session: Session, now: EpochMs) -> 
 
 pub(super) fn judged_at(config: &Config, now: EpochMs) -> EpochMs {
     if config.has(Flaw::DeadAtOnce) {
-        now.plus_ms(shared::queue::SKEW_MS)
+        now.plus_ms(domain::queue::SKEW_MS)
     } else {
         now
     }

@@ -1,8 +1,8 @@
 //! A state: the items, what each process is about to do, and what is remembered for the promises alone.
 
-use shared::clock::EpochMs;
-use shared::ids::UserId;
-use shared::queue::Session;
+use domain::clock::EpochMs;
+use domain::ids::UserId;
+use domain::queue::Session;
 use uuid::Uuid;
 
 use super::Config;

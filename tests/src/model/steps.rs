@@ -59,7 +59,7 @@ pub(crate) fn possible(config: &Config, state: &State, actions: &mut Vec<Action>
         let long_ago = state.now.plus_ms(-age);
         for (lane, items) in state.items.lanes.iter().enumerate() {
             for (rank, session) in &items.sessions {
-                use shared::queue::Session::{Called, Ended, Live, Open};
+                use domain::queue::Session::{Called, Ended, Live, Open};
                 let end = match session {
                     Open => None,
                     Called { expires_at } | Live { expires_at, .. } => Some(*expires_at),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, Parameter, RequestBody, Success, Tag, Who};
 use crate::http::problem::{self, KINDS, Kind};
-use crate::ids::{DateKey, EventId, ReservationId, UserId};
+use domain::ids::{DateKey, EventId, ReservationId, UserId};
 
 /// The whole document, in the order in which people read it.
 #[derive(Serialize)]

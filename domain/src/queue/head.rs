@@ -1,6 +1,6 @@
 //! A lane's head, and what it tells those who wait.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Batch, Draw, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Turnout};
 use crate::clock::EpochMs;
@@ -166,6 +166,14 @@ impl PollAfter {
         }
     }
 
+    /// A hint of whole seconds, for requests that are refused whatever the queue does.
+    #[must_use]
+    pub const fn seconds(seconds: u64) -> Self {
+        Self {
+            milliseconds: seconds * 1000,
+        }
+    }
+
     /// The hint with jitter, so that those who were told at the same moment do not come back at the same
     /// moment: between 75 and 100 % of itself. `random` is in 0..=255.
     #[must_use]
@@ -177,19 +185,21 @@ impl PollAfter {
         }
     }
 
-    /// Whole seconds where it is one or more, else the half second that a grace of one asks for.
+    /// The hint in whole seconds, at least one: what `Retry-After` can say.
     #[must_use]
-    pub fn as_json_seconds(self) -> serde_json::Number {
-        match self.milliseconds / 1000 {
-            0 => serde_json::Number::from_f64(0.5).unwrap_or_else(|| 1.into()),
-            seconds => seconds.into(),
-        }
-    }
-
-    /// For `Retry-After`, which knows only whole seconds.
-    #[must_use]
-    pub fn as_header_seconds(self) -> u64 {
+    pub fn whole_seconds(self) -> u64 {
         (self.milliseconds / 1000).max(1)
+    }
+}
+
+impl Serialize for PollAfter {
+    /// Whole seconds. Only a grace of one second leads to a shorter hint, which is always 0.5.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.milliseconds < 1000 {
+            serializer.serialize_f64(0.5)
+        } else {
+            serializer.serialize_u64(self.whole_seconds())
+        }
     }
 }
 
@@ -255,7 +265,7 @@ mod tests {
                 .map(|position| {
                     head.outlook(Some(position), GRACE)
                         .poll_after
-                        .as_header_seconds()
+                        .whole_seconds()
                 })
                 .to_vec();
             assert!(
@@ -270,7 +280,7 @@ mod tests {
         let hint = |remaining: i64| {
             Outlook::before(EpochMs(remaining), EpochMs(0), GRACE)
                 .poll_after
-                .as_header_seconds()
+                .whole_seconds()
         };
         assert_eq!((hint(3_600_000), hint(40_000), hint(1_000)), (30, 20, 2));
     }
@@ -321,9 +331,9 @@ mod tests {
             let before = Outlook::before(EpochMs(remaining), EpochMs(0), grace);
             for outlook in [waiting, before] {
                 let hint = outlook.poll_after.jittered(random);
-                let seconds = hint.as_json_seconds().as_f64().unwrap();
+                let seconds = serde_json::to_value(hint).unwrap().as_f64().unwrap();
                 prop_assert!(seconds > 0.0 && seconds * 2.0 <= f64::from(grace));
-                prop_assert!(hint.as_header_seconds() >= 1);
+                prop_assert!(hint.whole_seconds() >= 1);
             }
         }
     }

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Serialize, Serializer};
 
-use crate::app::PROGRAMME_CACHE_MS;
 use crate::clock::EpochMs;
 use crate::event::{Admission, Event, Programme, Section};
 use crate::ids::{DateKey, EntryId, EventId, Rank, ReservationId, SeatNumber, UserId};
@@ -56,7 +55,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(
+    pub fn new(
         invariant: Invariant,
         key: impl Into<String>,
         expected: impl Into<String>,
@@ -73,35 +72,35 @@ impl Finding {
 
 /// An item, with its key as a finding names it.
 #[derive(Clone, Debug)]
-pub(crate) struct Keyed<T> {
-    pub(crate) key: String,
-    pub(crate) value: T,
+pub struct Keyed<T> {
+    pub key: String,
+    pub value: T,
 }
 
 /// A charge key's memory.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ChargeMemory {
-    pub(crate) charge_id: EntryId,
-    pub(crate) amount: Money,
-    pub(crate) balance: Money,
+pub struct ChargeMemory {
+    pub charge_id: EntryId,
+    pub amount: Money,
+    pub balance: Money,
 }
 
 /// All that a user has.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Person {
-    pub(crate) wallet: Option<Keyed<Wallet>>,
+pub struct Person {
+    pub wallet: Option<Keyed<Wallet>>,
     /// Where the wallet's balance would be.
-    pub(crate) wallet_key: String,
+    pub wallet_key: String,
     /// By their numbers in order.
-    pub(crate) ledger: Vec<(u64, Keyed<LedgerEntry>)>,
-    pub(crate) charges: Vec<Keyed<ChargeMemory>>,
-    pub(crate) reservations: Vec<Keyed<Reservation>>,
-    pub(crate) archived: Vec<Keyed<Reservation>>,
+    pub ledger: Vec<(u64, Keyed<LedgerEntry>)>,
+    pub charges: Vec<Keyed<ChargeMemory>>,
+    pub reservations: Vec<Keyed<Reservation>>,
+    pub archived: Vec<Keyed<Reservation>>,
 }
 
 impl Person {
     /// The money, and the number of tickets. `only`: looks at nothing but one event's reservations.
-    pub(crate) fn check(
+    pub fn check(
         &self,
         user: UserId,
         events: &BTreeMap<EventId, Programme>,
@@ -353,7 +352,7 @@ fn check_reservation(
 }
 
 /// Whether a living reservation has each of its seats.
-pub(crate) fn check_seats(
+pub fn check_seats(
     reservation: &Keyed<Reservation>,
     claims: &[(SeatNumber, Option<Claim>)],
     now: EpochMs,
@@ -409,18 +408,18 @@ fn wrong_claim(
 }
 
 /// A claim and all that it says of itself.
-pub(crate) struct ClaimOfSeat<'a> {
-    pub(crate) key: String,
-    pub(crate) seat: SeatNumber,
-    pub(crate) claim: &'a Claim,
-    pub(crate) has_ttl: bool,
+pub struct ClaimOfSeat<'a> {
+    pub key: String,
+    pub seat: SeatNumber,
+    pub claim: &'a Claim,
+    pub has_ttl: bool,
     /// The reservation that stands where the claim's owner would have it.
-    pub(crate) owner: Option<&'a Reservation>,
+    pub owner: Option<&'a Reservation>,
 }
 
 impl ClaimOfSeat<'_> {
     /// What lives is somebody's.
-    pub(crate) fn check(&self, section: Option<&Section>, now: EpochMs) -> Vec<Finding> {
+    pub fn check(&self, section: Option<&Section>, now: EpochMs) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut found = |expected: &str, found: String| {
             findings.push(Finding::new(
@@ -470,8 +469,11 @@ impl ClaimOfSeat<'_> {
     }
 }
 
+/// Policies are cached this long by each process (`app`).
+const PROGRAMME_CACHE_MS: i64 = 2_000;
+
 /// Whose a claim says it is, and for what.
-pub(crate) fn owner_of(claim: &Claim) -> (UserId, &EventId, Option<DateKey>) {
+pub fn owner_of(claim: &Claim) -> (UserId, &EventId, Option<DateKey>) {
     let (Claim::Held {
         user_id,
         reservation_id,
@@ -486,7 +488,7 @@ pub(crate) fn owner_of(claim: &Claim) -> (UserId, &EventId, Option<DateKey>) {
 
 /// The tickets of a general admission, as the reservations tell them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct TicketsTaken {
+pub struct TicketsTaken {
     /// Confirmed as they were looked at.
     seen: u64,
     /// Confirmed when the stock was read.
@@ -497,9 +499,9 @@ pub(crate) struct TicketsTaken {
 
 /// What is left of a stock.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct StockLeft {
-    pub(crate) at: EpochMs,
-    pub(crate) shards: Vec<u32>,
+pub struct StockLeft {
+    pub at: EpochMs,
+    pub shards: Vec<u32>,
 }
 
 /// A write is over two seconds after the time that it says it was decided at, and clocks differ.
@@ -507,7 +509,7 @@ const DOUBT_MS: i64 = 5_000;
 
 impl TicketsTaken {
     /// Adds a reservation as it was at `at`.
-    pub(crate) fn add(&mut self, reservation: &Reservation, at: EpochMs) {
+    pub fn add(&mut self, reservation: &Reservation, at: EpochMs) {
         let quantity = u64::from(reservation.quantity);
         let ended = match reservation.state {
             State::Confirmed { .. } => {
@@ -527,7 +529,7 @@ impl TicketsTaken {
 
     /// Together with what is left they are all. Where nothing was sold while the reservations were looked at, exactly; else
     /// what cannot be told is let pass.
-    pub(crate) fn check(
+    pub fn check(
         self,
         event: &Event,
         key: &str,
@@ -562,21 +564,21 @@ impl TicketsTaken {
 const SURELY_KEPT_MS: i64 = 12 * 3600 * 1000;
 
 /// A lane of a queue.
-pub(crate) struct LaneOfQueue<'a> {
-    pub(crate) head_key: String,
-    pub(crate) sessions_pk: String,
-    pub(crate) event: &'a Event,
-    pub(crate) head: Head,
-    pub(crate) limits: LaneLimits,
-    pub(crate) ranking: Ranking,
+pub struct LaneOfQueue<'a> {
+    pub head_key: String,
+    pub sessions_pk: String,
+    pub event: &'a Event,
+    pub head: Head,
+    pub limits: LaneLimits,
+    pub ranking: Ranking,
     /// Of the ranks behind the floor; those under it may have been swept.
-    pub(crate) sessions: BTreeMap<Rank, Session>,
+    pub sessions: BTreeMap<Rank, Session>,
     /// The living sessions under the floor, which there must not be.
-    pub(crate) under_floor: Vec<Rank>,
+    pub under_floor: Vec<Rank>,
     /// For who is inside: the ticket that bears the rank's number.
-    pub(crate) tickets: BTreeMap<Rank, Option<Ticket>>,
+    pub tickets: BTreeMap<Rank, Option<Ticket>>,
     /// Ranks without a session whose holders left before the draw.
-    pub(crate) departed: BTreeSet<Rank>,
+    pub departed: BTreeSet<Rank>,
 }
 
 impl LaneOfQueue<'_> {
@@ -588,7 +590,7 @@ impl LaneOfQueue<'_> {
         self.ranking.drawn_number_at(rank).unwrap_or(rank.0)
     }
 
-    pub(crate) fn check(&self, now: EpochMs) -> Vec<Finding> {
+    pub fn check(&self, now: EpochMs) -> Vec<Finding> {
         let mut findings = Vec::new();
         let Head {
             issued,
@@ -750,16 +752,16 @@ impl LaneOfQueue<'_> {
 
 /// Numbers in line of a lane: each is one user's, and was issued.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Numbers(HashMap<u64, UserId>);
+pub struct Numbers(HashMap<u64, UserId>);
 
 impl Numbers {
     /// Notes a ticket: the first who has a number is remembered.
-    pub(crate) fn note(&mut self, number: u64, user: UserId) {
+    pub fn note(&mut self, number: u64, user: UserId) {
         self.0.entry(number).or_insert(user);
     }
 
     /// Who else has the number.
-    pub(crate) fn other_holder(&self, number: u64, user: UserId) -> Option<UserId> {
+    pub fn other_holder(&self, number: u64, user: UserId) -> Option<UserId> {
         self.0.get(&number).copied().filter(|other| *other != user)
     }
 }

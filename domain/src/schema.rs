@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::clock::EpochMs;
 use crate::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
 use crate::money::{Currency, Money};
+use crate::queue::PollAfter;
 
 /// A UUID with hyphens.
 pub const UUID: &str = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";
@@ -72,6 +73,9 @@ scalars! {
         "type": "integer",
         "minimum": -9_007_199_254_740_991_i64,
         "maximum": 9_007_199_254_740_991_i64
+    }
+    PollAfter {
+        "type": "number"
     }
     Currency {
         "description": "An ISO 4217 code.",

@@ -6,7 +6,6 @@ use crate::clock::EpochMs;
 use crate::ids::{ReservationId, SeatNumber};
 use crate::money::Money;
 use crate::queue::PollAfter;
-use crate::store::StoreError;
 
 /// What is wrong with one field of a request.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -36,6 +35,9 @@ pub enum Limit {
     /// More money than a wallet may hold.
     Wallet { balance: Money, ceiling: Money },
 }
+
+/// Why the store failed, for the log.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// A refusal. Declared in the order of precedence: where several apply, the first answers.
 #[derive(Debug)]
@@ -81,18 +83,9 @@ pub enum Refusal {
     Throttled,
     /// The store did not answer, or too many are at the same items. What was asked for may or may not have been
     /// done; asking again is safe.
-    Busy(StoreError),
+    Busy(Cause),
     /// The issuer by whose tokens users are known does not give its keys, so nobody can say who calls.
     IssuerUnreachable,
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Throttled => Self::Throttled,
-            error => Self::Busy(error),
-        }
-    }
 }
 
 impl From<FieldError> for Refusal {

@@ -40,6 +40,9 @@ pub const PLACES_AHEAD: u64 = 100;
 /// Tombstones, and sessions that ended by themselves, are swept so long after their end.
 pub const TOMBSTONE_SECONDS: u32 = 24 * 60 * 60;
 
+/// How long a queue token lives: 30 days.
+pub const TOKEN_LIFETIME_SECONDS: u32 = 30 * 24 * 60 * 60;
+
 /// Where a number stands.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Standing {

@@ -152,7 +152,7 @@ impl Event {
     #[must_use]
     pub fn keep_until(&self, now: EpochMs) -> EpochMs {
         let end = self.closes_at().map_or(now, |at| at.max(now));
-        end.plus_seconds(crate::token::LIFETIME_SECONDS)
+        end.plus_seconds(crate::queue::TOKEN_LIFETIME_SECONDS)
     }
 }
 
@@ -240,10 +240,10 @@ pub struct Programme {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
-    pub(crate) fn event() -> Event {
+    fn event() -> Event {
         Event {
             event_id: EventId::parse("winter-live").unwrap(),
             terms: Terms {

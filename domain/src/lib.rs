@@ -1,0 +1,19 @@
+//! Boxoffice's rules, as functions of values.
+//!
+//! Nothing here does I/O or reads the time: `now` is an argument. The crate depends on no AWS SDK, no async runtime and no
+//! HTTP library, so the compiler keeps the rules apart from the store and from the API.
+
+pub mod best;
+pub mod clock;
+pub mod event;
+pub mod ids;
+pub mod invariants;
+pub mod money;
+pub mod queue;
+pub mod refusal;
+pub mod reservation;
+#[cfg(feature = "openapi")]
+pub mod schema;
+pub mod seats;
+pub mod stock;
+pub mod wallet;
