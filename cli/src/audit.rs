@@ -5,9 +5,9 @@ use std::io::{IsTerminal, Write};
 use anyhow::Result;
 use clap::Args;
 use domain::ids::EventId;
+use domain::invariants::Finding;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use domain::invariants::Finding;
 use shared::store::{AuditReport, Store};
 
 use crate::command::Outcome;

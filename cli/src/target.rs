@@ -5,7 +5,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use clap::Args;
 use domain::clock::Clock;
-use shared::config::is_loopback;
+use shared::loopback::is_loopback;
 use shared::store::{Connection, Store, TableNames, connect};
 use shared::transport::Transport;
 

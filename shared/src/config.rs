@@ -86,26 +86,6 @@ fn identity_of(
     }
 }
 
-/// Whether a URL's host is this machine, so that what goes there stays here.
-#[must_use]
-pub fn is_loopback(url: &str) -> bool {
-    let host = url
-        .split_once("://")
-        .map_or(url, |(_, rest)| rest)
-        .split(['/', '?', '#'])
-        .next()
-        .unwrap_or_default();
-    let host = match host.strip_prefix('[') {
-        _ if host.contains('@') => return false,
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
 /// The connection of a Lambda function, from the variables that Lambda sets. They hold for the life of the process, so
 /// no chain of providers has to be asked.
 ///
@@ -136,28 +116,6 @@ pub fn connection() -> Result<Connection, MissingVariable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_endpoint_of_this_machine_is_known_by_its_host() {
-        for url in [
-            "http://127.0.0.1:8000",
-            "http://localhost:8000/",
-            "http://[::1]:8000",
-            "http://127.1.2.3",
-            "http://localhost?a",
-        ] {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in [
-            "https://dynamodb.ap-northeast-2.amazonaws.com",
-            "http://localhost.example",
-            "http://10.0.0.1:8000",
-            "http://127.0.0.1.example:8000",
-            "http://localhost:1@example.com",
-        ] {
-            assert!(!is_loopback(url), "{url}");
-        }
-    }
 
     #[test]
     fn how_users_are_known_is_said_whole_or_not_at_all() {

@@ -11,8 +11,11 @@ pub mod app;
 pub mod config;
 pub mod http;
 pub mod lambda;
+pub mod loopback;
 pub mod metrics;
 pub mod oidc;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod store;
 pub mod telemetry;
 pub mod token;

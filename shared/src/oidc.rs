@@ -16,7 +16,7 @@ use ring::signature::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::config::is_loopback;
+use crate::loopback::is_loopback;
 use crate::token::Rejection;
 use domain::clock::EpochMs;
 use domain::ids::UserId;

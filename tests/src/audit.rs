@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::EventId;
-use serde_json::json;
 use domain::invariants::Finding;
+use serde_json::json;
 
 use crate::books;
 use crate::gate::Gate;

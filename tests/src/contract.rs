@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use jsonschema::{Draft, Registry, Validator};
 use lambda_http::http::HeaderMap;
 use serde_json::{Value, json};
-use shared::http::openapi::{Document, Operation};
+use shared::openapi::{Document, Operation};
 
 /// What each function says of itself.
 #[must_use]
@@ -35,7 +35,7 @@ pub fn operations() -> [Operation; 17] {
 /// The whole document.
 #[must_use]
 pub fn document() -> Document {
-    shared::http::openapi::document(&operations())
+    shared::openapi::document(&operations())
 }
 
 /// What the document says of one status.

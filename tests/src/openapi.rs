@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use lambda_http::http::HeaderMap;
-use shared::http::openapi::Operation;
 use shared::http::problem::KINDS;
+use shared::openapi::Operation;
 
 use crate::contract;
 

@@ -16,9 +16,9 @@ pub const FUNCTION: Function = Function {
 /// What the API's document says of it.
 #[cfg(feature = "openapi")]
 #[must_use]
-pub fn operation() -> shared::http::openapi::Operation {
-    use shared::http::openapi::{Operation, Tag, Who};
+pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
+    use shared::openapi::{Operation, Tag, Who};
 
     Operation::new(
         &FUNCTION,

@@ -18,8 +18,8 @@ pub const FUNCTION: Function = Function {
 /// What the API's document says of it.
 #[cfg(feature = "openapi")]
 #[must_use]
-pub fn operation() -> shared::http::openapi::Operation {
-    use shared::http::openapi::{Operation, Tag, Who};
+pub fn operation() -> shared::openapi::Operation {
+    use shared::openapi::{Operation, Tag, Who};
 
     Operation::new(&FUNCTION, "GET /events", Tag::Events, Who::Anyone)
         .says("List the events", "What is on sale, was, or will be.")

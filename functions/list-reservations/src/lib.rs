@@ -18,10 +18,10 @@ pub const FUNCTION: Function = Function {
 /// What the API's document says of it.
 #[cfg(feature = "openapi")]
 #[must_use]
-pub fn operation() -> shared::http::openapi::Operation {
+pub fn operation() -> shared::openapi::Operation {
     use serde_json::json;
-    use shared::http::openapi::{Operation, Tag, Who};
     use shared::http::problem;
+    use shared::openapi::{Operation, Tag, Who};
 
     Operation::new(
         &FUNCTION,

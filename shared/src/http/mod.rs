@@ -4,8 +4,6 @@ mod answer;
 mod call;
 mod cursor;
 mod fields;
-#[cfg(feature = "openapi")]
-pub mod openapi;
 pub mod problem;
 pub mod views;
 

@@ -200,7 +200,7 @@ fn codes() -> Vec<&'static str> {
 
 /// For the API's document: the schema of every problem.
 #[cfg(feature = "openapi")]
-pub(super) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
     generator.subschema_for::<Body>()
 }
 

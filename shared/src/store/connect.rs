@@ -1,14 +1,18 @@
 //! A DynamoDB client with the time-outs and retries that the protocol counts on.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Builder, Region, SharedCredentialsProvider, SharedHttpClient,
 };
-use std::time::Duration;
 
-use super::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT};
+/// An operation's time-out, retries included: a write decided at t is over by t + 2 s.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
+/// One attempt's, so that a lost answer leaves time for a second attempt.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(950);
 
 /// Where DynamoDB is and who we are to it.
 #[derive(Clone, Debug)]

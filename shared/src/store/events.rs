@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::client::{Consistency, Query, Returning, Store};
+use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Write};
-use super::tickets::StockRecord;
-use super::{
-    Consistency, Item, Query, Result, Returning, Store, StoreError, TransactionError, WriteError,
-    keys, read_item, write_item,
-};
+use super::item::{Item, read_item, write_item};
+use super::keys;
+use super::refused::{TransactionError, WriteError};
+use super::stock::StockRecord;
 use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Programme};
 use domain::ids::{DateKey, EventId, Lane};

@@ -10,7 +10,8 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
-use super::{Item, StoreError};
+use super::error::StoreError;
+use super::item::Item;
 use domain::clock::EpochMs;
 use domain::ids::{EntryId, Rank, ReservationId, UserId};
 use domain::money::Money;

@@ -3,11 +3,12 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
+use super::client::{Consistency, Query, Returning, Store};
+use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Write};
-use super::{
-    Consistency, Item, Query, Result, Returning, Store, StoreError, TransactionError, Verdict,
-    WriteError, keys, read_item, write_item,
-};
+use super::item::{Item, read_item, write_item};
+use super::keys;
+use super::refused::{TransactionError, Verdict, WriteError};
 use crate::metrics::Count;
 use domain::clock::EpochMs;
 use domain::event::Event;

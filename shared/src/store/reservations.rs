@@ -3,12 +3,14 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
+use super::client::{Consistency, Query, Store};
+use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Key, Write};
+use super::item::{Item, read_item, write_item};
 use super::queue::{Place, end_session, read_session, session_ttl};
-use super::{
-    Consistency, Item, Query, Result, Store, StoreError, TransactionError, Verdict, keys,
-    read_item, seats, tickets, wallets, write_item,
-};
+use super::refused::{TransactionError, Verdict};
+use super::stock::return_stock;
+use super::{keys, seats, wallets};
 use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
@@ -349,7 +351,7 @@ fn cancel_writes(
     writes.extend(
         from.stock
             .iter()
-            .map(|take| tickets::return_stock(from.event_id(), *take)),
+            .map(|take| return_stock(from.event_id(), *take)),
     );
     if let Some(refund) = refund {
         writes.push(wallets::change_wallet(
@@ -558,7 +560,7 @@ impl Store {
                 .set_exclusive_start_key(start)
                 .send()
                 .await
-                .map_err(super::store_error)?;
+                .map_err(super::error::store_error)?;
             for item in page.items.unwrap_or_default() {
                 let reservation = read_reservation(item)?;
                 if reservation.event_id() == event {

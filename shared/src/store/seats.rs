@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
+use super::client::{Consistency, Query, Returning, Store};
+use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Key, Write};
-use super::{
-    Consistency, Item, Query, Result, Returning, Store, StoreError, WriteError, keys, read_item,
-};
+use super::item::{Item, read_item};
+use super::keys;
+use super::refused::WriteError;
 use domain::clock::EpochMs;
 use domain::event::Section;
 use domain::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
@@ -71,7 +73,7 @@ pub(super) fn hold_claim(
         reservation_id: reservation.clone(),
         held_until: Some(held_until),
     };
-    Write::put(key, super::write_item(&record))
+    Write::put(key, super::item::write_item(&record))
         .when("attribute_not_exists(#pk) OR (#state = :held AND #heldUntil <= :now)")
         .bind(":held", "HELD")
         .bind(":now", now)

@@ -4,8 +4,11 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 
+use super::client::{Consistency, Query, Store};
+use super::error::{Result, StoreError, store_error};
 use super::expression::{IntoAttribute, Write, names_in};
-use super::{Consistency, Item, Query, Result, Store, StoreError, keys, read_item, store_error};
+use super::item::{Item, read_item};
+use super::keys;
 use crate::token::{KeyRing, SETTLING_SECONDS, SigningKey};
 use domain::clock::EpochMs;
 use domain::queue::TOKEN_LIFETIME_SECONDS;

@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::types::{
     TimeToLiveSpecification,
 };
 
-use super::{StoreError, TableNames, store_error};
+use super::client::TableNames;
+use super::error::{StoreError, store_error};
 
 /// Makes the tables where they are missing.
 pub async fn create_tables(client: &Client, tables: &TableNames) -> Result<(), StoreError> {

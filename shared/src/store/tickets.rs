@@ -1,27 +1,21 @@
-//! General admission: the stock, and the transaction that reserves from it.
+//! General admission: the transaction that reserves tickets.
 
-use serde::{Deserialize, Serialize};
-
+use super::client::Store;
+use super::error::Result;
 use super::expression::{Key, Write};
 use super::queue::{Place, read_session};
+use super::refused::{TransactionError, Verdict};
 use super::reservations::{put_reservation, read_reservation, use_session};
-use super::{
-    Consistency, Result, Store, StoreError, TransactionError, Verdict, keys, read_item, wallets,
-};
+use super::stock::take_stock;
+use super::{keys, wallets};
 use domain::clock::EpochMs;
 use domain::event::Event;
-use domain::ids::{EntryId, EventId, ReservationId, UserId};
+use domain::ids::{EntryId, ReservationId, UserId};
 use domain::money::Money;
 use domain::queue::{Session, TokenEndsOn};
 use domain::reservation::{Payment, Reservation, State};
 use domain::stock::Take;
 use domain::wallet::{EntryKind, LedgerEntry, Wallet};
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct StockRecord {
-    pub(super) left: u32,
-}
 
 /// Tickets to be reserved.
 #[derive(Clone, Debug)]
@@ -51,25 +45,6 @@ pub struct TicketConflict {
     pub wallet_changed: bool,
     /// A shard has not enough any more.
     pub out_of_stock: bool,
-}
-
-fn take_stock(event: &EventId, take: Take) -> Write {
-    Write::update(
-        keys::stock(event, take.shard),
-        "SET #left = #left - :quantity",
-    )
-    .when("#left >= :quantity")
-    .bind(":quantity", take.quantity)
-}
-
-/// Puts tickets back where they came from.
-pub(super) fn return_stock(event: &EventId, take: Take) -> Write {
-    Write::update(
-        keys::stock(event, take.shard),
-        "SET #left = #left + :quantity",
-    )
-    .when("attribute_exists(#pk)")
-    .bind(":quantity", take.quantity)
 }
 
 /// The key of an archived reservation.
@@ -175,39 +150,5 @@ impl Store {
             Err(TransactionError::Store(error)) => Err(error),
             Err(TransactionError::Refused(verdicts)) => request.conflict(verdicts).map(Err),
         }
-    }
-
-    /// Tickets left in each shard of a general-admission event.
-    pub async fn stock(
-        &self,
-        event: &EventId,
-        shards: u32,
-        consistency: Consistency,
-    ) -> Result<Vec<u32>> {
-        let keys: Vec<Key> = (0..shards).map(|shard| keys::stock(event, shard)).collect();
-        let mut found = self.items(&keys, consistency).await?;
-        keys.iter()
-            .map(|key| {
-                let missing = || StoreError::Unreadable(format!("there is no {}", key.pk));
-                let record: StockRecord = read_item(found.remove(key).ok_or_else(missing)?)?;
-                Ok(record.left)
-            })
-            .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_placeholder_is_bound() {
-        let event = EventId::parse("e").unwrap();
-        let take = Take {
-            shard: 3,
-            quantity: 2,
-        };
-        take_stock(&event, take).check().unwrap();
-        return_stock(&event, take).check().unwrap();
     }
 }

@@ -3,11 +3,12 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
+use super::client::{Consistency, Returning, Store};
+use super::error::{Result, StoreError};
 use super::expression::{Key, Write};
-use super::{
-    Consistency, Item, Result, Returning, Store, StoreError, TransactionError, Verdict, WriteError,
-    keys, read_item, write_item,
-};
+use super::item::{Item, read_item, write_item};
+use super::keys;
+use super::refused::{TransactionError, Verdict, WriteError};
 use domain::clock::EpochMs;
 use domain::ids::{EntryId, ReservationId, UserId};
 use domain::money::{Currency, Money};
@@ -253,7 +254,7 @@ impl Store {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<(u64, LedgerEntry)>> {
-        let mut query = super::Query::new(
+        let mut query = super::client::Query::new(
             "#pk = :pk AND #sk BETWEEN :first AND :last",
             [
                 (":pk", AttributeValue::S(keys::wallet_pk(user))),

@@ -1,0 +1,390 @@
+//! Calls to DynamoDB: reads, single writes and transactions, with the retries that the SDK does not make.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
+use futures::future::try_join_all;
+use serde::de::DeserializeOwned;
+
+use super::error::{Result, StoreError, store_error};
+use super::expression::{self, Key, Write};
+use super::item::{Item, read_item};
+use super::refused::{TransactionError, WriteError, transaction_error, write_error};
+use crate::metrics::{Count, Metrics};
+use domain::clock::{Clock, EpochMs};
+
+/// How often a write that met a conflict is tried in all. The SDK retries no conflicts.
+const CONFLICT_ATTEMPTS: u32 = 6;
+
+/// How closely a read follows the writes before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consistency {
+    /// May be some milliseconds behind, at half the price.
+    Eventual,
+    /// Sees every write that was answered before.
+    Strong,
+}
+
+impl Consistency {
+    pub(super) fn is_strong(self) -> bool {
+        self == Self::Strong
+    }
+}
+
+/// The tables' names.
+#[derive(Clone, Debug)]
+pub struct TableNames {
+    /// Events, queues, seats, wallets.
+    pub main: String,
+    /// The signing keys, apart: exports and streams of the sales never carry them.
+    pub keys: String,
+}
+
+/// DynamoDB, as the rest of the system sees it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(super) client: Client,
+    pub(super) tables: TableNames,
+    pub(super) clock: Clock,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Store {
+    /// A store over a connected client.
+    #[must_use]
+    pub fn new(client: Client, tables: TableNames, clock: Clock) -> Self {
+        Self {
+            client,
+            tables,
+            clock,
+            metrics: Arc::default(),
+        }
+    }
+
+    /// What this process's operations have done.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The clock that every condition is decided by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+        consistency: Consistency,
+    ) -> Result<Option<T>> {
+        let item = self.get_item(key, consistency).await?;
+        item.map(read_item).transpose()
+    }
+
+    pub(super) async fn get_item(
+        &self,
+        key: &Key,
+        consistency: Consistency,
+    ) -> Result<Option<Item>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.tables.main)
+            .set_key(Some(key.to_item()))
+            .consistent_read(consistency.is_strong())
+            .send()
+            .await
+            .map_err(store_error)?;
+        Ok(answer.item)
+    }
+
+    /// Two items in one call, each as every write before has left it. Two calls at a time would need a second connection,
+    /// which is not open yet in a process that has just begun.
+    pub(super) async fn get_both<A: DeserializeOwned, B: DeserializeOwned>(
+        &self,
+        one: Key,
+        other: Key,
+    ) -> Result<(Option<A>, Option<B>)> {
+        let keys = [one, other];
+        let mut found = self.items(&keys, Consistency::Strong).await?;
+        let [one, other] = keys.map(|key| found.remove(&key));
+        Ok((
+            one.map(read_item).transpose()?,
+            other.map(read_item).transpose()?,
+        ))
+    }
+
+    /// The items that there are under these keys, in as few calls as it takes.
+    pub(super) async fn items(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<HashMap<Key, Item>> {
+        let batches = keys
+            .chunks(BATCH)
+            .map(|batch| self.batch_get(batch, consistency));
+        let found = try_join_all(batches).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn batch_get(&self, keys: &[Key], consistency: Consistency) -> Result<Vec<(Key, Item)>> {
+        let mut wanted: Vec<Item> = keys.iter().map(Key::to_item).collect();
+        let mut found = Vec::with_capacity(keys.len());
+        for attempt in 1..=BATCH_ATTEMPTS {
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(wanted))
+                .consistent_read(consistency.is_strong())
+                .build()
+                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&self.tables.main, request)
+                .send()
+                .await
+                .map_err(store_error)?;
+            found.extend(
+                answer
+                    .responses
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|(_, items)| items)
+                    .filter_map(|item| Some((Key::of(&item)?, item))),
+            );
+            wanted = answer
+                .unprocessed_keys
+                .into_iter()
+                .flatten()
+                .flat_map(|(_, rest)| rest.keys)
+                .collect();
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            back_off(attempt).await;
+        }
+        Err(StoreError::Throttled)
+    }
+
+    /// One page of a query; see [`Query`].
+    pub(super) async fn query(&self, query: &Query<'_>, start: Option<Item>) -> Result<Page> {
+        let answer = self
+            .client
+            .query()
+            .table_name(query.table.unwrap_or(&self.tables.main))
+            .key_condition_expression(query.condition)
+            .set_expression_attribute_names(Some(expression::names_in(query.condition)))
+            .set_expression_attribute_values(Some(query.values.clone()))
+            .consistent_read(query.consistency.is_strong())
+            .scan_index_forward(query.ascending)
+            .set_limit(query.limit)
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(store_error)?;
+        Ok(Page {
+            items: answer.items.unwrap_or_default(),
+            next: answer.last_evaluated_key.filter(|key| !key.is_empty()),
+        })
+    }
+
+    /// All pages of a query, at most [`MAX_PAGES`].
+    pub(super) async fn query_all(&self, query: &Query<'_>) -> Result<Vec<Item>> {
+        let mut items = Vec::new();
+        let mut start = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.query(query, start).await?;
+            items.extend(page.items);
+            start = page.next;
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
+        Err(StoreError::Unreadable(format!(
+            "more than {MAX_PAGES} pages under one key"
+        )))
+    }
+
+    /// Makes one write; conflicts with transactions are retried, with the clock read anew.
+    /// Gives the item as it is afterwards, where `returning` asks for it.
+    pub(super) async fn write(
+        &self,
+        returning: Returning,
+        build: impl Fn(EpochMs) -> Write,
+    ) -> std::result::Result<Item, WriteError> {
+        for attempt in 1.. {
+            let write = build(self.clock.now());
+            let result = self.send(write, returning).await;
+            let is_conflict = matches!(result, Err(WriteError::Store(StoreError::Conflict)));
+            if !self.tries_again(attempt, is_conflict).await {
+                return result;
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Counts a conflict, and waits until it may be tried again.
+    async fn tries_again(&self, attempt: u32, is_conflict: bool) -> bool {
+        if is_conflict {
+            self.metrics.add(Count::Conflicts, 1);
+        }
+        let again = is_conflict && attempt < CONFLICT_ATTEMPTS;
+        if again {
+            back_off(attempt).await;
+        }
+        again
+    }
+
+    async fn send(
+        &self,
+        write: Write,
+        returning: Returning,
+    ) -> std::result::Result<Item, WriteError> {
+        use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
+        let names = write.names();
+        let table = &self.tables.main;
+        match write.action {
+            expression::Action::Put(item) => self
+                .client
+                .put_item()
+                .table_name(table)
+                .set_item(Some(item))
+                .set_condition_expression(write.condition)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(write.values)
+                .return_values_on_condition_check_failure(AllOld)
+                .send()
+                .await
+                .map(|_| Item::new())
+                .map_err(write_error),
+            expression::Action::Update(update) => self
+                .client
+                .update_item()
+                .table_name(table)
+                .set_key(Some(write.key.to_item()))
+                .update_expression(update)
+                .set_condition_expression(write.condition)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(write.values)
+                .return_values_on_condition_check_failure(AllOld)
+                .return_values(returning.into())
+                .send()
+                .await
+                .map(|answer| answer.attributes.unwrap_or_default())
+                .map_err(write_error),
+            expression::Action::Delete => self
+                .client
+                .delete_item()
+                .table_name(table)
+                .set_key(Some(write.key.to_item()))
+                .set_condition_expression(write.condition)
+                .set_expression_attribute_names(names)
+                .set_expression_attribute_values(write.values)
+                .return_values_on_condition_check_failure(AllOld)
+                .send()
+                .await
+                .map(|_| Item::new())
+                .map_err(write_error),
+        }
+    }
+
+    /// Makes all writes or none. Conflicts are retried a bounded number of times with jitter, with the
+    /// clock read anew for each attempt.
+    pub(super) async fn transact(
+        &self,
+        build: impl Fn(EpochMs) -> Vec<Write>,
+    ) -> std::result::Result<(), TransactionError> {
+        for attempt in 1.. {
+            let items = build(self.clock.now())
+                .into_iter()
+                .map(|write| write.into_transact_item(&self.tables.main))
+                .collect::<Result<Vec<_>>>()
+                .map_err(TransactionError::Store)?;
+            let sent = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items))
+                .send()
+                .await;
+            let result = sent.map(|_| ()).map_err(transaction_error);
+            let is_conflict = matches!(result, Err(TransactionError::Store(StoreError::Conflict)));
+            if !self.tries_again(attempt, is_conflict).await {
+                return result;
+            }
+        }
+        Err(TransactionError::Store(StoreError::Conflict))
+    }
+}
+
+/// A query of one partition.
+pub(super) struct Query<'a> {
+    /// The main table where it is none.
+    pub(super) table: Option<&'a str>,
+    pub(super) condition: &'a str,
+    pub(super) values: HashMap<String, AttributeValue>,
+    pub(super) consistency: Consistency,
+    pub(super) ascending: bool,
+    pub(super) limit: Option<i32>,
+}
+
+impl<'a> Query<'a> {
+    pub(super) fn new<const N: usize>(
+        condition: &'a str,
+        values: [(&str, AttributeValue); N],
+    ) -> Self {
+        Self {
+            table: None,
+            condition,
+            values: values.map(|(name, value)| (name.to_owned(), value)).into(),
+            consistency: Consistency::Eventual,
+            ascending: true,
+            limit: None,
+        }
+    }
+
+    pub(super) fn consistency(self, consistency: Consistency) -> Self {
+        Self {
+            consistency,
+            ..self
+        }
+    }
+}
+
+pub(super) struct Page {
+    pub(super) items: Vec<Item>,
+    pub(super) next: Option<Item>,
+}
+
+/// A batch reads so many items at most.
+const BATCH: usize = 100;
+/// What a batch left unread for want of capacity is asked for again so many times.
+const BATCH_ATTEMPTS: u32 = 4;
+
+/// A page is up to a megabyte: a thousand of them are more than any partition here should hold.
+const MAX_PAGES: usize = 1_000;
+
+/// What an update gives back.
+#[derive(Clone, Copy)]
+pub(super) enum Returning {
+    Nothing,
+    /// The whole item as it is afterwards.
+    New,
+}
+
+impl From<Returning> for ReturnValue {
+    fn from(returning: Returning) -> Self {
+        match returning {
+            Returning::Nothing => Self::None,
+            Returning::New => Self::AllNew,
+        }
+    }
+}
+
+/// Waits before the attempt after this one: up to 15, 30, 60 … ms, at random.
+pub(super) async fn back_off(attempt: u32) {
+    let longest = 15_u64 << attempt.saturating_sub(1).min(5);
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=longest))).await;
+}

@@ -1,0 +1,20 @@
+//! Items as the SDK has them, and records of ours.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{Result, StoreError};
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+pub(super) fn read_item<T: DeserializeOwned>(item: Item) -> Result<T> {
+    serde_dynamo::from_item(item).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+pub(super) fn write_item<T: Serialize>(record: &T) -> Item {
+    // The records are plain structs of strings and numbers: they always convert.
+    serde_dynamo::to_item(record).unwrap_or_default()
+}

@@ -1,0 +1,130 @@
+//! Writes that DynamoDB did not make because a condition failed, with the items that made it fail.
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::CancellationReason;
+
+use super::error::{StoreError, describe, service_error, store_error};
+use super::item::Item;
+
+/// Why a single write was not made.
+pub(super) enum WriteError {
+    /// The condition failed; the item as it is, if there is one.
+    Refused(Option<Item>),
+    Store(StoreError),
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Why a transaction was not made.
+pub(super) enum TransactionError {
+    /// Conditions failed: for each write of the transaction, whether its own did.
+    Refused(Vec<Verdict>),
+    Store(StoreError),
+}
+
+/// What a cancelled transaction says of one of its writes.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Fine,
+    /// Its condition failed; the item as it is, if there is one.
+    Refused(Option<Item>),
+}
+
+/// Errors of single writes that may carry the item that refused them.
+trait ConditionFailure {
+    /// The item, if there is one.
+    fn refused_by(self) -> Option<Item>;
+}
+
+macro_rules! condition_failure {
+    ($($error:path),+) => {$(
+        impl ConditionFailure for $error {
+            fn refused_by(self) -> Option<Item> {
+                match self {
+                    Self::ConditionalCheckFailedException(failure) => failure.item,
+                    _ => None,
+                }
+            }
+        }
+    )+};
+}
+
+condition_failure!(
+    aws_sdk_dynamodb::operation::put_item::PutItemError,
+    aws_sdk_dynamodb::operation::update_item::UpdateItemError,
+    aws_sdk_dynamodb::operation::delete_item::DeleteItemError
+);
+
+pub(super) fn write_error<E, R>(error: SdkError<E, R>) -> WriteError
+where
+    E: ConditionFailure + ProvideErrorMetadata + std::fmt::Debug,
+    R: std::fmt::Debug,
+{
+    if error.code() != Some("ConditionalCheckFailedException") {
+        return WriteError::Store(store_error(error));
+    }
+    match error {
+        SdkError::ServiceError(service) => WriteError::Refused(service.into_err().refused_by()),
+        other => WriteError::Store(StoreError::Unavailable(describe(&other))),
+    }
+}
+
+pub(super) fn transaction_error<R: std::fmt::Debug>(
+    error: SdkError<TransactWriteItemsError, R>,
+) -> TransactionError {
+    match error {
+        SdkError::ServiceError(service) => match service.into_err() {
+            TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+                cancellation(cancelled.cancellation_reasons.unwrap_or_default())
+            }
+            other => TransactionError::Store(service_error(
+                other.code().unwrap_or_default(),
+                other.message().unwrap_or_default(),
+            )),
+        },
+        other => TransactionError::Store(store_error(other)),
+    }
+}
+
+/// A failed condition is an answer, whatever else happened to the transaction; without one, a
+/// conflict or a throttle is worth another attempt.
+fn cancellation(reasons: Vec<CancellationReason>) -> TransactionError {
+    let is = |reason: &CancellationReason, code: &str| reason.code.as_deref() == Some(code);
+    let other = reasons
+        .iter()
+        .find(|reason| {
+            !matches!(
+                reason.code.as_deref(),
+                None | Some("None" | "ConditionalCheckFailed")
+            )
+        })
+        .map(|reason| {
+            service_error(
+                reason.code.as_deref().unwrap_or_default(),
+                reason.message.as_deref().unwrap_or_default(),
+            )
+        });
+    let refused = reasons
+        .iter()
+        .any(|reason| is(reason, "ConditionalCheckFailed"));
+    match other {
+        Some(error) if !refused => TransactionError::Store(error),
+        _ => TransactionError::Refused(
+            reasons
+                .into_iter()
+                .map(|reason| {
+                    if is(&reason, "ConditionalCheckFailed") {
+                        Verdict::Refused(reason.item)
+                    } else {
+                        Verdict::Fine
+                    }
+                })
+                .collect(),
+        ),
+    }
+}
