@@ -10,7 +10,7 @@ use crate::clock::EpochMs;
 use crate::event::{Admission, Event, Programme, Section};
 use crate::ids::{DateKey, EntryId, EventId, Rank, ReservationId, SeatNumber, UserId};
 use crate::money::Money;
-use crate::queue::{Head, LaneLimits, Pause, Ranking, SKEW_MS, Session, Ticket};
+use crate::queue::{Head, LaneLimits, Pause, QueueEntry, Ranking, SKEW_MS, Session};
 use crate::reservation::{Reservation, State, Status};
 use crate::seats::Claim;
 use crate::wallet::{EntryKind, LedgerEntry, Wallet};
@@ -576,7 +576,7 @@ pub struct LaneOfQueue<'a> {
     /// The living sessions under the floor, which there must not be.
     pub under_floor: Vec<Rank>,
     /// For who is inside: the ticket that bears the rank's number.
-    pub tickets: BTreeMap<Rank, Option<Ticket>>,
+    pub entries: BTreeMap<Rank, Option<QueueEntry>>,
     /// Ranks without a session whose holders left before the draw.
     pub departed: BTreeSet<Rank>,
 }
@@ -640,9 +640,9 @@ impl LaneOfQueue<'_> {
             if let Session::Live { user_id, .. } = session {
                 let number = self.number_of(*rank);
                 let has_number = self
-                    .tickets
+                    .entries
                     .get(rank)
-                    .is_some_and(|ticket| ticket.is_some_and(|ticket| ticket.number == number));
+                    .is_some_and(|entry| entry.is_some_and(|entry| entry.number == number));
                 if !has_number {
                     let expected = format!("the user {user_id} with the number {number}");
                     found(

@@ -45,7 +45,7 @@ pub struct LedgerEntry {
 
 /// Why a wallet refuses a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
+pub enum WalletRefusal {
     /// A payment of more than there is.
     Insufficient { balance: Money, required: Money },
     /// A charge over the ceiling.
@@ -54,10 +54,10 @@ pub enum Refusal {
 
 impl Wallet {
     /// The wallet with `amount` more; refused over the ceiling.
-    pub fn charged(self, amount: Money, ceiling: Money) -> Result<Self, Refusal> {
+    pub fn charged(self, amount: Money, ceiling: Money) -> Result<Self, WalletRefusal> {
         let balance = self.balance + amount;
         if balance > ceiling {
-            return Err(Refusal::OverCeiling {
+            return Err(WalletRefusal::OverCeiling {
                 balance: self.balance,
                 ceiling,
             });
@@ -66,9 +66,9 @@ impl Wallet {
     }
 
     /// The wallet after paying `price`; refused where that is more than there is.
-    pub fn paid(self, price: Money) -> Result<Self, Refusal> {
+    pub fn paid(self, price: Money) -> Result<Self, WalletRefusal> {
         if self.balance < price {
-            return Err(Refusal::Insufficient {
+            return Err(WalletRefusal::Insufficient {
                 balance: self.balance,
                 required: price,
             });
@@ -137,7 +137,7 @@ mod tests {
         };
         assert_eq!(
             wallet.paid(Money(100)),
-            Err(Refusal::Insufficient {
+            Err(WalletRefusal::Insufficient {
                 balance: Money(99),
                 required: Money(100)
             })

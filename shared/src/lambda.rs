@@ -12,7 +12,7 @@ use pow as _;
 
 use crate::app::App;
 use crate::config::{self, UserIdentity};
-use crate::http::{Answer, Call, problem};
+use crate::http::{Answer, ApiRequest, problem};
 use crate::metrics::{Count, Metrics};
 use crate::store::{Consistency, Store, connect};
 use domain::clock::Clock;
@@ -22,10 +22,10 @@ use domain::refusal::Refusal;
 pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<Answer, Refusal>> + Send + 'a>>;
 
 /// A handler that may ask the store.
-pub type OverApp = for<'a> fn(&'a App, &'a mut Call) -> HandlerFuture<'a>;
+pub type OverApp = for<'a> fn(&'a App, &'a mut ApiRequest) -> HandlerFuture<'a>;
 
 /// A handler that never does.
-pub type Alone = fn(&mut Call) -> Result<Answer, Refusal>;
+pub type Alone = fn(&mut ApiRequest) -> Result<Answer, Refusal>;
 
 enum Handler<'a> {
     OverApp(OverApp, &'a App),
@@ -78,7 +78,7 @@ async fn answer(
     handler: Handler<'_>,
 ) -> Response<Body> {
     let began = Instant::now();
-    let mut call = Call::new(request, clock.now());
+    let mut call = ApiRequest::new(request, clock.now());
     let checked = if takes_body {
         call.check_body()
     } else {

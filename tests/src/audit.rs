@@ -544,9 +544,7 @@ async fn a_number_that_two_have_or_that_was_never_issued_is_found() {
     let waiting: Vec<(String, String)> = books::items(&world)
         .await
         .into_iter()
-        .filter(|((_, sk), item)| {
-            sk.starts_with("TICKET#") && item["number"].as_n().unwrap() != "1"
-        })
+        .filter(|((_, sk), item)| sk.starts_with("ENTRY#") && item["number"].as_n().unwrap() != "1")
         .map(|(key, _)| key)
         .collect();
     for ticket in &waiting {

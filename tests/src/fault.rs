@@ -29,7 +29,7 @@ impl Operation {
     /// The call that makes it so.
     fn call(self) -> (&'static str, &'static str) {
         match self {
-            Self::Join => ("PutItem", "TICKET#"),
+            Self::Join => ("PutItem", "ENTRY#"),
             Self::Hold => ("TransactWriteItems", "SEATS#"),
             Self::Charge => ("TransactWriteItems", "IDEMPOTENCY#"),
             Self::Pay => ("TransactWriteItems", "SESSIONS#"),
@@ -503,7 +503,7 @@ async fn a_leaving_that_dies_after_any_write_can_be_made_again() {
 
 #[tokio::test]
 async fn conflicts_and_lost_answers_while_leaving_are_not_noticed() {
-    for (operation, containing) in [("UpdateItem", "SESSIONS#"), ("DeleteItem", "TICKET#")] {
+    for (operation, containing) in [("UpdateItem", "SESSIONS#"), ("DeleteItem", "ENTRY#")] {
         for fault in [Fault::Conflict, Fault::LoseAnswer] {
             let world = World::new().await;
             let buyer = world.joins(EVENT).await;

@@ -23,7 +23,7 @@ pub use head::{BatchWindow, Head, Outlook, PollAfter};
 pub use policy::{Batch, LaneLimits, Lanes, Order, QueuePolicy, Reissue, Strategy, TokenEndsOn};
 pub use rate::Rate;
 pub use session::Session;
-pub use survey::{Room, Survey, Turnout, survey};
+pub use survey::{Capacity, Survey, Turnout, survey};
 
 /// A session counts as dead for promotion only so long after it is dead for its owner: clocks differ by
 /// up to a second, and a write that was decided while it lived may run for two more (the store's
@@ -35,7 +35,7 @@ pub const PROMOTION_INTERVAL_MS: i64 = 1_000;
 
 /// So many places are kept ahead of the last number handed out, so that who comes to an idle event is
 /// let in by the first answer.
-pub const PLACES_AHEAD: u64 = 100;
+pub const SLOTS_AHEAD: u64 = 100;
 
 /// Tombstones, and sessions that ended by themselves, are swept so long after their end.
 pub const TOMBSTONE_SECONDS: u32 = 24 * 60 * 60;
@@ -69,7 +69,7 @@ pub enum Turn {
 /// A waiting user's place in line, as it is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Ticket {
+pub struct QueueEntry {
     pub lane: Lane,
     pub number: u64,
     pub joined_at: EpochMs,

@@ -44,7 +44,7 @@ impl Session {
 
     /// Whether it uses up a place, as promotion counts: [`SKEW_MS`] longer than for its owner.
     #[must_use]
-    pub fn takes_a_place(&self, now: EpochMs, pause: Pause, grace_seconds: u32) -> bool {
+    pub fn uses_a_slot(&self, now: EpochMs, pause: Pause, grace_seconds: u32) -> bool {
         let lenient = now.plus_ms(-SKEW_MS);
         self.is_live(lenient) || self.awaits(lenient, pause, grace_seconds)
     }
@@ -77,8 +77,8 @@ mod tests {
         for session in [live(10_000), called(10_000)] {
             assert!(!session.is_live(EpochMs(10_000)));
             assert!(!session.awaits(EpochMs(10_000), none, GRACE));
-            assert!(session.takes_a_place(EpochMs(14_999), none, GRACE));
-            assert!(!session.takes_a_place(EpochMs(15_000), none, GRACE));
+            assert!(session.uses_a_slot(EpochMs(14_999), none, GRACE));
+            assert!(!session.uses_a_slot(EpochMs(15_000), none, GRACE));
         }
     }
 
@@ -133,7 +133,7 @@ mod tests {
             let now = EpochMs(now);
             for session in [called(expires), live(expires), Session::Open] {
                 if session.is_live(now) || session.awaits(now, pause, grace) {
-                    prop_assert!(session.takes_a_place(now, pause, grace));
+                    prop_assert!(session.uses_a_slot(now, pause, grace));
                 }
             }
         }

@@ -86,8 +86,8 @@ pub fn survey(
     let kept = head.batch.map_or(0, |batch| batch.kept.into());
     let first_kept = head.admitted.saturating_sub(kept);
     for (rank, session) in sessions {
-        let takes_a_place = session.takes_a_place(now, pause, grace_seconds);
-        if takes_a_place {
+        let uses_a_slot = session.uses_a_slot(now, pause, grace_seconds);
+        if uses_a_slot {
             survey.floor = survey.floor.min(rank.0.saturating_sub(1));
         }
         let turnout = if rank.0 <= survey.floor {
@@ -103,13 +103,13 @@ pub fn survey(
             }
         }
         match session {
-            Session::Open | Session::Called { .. } if takes_a_place => survey.awaited += 1,
+            Session::Open | Session::Called { .. } if uses_a_slot => survey.awaited += 1,
             Session::Live { .. } | Session::Ended { arrived: true } => turnout.arrived += 1,
             Session::Called { .. } => turnout.missed += 1,
-            // Left before coming, and made room at once.
+            // Left before coming, and made capacity at once.
             Session::Open | Session::Ended { arrived: false } => {}
         }
-        survey.live += u32::from(takes_a_place && matches!(session, Session::Live { .. }));
+        survey.live += u32::from(uses_a_slot && matches!(session, Session::Live { .. }));
         if *session == Session::Open && rank.0 <= head.called() {
             survey.to_call.push(*rank);
         }
@@ -119,7 +119,7 @@ pub fn survey(
 
 /// How many more a promotion may let in.
 #[derive(Clone, Debug)]
-pub struct Room {
+pub struct Capacity {
     limits: LaneLimits,
     issued: u64,
     live: u64,
@@ -129,8 +129,8 @@ pub struct Room {
     window: Option<BatchWindow>,
 }
 
-impl Room {
-    /// The room at the beginning of a run.
+impl Capacity {
+    /// The capacity at the beginning of a run.
     #[must_use]
     pub fn new(limits: LaneLimits, head: &Head, survey: &Survey, now: EpochMs) -> Self {
         Self {
@@ -155,7 +155,7 @@ impl Room {
         })
     }
 
-    fn has_place_for(&self, rank: u64) -> bool {
+    fn has_slot_for(&self, rank: u64) -> bool {
         if let (Some(batch), Some(window)) = (self.limits.batch, self.window)
             && window.used >= batch.size
         {
@@ -178,11 +178,11 @@ impl Room {
 
     /// How many ranks from `first` on find a place if each takes one; `most` at most.
     #[must_use]
-    pub fn places_from(&self, first: u64, most: u64) -> u64 {
-        let mut room = self.clone();
+    pub fn slots_from(&self, first: u64, most: u64) -> u64 {
+        let mut capacity = self.clone();
         let mut places = 0;
-        while places < most && room.has_place_for(first + places) {
-            room.take_awaited();
+        while places < most && capacity.has_slot_for(first + places) {
+            capacity.take_awaited();
             places += 1;
         }
         places
@@ -317,7 +317,7 @@ mod tests {
         assert_eq!((seen.floor, seen.live, seen.awaited), (3, 0, 0));
     }
 
-    fn room(limits: LaneLimits, live: u32, awaited: u32, turnout: Turnout) -> Room {
+    fn capacity(limits: LaneLimits, live: u32, awaited: u32, turnout: Turnout) -> Capacity {
         let head = Head {
             issued: 1_000,
             turnout,
@@ -328,7 +328,7 @@ mod tests {
             awaited,
             ..Survey::default()
         };
-        Room::new(limits, &head, &survey, NOW)
+        Capacity::new(limits, &head, &survey, NOW)
     }
 
     const TEN: LaneLimits = LaneLimits {
@@ -344,11 +344,11 @@ mod tests {
             missed: 50,
         };
         // Nobody inside: 15 are called, of whom 7 or 8 come.
-        assert_eq!(room(TEN, 0, 0, half).places_from(1, 100), 15);
+        assert_eq!(capacity(TEN, 0, 0, half).slots_from(1, 100), 15);
         // 6 inside: 8 called are as good as 4.
-        assert_eq!(room(TEN, 6, 0, half).places_from(1, 100), 8);
+        assert_eq!(capacity(TEN, 6, 0, half).slots_from(1, 100), 8);
         // Everybody came.
-        assert_eq!(room(TEN, 10, 0, half).places_from(1, 100), 0);
+        assert_eq!(capacity(TEN, 10, 0, half).slots_from(1, 100), 0);
     }
 
     #[test]
@@ -357,18 +357,18 @@ mod tests {
             arrived: 1,
             missed: 18,
         };
-        assert_eq!(room(TEN, 0, 0, few).places_from(1, 100), 10);
+        assert_eq!(capacity(TEN, 0, 0, few).slots_from(1, 100), 10);
         let all = Turnout {
             arrived: 100,
             missed: 0,
         };
-        assert_eq!(room(TEN, 0, 0, all).places_from(1, 100), 10);
+        assert_eq!(capacity(TEN, 0, 0, all).slots_from(1, 100), 10);
         let none = Turnout {
             arrived: 0,
             missed: 100,
         };
-        assert_eq!(room(TEN, 0, 0, none).places_from(995, 100), 10);
-        assert_eq!(room(TEN, 0, 0, none).places_from(989, 100), 12);
+        assert_eq!(capacity(TEN, 0, 0, none).slots_from(995, 100), 10);
+        assert_eq!(capacity(TEN, 0, 0, none).slots_from(989, 100), 12);
     }
 
     #[test]
@@ -381,12 +381,12 @@ mod tests {
             }),
             ..TEN
         };
-        let mut room = room(limits, 0, 0, Turnout::default());
-        assert_eq!(room.places_from(1, 100), 3);
-        room.take_awaited();
-        room.take_live();
-        assert_eq!(room.places_from(3, 100), 1);
-        assert_eq!(room.window(2).map(|window| window.used), Some(2));
+        let mut capacity = capacity(limits, 0, 0, Turnout::default());
+        assert_eq!(capacity.slots_from(1, 100), 3);
+        capacity.take_awaited();
+        capacity.take_live();
+        assert_eq!(capacity.slots_from(3, 100), 1);
+        assert_eq!(capacity.window(2).map(|window| window.used), Some(2));
     }
 
     #[test]
@@ -423,9 +423,9 @@ mod tests {
         ]);
         let now = EpochMs(70_000);
         let seen = survey(&head, &sessions, now, Pause::default(), GRACE);
-        let room = Room::new(limits, &head, &seen, now);
-        assert_eq!(room.window(8).unwrap().used, 3);
-        assert_eq!(room.window(8).unwrap().kept, 0);
+        let capacity = Capacity::new(limits, &head, &seen, now);
+        assert_eq!(capacity.window(8).unwrap().used, 3);
+        assert_eq!(capacity.window(8).unwrap().kept, 0);
     }
 
     #[test]
@@ -468,7 +468,7 @@ mod tests {
             prop_assert!(seen.to_call.is_sorted());
             prop_assert!(seen.to_call.iter().all(|rank| rank.0 <= issued));
             prop_assert!(sessions.iter().filter(|(rank, _)| rank.0 <= seen.floor)
-                .all(|(_, s)| !s.takes_a_place(NOW, Pause::default(), GRACE)));
+                .all(|(_, s)| !s.uses_a_slot(NOW, Pause::default(), GRACE)));
             let decided = states.iter().filter(|s| matches!(s, 1 | 3 | 4)).count();
             prop_assert_eq!(seen.passed.decided() + seen.seen.decided(), decided as u64);
         }
@@ -480,9 +480,9 @@ mod tests {
             arrived in 0..2_000_u64,
             missed in 0..2_000_u64,
         ) {
-            let room = room(TEN, live, awaited, Turnout { arrived, missed });
+            let capacity = capacity(TEN, live, awaited, Turnout { arrived, missed });
             let taken = u64::from(live + awaited);
-            let places = room.places_from(1, 100);
+            let places = capacity.slots_from(1, 100);
             prop_assert!(places == 0 || taken + places <= 15);
             prop_assert!(taken + places >= 10);
         }

@@ -5,7 +5,7 @@ use domain::money::{Currency, Money};
 use domain::refusal::Refusal;
 use serde::Serialize;
 use shared::app::App;
-use shared::http::{Answer, Call};
+use shared::http::{Answer, ApiRequest};
 use shared::lambda::{Function, Init};
 use shared::store::Consistency;
 
@@ -14,7 +14,7 @@ pub const FUNCTION: Function = Function {
     name: "balance",
     init: Init::Users,
     takes_body: false,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -48,11 +48,11 @@ struct Body<'a> {
     currency: &'a Currency,
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let known = call.known(app).await?;
-    let user_id = call.path_user()?;
-    Call::check_own(known, user_id)?;
-    let settings = app.settings(call.now()).await?;
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let known = request.known(app).await?;
+    let user_id = request.path_user()?;
+    ApiRequest::check_own(known, user_id)?;
+    let settings = app.settings(request.now()).await?;
     let wallet = app.store().wallet(user_id, Consistency::Strong).await?;
     Ok(Answer::ok(&Body {
         user_id,

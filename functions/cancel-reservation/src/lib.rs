@@ -2,7 +2,7 @@
 
 use domain::refusal::Refusal;
 use shared::app::App;
-use shared::http::{Answer, Call, views::ReservationView};
+use shared::http::{Answer, ApiRequest, views::ReservationView};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -10,7 +10,7 @@ pub const FUNCTION: Function = Function {
     name: "cancel-reservation",
     init: Init::Users,
     takes_body: false,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -38,9 +38,12 @@ pub fn operation() -> shared::openapi::Operation {
     .refuses(&[problem::RESERVATION_NOT_FOUND, problem::NOT_CANCELLABLE])
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let user_id = call.known(app).await?;
-    let id = call.path_reservation()?;
-    let reservation = app.cancel(user_id, &id, call.now()).await?;
-    Ok(Answer::ok(&ReservationView::of(&reservation, call.now())))
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let user_id = request.known(app).await?;
+    let id = request.path_reservation()?;
+    let reservation = app.cancel(user_id, &id, request.now()).await?;
+    Ok(Answer::ok(&ReservationView::of(
+        &reservation,
+        request.now(),
+    )))
 }

@@ -6,7 +6,7 @@ use domain::refusal::{FieldError, Refusal};
 use domain::wallet::IdempotencyKey;
 use serde::Serialize;
 use shared::app::{Answered, App};
-use shared::http::{Answer, Call, positive};
+use shared::http::{Answer, ApiRequest, positive};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -14,7 +14,7 @@ pub const FUNCTION: Function = Function {
     name: "charge",
     init: Init::Users,
     takes_body: true,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -77,12 +77,12 @@ struct Body {
     balance: Money,
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let known = call.known(app).await?;
-    let user_id = call.path_user()?;
-    let (key, amount) = read(call)?;
-    Call::check_own(known, user_id)?;
-    let (answered, charge) = app.charge(user_id, &key, amount, call.now()).await?;
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let known = request.known(app).await?;
+    let user_id = request.path_user()?;
+    let (key, amount) = read(request)?;
+    ApiRequest::check_own(known, user_id)?;
+    let (answered, charge) = app.charge(user_id, &key, amount, request.now()).await?;
     let body = Body {
         charge_id: charge.charge_id,
         amount: charge.amount,
@@ -94,10 +94,10 @@ async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
     })
 }
 
-fn read(call: &Call) -> Result<(IdempotencyKey, Money), Refusal> {
-    let mut fields = call.fields()?;
+fn read(request: &ApiRequest) -> Result<(IdempotencyKey, Money), Refusal> {
+    let mut fields = request.fields()?;
     let amount = fields.required("amount", positive).map(Money);
-    let key = match call.header("idempotency-key").map(IdempotencyKey::parse) {
+    let key = match request.header("idempotency-key").map(IdempotencyKey::parse) {
         Some(Ok(key)) => Some(key),
         Some(Err(message)) => {
             fields.refuse("header:Idempotency-Key", &message);

@@ -7,7 +7,7 @@ use domain::money::Money;
 use domain::refusal::Refusal;
 use serde::Serialize;
 use shared::app::{App, DateAvailability};
-use shared::http::{Answer, Call, views::EventView};
+use shared::http::{Answer, ApiRequest, views::EventView};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -15,7 +15,7 @@ pub const FUNCTION: Function = Function {
     name: "get-event",
     init: Init::Catalog,
     takes_body: false,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -84,17 +84,18 @@ struct SectionView<'a> {
     rows: Option<u32>,
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let event_id = call.path_event()?;
-    let programme = app.programme(&event_id, call.now()).await?;
-    let (total_tickets, available_tickets, left) = app.tickets_left(&programme, call.now()).await?;
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let event_id = request.path_event()?;
+    let programme = app.programme(&event_id, request.now()).await?;
+    let (total_tickets, available_tickets, left) =
+        app.tickets_left(&programme, request.now()).await?;
     let terms = &programme.event.terms;
     let (price, dates) = match terms.admission {
         Admission::General { price, .. } => (Some(price), None),
         Admission::Seated => (None, Some(dates(&programme, &left))),
     };
     let body = Body {
-        event: EventView::of(&programme.event, call.now()),
+        event: EventView::of(&programme.event, request.now()),
         total_tickets,
         available_tickets,
         max_seats_per_user: terms.max_seats_per_user,

@@ -5,7 +5,7 @@ use domain::refusal::Refusal;
 use domain::seats::{BestAvailable, SeatSelection, Wanted};
 use serde_json::Value;
 use shared::app::{Answered, App};
-use shared::http::{Answer, Call, Fields, text, views::ReservationView};
+use shared::http::{Answer, ApiRequest, Fields, text, views::ReservationView};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -13,7 +13,7 @@ pub const FUNCTION: Function = Function {
     name: "hold-seat",
     init: Init::Keys,
     takes_body: true,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -98,14 +98,14 @@ fn body_schema() -> Value {
     })
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let token = call.event_token(app).await?;
-    let (date, wanted) = read(call.fields()?)?;
-    let programme = app.programme(&token.event_id, call.now()).await?;
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let token = request.event_token(app).await?;
+    let (date, wanted) = read(request.fields()?)?;
+    let programme = app.programme(&token.event_id, request.now()).await?;
     let (answered, reservation) = app
-        .hold(&programme, &token, date, &wanted, call.now())
+        .hold(&programme, &token, date, &wanted, request.now())
         .await?;
-    let view = ReservationView::of(&reservation, call.now());
+    let view = ReservationView::of(&reservation, request.now());
     Ok(match answered {
         Answered::Now => {
             let path = format!("/reservations/{}", reservation.reservation_id);

@@ -3,7 +3,7 @@
 use domain::ids::UserId;
 use domain::refusal::Refusal;
 use shared::app::App;
-use shared::http::{Answer, Call, text, views};
+use shared::http::{Answer, ApiRequest, text, views};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -11,7 +11,7 @@ pub const FUNCTION: Function = Function {
     name: "issue-token",
     init: Init::Users,
     takes_body: true,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -57,23 +57,23 @@ pub fn operation() -> shared::openapi::Operation {
     .refuses(&[problem::EVENT_NOT_FOUND, problem::NOT_OPEN])
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let signed_in = call.joiner(app).await?;
-    let event_id = call.path_event()?;
-    let mut fields = call.fields()?;
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let signed_in = request.joiner(app).await?;
+    let event_id = request.path_event()?;
+    let mut fields = request.fields()?;
     let user_id = fields.optional("userId", |value| UserId::parse(text(value)?));
     fields.finish()?;
     let user_id = match (signed_in, user_id) {
         (Some(known), named) => {
-            Call::check_own(known, named.unwrap_or(known))?;
+            ApiRequest::check_own(known, named.unwrap_or(known))?;
             known
         }
         (None, Some(believed)) => believed,
         // Who names nobody is somebody new; the answer says who.
         (None, None) => UserId::random(),
     };
-    call.is_by(user_id);
-    let joined = app.join(user_id, &event_id, call.now()).await?;
+    request.is_by(user_id);
+    let joined = app.join(user_id, &event_id, request.now()).await?;
     let signed = app.sign(&joined.token).await?;
     Ok(views::joined(&joined, &signed))
 }

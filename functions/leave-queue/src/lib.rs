@@ -2,7 +2,7 @@
 
 use domain::refusal::Refusal;
 use shared::app::App;
-use shared::http::{Answer, Call};
+use shared::http::{Answer, ApiRequest};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -10,7 +10,7 @@ pub const FUNCTION: Function = Function {
     name: "leave-queue",
     init: Init::Users,
     takes_body: false,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -31,10 +31,10 @@ pub fn operation() -> shared::openapi::Operation {
     .refuses(&[problem::INVALID_REQUEST, problem::EVENT_NOT_FOUND])
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let (known, event_id) = call.known_in_line(app).await?;
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let (known, event_id) = request.known_in_line(app).await?;
     if let Some(token) = app.place_in_line(known, &event_id).await? {
-        app.leave(&token, call.now()).await?;
+        app.leave(&token, request.now()).await?;
     }
     Ok(Answer::no_content())
 }

@@ -5,7 +5,7 @@ use domain::ids::DateKey;
 use domain::refusal::Refusal;
 use serde::Serialize;
 use shared::app::{App, DateAvailability, check_not_closed, check_seated};
-use shared::http::{Answer, Call};
+use shared::http::{Answer, ApiRequest};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -13,7 +13,7 @@ pub const FUNCTION: Function = Function {
     name: "list-dates",
     init: Init::Keys,
     takes_body: false,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -83,21 +83,21 @@ impl From<DateAvailability> for DateView {
     }
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let token = call.event_token(app).await?;
-    let from = call.query("from", whole_day)?;
-    let shows_sold_out = call.query("soldOut", truth)?.unwrap_or(false);
-    let programme = app.programme(&token.event_id, call.now()).await?;
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let token = request.event_token(app).await?;
+    let from = request.query("from", whole_day)?;
+    let shows_sold_out = request.query("soldOut", truth)?.unwrap_or(false);
+    let programme = app.programme(&token.event_id, request.now()).await?;
     check_seated(&programme.event)?;
-    check_not_closed(&programme.event, call.now())?;
-    app.admit(&programme, &token, call.now()).await?;
+    check_not_closed(&programme.event, request.now())?;
+    app.admit(&programme, &token, request.now()).await?;
     let dates = programme
         .dates
         .values()
-        .filter(|date| !date.has_begun(call.now()))
+        .filter(|date| !date.has_begun(request.now()))
         .filter(|date| from.is_none_or(|from| date.date.is_from(from)));
     let dates = app
-        .availability(&token.event_id, dates, call.now())
+        .availability(&token.event_id, dates, request.now())
         .await?
         .into_iter()
         .filter(|date| shows_sold_out || date.available_seats > 0)

@@ -3,7 +3,7 @@
 use domain::refusal::Refusal;
 use serde::Serialize;
 use shared::app::App;
-use shared::http::{Answer, Call, views::EventView};
+use shared::http::{Answer, ApiRequest, views::EventView};
 use shared::lambda::{Function, Init};
 use shared::store::Consistency;
 
@@ -12,7 +12,7 @@ pub const FUNCTION: Function = Function {
     name: "list-events",
     init: Init::Catalog,
     takes_body: false,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -34,11 +34,11 @@ struct Body<'a> {
     events: Vec<EventView<'a>>,
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let events = app.store().events(Consistency::Eventual).await?;
     let events = events
         .iter()
-        .map(|event| EventView::of(event, call.now()))
+        .map(|event| EventView::of(event, request.now()))
         .collect();
     Ok(Answer::ok(&Body { events }).public())
 }

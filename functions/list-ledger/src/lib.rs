@@ -7,7 +7,7 @@ use domain::refusal::Refusal;
 use domain::wallet::{EntryKind, LedgerEntry};
 use serde::Serialize;
 use shared::app::App;
-use shared::http::{Answer, Call, decode_cursor, encode_cursor};
+use shared::http::{Answer, ApiRequest, decode_cursor, encode_cursor};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -15,7 +15,7 @@ pub const FUNCTION: Function = Function {
     name: "list-ledger",
     init: Init::Users,
     takes_body: false,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -86,15 +86,15 @@ impl From<LedgerEntry> for EntryView {
     }
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let known = call.known(app).await?;
-    let user_id = call.path_user()?;
-    let limit = call.limit(DEFAULT_LIMIT, MOST)?;
-    let before = match call.query("cursor", |text| Ok(text.to_owned()))? {
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let known = request.known(app).await?;
+    let user_id = request.path_user()?;
+    let limit = request.limit(DEFAULT_LIMIT, MOST)?;
+    let before = match request.query("cursor", |text| Ok(text.to_owned()))? {
         Some(cursor) => Some(decode_cursor(&cursor)?),
         None => None,
     };
-    Call::check_own(known, user_id)?;
+    ApiRequest::check_own(known, user_id)?;
     let (entries, next) = app.ledger(user_id, before, limit).await?;
     Ok(Answer::ok(&Body {
         entries: entries.into_iter().map(Into::into).collect(),

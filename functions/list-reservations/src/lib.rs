@@ -4,7 +4,7 @@ use domain::refusal::Refusal;
 use domain::reservation::Status;
 use serde::Serialize;
 use shared::app::App;
-use shared::http::{Answer, Call, decode_cursor, encode_cursor, views::ReservationView};
+use shared::http::{Answer, ApiRequest, decode_cursor, encode_cursor, views::ReservationView};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -12,7 +12,7 @@ pub const FUNCTION: Function = Function {
     name: "list-reservations",
     init: Init::Users,
     takes_body: false,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -59,23 +59,23 @@ struct Body<'a> {
     next_cursor: Option<String>,
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let known = call.known(app).await?;
-    let user_id = call.path_user()?;
-    let status = call.query("status", Status::parse)?;
-    let limit = call.limit(DEFAULT_LIMIT, MOST)?;
-    let before = match call.query("cursor", |text| Ok(text.to_owned()))? {
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let known = request.known(app).await?;
+    let user_id = request.path_user()?;
+    let status = request.query("status", Status::parse)?;
+    let limit = request.limit(DEFAULT_LIMIT, MOST)?;
+    let before = match request.query("cursor", |text| Ok(text.to_owned()))? {
         Some(cursor) => Some(decode_cursor(&cursor)?),
         None => None,
     };
-    Call::check_own(known, user_id)?;
+    ApiRequest::check_own(known, user_id)?;
     let (reservations, next) = app
-        .reservations(user_id, status, before, limit, call.now())
+        .reservations(user_id, status, before, limit, request.now())
         .await?;
     Ok(Answer::ok(&Body {
         reservations: reservations
             .iter()
-            .map(|reservation| ReservationView::of(reservation, call.now()))
+            .map(|reservation| ReservationView::of(reservation, request.now()))
             .collect(),
         next_cursor: next.map(|next| encode_cursor(&next)),
     }))

@@ -7,7 +7,7 @@ use domain::refusal::{FieldError, Refusal};
 use domain::seats::SeatStatus;
 use serde::Serialize;
 use shared::app::{App, SeatOnSale, SectionSeats, check_not_closed, check_seated};
-use shared::http::{Answer, Call, decode_cursor, encode_cursor};
+use shared::http::{Answer, ApiRequest, decode_cursor, encode_cursor};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -15,7 +15,7 @@ pub const FUNCTION: Function = Function {
     name: "list-seats",
     init: Init::Keys,
     takes_body: false,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -114,27 +114,27 @@ impl From<SeatOnSale> for SeatView {
     }
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let token = call.event_token(app).await?;
-    let date_key = call.path_date()?;
-    let shows_all = call.query("status", which)?.unwrap_or(false);
-    let limit = call.limit(MOST_SEATS, MOST_SEATS)?;
-    let after: Option<SeatNumber> = match call.query("cursor", |text| Ok(text.to_owned()))? {
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let token = request.event_token(app).await?;
+    let date_key = request.path_date()?;
+    let shows_all = request.query("status", which)?.unwrap_or(false);
+    let limit = request.limit(MOST_SEATS, MOST_SEATS)?;
+    let after: Option<SeatNumber> = match request.query("cursor", |text| Ok(text.to_owned()))? {
         Some(cursor) => Some(decode_cursor(&cursor)?),
         None => None,
     };
-    let wanted = call.query("section", |name| Ok(name.to_owned()))?;
-    let programme = app.programme(&token.event_id, call.now()).await?;
+    let wanted = request.query("section", |name| Ok(name.to_owned()))?;
+    let programme = app.programme(&token.event_id, request.now()).await?;
     check_seated(&programme.event)?;
-    check_not_closed(&programme.event, call.now())?;
-    app.admit(&programme, &token, call.now()).await?;
+    check_not_closed(&programme.event, request.now())?;
+    app.admit(&programme, &token, request.now()).await?;
     let date = programme
         .dates
         .get(&date_key)
         .ok_or(Refusal::DateNotFound)?;
     let sections = sections(date, wanted.as_deref(), after)?;
     let mut seats: Vec<SeatOnSale> = app
-        .section_seats(&token.event_id, date_key, sections, call.now())
+        .section_seats(&token.event_id, date_key, sections, request.now())
         .await?
         .iter()
         .flat_map(SectionSeats::seats)
@@ -154,7 +154,7 @@ async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
             .any(|seat| seat.status == SeatStatus::Available)
         && !has_more;
     let later_dates = if nothing_left {
-        Some(later_dates(app, &token.event_id, &programme, date, call).await?)
+        Some(later_dates(app, &token.event_id, &programme, date, request).await?)
     } else {
         None
     };
@@ -203,14 +203,14 @@ async fn later_dates(
     event_id: &EventId,
     programme: &Programme,
     date: &EventDate,
-    call: &Call,
+    request: &ApiRequest,
 ) -> Result<Vec<LaterDate>, Refusal> {
     let later = programme
         .dates
         .values()
-        .filter(|later| later.date > date.date && !later.has_begun(call.now()));
+        .filter(|later| later.date > date.date && !later.has_begun(request.now()));
     Ok(app
-        .availability(event_id, later, call.now())
+        .availability(event_id, later, request.now())
         .await?
         .into_iter()
         .filter(|later| later.available_seats > 0)

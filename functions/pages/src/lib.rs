@@ -6,7 +6,7 @@ mod web;
 pub use routes::{ROUTES, Resolved, Route, methods_of, resolve};
 
 use domain::refusal::Refusal;
-use shared::http::{Answer, Call};
+use shared::http::{Answer, ApiRequest};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -14,20 +14,20 @@ pub const FUNCTION: Function = Function {
     name: "pages",
     init: Init::Nothing,
     takes_body: false,
-    handler: |_, call| Box::pin(std::future::ready(answer(call))),
+    handler: |_, request| Box::pin(std::future::ready(answer(request))),
 };
 
 /// The answer, for which nothing else is needed than the request.
-pub fn answer(call: &mut Call) -> Result<Answer, Refusal> {
-    let path = call.path();
-    if call.method() == "GET"
-        && let Some(page) = web::answer(&path, call)
+pub fn answer(request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let path = request.path();
+    if request.method() == "GET"
+        && let Some(page) = web::answer(&path, request)
     {
         return Ok(page);
     }
     let methods = methods_of(&path);
     // A page that does not exist (yet) is no method problem.
-    if methods.is_empty() || methods.contains(&call.method().as_str()) {
+    if methods.is_empty() || methods.contains(&request.method().as_str()) {
         return Err(Refusal::RouteNotFound);
     }
     Err(Refusal::MethodNotAllowed {

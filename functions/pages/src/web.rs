@@ -6,7 +6,7 @@ use lambda_http::http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH,
     REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use shared::http::{Answer, Call};
+use shared::http::{Answer, ApiRequest};
 
 /// One file, as it is sent.
 struct File {
@@ -47,15 +47,15 @@ const GUARDS: [(HeaderName, &str); 3] = [
 ];
 
 /// The file at a path.
-pub(crate) fn answer(path: &str, call: &Call) -> Option<Answer> {
+pub(crate) fn answer(path: &str, request: &ApiRequest) -> Option<Answer> {
     let file = FILES.iter().find(|file| file.path == path)?;
     // Weak, as it is the same for each encoding.
     let tag = format!("W/\"{}\"", file.hash);
-    let known = call.header(IF_NONE_MATCH.as_str()).unwrap_or_default();
+    let known = request.header(IF_NONE_MATCH.as_str()).unwrap_or_default();
     let answer = if known.split(',').any(|known| is_same(known.trim(), &tag)) {
         Answer::not_modified()
     } else {
-        let encoding = Encoding::accepted(call.header(ACCEPT_ENCODING.as_str()));
+        let encoding = Encoding::accepted(request.header(ACCEPT_ENCODING.as_str()));
         let answer = Answer::page(file.content_type, file.encoded(encoding));
         match encoding.name() {
             Some(name) => answer.with(CONTENT_ENCODING, name),

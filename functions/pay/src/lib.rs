@@ -6,7 +6,7 @@ use domain::money::Money;
 use domain::refusal::Refusal;
 use serde::Serialize;
 use shared::app::{Answered, App};
-use shared::http::{Answer, Call};
+use shared::http::{Answer, ApiRequest};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -14,7 +14,7 @@ pub const FUNCTION: Function = Function {
     name: "pay",
     init: Init::Users,
     takes_body: true,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -63,11 +63,11 @@ struct Body {
     paid_at: EpochMs,
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let user_id = call.known(app).await?;
-    call.fields()?.finish()?;
-    let reservation_id = call.path_reservation()?;
-    let (answered, payment) = app.pay(user_id, &reservation_id, call.now()).await?;
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let user_id = request.known(app).await?;
+    request.fields()?.finish()?;
+    let reservation_id = request.path_reservation()?;
+    let (answered, payment) = app.pay(user_id, &reservation_id, request.now()).await?;
     let path = format!("/reservations/{reservation_id}");
     let body = Body {
         payment_id: payment.payment_id,

@@ -9,7 +9,7 @@ use domain::refusal::Refusal;
 use futures::future::try_join_all;
 use serde::Serialize;
 use shared::app::App;
-use shared::http::{Answer, Call, views};
+use shared::http::{Answer, ApiRequest, views};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -17,7 +17,7 @@ pub const FUNCTION: Function = Function {
     name: "queue-status",
     init: Init::Catalog,
     takes_body: false,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -77,9 +77,9 @@ struct LaneView {
     admitted: u64,
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let event_id = call.path_event()?;
-    let now = call.now();
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let event_id = request.path_event()?;
+    let now = request.now();
     let programme = app.programme(&event_id, now).await?;
     let event = &programme.event;
     let lanes = event.terms.queue.lanes.all();

@@ -3,7 +3,7 @@
 use domain::refusal::Refusal;
 use serde_json::Value;
 use shared::app::App;
-use shared::http::{Answer, Call, views::ReservationView};
+use shared::http::{Answer, ApiRequest, views::ReservationView};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -11,7 +11,7 @@ pub const FUNCTION: Function = Function {
     name: "reserve-ticket",
     init: Init::Keys,
     takes_body: true,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -64,17 +64,17 @@ pub fn operation() -> shared::openapi::Operation {
 /// More than any event's `maxSeatsPerUser`.
 const MOST_TICKETS: u64 = 100;
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let token = call.event_token(app).await?;
-    let mut fields = call.fields()?;
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let token = request.event_token(app).await?;
+    let mut fields = request.fields()?;
     let quantity = fields.optional("quantity", quantity).unwrap_or(1);
     fields.finish()?;
-    let programme = app.programme(&token.event_id, call.now()).await?;
+    let programme = app.programme(&token.event_id, request.now()).await?;
     let reservation = app
-        .reserve(&programme, &token, quantity, call.now())
+        .reserve(&programme, &token, quantity, request.now())
         .await?;
     let path = format!("/reservations/{}", reservation.reservation_id);
-    let view = ReservationView::of(&reservation, call.now());
+    let view = ReservationView::of(&reservation, request.now());
     Ok(Answer::created(&path, &view))
 }
 

@@ -2,7 +2,7 @@
 
 use domain::refusal::Refusal;
 use shared::app::App;
-use shared::http::{Answer, Call, views};
+use shared::http::{Answer, ApiRequest, views};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -10,7 +10,7 @@ pub const FUNCTION: Function = Function {
     name: "token-status",
     init: Init::Users,
     takes_body: false,
-    handler: |app, call| Box::pin(handle(app, call)),
+    handler: |app, request| Box::pin(handle(app, request)),
 };
 
 /// What the API's document says of it.
@@ -41,11 +41,11 @@ pub fn operation() -> shared::openapi::Operation {
     ])
 }
 
-async fn handle(app: &App, call: &mut Call) -> Result<Answer, Refusal> {
-    let (known, event_id) = call.known_in_line(app).await?;
-    let programme = app.programme(&event_id, call.now()).await?;
+async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
+    let (known, event_id) = request.known_in_line(app).await?;
+    let programme = app.programme(&event_id, request.now()).await?;
     let place = app.place_in_line(known, &event_id).await?;
     let token = place.ok_or(Refusal::TurnOver)?;
-    let standing = app.standing(&programme, &token, call.now()).await?;
+    let standing = app.standing(&programme, &token, request.now()).await?;
     Ok(views::token_status(&token, standing))
 }

@@ -10,7 +10,7 @@ use domain::ids::{ReservationId, UserId};
 use domain::money::Money;
 use domain::refusal::{Limit, Refusal};
 use domain::reservation::{Payment, Reservation, State, Status};
-use domain::wallet::{IdempotencyKey, LedgerEntry, Refusal as WalletRefusal, Wallet};
+use domain::wallet::{IdempotencyKey, LedgerEntry, Wallet, WalletRefusal};
 
 /// A transaction that found something changed since it was read is decided anew, so many times at most.
 const ATTEMPTS: usize = 6;

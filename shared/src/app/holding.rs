@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::App;
 use super::booking::Answered;
-use super::line::place_of;
+use super::line::session_key;
 use crate::metrics::Count;
 use crate::store::{HoldConflict, HoldRequest, StoreError};
 use crate::token::Token;
@@ -173,7 +173,7 @@ impl App {
             event: &programme.event,
             date,
             seats: reserved,
-            place: place_of(token, rank),
+            place: session_key(token, rank),
         };
         let mut replaced = None;
         for _ in 0..ATTEMPTS {

@@ -42,13 +42,13 @@ impl Known {
 
 /// What was read, and when.
 #[derive(Clone, Debug, Default)]
-struct State {
+struct KeysInUse {
     keys: Option<(Arc<IssuerKeys>, EpochMs)>,
     /// When reading was last tried, and whether it succeeded.
     last: Option<(EpochMs, bool)>,
 }
 
-impl State {
+impl KeysInUse {
     /// The keys, if they are younger than that.
     fn within(&self, now: EpochMs, max_age_ms: i64) -> Option<Arc<IssuerKeys>> {
         let (keys, read_at) = self.keys.as_ref()?;
@@ -66,7 +66,7 @@ fn is_within(at: EpochMs, now: EpochMs, ms: i64) -> bool {
 pub(super) struct KnownIssuer {
     issuer: Issuer,
     transport: Transport,
-    state: Mutex<State>,
+    state: Mutex<KeysInUse>,
     /// Held by whoever reads; the others wait for what that brings.
     reading: tokio::sync::Mutex<()>,
 }
@@ -81,7 +81,7 @@ impl KnownIssuer {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, KeysInUse> {
         // A panic between two lines of this file leaves a whole state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -201,7 +201,7 @@ impl App {
         }
     }
 
-    /// The place of somebody in an event's line: the token's, or that of the user's ticket; none where the user has none.
+    /// The place of somebody in an event's line: the token's, or that of the user's entry; none where the user has none.
     pub async fn place_in_line(
         &self,
         known: Known,
@@ -213,16 +213,16 @@ impl App {
         };
         let user_id = identified.user_id;
         // The latest place, also of somebody who has just joined anew.
-        let ticket = self
+        let entry = self
             .store
-            .ticket(user_id, event, Consistency::Strong)
+            .queue_entry(user_id, event, Consistency::Strong)
             .await?;
-        Ok(ticket.map(|ticket| Token {
+        Ok(entry.map(|entry| Token {
             user_id,
             event_id: event.clone(),
-            lane: ticket.lane,
-            number: ticket.number,
-            issued_at: ticket.joined_at,
+            lane: entry.lane,
+            number: entry.number,
+            issued_at: entry.joined_at,
             expires_at: identified.expires_at,
         }))
     }

@@ -5,12 +5,12 @@ use futures::future::try_join;
 use super::App;
 use super::promotion::has_work;
 use crate::metrics::Count;
-use crate::store::{Arrival, Consistency, Place, StoreError, TurnEnd};
+use crate::store::{Arrival, Consistency, SessionKey, StoreError, TurnEnd};
 use crate::token::Token;
 use domain::clock::EpochMs;
 use domain::event::{Event, Programme, SaleState};
 use domain::ids::{EventId, Lane, Rank, UserId};
-use domain::queue::{Head, Order, Outlook, Reissue, Session, Standing, Ticket, Turn};
+use domain::queue::{Head, Order, Outlook, QueueEntry, Reissue, Session, Standing, Turn};
 use domain::refusal::Refusal;
 
 /// So often a place is given up for a new one while the same user does so elsewhere: each time another tab was faster.
@@ -33,22 +33,22 @@ pub struct Joined {
     pub standing: Standing,
 }
 
-pub(super) fn place_of(token: &Token, rank: Rank) -> Place {
-    Place {
+pub(super) fn session_key(token: &Token, rank: Rank) -> SessionKey {
+    SessionKey {
         event_id: token.event_id.clone(),
         lane: token.lane,
         rank,
     }
 }
 
-fn token_for(user: UserId, event: &EventId, ticket: Ticket, now: EpochMs) -> Token {
-    Token::new(user, event.clone(), ticket.lane, ticket.number, now)
+fn token_for(user: UserId, event: &EventId, entry: QueueEntry, now: EpochMs) -> Token {
+    Token::new(user, event.clone(), entry.lane, entry.number, now)
 }
 
 /// What ends a number's turn: with what is known of the draw by now.
 fn turn_end(event: &Event, lane: Lane, number: u64, head: &Head) -> TurnEnd {
     match event.ranking(lane, head).rank_of(number) {
-        Some(rank) => TurnEnd::At(Place {
+        Some(rank) => TurnEnd::At(SessionKey {
             event_id: event.event_id.clone(),
             lane,
             rank,
@@ -92,20 +92,20 @@ impl App {
         if programme.event.sale_state(now) == SaleState::Closed {
             return Err(Refusal::NotOpen("the sale is closed"));
         }
-        let ticket = self
+        let entry = self
             .store
-            .ticket(user, event, Consistency::Eventual)
+            .queue_entry(user, event, Consistency::Eventual)
             .await?;
-        let Some(ticket) = ticket else {
+        let Some(entry) = entry else {
             return self.join_anew(user, &programme, None, now).await;
         };
         if programme.event.terms.queue.reissue == Reissue::Requeue {
-            return self.join_anew(user, &programme, Some(ticket), now).await;
+            return self.join_anew(user, &programme, Some(entry), now).await;
         }
-        let token = token_for(user, event, ticket, now);
+        let token = token_for(user, event, entry, now);
         let standing = self.standing(&programme, &token, now).await?;
         if standing.turn == Turn::Over {
-            return self.join_anew(user, &programme, Some(ticket), now).await;
+            return self.join_anew(user, &programme, Some(entry), now).await;
         }
         Ok(Joined {
             joining: Joining::Kept,
@@ -119,7 +119,7 @@ impl App {
         &self,
         user: UserId,
         programme: &Programme,
-        former: Option<Ticket>,
+        former: Option<QueueEntry>,
         now: EpochMs,
     ) -> Result<Joined, Refusal> {
         let event = &programme.event;
@@ -130,14 +130,14 @@ impl App {
             return Err(StoreError::Conflict.into());
         };
         self.heads.put((event.event_id.clone(), lane), head, now);
-        let mine = Ticket {
+        let mine = QueueEntry {
             lane,
             number: head.issued,
             joined_at: now,
         };
-        let ticket = self.stand_in_line(user, event, mine, former, &head).await?;
-        let token = token_for(user, &event.event_id, ticket, now);
-        if ticket.number != mine.number {
+        let entry = self.stand_in_line(user, event, mine, former, &head).await?;
+        let token = token_for(user, &event.event_id, entry, now);
+        if entry.number != mine.number {
             self.end_turn(event, mine.lane, mine.number, &head, now)
                 .await?;
             return Ok(Joined {
@@ -159,29 +159,32 @@ impl App {
         })
     }
 
-    /// Puts the user's ticket, and where that gives up a place, ends that turn with it. Of several numbers that the same
-    /// user takes at the same time the first ticket counts; where each replaces the last, the highest number.
+    /// Puts the user's entry, and where that gives up a place, ends that turn with it. Of several numbers that the same
+    /// user takes at the same time the first entry counts; where each replaces the last, the highest number.
     async fn stand_in_line(
         &self,
         user: UserId,
         event: &Event,
-        mine: Ticket,
-        former: Option<Ticket>,
+        mine: QueueEntry,
+        former: Option<QueueEntry>,
         head: &Head,
-    ) -> Result<Ticket, Refusal> {
+    ) -> Result<QueueEntry, Refusal> {
         if event.terms.queue.reissue == Reissue::Keep {
             let replaces = former.map(|former| former.number);
-            return Ok(self.store.put_ticket(user, event, mine, replaces).await?);
+            return Ok(self
+                .store
+                .put_queue_entry(user, event, mine, replaces)
+                .await?);
         }
         let mut former = former;
         for _ in 0..ATTEMPTS {
             let in_force = match former {
-                None => self.store.put_ticket(user, event, mine, None).await?,
+                None => self.store.put_queue_entry(user, event, mine, None).await?,
                 Some(former) => {
                     let end = turn_end(event, former.lane, former.number, head);
                     let in_force = self
                         .store
-                        .replace_ticket(user, event, mine, former.number, &end)
+                        .replace_queue_entry(user, event, mine, former.number, &end)
                         .await?;
                     if in_force.number == mine.number {
                         self.complete_departure(event, &end, mine.joined_at).await?;
@@ -226,7 +229,7 @@ impl App {
         }
         match self
             .store
-            .arrive(&place_of(token, known), token.user_id, event)
+            .arrive(&session_key(token, known), token.user_id, event)
             .await?
         {
             Arrival::Inside { expires_at } => standing(Turn::Active { expires_at }),
@@ -294,7 +297,7 @@ impl App {
             Some(rank) => {
                 let session = self
                     .store
-                    .session(&place_of(token, rank), Consistency::Eventual)
+                    .session(&session_key(token, rank), Consistency::Eventual)
                     .await?;
                 self.called(programme, &head, token, rank, session, now)
                     .await?
@@ -316,7 +319,7 @@ impl App {
         if let Some(rank) = rank {
             session = self
                 .store
-                .session(&place_of(token, rank), Consistency::Eventual)
+                .session(&session_key(token, rank), Consistency::Eventual)
                 .await?;
             match session {
                 Some(session) if session.is_live(now) => return Ok(()),
@@ -336,7 +339,7 @@ impl App {
         match turn {
             Turn::Active { .. } => Ok(()),
             Turn::Over => Err(Refusal::TurnOver),
-            // Who left before the draw left no tombstone, only no ticket.
+            // Who left before the draw left no tombstone, only no entry.
             Turn::Waiting { .. }
                 if event_draws(&programme.event) && !self.is_in_force(token).await? =>
             {
@@ -372,11 +375,11 @@ impl App {
     /// Whether the token's number is still its user's. Only a consistent read may say that it is not.
     async fn is_in_force(&self, token: &Token) -> Result<bool, Refusal> {
         for consistency in [Consistency::Eventual, Consistency::Strong] {
-            let ticket = self
+            let entry = self
                 .store
-                .ticket(token.user_id, &token.event_id, consistency)
+                .queue_entry(token.user_id, &token.event_id, consistency)
                 .await?;
-            if ticket.is_some_and(|ticket| ticket.number == token.number) {
+            if entry.is_some_and(|entry| entry.number == token.number) {
                 return Ok(true);
             }
         }
@@ -402,7 +405,7 @@ impl App {
             Some(session) if session.is_live(now) || may_come(&session) => Some(session),
             _ => {
                 self.store
-                    .session(&place_of(token, rank), Consistency::Strong)
+                    .session(&session_key(token, rank), Consistency::Strong)
                     .await?
             }
         };
@@ -423,14 +426,14 @@ impl App {
         rank: Rank,
         now: EpochMs,
     ) -> Result<Turn, Refusal> {
-        let (ticket, event) = try_join(
+        let (entry, event) = try_join(
             self.store
-                .ticket(token.user_id, &token.event_id, Consistency::Strong),
+                .queue_entry(token.user_id, &token.event_id, Consistency::Strong),
             self.store.event(&token.event_id, Consistency::Eventual),
         )
         .await?;
         let event = event.ok_or(Refusal::EventNotFound)?;
-        if ticket.is_none_or(|ticket| ticket.number != token.number) {
+        if entry.is_none_or(|entry| entry.number != token.number) {
             return Ok(Turn::Over);
         }
         match event.sale_state(now) {
@@ -442,7 +445,7 @@ impl App {
         }
         match self
             .store
-            .arrive(&place_of(token, rank), token.user_id, &event)
+            .arrive(&session_key(token, rank), token.user_id, &event)
             .await?
         {
             Arrival::Inside { expires_at } => Ok(Turn::Active { expires_at }),
@@ -467,7 +470,7 @@ impl App {
         self.end_turn(event, token.lane, token.number, &head, now)
             .await?;
         self.store
-            .delete_ticket(token.user_id, &token.event_id, token.number)
+            .delete_queue_entry(token.user_id, &token.event_id, token.number)
             .await?;
         Ok(())
     }

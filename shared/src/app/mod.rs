@@ -1,10 +1,10 @@
 //! What a process keeps between requests, and the operations that the functions call: each loads what a rule
 //! needs, lets the rule decide, and has the store write.
 
+mod availability;
 mod booking;
 mod cache;
 mod holding;
-mod house;
 mod issuer;
 mod line;
 mod promotion;
@@ -23,8 +23,10 @@ use domain::money::Money;
 use domain::queue::Head;
 use domain::refusal::Refusal;
 
+pub use availability::{
+    DateAvailability, SeatOnSale, SectionSeats, check_not_closed, check_seated,
+};
 pub use booking::{Answered, HistoryPosition};
-pub use house::{DateAvailability, SeatOnSale, SectionSeats, check_not_closed, check_seated};
 pub use issuer::Known;
 pub use line::{Joined, Joining};
 pub use promotion::{Promoted, PromotionSummary};
@@ -46,7 +48,7 @@ pub struct App {
     settings: Cache<(), Settings>,
     programmes: Cache<EventId, Programme>,
     heads: Cache<(EventId, Lane), Head>,
-    seat_maps: house::SeatMapCache,
+    seat_maps: availability::SeatMapCache,
     /// What is left in each shard.
     stocks: Cache<EventId, Vec<u32>>,
     /// By whom users are known; none where what they say of themselves is believed.

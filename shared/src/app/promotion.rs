@@ -11,12 +11,12 @@ use futures::stream::{StreamExt, iter};
 
 use super::App;
 use crate::metrics::Count;
-use crate::store::{Consistency, Place, Progress, StoreError};
+use crate::store::{Consistency, Progress, SessionKey, StoreError};
 use domain::clock::EpochMs;
 use domain::event::{Event, SaleState};
 use domain::ids::{EventId, Lane, Rank};
 use domain::queue::{
-    Head, LaneLimits, Order, PLACES_AHEAD, Ranking, Room, Session, Survey, survey,
+    Capacity, Head, LaneLimits, Order, Ranking, SLOTS_AHEAD, Session, Survey, survey,
 };
 use domain::refusal::Refusal;
 
@@ -283,11 +283,11 @@ impl Run<'_> {
             self.grace_seconds(),
         );
         self.call(&seen.to_call).await?;
-        let mut room = Room::new(self.limits, head, &seen, self.began_at);
+        let mut capacity = Capacity::new(self.limits, head, &seen, self.began_at);
         let admitted = match self.places_to_take_back(head, &seen) {
-            0 => self.keep_places(head, &mut room).await?,
+            0 => self.keep_places(head, &mut capacity).await?,
             too_many => {
-                room.give_back(too_many);
+                capacity.give_back(too_many);
                 head.admitted - too_many
             }
         };
@@ -295,7 +295,7 @@ impl Run<'_> {
             admitted,
             floor: seen.floor.min(admitted),
             turnout: head.turnout.with(seen.passed),
-            batch: room.window(admitted),
+            batch: capacity.window(admitted),
             batch_seconds: self.limits.batch.map(|batch| batch.seconds),
         };
         let Some(moved) = store.move_watermark(id, self.lane, head, &progress).await? else {
@@ -313,8 +313,8 @@ impl Run<'_> {
         self.event.terms.queue.grace_seconds
     }
 
-    fn place(&self, rank: Rank) -> Place {
-        Place {
+    fn place(&self, rank: Rank) -> SessionKey {
+        SessionKey {
             event_id: self.event.event_id.clone(),
             lane: self.lane,
             rank,
@@ -351,13 +351,13 @@ impl Run<'_> {
         kept.min(u64::from(too_many))
     }
 
-    /// Keeps a place for each rank from the watermark on, as long as there is room. Gives the last rank that was
+    /// Keeps a place for each rank from the watermark on, as long as there is capacity. Gives the last rank that was
     /// passed: every rank up to it has a place or a tombstone, or its holder left before the draw.
-    async fn keep_places(&self, head: &Head, room: &mut Room) -> Result<u64, StoreError> {
-        let last = (head.issued + PLACES_AHEAD).min(head.admitted + RANKS_A_RUN);
+    async fn keep_places(&self, head: &Head, capacity: &mut Capacity) -> Result<u64, StoreError> {
+        let last = (head.issued + SLOTS_AHEAD).min(head.admitted + RANKS_A_RUN);
         let mut passed = head.admitted;
         while passed < last && !self.is_out_of_time() {
-            let group = room.places_from(passed + 1, (GROUP as u64).min(last - passed));
+            let group = capacity.slots_from(passed + 1, (GROUP as u64).min(last - passed));
             if group == 0 {
                 break;
             }
@@ -365,8 +365,8 @@ impl Run<'_> {
             for found in join_all(places).await {
                 match found {
                     Ok(Found::Nobody) => {}
-                    Ok(Found::Kept) => room.take_awaited(),
-                    Ok(Found::Arrived) => room.take_live(),
+                    Ok(Found::Kept) => capacity.take_awaited(),
+                    Ok(Found::Arrived) => capacity.take_live(),
                     // Ranks are passed in order: what lies behind a failure is found by the next run.
                     Err(error) if passed == head.admitted => return Err(error),
                     Err(_) => return Ok(passed),
@@ -386,12 +386,12 @@ impl Run<'_> {
         {
             return Ok(Found::Nobody);
         }
-        let found = store.open_place(&self.place(rank)).await?;
+        let found = store.open_session(&self.place(rank)).await?;
         let pause = self.event.control.pause;
         Ok(match found {
             // A living session there was made by another run, and takes a place too. A dead one is of somebody who left
             // while waiting, and takes none.
-            Some(session) if !session.takes_a_place(self.began_at, pause, self.grace_seconds()) => {
+            Some(session) if !session.uses_a_slot(self.began_at, pause, self.grace_seconds()) => {
                 Found::Nobody
             }
             Some(Session::Live { .. }) => Found::Arrived,

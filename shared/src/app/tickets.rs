@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::App;
-use super::line::place_of;
+use super::line::session_key;
 use crate::store::{Consistency, StoreError, TicketConflict, TicketRequest};
 use crate::token::Token;
 use domain::clock::EpochMs;
@@ -71,7 +71,7 @@ impl App {
             event,
             quantity,
             total_price: stock.price.times(quantity),
-            place: place_of(token, rank),
+            place: session_key(token, rank),
             wallet: None,
             replaced: None,
             takes: self.first_takes(&event.event_id, stock.shards, quantity, now),

@@ -190,7 +190,7 @@ impl Operation {
         self.parameter("header", name, true, description, schema)
     }
 
-    /// `limit` and `cursor`, as [`crate::http::Call::limit`] reads them.
+    /// `limit` and `cursor`, as [`crate::http::ApiRequest::limit`] reads them.
     #[must_use]
     pub fn pages(self, default: usize, most: usize) -> Self {
         let limit = json_schema!({

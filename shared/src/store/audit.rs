@@ -30,7 +30,7 @@ use domain::invariants::{
     ChargeMemory, ClaimOfSeat, Finding, Invariant, Keyed, LaneOfQueue, Numbers, Person, StockLeft,
     TicketsTaken, check_seats, owner_of,
 };
-use domain::queue::{Head, Session, Ticket};
+use domain::queue::{Head, QueueEntry, Session};
 use domain::reservation::Reservation;
 use domain::seats::Claim;
 use domain::wallet::Wallet;
@@ -126,7 +126,7 @@ struct Audit<'a> {
     store: &'a Store,
     only: Option<&'a EventId>,
     events: BTreeMap<EventId, Programme>,
-    /// What was left of each event's tickets when the audit began, and when that was.
+    /// What was left of each event's entries when the audit began, and when that was.
     left: BTreeMap<EventId, StockLeft>,
     gathered: Mutex<Gathered>,
 }
@@ -372,18 +372,18 @@ impl Audit<'_> {
         };
         let own = self.store.partition(keys::user_pk(user)).await?;
         let money = self.store.partition(keys::wallet_pk(user)).await?;
-        let mut tickets = Vec::new();
+        let mut entries = Vec::new();
         for item in own {
-            read_own(item, &mut person, &mut tickets, &mut findings);
+            read_own(item, &mut person, &mut entries, &mut findings);
         }
         for item in money {
             read_money(item, &mut person, &mut findings);
         }
         if is_first {
-            self.gather(&person, &tickets, user);
+            self.gather(&person, &entries, user);
         }
-        for (event, ticket) in &tickets {
-            findings.extend(self.ticket(event, user, ticket).await?);
+        for (event, entry) in &entries {
+            findings.extend(self.queue_entry(event, user, entry).await?);
         }
         let anew = self.events_of(&person, is_first).await?;
         let now = self.store.clock.now();
@@ -422,13 +422,13 @@ impl Audit<'_> {
         Ok(events)
     }
 
-    fn gather(&self, person: &Person, tickets: &[(EventId, Keyed<Ticket>)], user: UserId) {
+    fn gather(&self, person: &Person, entries: &[(EventId, Keyed<QueueEntry>)], user: UserId) {
         // Nothing that is done while it is locked can panic.
         let Ok(mut gathered) = self.gathered.lock() else {
             return;
         };
-        for (event, ticket) in tickets {
-            let Ticket { lane, number, .. } = ticket.value;
+        for (event, entry) in entries {
+            let QueueEntry { lane, number, .. } = entry.value;
             let lane = gathered.numbers.entry((event.clone(), lane)).or_default();
             lane.note(number, user);
         }
@@ -442,19 +442,19 @@ impl Audit<'_> {
     }
 
     /// A number that was issued, and is nobody else's.
-    async fn ticket(
+    async fn queue_entry(
         &self,
         event: &EventId,
         user: UserId,
-        ticket: &Keyed<Ticket>,
+        entry: &Keyed<QueueEntry>,
     ) -> Result<Vec<Finding>> {
         let mut findings = Vec::new();
         if self.only.is_some_and(|only| only != event) {
             return Ok(findings);
         }
-        let Ticket { lane, number, .. } = ticket.value;
+        let QueueEntry { lane, number, .. } = entry.value;
         let mut found = |expected: String, found: String| {
-            findings.push(Finding::new(Invariant::Queue, &ticket.key, expected, found));
+            findings.push(Finding::new(Invariant::Queue, &entry.key, expected, found));
         };
         let other = self.gathered.lock().ok().and_then(|gathered| {
             let numbers = gathered.numbers.get(&(event.clone(), lane))?;
@@ -462,7 +462,10 @@ impl Audit<'_> {
         });
         if let Some(other) = other {
             // The other may have joined anew in the meantime.
-            let now = self.store.ticket(other, event, Consistency::Strong).await?;
+            let now = self
+                .store
+                .queue_entry(other, event, Consistency::Strong)
+                .await?;
             if now.is_some_and(|now| now.lane == lane && now.number == number) {
                 found(
                     "a number of its own".to_owned(),
@@ -607,7 +610,7 @@ impl Audit<'_> {
             ranking: event.ranking(lane, &head),
             sessions: BTreeMap::new(),
             under_floor: Vec::new(),
-            tickets: BTreeMap::new(),
+            entries: BTreeMap::new(),
             departed: BTreeSet::new(),
         };
         let sessions = all_under(keys::sessions_pk(id, lane));
@@ -632,13 +635,13 @@ impl Audit<'_> {
                 break;
             }
         }
-        self.tickets_of(&mut looked_at, id, now).await?;
+        self.entries_of(&mut looked_at, id, now).await?;
         self.departures(&mut looked_at, id, lane).await?;
         findings.extend(looked_at.check(now));
         Ok(findings)
     }
 
-    async fn tickets_of(
+    async fn entries_of(
         &self,
         lane: &mut LaneOfQueue<'_>,
         event: &EventId,
@@ -655,13 +658,16 @@ impl Audit<'_> {
             .collect();
         let mut reads = iter(inside)
             .map(|(rank, user)| async move {
-                let ticket = self.store.ticket(user, event, Consistency::Strong).await;
-                ticket.map(|ticket| (rank, ticket))
+                let entry = self
+                    .store
+                    .queue_entry(user, event, Consistency::Strong)
+                    .await;
+                entry.map(|entry| (rank, entry))
             })
             .buffer_unordered(AT_ONCE);
         while let Some(read) = reads.next().await {
-            let (rank, ticket) = read?;
-            lane.tickets.insert(rank, ticket);
+            let (rank, entry) = read?;
+            lane.entries.insert(rank, entry);
         }
         Ok(())
     }
@@ -748,17 +754,17 @@ impl Audit<'_> {
 fn read_own(
     item: Item,
     person: &mut Person,
-    tickets: &mut Vec<(EventId, Keyed<Ticket>)>,
+    entries: &mut Vec<(EventId, Keyed<QueueEntry>)>,
     findings: &mut Vec<Finding>,
 ) {
     let sk = text(&item, "sk").to_owned();
     let of = Invariant::OneReservation;
-    if let Some(event) = sk.strip_prefix("TICKET#") {
-        if let (Ok(event), Some(ticket)) = (
+    if let Some(event) = sk.strip_prefix("ENTRY#") {
+        if let (Ok(event), Some(entry)) = (
             EventId::parse(event),
             read(Invariant::Queue, item, findings),
         ) {
-            tickets.push((event, ticket));
+            entries.push((event, entry));
         }
     } else if sk.starts_with(keys::RESERVATION_PREFIX) {
         person

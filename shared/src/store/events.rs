@@ -281,10 +281,10 @@ impl Store {
     pub async fn last_promotion(&self, event: &EventId, lane: Lane) -> Result<Option<EpochMs>> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct ClaimRecord {
+        struct PromotionClaim {
             began_at: EpochMs,
         }
-        let claim: Option<ClaimRecord> = self
+        let claim: Option<PromotionClaim> = self
             .get(&keys::promotion_claim(event, lane), Consistency::Eventual)
             .await?;
         Ok(claim.map(|claim| claim.began_at))

@@ -88,8 +88,8 @@ pub(super) fn user_pk(user: UserId) -> String {
     format!("USER#{user}")
 }
 
-pub(super) fn ticket(user: UserId, event: &EventId) -> Key {
-    key(user_pk(user), format!("TICKET#{event}"))
+pub(super) fn queue_entry(user: UserId, event: &EventId) -> Key {
+    key(user_pk(user), format!("ENTRY#{event}"))
 }
 
 pub(super) const RESERVATION_PREFIX: &str = "RESERVATION#";

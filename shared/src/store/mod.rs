@@ -26,7 +26,7 @@ pub use client::{Consistency, Store, TableNames};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
 pub use events::{ApplyRefused, Change};
-pub use queue::{Arrival, Place, Progress, TurnEnd};
+pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
 pub use reservations::{HoldConflict, HoldRequest, TransactionLost};
 pub use signing_keys::Rotation;
 pub use tables::create_tables;

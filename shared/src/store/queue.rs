@@ -1,4 +1,4 @@
-//! The queue's items: heads, sessions, tickets in line.
+//! The queue's items: heads, sessions, entries in line.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -14,13 +14,13 @@ use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::ids::{EventId, Lane, Rank, UserId};
 use domain::queue::{
-    BatchWindow, Draw, Head, Order, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Session,
-    TOMBSTONE_SECONDS, Ticket, Turnout,
+    BatchWindow, Draw, Head, Order, PROMOTION_INTERVAL_MS, QueueEntry, Rate, SKEW_MS, Session,
+    TOMBSTONE_SECONDS, Turnout,
 };
 
 /// Whose turn, in which queue: a rank of a lane of an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct SessionKey {
     pub event_id: EventId,
     pub lane: Lane,
     pub rank: Rank,
@@ -90,7 +90,7 @@ pub(super) fn session_ttl(ends_at: EpochMs) -> i64 {
 }
 
 /// Ends a session, whatever state it is in, so that its rank is never called (again).
-pub(super) fn end_session(place: &Place, keep_until: EpochMs) -> Write {
+pub(super) fn end_session(place: &SessionKey, keep_until: EpochMs) -> Write {
     let key = keys::session(&place.event_id, place.lane, place.rank);
     Write::update(key, "SET #state = :ended, #ttl = :ttl")
         .bind(":ended", "ENDED")
@@ -155,7 +155,7 @@ fn mark_departure(event: &EventId, lane: Lane, number: u64, keep_until: EpochMs)
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TurnEnd {
     /// Its rank is known.
-    At(Place),
+    At(SessionKey),
     /// It has not drawn yet.
     BeforeDraw {
         event_id: EventId,
@@ -175,14 +175,14 @@ pub(super) fn end_turn(end: &TurnEnd, keep_until: EpochMs) -> Write {
     }
 }
 
-fn put_ticket(
+fn put_queue_entry(
     user: UserId,
     event: &EventId,
-    ticket: Ticket,
+    entry: QueueEntry,
     replaces: Option<u64>,
     keep_until: EpochMs,
 ) -> Write {
-    let put = Write::put(keys::ticket(user, event), write_item(&ticket)).with_ttl(keep_until);
+    let put = Write::put(keys::queue_entry(user, event), write_item(&entry)).with_ttl(keep_until);
     match replaces {
         None => put.when_absent(),
         Some(number) => put
@@ -191,15 +191,15 @@ fn put_ticket(
     }
 }
 
-fn delete_ticket(user: UserId, event: &EventId, number: u64) -> Write {
-    Write::delete(keys::ticket(user, event))
+fn delete_queue_entry(user: UserId, event: &EventId, number: u64) -> Write {
+    Write::delete(keys::queue_entry(user, event))
         .when("#number = :number")
         .bind(":number", number)
 }
 
 /// The holder of a called rank comes. The place must still be kept for them: never seen yet (OPEN), or called and
 /// awaited (later than `cutoff`, see [`domain::queue::Control::called_cutoff`]).
-fn arrive(place: &Place, user: UserId, cutoff: EpochMs, expires_at: EpochMs) -> Write {
+fn arrive(place: &SessionKey, user: UserId, cutoff: EpochMs, expires_at: EpochMs) -> Write {
     let key = keys::session(&place.event_id, place.lane, place.rank);
     Write::update(
         key,
@@ -215,7 +215,7 @@ fn arrive(place: &Place, user: UserId, cutoff: EpochMs, expires_at: EpochMs) -> 
     .bind(":ttl", session_ttl(expires_at))
 }
 
-fn open_place(place: &Place) -> Write {
+fn open_session(place: &SessionKey) -> Write {
     let record = SessionRecord {
         state: SessionState::Open,
         expires_at: None,
@@ -227,7 +227,7 @@ fn open_place(place: &Place) -> Write {
 }
 
 /// The grace of a kept place starts: its number is out, and the watermark has passed it.
-fn call(place: &Place, expires_at: EpochMs) -> Write {
+fn call(place: &SessionKey, expires_at: EpochMs) -> Write {
     let key = keys::session(&place.event_id, place.lane, place.rank);
     Write::update(key, "SET #state = :called, #expiresAt = :end, #ttl = :ttl")
         .when("#state = :open")
@@ -351,33 +351,33 @@ impl Store {
         }
     }
 
-    /// A user's ticket in line.
-    pub async fn ticket(
+    /// A user's entry in line.
+    pub async fn queue_entry(
         &self,
         user: UserId,
         event: &EventId,
         consistency: Consistency,
-    ) -> Result<Option<Ticket>> {
-        self.get(&keys::ticket(user, event), consistency).await
+    ) -> Result<Option<QueueEntry>> {
+        self.get(&keys::queue_entry(user, event), consistency).await
     }
 
-    /// Puts the user's ticket, where there is none but the one that it replaces. Gives the ticket that is in force
+    /// Puts the user's entry, where there is none but the one that it replaces. Gives the entry that is in force
     /// afterwards: another where the same user was faster elsewhere.
-    pub async fn put_ticket(
+    pub async fn put_queue_entry(
         &self,
         user: UserId,
         event: &Event,
-        ticket: Ticket,
+        entry: QueueEntry,
         replaces: Option<u64>,
-    ) -> Result<Ticket> {
-        let keep_until = event.keep_until(ticket.joined_at);
+    ) -> Result<QueueEntry> {
+        let keep_until = event.keep_until(entry.joined_at);
         let put = self
             .write(Returning::Nothing, |_| {
-                put_ticket(user, &event.event_id, ticket, replaces, keep_until)
+                put_queue_entry(user, &event.event_id, entry, replaces, keep_until)
             })
             .await;
         match put {
-            Ok(_) => Ok(ticket),
+            Ok(_) => Ok(entry),
             Err(WriteError::Refused(Some(other))) => read_item(other),
             // Gone between the refusal and its answer: as good as a conflict.
             Err(WriteError::Refused(None)) => Err(StoreError::Conflict),
@@ -385,18 +385,25 @@ impl Store {
         }
     }
 
-    /// Deletes the user's ticket if it bears the number.
-    pub async fn delete_ticket(&self, user: UserId, event: &EventId, number: u64) -> Result<()> {
+    /// Deletes the user's entry if it bears the number.
+    pub async fn delete_queue_entry(
+        &self,
+        user: UserId,
+        event: &EventId,
+        number: u64,
+    ) -> Result<()> {
         done_or_refused(
-            self.write(Returning::Nothing, |_| delete_ticket(user, event, number))
-                .await,
+            self.write(Returning::Nothing, |_| {
+                delete_queue_entry(user, event, number)
+            })
+            .await,
         )
     }
 
     /// The session at a rank.
     pub async fn session(
         &self,
-        place: &Place,
+        place: &SessionKey,
         consistency: Consistency,
     ) -> Result<Option<Session>> {
         let key = keys::session(&place.event_id, place.lane, place.rank);
@@ -405,7 +412,7 @@ impl Store {
     }
 
     /// The holder of a called rank comes.
-    pub async fn arrive(&self, place: &Place, user: UserId, event: &Event) -> Result<Arrival> {
+    pub async fn arrive(&self, place: &SessionKey, user: UserId, event: &Event) -> Result<Arrival> {
         let queue = event.queue();
         let expires = |now: EpochMs| now.plus_seconds(queue.session_seconds);
         let arrived = self
@@ -432,27 +439,27 @@ impl Store {
         }
     }
 
-    /// Puts the user's ticket in place of the one with the number `former`, and ends the former's turn, together. Gives the
-    /// ticket that is in force afterwards: another where the same user was faster elsewhere.
-    pub async fn replace_ticket(
+    /// Puts the user's entry in place of the one with the number `former`, and ends the former's turn, together. Gives the
+    /// entry that is in force afterwards: another where the same user was faster elsewhere.
+    pub async fn replace_queue_entry(
         &self,
         user: UserId,
         event: &Event,
-        ticket: Ticket,
+        entry: QueueEntry,
         former: u64,
         former_end: &TurnEnd,
-    ) -> Result<Ticket> {
-        let keep_until = event.keep_until(ticket.joined_at);
+    ) -> Result<QueueEntry> {
+        let keep_until = event.keep_until(entry.joined_at);
         let replaced = self
             .transact(|_| {
                 vec![
-                    put_ticket(user, &event.event_id, ticket, Some(former), keep_until),
+                    put_queue_entry(user, &event.event_id, entry, Some(former), keep_until),
                     end_turn(former_end, keep_until),
                 ]
             })
             .await;
         match replaced {
-            Ok(()) => Ok(ticket),
+            Ok(()) => Ok(entry),
             Err(TransactionError::Refused(verdicts)) => match verdicts.into_iter().next() {
                 Some(Verdict::Refused(Some(other))) => read_item(other),
                 _ => Err(StoreError::Conflict),
@@ -521,8 +528,11 @@ impl Store {
     }
 
     /// Keeps a place for a rank. Gives what is there already, if something is.
-    pub async fn open_place(&self, place: &Place) -> Result<Option<Session>> {
-        match self.write(Returning::Nothing, |_| open_place(place)).await {
+    pub async fn open_session(&self, place: &SessionKey) -> Result<Option<Session>> {
+        match self
+            .write(Returning::Nothing, |_| open_session(place))
+            .await
+        {
             Ok(_) => Ok(None),
             Err(WriteError::Refused(Some(item))) => read_session(item).map(Some),
             Err(WriteError::Refused(None)) => Err(StoreError::Conflict),
@@ -531,7 +541,7 @@ impl Store {
     }
 
     /// Starts the grace of a place that is still OPEN; any other state stays.
-    pub async fn call(&self, place: &Place, grace_seconds: u32) -> Result<()> {
+    pub async fn call(&self, place: &SessionKey, grace_seconds: u32) -> Result<()> {
         done_or_refused(
             self.write(Returning::Nothing, |now| {
                 call(place, now.plus_seconds(grace_seconds))
@@ -574,12 +584,12 @@ mod tests {
         let event = EventId::parse("e").unwrap();
         let user = UserId::random();
         let at = EpochMs(1_000_000);
-        let place = Place {
+        let place = SessionKey {
             event_id: event.clone(),
             lane: Lane::FIRST,
             rank: Rank(7),
         };
-        let ticket = Ticket {
+        let entry = QueueEntry {
             lane: Lane::FIRST,
             number: 7,
             joined_at: at,
@@ -612,11 +622,11 @@ mod tests {
             prepare_lane(&event, Lane::FIRST, None),
             close_lane(&event, Lane::FIRST),
             end_turn(&before_draw, at),
-            put_ticket(user, &event, ticket, None, at),
-            put_ticket(user, &event, ticket, Some(3), at),
-            delete_ticket(user, &event, 7),
+            put_queue_entry(user, &event, entry, None, at),
+            put_queue_entry(user, &event, entry, Some(3), at),
+            delete_queue_entry(user, &event, 7),
             arrive(&place, user, at, at),
-            open_place(&place),
+            open_session(&place),
             call(&place, at),
             move_watermark(&event, Lane::FIRST, &head, &progress(None), rate, at),
             move_watermark(&event, Lane::FIRST, &head, &progress(Some(batch)), rate, at),

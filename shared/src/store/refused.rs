@@ -36,7 +36,7 @@ pub(super) enum Verdict {
 }
 
 /// Errors of single writes that may carry the item that refused them.
-trait ConditionFailure {
+pub(super) trait ConditionFailure {
     /// The item, if there is one.
     fn refused_by(self) -> Option<Item>;
 }

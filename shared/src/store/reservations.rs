@@ -7,7 +7,7 @@ use super::client::{Consistency, Query, Store};
 use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Key, Write};
 use super::item::{Item, read_item, write_item};
-use super::queue::{Place, end_session, read_session, session_ttl};
+use super::queue::{SessionKey, end_session, read_session, session_ttl};
 use super::refused::{TransactionError, Verdict};
 use super::stock::return_stock;
 use super::{keys, seats, wallets};
@@ -60,13 +60,13 @@ struct ReservationRecord {
     #[serde(skip_deserializing)]
     date: String,
     #[serde(skip_deserializing)]
-    change: Change,
+    change: StateRecord,
 }
 
 /// What has become of a reservation by the write that stored it so.
 #[derive(Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-enum Change {
+enum StateRecord {
     #[default]
     Held,
     /// Paid, or free of charge.
@@ -77,7 +77,7 @@ enum Change {
     Cancelled,
 }
 
-impl From<&Reservation> for Change {
+impl From<&Reservation> for StateRecord {
     fn from(reservation: &Reservation) -> Self {
         match &reservation.state {
             State::Held { .. } => Self::Held,
@@ -95,7 +95,7 @@ impl From<Reservation> for ReservationRecord {
     fn from(r: Reservation) -> Self {
         let event_id = r.event_id().to_string();
         let date = r.date().map(|date| date.to_string()).unwrap_or_default();
-        let change = Change::from(&r);
+        let change = StateRecord::from(&r);
         let (status, held_until, payment, refunded) = match r.state {
             State::Held { held_until } => (StoredStatus::Held, Some(held_until), None, Money::ZERO),
             State::Confirmed { payment } => (StoredStatus::Confirmed, None, payment, Money::ZERO),
@@ -174,7 +174,7 @@ pub struct HoldRequest<'a> {
     pub date: DateKey,
     pub seats: Vec<ReservedSeat>,
     /// The session that holds.
-    pub place: Place,
+    pub place: SessionKey,
 }
 
 /// What stood in a hold's way. The reasons are read from the items that refused.
@@ -241,7 +241,7 @@ fn archive(ended: &Reservation) -> Write {
 /// where that is the turn. Only a living session may hold, and only until `holdBy`, so that holding again and again
 /// prolongs nothing.
 pub(super) fn use_session(
-    place: &Place,
+    place: &SessionKey,
     ends_on: TokenEndsOn,
     held_until: EpochMs,
     now: EpochMs,
@@ -291,7 +291,7 @@ fn seat_key(reservation: &Reservation, seat: &ReservedSeat) -> Option<Key> {
 fn hold_writes(
     reservation: &Reservation,
     replaced: Option<&Reservation>,
-    session: (&Place, TokenEndsOn),
+    session: (&SessionKey, TokenEndsOn),
     held_until: EpochMs,
     now: EpochMs,
 ) -> Vec<Write> {
@@ -315,7 +315,7 @@ fn hold_writes(
 fn pay_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> {
     let id = &from.reservation_id;
     let user = from.user_id;
-    let place = Place {
+    let place = SessionKey {
         event_id: from.event_id().clone(),
         lane: from.lane,
         rank: from.rank,
@@ -699,7 +699,7 @@ mod tests {
     fn every_placeholder_is_bound() {
         let at = EpochMs(1_000_000);
         let event = event();
-        let place = Place {
+        let place = SessionKey {
             event_id: EventId::parse("winter-live").unwrap(),
             lane: Lane::FIRST,
             rank: Rank(3),

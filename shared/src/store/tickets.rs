@@ -3,7 +3,7 @@
 use super::client::Store;
 use super::error::Result;
 use super::expression::{Key, Write};
-use super::queue::{Place, read_session};
+use super::queue::{SessionKey, read_session};
 use super::refused::{TransactionError, Verdict};
 use super::reservations::{put_reservation, read_reservation, use_session};
 use super::stock::take_stock;
@@ -26,7 +26,7 @@ pub struct TicketRequest<'a> {
     pub quantity: u32,
     pub total_price: Money,
     /// The session that reserves, which ends with it.
-    pub place: Place,
+    pub place: SessionKey,
     /// What is paid with, and what is left of it; none where nothing is to be paid.
     pub wallet: Option<(Wallet, Wallet)>,
     /// An ended reservation in the new one's place, which is archived.

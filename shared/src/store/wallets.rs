@@ -12,7 +12,7 @@ use super::refused::{TransactionError, Verdict, WriteError};
 use domain::clock::EpochMs;
 use domain::ids::{EntryId, ReservationId, UserId};
 use domain::money::{Currency, Money};
-use domain::wallet::{EntryKind, IdempotencyKey, LedgerEntry, Refusal, Wallet};
+use domain::wallet::{EntryKind, IdempotencyKey, LedgerEntry, Wallet, WalletRefusal};
 
 /// What holds for the whole table.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -228,7 +228,7 @@ impl Store {
         user: UserId,
         key: Key,
         amount: Money,
-        refusal: Refusal,
+        refusal: WalletRefusal,
     ) -> std::result::Result<Charged, ChargeRefused> {
         let former: Option<ChargeRecord> = self.get(&key, Consistency::Strong).await?;
         if let Some(former) = former.filter(|former| former.amount == amount) {
@@ -237,7 +237,9 @@ impl Store {
         // Nobody is refused by a read that may be old.
         let wallet = self.wallet(user, Consistency::Strong).await?;
         match refusal {
-            Refusal::OverCeiling { ceiling, .. } if wallet.charged(amount, ceiling).is_err() => {
+            WalletRefusal::OverCeiling { ceiling, .. }
+                if wallet.charged(amount, ceiling).is_err() =>
+            {
                 Err(ChargeRefused::OverCeiling {
                     balance: wallet.balance,
                     ceiling,

@@ -23,7 +23,7 @@ use tests::world::{DATE, EVENT, FUNCTIONS, PRICE, World, concert};
 use crate::calls::Call;
 use crate::endpoints::{Beside, Endpoint, Subject};
 use crate::names::{Item, Names, mentions};
-use crate::table::{all_items, open_place, put_items, set_head};
+use crate::table::{all_items, open_session, put_items, set_head};
 use crate::work::Job;
 
 /// The event of the bare calls; a name as long as the other's.
@@ -109,7 +109,7 @@ impl Stage {
             .partition(|item| mentions(item, TEMPLATE_USER));
         let items = match endpoint.subject {
             Subject::Anyone | Subject::NewOutside => Vec::new(),
-            Subject::NewInside => vec![open_place(EVENT, template.rank)],
+            Subject::NewInside => vec![open_session(EVENT, template.rank)],
             _ => own,
         };
         if !matches!(endpoint.subject, Subject::NewOutside | Subject::Waiting) {

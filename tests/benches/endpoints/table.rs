@@ -71,7 +71,7 @@ pub(crate) async fn set_head<const N: usize>(world: &World, fields: [&str; N], v
 }
 
 /// A place that is kept for a rank, as a promotion writes it.
-pub(crate) fn open_place(event: &str, rank: u64) -> Item {
+pub(crate) fn open_session(event: &str, rank: u64) -> Item {
     [
         ("pk", format!("SESSIONS#{event}#0")),
         ("sk", format!("{rank:012}")),

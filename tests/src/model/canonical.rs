@@ -75,7 +75,7 @@ fn forget_the_names(config: &Config, state: &mut State) {
     let key = |person: &usize| {
         let items = &state.items;
         let reservation = items.reservations[*person].map(|held| (held.rank, held.hold));
-        (&state.clients[*person], items.tickets[*person], reservation)
+        (&state.clients[*person], items.entries[*person], reservation)
     };
     order.sort_by_key(key);
     if order.is_sorted() {
@@ -96,7 +96,7 @@ fn forget_the_names(config: &Config, state: &mut State) {
         .iter()
         .map(|person| state.clients[*person].clone())
         .collect();
-    items.tickets = order.iter().map(|person| items.tickets[*person]).collect();
+    items.entries = order.iter().map(|person| items.entries[*person]).collect();
     items.reservations = order
         .iter()
         .map(|person| items.reservations[*person])

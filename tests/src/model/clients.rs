@@ -19,8 +19,8 @@ pub(crate) enum Errand {
 /// A call to DynamoDB that is to be made next.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Call {
-    /// Joining: is there a ticket?
-    ReadTicket,
+    /// Joining: is there a entry?
+    ReadEntry,
     /// Where does the number stand? `rejoins`: a new one is taken where its turn is over.
     ReadHead {
         number: u64,
@@ -42,7 +42,7 @@ pub(crate) enum Call {
     TakeNumber {
         former: Option<u64>,
     },
-    PutTicket {
+    PutEntry {
         mine: u64,
         former: Option<u64>,
         is_called: bool,
@@ -55,7 +55,7 @@ pub(crate) enum Call {
     EndTurn {
         number: u64,
     },
-    DeleteTicket {
+    DeleteEntry {
         number: u64,
     },
     /// `replaces`: the lapsed reservation that refused the first try.
@@ -73,7 +73,7 @@ impl Call {
     pub(crate) fn is_write(self) -> bool {
         !matches!(
             self,
-            Self::ReadTicket
+            Self::ReadEntry
                 | Self::ReadHead { .. }
                 | Self::ReadSession { .. }
                 | Self::CheckTicket { .. }
@@ -181,7 +181,7 @@ pub(crate) fn begin(config: &Config, state: &mut State, client: usize, errand: E
     let call = match (errand, me.token) {
         (Errand::Join, _) | (_, None) => {
             me.joins_left = me.joins_left.saturating_sub(1);
-            Call::ReadTicket
+            Call::ReadEntry
         }
         (Errand::Poll, Some(number)) => Call::ReadHead {
             number,
@@ -255,7 +255,7 @@ fn call_now(
         Call::Hold { .. } | Call::ReadReservation | Call::Pay { .. } => {
             booking::call(config, state, &caller, call, decided)
         }
-        Call::EndMine { .. } | Call::EndTurn { .. } | Call::DeleteTicket { .. } => {
+        Call::EndMine { .. } | Call::EndTurn { .. } | Call::DeleteEntry { .. } => {
             line::leave(config, state, &caller, call)
         }
         _ => line::call(config, state, &caller, call, decided),

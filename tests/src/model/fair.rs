@@ -8,10 +8,10 @@ use super::items::Place;
 use super::promoter::{self, Fate};
 use super::state::State;
 
-/// From here on nobody crashes and nothing is lost: everybody who has a ticket keeps asking, and time passes.
+/// From here on nobody crashes and nothing is lost: everybody who has a entry keeps asking, and time passes.
 ///
 /// Somebody whose turn had not passed before is let in by the number that they have; somebody who let it pass, or never
-/// got a ticket, joins (again). Looked at where nobody is in the middle of anything: from any other state such a one can be reached.
+/// got a entry, joins (again). Looked at where nobody is in the middle of anything: from any other state such a one can be reached.
 pub(crate) fn everybody_gets_in(config: &Config, state: &State) -> bool {
     if !state.is_at_rest() {
         return true;
@@ -53,7 +53,7 @@ pub(crate) fn everybody_gets_in(config: &Config, state: &State) -> bool {
 /// Somebody who has not been inside yet.
 struct Waiting {
     client: usize,
-    /// The number by which they must get in; none where they have no ticket, were called and did not come, or were about
+    /// The number by which they must get in; none where they have no entry, were called and did not come, or were about
     /// to leave: then they join.
     number: Option<u64>,
 }
@@ -63,7 +63,7 @@ impl Waiting {
         let person = config.clients[client];
         let lane = config.lane_of(person);
         let past = &state.past[lane];
-        let Some(rank) = state.items.tickets[person] else {
+        let Some(rank) = state.items.entries[person] else {
             let number = None;
             return Some(Self { client, number });
         };
@@ -84,7 +84,7 @@ impl Waiting {
     fn is_in(&self, config: &Config, state: &State) -> bool {
         let person = config.clients[self.client];
         let past = &state.past[config.lane_of(person)];
-        state.items.tickets[person].is_some_and(|number| past.entered.has(number))
+        state.items.entries[person].is_some_and(|number| past.entered.has(number))
     }
 
     /// Asks where the number stands; false where somebody who has missed nothing is told that the turn is over.

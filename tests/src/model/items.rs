@@ -88,8 +88,8 @@ pub(crate) struct Reservation {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Items {
     pub(crate) lanes: Vec<LaneItems>,
-    /// By person: the number on the ticket.
-    pub(crate) tickets: Vec<Option<u64>>,
+    /// By person: the number on the entry.
+    pub(crate) entries: Vec<Option<u64>>,
     /// By person.
     pub(crate) reservations: Vec<Option<Reservation>>,
     /// On the only seat.
@@ -116,22 +116,27 @@ impl Items {
         *head
     }
 
-    /// The ticket that is in force afterwards.
-    pub(crate) fn put_ticket(&mut self, person: usize, mine: u64, replaces: Option<u64>) -> u64 {
-        let ticket = &mut self.tickets[person];
-        match *ticket {
+    /// The entry that is in force afterwards.
+    pub(crate) fn put_queue_entry(
+        &mut self,
+        person: usize,
+        mine: u64,
+        replaces: Option<u64>,
+    ) -> u64 {
+        let entry = &mut self.entries[person];
+        match *entry {
             Some(other) if replaces != Some(other) => other,
             _ => {
-                *ticket = Some(mine);
+                *entry = Some(mine);
                 mine
             }
         }
     }
 
-    pub(crate) fn delete_ticket(&mut self, person: usize, number: u64) {
-        let ticket = &mut self.tickets[person];
-        if *ticket == Some(number) {
-            *ticket = None;
+    pub(crate) fn delete_queue_entry(&mut self, person: usize, number: u64) {
+        let entry = &mut self.entries[person];
+        if *entry == Some(number) {
+            *entry = None;
         }
     }
 
@@ -158,7 +163,7 @@ impl Items {
     }
 
     /// What is there already, if something is.
-    pub(crate) fn open_place(&mut self, place: Place) -> Option<Session> {
+    pub(crate) fn open_session(&mut self, place: Place) -> Option<Session> {
         let found = self.session(place);
         if found.is_none() {
             self.put(place, Session::Open);

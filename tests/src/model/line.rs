@@ -26,7 +26,7 @@ pub(super) fn call(
     decided: EpochMs,
 ) -> Next {
     match call {
-        Call::ReadTicket => Next::Call(match state.items.tickets[caller.person] {
+        Call::ReadEntry => Next::Call(match state.items.entries[caller.person] {
             Some(number) => Call::ReadHead {
                 number,
                 rejoins: true,
@@ -48,7 +48,7 @@ pub(super) fn call(
             _ => over(number, rejoins),
         },
         Call::CheckTicket { number, rejoins } => {
-            if state.items.tickets[caller.person] == Some(number) {
+            if state.items.entries[caller.person] == Some(number) {
                 Next::Call(Call::Arrive { number, rejoins })
             } else {
                 over(number, rejoins)
@@ -67,17 +67,17 @@ pub(super) fn call(
         }
         Call::TakeNumber { former } => {
             let head = state.items.take_number(caller.lane);
-            Next::Call(Call::PutTicket {
+            Next::Call(Call::PutEntry {
                 mine: head.issued,
                 former,
                 is_called: head.issued <= head.admitted,
             })
         }
-        Call::PutTicket {
+        Call::PutEntry {
             mine,
             former,
             is_called,
-        } => match state.items.put_ticket(caller.person, mine, former) {
+        } => match state.items.put_queue_entry(caller.person, mine, former) {
             in_force if in_force != mine => Next::Call(Call::EndMine { mine, in_force }),
             _ if is_called => Next::Call(Call::Arrive {
                 number: mine,
@@ -103,10 +103,10 @@ pub(super) fn leave(config: &Config, state: &mut State, caller: &Caller, call: C
         Call::EndTurn { number } => {
             state.past[caller.lane].left.add(number);
             state.end_session(config, caller.place(number), None);
-            Next::Call(Call::DeleteTicket { number })
+            Next::Call(Call::DeleteEntry { number })
         }
-        Call::DeleteTicket { number } => {
-            state.items.delete_ticket(caller.person, number);
+        Call::DeleteEntry { number } => {
+            state.items.delete_queue_entry(caller.person, number);
             Next::Done(None)
         }
         _ => unreachable!("{call:?} is made elsewhere"),

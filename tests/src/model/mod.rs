@@ -1,7 +1,7 @@
 //! The queue and its seat, in every order in which their calls to DynamoDB can meet.
 //!
 //! One step of the model is one call of the real code ([`line`], [`booking`], [`promoter`]) on the items ([`items`]), under the
-//! conditions of the real writes and by the real rules (`survey`, `Room`, `takes_a_place`, the lanes' limits). Steps of
+//! conditions of the real writes and by the real rules (`survey`, `Capacity`, `uses_a_slot`, the lanes' limits). Steps of
 //! different processes follow each other in any order, time passes between any two of them, processes crash, answers
 //! are lost, clocks differ. The checker visits every state that can come of it and looks at every promise
 //! ([`properties`]) in each.

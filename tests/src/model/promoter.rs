@@ -5,7 +5,7 @@ use domain::ids::Rank;
 use domain::queue::{Head, Pause, Session, Survey, survey};
 
 use super::items::Place;
-use super::run::{Run, Stage, judged_at, takes_a_place};
+use super::run::{Run, Stage, judged_at, uses_a_slot};
 use super::state::State;
 use super::{Config, Flaw};
 
@@ -75,7 +75,7 @@ fn call_now(
         Stage::Keep => {
             let rank = run.pending[call];
             if fate != Fate::Lost {
-                let found = state.items.open_place(Place { lane, rank });
+                let found = state.items.open_session(Place { lane, rank });
                 if fate == Fate::Repeated {
                     return true;
                 }
@@ -125,7 +125,7 @@ fn look(config: &Config, state: &State, run: &Run) -> Survey {
             let others = items.sessions.iter().filter(|(rank, session)| {
                 lane != run.lane
                     && **rank <= items.head.0.admitted
-                    && takes_a_place(config, **session, run.began_at)
+                    && uses_a_slot(config, **session, run.began_at)
             });
             seen.live += u32::try_from(others.count()).unwrap();
         }

@@ -45,12 +45,12 @@ fn lanes(state: &State) -> impl Iterator<Item = (&LaneItems, &Past)> {
 fn all_in(config: &Config, state: &State) -> bool {
     state
         .items
-        .tickets
+        .entries
         .iter()
         .enumerate()
-        .all(|(person, ticket)| {
+        .all(|(person, entry)| {
             let past = &state.past[config.lane_of(person)];
-            ticket.is_some_and(|number| past.entered.has(number))
+            entry.is_some_and(|number| past.entered.has(number))
         })
 }
 

@@ -28,7 +28,7 @@ use crate::wire::{Fault, Rule};
 use crate::world::{DATE, EVENT, PRICE, World, concert_for};
 
 /// Only calls on the model's items wait.
-const KEYS: &[&str] = &["QUEUE#", "SESSIONS#", "TICKET#", "RESERVATION#", "SEATS#"];
+const KEYS: &[&str] = &["QUEUE#", "SESSIONS#", "ENTRY#", "RESERVATION#", "SEATS#"];
 
 /// An operation of the real code that is under way.
 struct Process {
@@ -185,7 +185,7 @@ impl Real {
         });
         let process = Process { gate, task };
         match errand {
-            Errand::Join => process.pass("TICKET#", Pass::Whole).await?,
+            Errand::Join => process.pass("ENTRY#", Pass::Whole).await?,
             Errand::Poll => process.pass("QUEUE#", Pass::Whole).await?,
             Errand::Pay => process.pass("RESERVATION#", Pass::Whole).await?,
             Errand::Leave | Errand::Hold => {}
@@ -361,10 +361,10 @@ fn pass_of(is_answer_lost: bool) -> Pass {
 /// What the call of the real code is on.
 fn key_of(call: Call) -> &'static str {
     match call {
-        Call::ReadTicket
+        Call::ReadEntry
         | Call::CheckTicket { .. }
-        | Call::PutTicket { .. }
-        | Call::DeleteTicket { .. } => "TICKET#",
+        | Call::PutEntry { .. }
+        | Call::DeleteEntry { .. } => "ENTRY#",
         Call::ReadHead { .. } | Call::TakeNumber { .. } => "QUEUE#",
         Call::ReadSession { .. }
         | Call::Arrive { .. }
@@ -380,7 +380,7 @@ fn key_of(call: Call) -> &'static str {
 struct Picture {
     head: (u64, u64, u64),
     sessions: Vec<(u64, String)>,
-    tickets: Vec<Option<u64>>,
+    entries: Vec<Option<u64>>,
     reservations: Vec<Option<String>>,
     claim: Option<String>,
 }
@@ -423,7 +423,7 @@ fn of_model(state: &State) -> Picture {
             .iter()
             .map(|(rank, session)| (*rank, session_in_words(*session, START)))
             .collect(),
-        tickets: state.items.tickets.clone(),
+        entries: state.items.entries.clone(),
         reservations: state
             .items
             .reservations
@@ -453,12 +453,12 @@ async fn of_table(real: &Real, config: &Config, began: EpochMs) -> Picture {
         .sessions(&real.event, Lane(0), &everything)
         .await
         .unwrap();
-    let mut tickets = Vec::new();
+    let mut entries = Vec::new();
     let mut reservations = Vec::new();
     for person in 0..config.persons() {
         let user: UserId = user_id(person);
-        let ticket = store.ticket(user, &real.event, strong).await.unwrap();
-        tickets.push(ticket.map(|ticket| ticket.number));
+        let entry = store.queue_entry(user, &real.event, strong).await.unwrap();
+        entries.push(entry.map(|entry| entry.number));
         let reservation = store
             .reservation_for(user, &real.event, Some(real.date))
             .await
@@ -488,7 +488,7 @@ async fn of_table(real: &Real, config: &Config, began: EpochMs) -> Picture {
             .into_iter()
             .map(|(Rank(rank), session)| (rank, session_in_words(session, began)))
             .collect(),
-        tickets,
+        entries,
         reservations,
         claim,
     }
@@ -503,10 +503,10 @@ fn may_take_long(config: &Config, state: &State, client: usize) -> bool {
     let person = config.clients[client];
     let is_alone = config.clients.iter().filter(|of| **of == person).count() == 1;
     match state.clients[client].call {
-        None | Some(Call::EndTurn { .. } | Call::DeleteTicket { .. }) => true,
+        None | Some(Call::EndTurn { .. } | Call::DeleteEntry { .. }) => true,
         // Where somebody else may be faster, the number in force is looked at next.
         Some(Call::TakeNumber { .. }) => is_alone,
-        Some(Call::PutTicket { is_called, .. }) => is_alone && !is_called,
+        Some(Call::PutEntry { is_called, .. }) => is_alone && !is_called,
         Some(_) => false,
     }
 }

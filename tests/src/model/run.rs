@@ -2,7 +2,7 @@
 //! real rules; the calls are in [`super::promoter`].
 
 use domain::clock::EpochMs;
-use domain::queue::{Head, PLACES_AHEAD, Pause, Room, Session, Survey};
+use domain::queue::{Capacity, Head, Pause, SLOTS_AHEAD, Session, Survey};
 
 use super::items::HeadItem;
 use super::{Config, Flaw, RUN_MS};
@@ -98,10 +98,10 @@ impl Run {
             awaited: self.awaited,
             ..Survey::default()
         };
-        let room = Room::new(config.limits(self.lane), head, &seen, self.began_at);
-        let last = head.issued + PLACES_AHEAD;
+        let capacity = Capacity::new(config.limits(self.lane), head, &seen, self.began_at);
+        let last = head.issued + SLOTS_AHEAD;
         let most = last.saturating_sub(self.passed).min(GROUP);
-        let group = room.places_from(self.passed + 1, most);
+        let group = capacity.slots_from(self.passed + 1, most);
         self.pending = (self.passed + 1..=self.passed + group).collect();
         self.passed += group;
         self.stage = Stage::Keep;
@@ -182,7 +182,7 @@ impl Run {
     /// A place that was kept now or before, or whose holder has come; a dead one takes none.
     pub(super) fn counts(&mut self, found: Option<Session>, config: &Config) {
         match found {
-            Some(session) if !takes_a_place(config, session, self.began_at) => {}
+            Some(session) if !uses_a_slot(config, session, self.began_at) => {}
             Some(Session::Live { .. }) => self.live += 1,
             None | Some(_) => self.awaited += 1,
         }
@@ -190,8 +190,8 @@ impl Run {
 }
 
 /// By the real rule, unless this is the flaw: then as if it were so much later that the margin is gone.
-pub(super) fn takes_a_place(config: &Config, session: Session, now: EpochMs) -> bool {
-    session.takes_a_place(
+pub(super) fn uses_a_slot(config: &Config, session: Session, now: EpochMs) -> bool {
+    session.uses_a_slot(
         judged_at(config, now),
         Pause::default(),
         config.grace_seconds,

@@ -66,7 +66,7 @@ impl State {
             now: START,
             items: Items {
                 lanes: vec![LaneItems::default(); lanes],
-                tickets: vec![None; config.persons()],
+                entries: vec![None; config.persons()],
                 reservations: vec![None; config.persons()],
                 claim: None,
             },

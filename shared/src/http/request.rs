@@ -16,13 +16,13 @@ use domain::refusal::{FieldError, Refusal};
 
 /// One request, and when it came. The clock is read once.
 #[derive(Debug)]
-pub struct Call {
+pub struct ApiRequest {
     request: Request,
     now: EpochMs,
     user_id: Option<UserId>,
 }
 
-impl Call {
+impl ApiRequest {
     pub(crate) fn new(request: Request, now: EpochMs) -> Self {
         Self {
             request,
