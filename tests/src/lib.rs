@@ -27,7 +27,11 @@ mod audit;
 #[cfg(test)]
 mod budget;
 #[cfg(test)]
+mod data_model;
+#[cfg(test)]
 mod desk;
+#[cfg(test)]
+mod documents;
 #[cfg(test)]
 mod fault;
 #[cfg(test)]

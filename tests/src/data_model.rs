@@ -1,0 +1,298 @@
+//! docs/DATA-MODEL.md lists every kind of item and every attribute, with its type. Here many flows fill a table, and the items in
+//! it are compared with the document in both directions.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use boxoffice::apply::{Mode, apply};
+use boxoffice::queue::{Gate, Steering};
+use domain::ids::EventId;
+use serde_json::json;
+use shared::store::Store;
+
+use crate::books;
+use crate::world::{Buyer, EVENT, PRICE, Reply, World};
+
+const DOCUMENT: &str = include_str!("../../docs/DATA-MODEL.md");
+
+/// Types by attribute: `a.b` is in a map, `a[].b` in the maps of a list.
+type Attributes = BTreeMap<String, BTreeSet<&'static str>>;
+
+/// A kind of item, as the document's overview lists it.
+struct Kind {
+    name: &'static str,
+    pk: &'static str,
+    sk: &'static str,
+    has_ttl: bool,
+}
+
+fn cells(row: &str) -> Vec<&str> {
+    row.trim_matches('|').split(" | ").map(str::trim).collect()
+}
+
+/// What is between the backquotes of a cell.
+fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+fn kinds() -> Vec<Kind> {
+    DOCUMENT
+        .lines()
+        .filter(|line| line.starts_with("| ["))
+        .map(|row| {
+            let cells = cells(row);
+            let first_quoted = |cell: &'static str| quoted(cell).next().expect("a key");
+            Kind {
+                name: cells[0][1..].split(']').next().expect("a name"),
+                pk: first_quoted(cells[1]),
+                sk: first_quoted(cells[2]),
+                has_ttl: cells[3] != "–",
+            }
+        })
+        .collect()
+}
+
+impl Kind {
+    fn fits(&self, pk: &str, sk: &str) -> bool {
+        // A key pattern begins with its literal part; small letters stand for values.
+        let fits = |pattern: &str, key: &str| match pattern.find(|c: char| c.is_ascii_lowercase()) {
+            Some(variable) => key.starts_with(&pattern[..variable]),
+            None => key == pattern,
+        };
+        fits(self.pk, pk) && fits(self.sk, sk)
+    }
+}
+
+/// A kind's section: its text, and the attributes of its table.
+fn section(kind: &str) -> (&'static str, Attributes) {
+    let heading = |line: &str| line.trim_start_matches('#').trim().to_lowercase() == kind;
+    let (at, _) = DOCUMENT
+        .match_indices("\n### ")
+        .find(|(at, _)| heading(DOCUMENT[at + 1..].lines().next().unwrap_or_default()))
+        .unwrap_or_else(|| panic!("DATA-MODEL.md has no section for {kind}"));
+    let text = &DOCUMENT[at + 5..];
+    let text = text.split("\n#").next().unwrap_or(text);
+    let mut attributes = Attributes::new();
+    for row in text.lines().filter(|line| line.starts_with("| `")) {
+        let cells = cells(row);
+        for name in quoted(cells[0]) {
+            attributes.insert(name.to_owned(), cells[1].split(", ").collect());
+        }
+    }
+    (text, attributes)
+}
+
+/// The kind whose table describes this one's attributes.
+fn described_by(kind: &'static str) -> &'static str {
+    let (text, attributes) = section(kind);
+    if !attributes.is_empty() {
+        return kind;
+    }
+    let (_, link) = text
+        .split_once("same attributes as the [")
+        .unwrap_or_else(|| panic!("{kind} has no table of attributes"));
+    link.split(']').next().expect("a name")
+}
+
+fn collect(path: &str, value: &AttributeValue, found: &mut Attributes) {
+    let kind = match value {
+        AttributeValue::S(_) => "string",
+        AttributeValue::N(_) => "number",
+        AttributeValue::Bool(_) => "boolean",
+        AttributeValue::B(_) => "binary",
+        AttributeValue::M(map) => {
+            for (name, value) in map {
+                collect(&format!("{path}.{name}"), value, found);
+            }
+            "map"
+        }
+        AttributeValue::L(list) => {
+            for value in list {
+                if let AttributeValue::M(map) = value {
+                    for (name, value) in map {
+                        collect(&format!("{path}[].{name}"), value, found);
+                    }
+                }
+            }
+            "list"
+        }
+        other => panic!("{path}: {other:?}"),
+    };
+    found.entry(path.to_owned()).or_default().insert(kind);
+}
+
+const CATALOGUE: &str = r#"
+currency: KRW
+events:
+  - eventId: drawn
+    name: Drawn
+    venue: Hall
+    admission: seated
+    maxSeatsPerUser: 4
+    opensAt: "2026-11-20T11:00:00Z"
+    closesAt: "2026-12-20T11:00:00Z"
+    queue: {strategy: batch, batchSize: 2, batchSeconds: 30, maxActive: 4, order: draw, beacon: the lottery}
+    dates:
+      - date: 2026-12-24
+        startsAt: "2026-12-24T19:00:00+09:00"
+        sections: [{name: A, seats: 20, price: 50000, rows: 2}]
+  - eventId: festival
+    name: Festival
+    venue: Park
+    admission: general
+    totalTickets: 100
+    price: 50000
+"#;
+
+const DRAWN: &str = "drawn";
+
+async fn apply_catalogue(world: &World, text: &str) {
+    apply(world.app.store(), "catalogue.yaml", text, Mode::Apply)
+        .await
+        .unwrap();
+    world.clock.advance_seconds(3);
+}
+
+async fn steer(world: &World, steering: Steering) {
+    let store = Store::clone(world.another_process().app.store());
+    let event = EventId::parse(DRAWN).unwrap();
+    boxoffice::queue::run(store, &event, &steering)
+        .await
+        .unwrap();
+    world.clock.advance_seconds(3);
+}
+
+fn id_of(reply: &Reply) -> String {
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.text_of("reservationId").to_owned()
+}
+
+async fn cancel(world: &World, buyer: &Buyer, id: &str) {
+    let path = format!("/reservations/{id}");
+    let reply = world.delete(&path, &buyer.token).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+/// Seats are sold, held, given back, and held by others.
+async fn seats_are_sold(world: &World) {
+    let buyer = world.joins_with(10 * PRICE).await;
+    let token = &buyer.token;
+    let dates = format!("/events/{EVENT}/dates");
+    assert_eq!(world.get(&dates, token).await.status, 200);
+    let id = id_of(&world.hold(&buyer, 1).await);
+    assert_eq!(world.pay(&buyer, &id).await.status, 201);
+    cancel(world, &buyer, &id).await;
+    let again = world.joins_as(EVENT, &buyer.user_id).await;
+    id_of(&world.hold(&again, 2).await);
+    let sold = world.joins_with(10 * PRICE).await;
+    let id = id_of(&world.hold(&sold, 3).await);
+    assert_eq!(world.pay(&sold, &id).await.status, 201);
+}
+
+/// Tickets without seats are sold and given back.
+async fn tickets_are_sold(world: &World) {
+    let buyer = world.joins("festival").await;
+    assert_eq!(world.charge(&buyer, PRICE, "tickets").await.status, 201);
+    let path = "/events/festival/reservations";
+    let reply = world
+        .post(path, &buyer.token, json!({ "quantity": 1 }))
+        .await;
+    cancel(world, &buyer, &id_of(&reply)).await;
+}
+
+/// A draw with all that an operator and a catalogue can do to it.
+async fn lots_are_drawn(world: &World) {
+    let mut buyers = Vec::new();
+    for _ in 0..12 {
+        buyers.push(world.joins(DRAWN).await);
+    }
+    let path = format!("/events/{DRAWN}/tokens/me");
+    assert_eq!(world.delete(&path, &buyers[0].token).await.status, 204);
+    world.clock.advance_seconds(3_600);
+    let gate = |gate| Steering {
+        gate: Some(gate),
+        ..Steering::default()
+    };
+    let settings = Steering {
+        max_active: Some(6),
+        batch_size: Some(3),
+        beacon: Some("17-23".to_owned()),
+        ..Steering::default()
+    };
+    steer(world, settings).await;
+    steer(world, gate(Gate::Pause)).await;
+    steer(world, gate(Gate::Resume)).await;
+    for _ in 0..3 {
+        world.clock.advance_seconds(31);
+        world.app.promote_all().await.unwrap();
+    }
+    apply_catalogue(
+        world,
+        &CATALOGUE.replace("maxSeatsPerUser: 4", "maxSeatsPerUser: 2"),
+    )
+    .await;
+}
+
+/// Every item of both tables, after all of this.
+async fn written() -> Vec<HashMap<String, AttributeValue>> {
+    let world = World::new().await;
+    apply_catalogue(&world, CATALOGUE).await;
+    seats_are_sold(&world).await;
+    tickets_are_sold(&world).await;
+    lots_are_drawn(&world).await;
+    world.app.store().rotate_signing_keys().await.unwrap();
+    let mut items: Vec<_> = books::items(&world).await.into_values().collect();
+    let keys = world
+        .dynamodb
+        .scan()
+        .table_name(&world.tables.keys)
+        .send()
+        .await
+        .unwrap();
+    items.extend(keys.items.unwrap_or_default());
+    items
+}
+
+#[tokio::test]
+async fn the_data_model_lists_the_attributes_that_are_written_and_no_others() {
+    let kinds = kinds();
+    let mut found: BTreeMap<&str, Attributes> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for item in written().await {
+        let (pk, sk) = (item["pk"].as_s().unwrap(), item["sk"].as_s().unwrap());
+        let fitting: Vec<&Kind> = kinds.iter().filter(|kind| kind.fits(pk, sk)).collect();
+        let [kind] = fitting[..] else {
+            panic!("{} kinds of DATA-MODEL.md fit {pk} {sk}", fitting.len());
+        };
+        seen.insert(kind.name);
+        let attributes = found.entry(described_by(kind.name)).or_default();
+        for (name, value) in &item {
+            if !matches!(name.as_str(), "pk" | "sk") {
+                collect(name, value, attributes);
+            }
+        }
+    }
+    for kind in &kinds {
+        assert!(seen.contains(kind.name), "no flow wrote: {}", kind.name);
+        let (_, documented) = section(described_by(kind.name));
+        assert_eq!(
+            kind.has_ttl,
+            documented.contains_key("ttl"),
+            "{}: ttl",
+            kind.name
+        );
+        let without = |one: &Attributes, other: &Attributes| -> Attributes {
+            let differs = |name: &String, types| other.get(name) != Some(types);
+            let one = one.iter().filter(|(name, types)| differs(name, *types));
+            one.map(|(name, types)| (name.clone(), types.clone()))
+                .collect()
+        };
+        let written = &found[described_by(kind.name)];
+        assert_eq!(
+            without(&documented, written),
+            without(written, &documented),
+            "{}: the document on the left, the table on the right",
+            kind.name
+        );
+    }
+}
