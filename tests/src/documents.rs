@@ -168,7 +168,12 @@ fn a_link_to_nothing_is_noticed() {
     for wrong in ["docs/NOWHERE.md", "docs/API.md#nowhere", "docs/adr/9999"] {
         assert!(complaint(&from, wrong, root).is_some(), "{wrong}");
     }
-    for right in ["docs/API.md#errors", "docs/adr/0001", "docs/pictures/events.png", "#run"] {
+    for right in [
+        "docs/API.md#errors",
+        "docs/adr/0001",
+        "docs/pictures/events.png",
+        "#run",
+    ] {
         assert_eq!(complaint(&from, right, root), None);
     }
 }
