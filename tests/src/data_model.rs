@@ -88,9 +88,10 @@ fn described_by(kind: &'static str) -> &'static str {
     if !attributes.is_empty() {
         return kind;
     }
+    // Only the link is looked for, as the sentence around it may be wrapped anywhere.
     let (_, link) = text
-        .split_once("same attributes as the [")
-        .unwrap_or_else(|| panic!("{kind} has no table of attributes"));
+        .split_once(" [")
+        .unwrap_or_else(|| panic!("{kind} has neither attributes nor a link to them"));
     link.split(']').next().expect("a name")
 }
 
