@@ -90,7 +90,7 @@ fn described_by(kind: &'static str) -> &'static str {
     }
     // Only the link is looked for, as the sentence around it may be wrapped anywhere.
     let (_, link) = text
-        .split_once(" [")
+        .split_once('[')
         .unwrap_or_else(|| panic!("{kind} has neither attributes nor a link to them"));
     link.split(']').next().expect("a name")
 }
