@@ -226,6 +226,15 @@ impl Store {
         Err(StoreError::Conflict.into())
     }
 
+    /// Makes one write; `false` if its condition failed.
+    pub(super) async fn write_if_allowed(&self, build: impl Fn(EpochMs) -> Write) -> Result<bool> {
+        match self.write(Returning::Nothing, build).await {
+            Ok(_) => Ok(true),
+            Err(WriteError::Refused(_)) => Ok(false),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+
     /// Counts a conflict, and waits until it may be tried again.
     async fn tries_again(&self, attempt: u32, is_conflict: bool) -> bool {
         if is_conflict {

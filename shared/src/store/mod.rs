@@ -18,7 +18,6 @@ mod seats;
 mod signing_keys;
 mod stock;
 mod tables;
-mod tickets;
 mod wallets;
 
 pub use audit::AuditReport;
@@ -27,8 +26,7 @@ pub use connect::{Connection, connect};
 pub use error::StoreError;
 pub use events::{ApplyRefused, Change};
 pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
-pub use reservations::{HoldConflict, HoldRequest, TransactionLost};
+pub use reservations::{HoldConflict, HoldRequest, TicketConflict, TicketRequest, TransactionLost};
 pub use signing_keys::Rotation;
 pub use tables::create_tables;
-pub use tickets::{TicketConflict, TicketRequest};
 pub use wallets::{ChargeRecord, ChargeRefused, Charged, Settings};

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Consistency, Query, Returning, Store};
+use super::client::{Consistency, Query, Store};
 use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Key, Write};
 use super::item::{Item, read_item};
 use super::keys;
-use super::refused::WriteError;
 use domain::clock::EpochMs;
 use domain::event::Section;
 use domain::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
@@ -174,16 +173,9 @@ impl Store {
         former: Option<SeatMap>,
     ) -> Result<SeatMap> {
         let key = keys::seat_map(event, date, &section.name);
-        let claimed = match self
-            .write(Returning::Nothing, |now| {
-                claim_seat_map(key.clone(), stale, now)
-            })
-            .await
-        {
-            Ok(_) => true,
-            Err(WriteError::Refused(_)) => false,
-            Err(WriteError::Store(error)) => return Err(error),
-        };
+        let claimed = self
+            .write_if_allowed(|now| claim_seat_map(key.clone(), stale, now))
+            .await?;
         if let (false, Some(former)) = (claimed, former)
             && former.built_at > stale.plus_ms(-REBUILDING_MS)
         {
@@ -194,13 +186,8 @@ impl Store {
         let claims = self.claims(event, date, &section.name).await?;
         let map = SeatMap::build(section.first_seat, section.seats, &claims, now);
         if claimed {
-            match self
-                .write(Returning::Nothing, |_| put_seat_map(key.clone(), &map))
-                .await
-            {
-                Ok(_) | Err(WriteError::Refused(_)) => {}
-                Err(WriteError::Store(error)) => return Err(error),
-            }
+            self.write_if_allowed(|_| put_seat_map(key.clone(), &map))
+                .await?;
         }
         Ok(map)
     }

@@ -1,13 +1,14 @@
 //! General admission: the transaction that reserves tickets.
 
-use super::client::Store;
-use super::error::Result;
-use super::expression::{Key, Write};
-use super::queue::{SessionKey, read_session};
-use super::refused::{TransactionError, Verdict};
-use super::reservations::{put_reservation, read_reservation, use_session};
-use super::stock::take_stock;
-use super::{keys, wallets};
+use super::record::read_reservation;
+use super::{archive, put_reservation, use_session};
+use crate::store::client::Store;
+use crate::store::error::Result;
+use crate::store::expression::Write;
+use crate::store::queue::{SessionKey, read_session};
+use crate::store::refused::{TransactionError, Verdict};
+use crate::store::stock::take_stock;
+use crate::store::wallets;
 use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::ids::{EntryId, ReservationId, UserId};
@@ -47,11 +48,6 @@ pub struct TicketConflict {
     pub out_of_stock: bool,
 }
 
-/// The key of an archived reservation.
-fn archive_key(reservation: &Reservation) -> Key {
-    keys::archive(reservation.user_id, &reservation.reservation_id)
-}
-
 /// The reservation first, then the session, then the stock, then what is paid: [`TicketRequest::conflict`] reads the
 /// refusals in this order.
 fn reserve_writes(
@@ -84,12 +80,7 @@ fn reserve_writes(
         writes.push(wallets::change_wallet(user, before, after));
         writes.push(wallets::put_entry(user, after.seq, &entry));
     }
-    writes.extend(request.replaced.as_ref().map(|ended| {
-        Write::put(
-            archive_key(ended),
-            super::reservations::write_reservation(ended),
-        )
-    }));
+    writes.extend(request.replaced.as_ref().map(archive));
     writes
 }
 

@@ -1,0 +1,232 @@
+//! Heads: the counters of each lane, and the claim that lets one promotion of a lane run at a time.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::store::client::{Consistency, Returning, Store};
+use crate::store::error::Result;
+use crate::store::expression::Write;
+use crate::store::item::{read_item, write_item};
+use crate::store::keys;
+use crate::store::refused::WriteError;
+use domain::clock::EpochMs;
+use domain::event::Event;
+use domain::ids::{EventId, Lane};
+use domain::queue::{
+    BatchWindow, Draw, Head, Order, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Turnout,
+};
+
+fn claim_promotion(event: &EventId, lane: Lane, now: EpochMs) -> Write {
+    // A claim from the future was written by a clock that runs ahead; it must not stop the others.
+    Write::update(keys::promotion_claim(event, lane), "SET #beganAt = :now")
+        .when("attribute_not_exists(#pk) OR #beganAt <= :before OR #beganAt > :skewed")
+        .bind(":now", now)
+        .bind(":before", now.plus_ms(-PROMOTION_INTERVAL_MS))
+        .bind(":skewed", now.plus_ms(SKEW_MS))
+}
+
+/// A number after the opening of a queue that draws fixes how many take part in the draw: those before it.
+fn take_number(event: &EventId, lane: Lane, fixes_draw: bool) -> Write {
+    let update = if fixes_draw {
+        "SET #draw.#count = if_not_exists(#draw.#count, #issued) ADD #issued :one"
+    } else {
+        "ADD #issued :one"
+    };
+    let exists = if fixes_draw {
+        "attribute_exists(#draw)"
+    } else {
+        "attribute_exists(#pk)"
+    };
+    Write::update(keys::head(event, lane), update)
+        .when(exists)
+        .bind(":one", 1_u64)
+}
+
+/// The opening: who has a number by now takes part in the draw.
+fn fix_draw(event: &EventId, lane: Lane) -> Write {
+    let update = "SET #draw.#count = if_not_exists(#draw.#count, #issued)";
+    Write::update(keys::head(event, lane), update).when("attribute_exists(#draw)")
+}
+
+/// A head for a lane that nobody has joined.
+fn prepare_lane(event: &EventId, lane: Lane, draw: Option<Draw>) -> Write {
+    let head = Head {
+        draw,
+        ..Head::default()
+    };
+    Write::put(keys::head(event, lane), write_item(&head))
+        .when("attribute_not_exists(#pk) OR #issued = :none")
+        .bind(":none", 0_u64)
+}
+
+fn close_lane(event: &EventId, lane: Lane) -> Write {
+    Write::delete(keys::head(event, lane))
+        .when("attribute_not_exists(#pk) OR #issued = :none")
+        .bind(":none", 0_u64)
+}
+
+/// What a run has come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// The last rank that was passed.
+    pub admitted: u64,
+    pub floor: u64,
+    pub turnout: Turnout,
+    pub batch: Option<BatchWindow>,
+    /// Where people are called in batches: the length of one, over which the rate is measured.
+    pub batch_seconds: Option<u32>,
+}
+
+/// On condition that neither watermark nor floor has moved since the head was read: so the turnout of the ranks that the
+/// floor passes is counted once.
+fn move_watermark(
+    event: &EventId,
+    lane: Lane,
+    from: &Head,
+    to: &Progress,
+    rate: Rate,
+    now: EpochMs,
+) -> Write {
+    let mut update = "SET #admitted = :to, #floor = :floor, #promotedAt = :now, #rate = :rate, \
+                      #turnout = :turnout"
+        .to_owned();
+    if to.batch.is_some() {
+        update.push_str(", #batch = :batch");
+    }
+    // Back only over places that nobody has a number for.
+    let condition = if to.admitted < from.admitted {
+        "#admitted = :from AND #floor = :fromFloor AND #issued <= :to"
+    } else {
+        "#admitted = :from AND #floor = :fromFloor"
+    };
+    let write = Write::update(keys::head(event, lane), update)
+        .when(condition)
+        .bind(":from", from.admitted)
+        .bind(":fromFloor", from.floor)
+        .bind(":to", to.admitted)
+        .bind(":floor", to.floor)
+        .bind(":now", now)
+        .bind(":rate", AttributeValue::M(write_item(&rate)))
+        .bind(":turnout", AttributeValue::M(write_item(&to.turnout)));
+    match to.batch {
+        Some(batch) => write.bind(":batch", AttributeValue::M(write_item(&batch))),
+        None => write,
+    }
+}
+
+impl Store {
+    /// A lane's head; none where there is no such queue.
+    pub async fn head(
+        &self,
+        event: &EventId,
+        lane: Lane,
+        consistency: Consistency,
+    ) -> Result<Option<Head>> {
+        self.get(&keys::head(event, lane), consistency).await
+    }
+
+    /// A lane's head and the event, in one call.
+    pub async fn head_and_event(
+        &self,
+        event: &EventId,
+        lane: Lane,
+    ) -> Result<(Option<Head>, Option<Event>)> {
+        self.get_both(keys::head(event, lane), keys::event(event))
+            .await
+    }
+
+    /// Hands out a number: the head after it, whose `issued` is the number. None where there is no such queue.
+    pub async fn take_number(&self, event: &Event, lane: Lane) -> Result<Option<Head>> {
+        let draws = event.terms.queue.order == Order::Draw;
+        self.change_head(|now| take_number(&event.event_id, lane, draws && event.has_opened(now)))
+            .await
+    }
+
+    /// Fixes how many take part in a lane's draw, if nobody has; the head as it is then. None where nothing is drawn.
+    pub async fn fix_draw(&self, event: &EventId, lane: Lane) -> Result<Option<Head>> {
+        self.change_head(|_| fix_draw(event, lane)).await
+    }
+
+    async fn change_head(&self, change: impl Fn(EpochMs) -> Write) -> Result<Option<Head>> {
+        match self.write(Returning::New, change).await {
+            Ok(head) => read_item(head).map(Some),
+            Err(WriteError::Refused(_)) => Ok(None),
+            Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Makes a lane ready; false where somebody has joined it.
+    pub async fn prepare_lane(
+        &self,
+        event: &EventId,
+        lane: Lane,
+        draw: Option<Draw>,
+    ) -> Result<bool> {
+        self.write_if_allowed(|_| prepare_lane(event, lane, draw))
+            .await
+    }
+
+    /// Does away with a lane; false where somebody has joined it.
+    pub async fn close_lane(&self, event: &EventId, lane: Lane) -> Result<bool> {
+        self.write_if_allowed(|_| close_lane(event, lane)).await
+    }
+
+    /// Claims a promotion of a lane; false where one began less than a second ago.
+    pub async fn claim_promotion(&self, event: &EventId, lane: Lane) -> Result<bool> {
+        self.write_if_allowed(|now| claim_promotion(event, lane, now))
+            .await
+    }
+
+    /// Moves the watermark from where `head` has it; none where another promotion was faster.
+    pub async fn move_watermark(
+        &self,
+        event: &EventId,
+        lane: Lane,
+        head: &Head,
+        to: &Progress,
+    ) -> Result<Option<Head>> {
+        self.change_head(|now| {
+            let called = head.issued.min(to.admitted);
+            let somebody_waits = head.waiting() > 0;
+            let rate = Rate::observe(head.rate, now, called, somebody_waits, to.batch_seconds);
+            move_watermark(event, lane, head, to, rate, now)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_placeholder_is_bound() {
+        let event = EventId::parse("e").unwrap();
+        let at = EpochMs(1_000_000);
+        let rate = Rate::observe(None, at, 0, false, None);
+        let batch = BatchWindow {
+            since: at,
+            used: 1,
+            kept: 0,
+        };
+        let progress = |batch| Progress {
+            admitted: 1,
+            floor: 0,
+            turnout: Turnout::default(),
+            batch,
+            batch_seconds: None,
+        };
+        let head = Head::default();
+        for write in [
+            claim_promotion(&event, Lane::FIRST, at),
+            take_number(&event, Lane::FIRST, false),
+            take_number(&event, Lane::FIRST, true),
+            fix_draw(&event, Lane::FIRST),
+            prepare_lane(&event, Lane::FIRST, None),
+            close_lane(&event, Lane::FIRST),
+            move_watermark(&event, Lane::FIRST, &head, &progress(None), rate, at),
+            move_watermark(&event, Lane::FIRST, &head, &progress(Some(batch)), rate, at),
+        ] {
+            write.check().unwrap();
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The queue's items: heads, sessions and queue entries.
+
+mod entries;
+mod heads;
+mod sessions;
+
+pub use entries::TurnEnd;
+pub use heads::Progress;
+pub use sessions::{Arrival, SessionKey};
+
+pub(super) use sessions::{end_session, read_session, session_ttl};

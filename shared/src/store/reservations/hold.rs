@@ -1,0 +1,207 @@
+//! The transaction that holds seats.
+
+use super::record::read_reservation;
+use super::{archive, put_reservation, seat_key, use_session};
+use crate::store::client::Store;
+use crate::store::error::{Result, StoreError};
+use crate::store::expression::Write;
+use crate::store::queue::{SessionKey, read_session};
+use crate::store::refused::{TransactionError, Verdict};
+use crate::store::seats;
+use domain::clock::EpochMs;
+use domain::event::Event;
+use domain::ids::{DateKey, ReservationId, SeatNumber, UserId};
+use domain::queue::{Session, TokenEndsOn};
+use domain::reservation::{Reservation, ReservedSeat, State};
+use domain::seats::Claim;
+
+/// A hold to be made: what the reservation will say, but for its times and id.
+#[derive(Clone, Debug)]
+pub struct HoldRequest<'a> {
+    pub user_id: UserId,
+    pub event: &'a Event,
+    pub date: DateKey,
+    pub seats: Vec<ReservedSeat>,
+    /// The session that holds.
+    pub place: SessionKey,
+}
+
+/// What stood in a hold's way. The reasons are read from the items that refused.
+#[derive(Debug, Default)]
+pub struct HoldConflict {
+    /// The user's reservation for the date.
+    pub reservation: Option<Reservation>,
+    /// The session, where it does not let its owner hold (any more, or yet); none inside where there is no session.
+    pub session: Option<Option<Session>>,
+    /// The first seat that is somebody's, and its claim.
+    pub seat: Option<(SeatNumber, Option<Claim>)>,
+}
+
+impl HoldRequest<'_> {
+    fn reservation(&self, now: EpochMs, held_until: EpochMs) -> Reservation {
+        Reservation {
+            reservation_id: ReservationId::new(self.event.event_id.clone(), Some(self.date), now),
+            user_id: self.user_id,
+            event_name: self.event.terms.name.clone(),
+            seats: self.seats.clone(),
+            quantity: u32::try_from(self.seats.len()).unwrap_or(u32::MAX),
+            total_price: self.seats.iter().map(|seat| seat.price).sum(),
+            state: State::Held { held_until },
+            stock: Vec::new(),
+            lane: self.place.lane,
+            rank: self.place.rank,
+            created_at: now,
+            modified_at: now,
+        }
+    }
+
+    /// Reads the refusals in the order in which [`hold_writes`] made the writes.
+    fn conflict(&self, verdicts: Vec<Verdict>) -> Result<HoldConflict> {
+        let mut conflict = HoldConflict::default();
+        for (index, verdict) in verdicts.into_iter().enumerate() {
+            let Verdict::Refused(item) = verdict else {
+                continue;
+            };
+            match index {
+                0 => conflict.reservation = item.map(read_reservation).transpose()?,
+                1 => conflict.session = Some(item.map(read_session).transpose()?),
+                _ => {
+                    if let (None, Some(seat)) = (&conflict.seat, self.seats.get(index - 2)) {
+                        let claim = item.map(seats::read_claim).transpose()?;
+                        conflict.seat = Some((seat.seat_number, claim));
+                    }
+                }
+            }
+        }
+        Ok(conflict)
+    }
+}
+
+fn hold_writes(
+    reservation: &Reservation,
+    replaced: Option<&Reservation>,
+    session: (&SessionKey, TokenEndsOn),
+    held_until: EpochMs,
+    now: EpochMs,
+) -> Vec<Write> {
+    let id = &reservation.reservation_id;
+    let user = reservation.user_id;
+    let mut writes = vec![
+        put_reservation(reservation, replaced),
+        use_session(session.0, session.1, held_until, now),
+    ];
+    writes.extend(
+        reservation
+            .seats
+            .iter()
+            .filter_map(|seat| seat_key(reservation, seat))
+            .map(|key| seats::hold_claim(key, user, id, held_until, now)),
+    );
+    writes.extend(replaced.map(archive));
+    writes
+}
+
+impl Store {
+    /// Holds seats: every claim, the reservation and the session's new end in one transaction. `replaced` is an
+    /// ended reservation in the new one's place, which is archived.
+    pub async fn hold(
+        &self,
+        request: &HoldRequest<'_>,
+        replaced: Option<&Reservation>,
+    ) -> Result<std::result::Result<Reservation, HoldConflict>> {
+        let made = std::sync::Mutex::new(None);
+        let result = self
+            .transact(|now| {
+                let held_until = now.plus_seconds(request.event.terms.hold_seconds);
+                let reservation = request.reservation(now, held_until);
+                let session = (&request.place, request.event.terms.queue.token_ends_on);
+                let writes = hold_writes(&reservation, replaced, session, held_until, now);
+                if let Ok(mut made) = made.lock() {
+                    *made = Some(reservation);
+                }
+                writes
+            })
+            .await;
+        match result {
+            Ok(()) => made
+                .into_inner()
+                .ok()
+                .flatten()
+                .map(Ok)
+                .ok_or(StoreError::Conflict),
+            Err(TransactionError::Store(error)) => Err(error),
+            Err(TransactionError::Refused(verdicts)) => request.conflict(verdicts).map(Err),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::event::{Admission, Terms};
+    use domain::ids::{EventId, Lane, Rank};
+    use domain::money::{Currency, Money};
+    use domain::queue::{Control, QueuePolicy};
+
+    fn event() -> Event {
+        Event {
+            event_id: EventId::parse("winter-live").unwrap(),
+            terms: Terms {
+                name: "Winter Live".to_owned(),
+                venue: "Olympic Hall".to_owned(),
+                admission: Admission::Seated,
+                currency: Currency::try_from("KRW".to_owned()).unwrap(),
+                max_seats_per_user: 1,
+                hold_seconds: 300,
+                cancel_until_hours: 24,
+                opens_at: None,
+                closes_at: None,
+                last_start: None,
+                queue: QueuePolicy::default(),
+                beacon: None,
+            },
+            control: Control::default(),
+            first_applied_at: EpochMs(0),
+        }
+    }
+
+    fn request(event: &Event) -> HoldRequest<'_> {
+        HoldRequest {
+            user_id: UserId::random(),
+            event,
+            date: DateKey::parse("2026-12-24").unwrap(),
+            seats: vec![ReservedSeat {
+                seat_number: SeatNumber(1),
+                section: "R".to_owned(),
+                price: Money(5),
+            }],
+            place: SessionKey {
+                event_id: event.event_id.clone(),
+                lane: Lane::FIRST,
+                rank: Rank(3),
+            },
+        }
+    }
+
+    #[test]
+    fn every_placeholder_is_bound() {
+        let at = EpochMs(1_000_000);
+        let event = event();
+        let place = request(&event).place;
+        let held = request(&event).reservation(at, at.plus_seconds(300));
+        let cancelled = Reservation {
+            state: State::Cancelled {
+                payment: None,
+                refunded: Money::ZERO,
+            },
+            ..held.clone()
+        };
+        let writes = [
+            hold_writes(&held, None, (&place, TokenEndsOn::Payment), at, at),
+            hold_writes(&held, Some(&cancelled), (&place, TokenEndsOn::Hold), at, at),
+        ];
+        for write in writes.iter().flatten() {
+            write.check().unwrap();
+        }
+    }
+}

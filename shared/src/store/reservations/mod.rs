@@ -1,0 +1,220 @@
+//! Reservations: the transactions that hold, sell and release seats and tickets, and what came of them.
+
+mod hold;
+mod record;
+mod settle;
+mod tickets;
+
+pub use hold::{HoldConflict, HoldRequest};
+pub use settle::TransactionLost;
+pub use tickets::{TicketConflict, TicketRequest};
+
+pub(super) use record::read_reservation;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::client::{Consistency, Query, Store};
+use super::error::Result;
+use super::expression::{IntoAttribute, Key, Write};
+use super::keys;
+use super::queue::{SessionKey, end_session, session_ttl};
+use domain::clock::EpochMs;
+use domain::ids::{DateKey, EventId, ReservationId, UserId};
+use domain::queue::TokenEndsOn;
+use domain::reservation::{Reservation, ReservedSeat};
+use domain::wallet::Wallet;
+use record::{ReservationRecord, write_reservation};
+
+fn reservation_key(reservation: &Reservation) -> Key {
+    keys::reservation(
+        reservation.user_id,
+        reservation.event_id(),
+        reservation.date(),
+    )
+}
+
+/// Puts the reservation in the place of an ended one that has been archived, or of none. The ended one must be what
+/// was archived: the same, and ended still.
+fn put_reservation(reservation: &Reservation, replaced: Option<&Reservation>) -> Write {
+    let put = Write::put(reservation_key(reservation), write_reservation(reservation));
+    match replaced {
+        None => put.when_absent(),
+        Some(ended) => put
+            .when("#reservationId = :ended AND #modifiedAt = :modified")
+            .bind(":ended", &ended.reservation_id)
+            .bind(":modified", ended.modified_at),
+    }
+}
+
+fn archive(ended: &Reservation) -> Write {
+    let key = keys::archive(ended.user_id, &ended.reservation_id);
+    Write::put(key, write_reservation(ended))
+}
+
+fn seat_key(reservation: &Reservation, seat: &ReservedSeat) -> Option<Key> {
+    Some(keys::seat(
+        reservation.event_id(),
+        reservation.date()?,
+        &seat.section,
+        seat.seat_number,
+    ))
+}
+
+/// The session's end becomes the hold's: an unpaid hold and its token end together. Or the session ends with the hold,
+/// where that is the turn. Only a living session may hold, and only until `holdBy`, so that holding again and again
+/// prolongs nothing.
+fn use_session(
+    place: &SessionKey,
+    ends_on: TokenEndsOn,
+    held_until: EpochMs,
+    now: EpochMs,
+) -> Write {
+    let write = match ends_on {
+        TokenEndsOn::Hold => end_session(place, now),
+        TokenEndsOn::Payment => {
+            let key = keys::session(&place.event_id, place.lane, place.rank);
+            Write::update(key, "SET #expiresAt = :end, #ttl = :ttl")
+                .bind(":end", held_until)
+                .bind(":ttl", session_ttl(held_until))
+        }
+    };
+    write
+        .when("#state = :live AND #expiresAt > :now AND #holdBy > :now")
+        .bind(":live", "LIVE")
+        .bind(":now", now)
+}
+
+impl Store {
+    /// The user's reservation for an event and date, if there is one.
+    pub async fn reservation_for(
+        &self,
+        user: UserId,
+        event: &EventId,
+        date: Option<DateKey>,
+    ) -> Result<Option<Reservation>> {
+        let key = keys::reservation(user, event, date);
+        let record: Option<ReservationRecord> = self.get(&key, Consistency::Strong).await?;
+        record.map(Reservation::try_from).transpose()
+    }
+
+    /// The user's reservation for an event and date, and the user's wallet, in one call.
+    pub async fn reservation_and_wallet(
+        &self,
+        user: UserId,
+        event: &EventId,
+        date: Option<DateKey>,
+    ) -> Result<(Option<Reservation>, Wallet)> {
+        let key = keys::reservation(user, event, date);
+        let (record, wallet): (Option<ReservationRecord>, Option<Wallet>) =
+            self.get_both(key, keys::wallet(user)).await?;
+        let reservation = record.map(Reservation::try_from).transpose()?;
+        Ok((reservation, wallet.unwrap_or_default()))
+    }
+
+    /// A user's reservation by its id, wherever it is by now.
+    pub async fn reservation(
+        &self,
+        user: UserId,
+        id: &ReservationId,
+    ) -> Result<Option<Reservation>> {
+        let current = self
+            .reservation_for(user, id.event_id(), id.date())
+            .await?
+            .filter(|reservation| reservation.reservation_id == *id);
+        match current {
+            Some(current) => Ok(Some(current)),
+            None => self.archived(user, id).await,
+        }
+    }
+
+    /// A reservation that ended and was followed by another.
+    pub async fn archived(&self, user: UserId, id: &ReservationId) -> Result<Option<Reservation>> {
+        let record: Option<ReservationRecord> = self
+            .get(&keys::archive(user, id), Consistency::Strong)
+            .await?;
+        record.map(Reservation::try_from).transpose()
+    }
+
+    /// Every reservation there is or was for an event, in no order. Reads the whole table.
+    pub async fn reservations_of(
+        &self,
+        event: &EventId,
+        mut each: impl FnMut(Reservation),
+    ) -> Result<()> {
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .scan()
+                .table_name(&self.tables.main)
+                .filter_expression("begins_with(#sk, :current) OR begins_with(#sk, :archived)")
+                .expression_attribute_names("#sk", "sk")
+                .expression_attribute_values(":current", keys::RESERVATION_PREFIX.into_attribute())
+                .expression_attribute_values(":archived", keys::ARCHIVE_PREFIX.into_attribute())
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(super::error::store_error)?;
+            for item in page.items.unwrap_or_default() {
+                let reservation = read_reservation(item)?;
+                if reservation.event_id() == event {
+                    each(reservation);
+                }
+            }
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A user's current reservations: one for a date at most.
+    pub async fn current_reservations(&self, user: UserId) -> Result<Vec<Reservation>> {
+        let query = Query::new(
+            "#pk = :pk AND begins_with(#sk, :prefix)",
+            [
+                (":pk", keys::user_pk(user).into_attribute()),
+                (":prefix", keys::RESERVATION_PREFIX.into_attribute()),
+            ],
+        )
+        .consistency(Consistency::Strong);
+        self.query_all(&query)
+            .await?
+            .into_iter()
+            .map(read_reservation)
+            .collect()
+    }
+
+    /// Ended reservations that others have followed, newest first: those before `before` (when it was made, and
+    /// its id), at most `limit`.
+    pub async fn archived_reservations(
+        &self,
+        user: UserId,
+        before: Option<&(EpochMs, String)>,
+        limit: usize,
+    ) -> Result<Vec<Reservation>> {
+        let last = match before {
+            Some((at, id)) => keys::archive_sk(*at, id),
+            None => format!("{}~", keys::ARCHIVE_PREFIX),
+        };
+        let mut query = Query::new(
+            "#pk = :pk AND #sk BETWEEN :first AND :last",
+            [
+                (":pk", keys::user_pk(user).into_attribute()),
+                (":first", keys::ARCHIVE_PREFIX.into_attribute()),
+                (":last", AttributeValue::S(last.clone())),
+            ],
+        )
+        .consistency(Consistency::Strong);
+        query.ascending = false;
+        // One more, for `before` itself is within the bounds.
+        query.limit = i32::try_from(limit + 1).ok();
+        let page = self.query(&query, None).await?;
+        page.items
+            .into_iter()
+            .filter(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) != Some(&last))
+            .take(limit)
+            .map(read_reservation)
+            .collect()
+    }
+}

@@ -1,0 +1,278 @@
+//! The transactions that pay and cancel a reservation.
+
+use super::record::write_reservation;
+use super::{reservation_key, seat_key};
+use crate::store::client::Store;
+use crate::store::error::StoreError;
+use crate::store::expression::Write;
+use crate::store::queue::{SessionKey, end_session};
+use crate::store::refused::TransactionError;
+use crate::store::stock::return_stock;
+use crate::store::{seats, wallets};
+use domain::clock::EpochMs;
+use domain::ids::EntryId;
+use domain::money::Money;
+use domain::reservation::{Payment, Reservation, State};
+use domain::wallet::{EntryKind, LedgerEntry, Wallet};
+
+/// Why a transaction on a reservation was not made.
+#[derive(Debug)]
+pub enum TransactionLost {
+    /// Something it counts on has changed since it was read.
+    Changed,
+    Store(StoreError),
+}
+
+impl From<StoreError> for TransactionLost {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<TransactionError> for TransactionLost {
+    fn from(error: TransactionError) -> Self {
+        match error {
+            TransactionError::Refused(_) => Self::Changed,
+            TransactionError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Replaces a reservation by its next state, on condition that it is what was read, and (where it is a hold)
+/// lives.
+fn advance(from: &Reservation, to: &Reservation, now: EpochMs) -> Write {
+    let put =
+        Write::put(reservation_key(from), write_reservation(to)).bind(":id", &from.reservation_id);
+    match from.state {
+        State::Held { .. } => put
+            .when("#reservationId = :id AND #status = :held AND #heldUntil > :now")
+            .bind(":held", "HELD")
+            .bind(":now", now),
+        State::Confirmed { .. } => put
+            .when("#reservationId = :id AND #status = :confirmed")
+            .bind(":confirmed", "CONFIRMED"),
+        // Cancelled is the end.
+        State::Cancelled { .. } => put.when("#reservationId = :id AND attribute_not_exists(#pk)"),
+    }
+}
+
+fn pay_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> {
+    let id = &from.reservation_id;
+    let user = from.user_id;
+    let place = SessionKey {
+        event_id: from.event_id().clone(),
+        lane: from.lane,
+        rank: from.rank,
+    };
+    let mut writes = vec![
+        advance(from, &paid.reservation, now),
+        wallets::change_wallet(user, paid.wallet_before, paid.wallet_after),
+        wallets::put_entry(user, paid.wallet_after.seq, &paid.entry),
+        end_session(&place, now),
+    ];
+    writes.extend(
+        from.seats
+            .iter()
+            .filter_map(|seat| seat_key(from, seat))
+            .map(|key| seats::sell_claim(key, id, now)),
+    );
+    writes
+}
+
+fn cancel_writes(
+    from: &Reservation,
+    to: &Reservation,
+    refund: Option<&Refund>,
+    now: EpochMs,
+) -> Vec<Write> {
+    let mut writes = vec![advance(from, to, now)];
+    writes.extend(
+        from.seats
+            .iter()
+            .filter_map(|seat| seat_key(from, seat))
+            .map(|key| seats::release_claim(key, &from.reservation_id)),
+    );
+    writes.extend(
+        from.stock
+            .iter()
+            .map(|take| return_stock(from.event_id(), *take)),
+    );
+    if let Some(refund) = refund {
+        writes.push(wallets::change_wallet(
+            from.user_id,
+            refund.wallet_before,
+            refund.wallet_after,
+        ));
+        writes.push(wallets::put_entry(
+            from.user_id,
+            refund.wallet_after.seq,
+            &refund.entry,
+        ));
+    }
+    writes
+}
+
+/// A payment about to be made.
+struct Paid {
+    reservation: Reservation,
+    wallet_before: Wallet,
+    wallet_after: Wallet,
+    entry: LedgerEntry,
+}
+
+/// A refund about to be made.
+struct Refund {
+    wallet_before: Wallet,
+    wallet_after: Wallet,
+    entry: LedgerEntry,
+}
+
+impl Store {
+    /// Sells what the reservation holds: wallet, ledger, seats, reservation and session in one transaction.
+    pub async fn pay(
+        &self,
+        held: &Reservation,
+        wallet: Wallet,
+        wallet_after: Wallet,
+        now: EpochMs,
+    ) -> std::result::Result<Payment, TransactionLost> {
+        let payment = Payment {
+            payment_id: EntryId::new(now),
+            amount: held.total_price,
+            balance_after: wallet_after.balance,
+            paid_at: now,
+        };
+        let paid = Paid {
+            reservation: Reservation {
+                state: State::Confirmed {
+                    payment: Some(payment.clone()),
+                },
+                modified_at: now,
+                ..held.clone()
+            },
+            wallet_before: wallet,
+            wallet_after,
+            entry: LedgerEntry {
+                entry_id: payment.payment_id,
+                kind: EntryKind::Payment,
+                amount: -held.total_price,
+                balance_after: wallet_after.balance,
+                reservation_id: Some(held.reservation_id.clone()),
+                at: now,
+            },
+        };
+        self.transact(|now| pay_writes(held, &paid, now)).await?;
+        Ok(payment)
+    }
+
+    /// Cancels: the seats are free again at once, and what was paid is back in the wallet, in one transaction.
+    /// `wallet` is needed where something was paid.
+    pub async fn cancel(
+        &self,
+        reservation: &Reservation,
+        wallet: Option<Wallet>,
+        now: EpochMs,
+    ) -> std::result::Result<Reservation, TransactionLost> {
+        let payment = match &reservation.state {
+            State::Confirmed { payment } => payment.clone(),
+            State::Held { .. } | State::Cancelled { .. } => None,
+        };
+        let refunded = payment.as_ref().map_or(Money::ZERO, |p| p.amount);
+        let refund = wallet.map(|wallet_before| {
+            let wallet_after = wallet_before.refunded(refunded);
+            Refund {
+                wallet_before,
+                wallet_after,
+                entry: LedgerEntry {
+                    entry_id: EntryId::new(now),
+                    kind: EntryKind::Refund,
+                    amount: refunded,
+                    balance_after: wallet_after.balance,
+                    reservation_id: Some(reservation.reservation_id.clone()),
+                    at: now,
+                },
+            }
+        });
+        let cancelled = Reservation {
+            state: State::Cancelled { payment, refunded },
+            modified_at: now,
+            ..reservation.clone()
+        };
+        self.transact(|now| cancel_writes(reservation, &cancelled, refund.as_ref(), now))
+            .await?;
+        Ok(cancelled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
+    use domain::reservation::ReservedSeat;
+
+    fn held(at: EpochMs) -> Reservation {
+        let event = EventId::parse("winter-live").unwrap();
+        let date = DateKey::parse("2026-12-24").unwrap();
+        Reservation {
+            reservation_id: ReservationId::new(event, Some(date), at),
+            user_id: UserId::random(),
+            event_name: "Winter Live".to_owned(),
+            seats: vec![ReservedSeat {
+                seat_number: SeatNumber(1),
+                section: "R".to_owned(),
+                price: Money(5),
+            }],
+            quantity: 1,
+            total_price: Money(5),
+            state: State::Held {
+                held_until: at.plus_seconds(300),
+            },
+            stock: Vec::new(),
+            lane: Lane::FIRST,
+            rank: Rank(3),
+            created_at: at,
+            modified_at: at,
+        }
+    }
+
+    #[test]
+    fn every_placeholder_is_bound() {
+        let at = EpochMs(1_000_000);
+        let held = held(at);
+        let confirmed = Reservation {
+            state: State::Confirmed { payment: None },
+            ..held.clone()
+        };
+        let entry = || LedgerEntry {
+            entry_id: EntryId::new(at),
+            kind: EntryKind::Payment,
+            amount: Money(-5),
+            balance_after: Money(0),
+            reservation_id: None,
+            at,
+        };
+        let wallet = |seq| Wallet {
+            balance: Money(5),
+            seq,
+        };
+        let paid = Paid {
+            reservation: confirmed.clone(),
+            wallet_before: wallet(1),
+            wallet_after: wallet(2),
+            entry: entry(),
+        };
+        let refund = Refund {
+            wallet_before: wallet(2),
+            wallet_after: wallet(3),
+            entry: entry(),
+        };
+        let writes = [
+            pay_writes(&held, &paid, at),
+            cancel_writes(&held, &confirmed, None, at),
+            cancel_writes(&confirmed, &confirmed, Some(&refund), at),
+        ];
+        for write in writes.iter().flatten() {
+            write.check().unwrap();
+        }
+    }
+}
