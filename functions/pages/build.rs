@@ -1,4 +1,4 @@
-//! Writes the table of routes from template.yaml, which is the one list of them, and that of the web pages.
+//! Generates the table of routes from template.yaml, the only list of routes, and the table of web files from `web/`.
 
 #[path = "build/docs.rs"]
 mod docs;

@@ -1,4 +1,4 @@
-// Swagger UI over this deployment's own document. Tokens typed here are forgotten with the page.
+// Swagger UI for this deployment's own document. Tokens that users enter are not stored (persistAuthorization).
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#api",

@@ -1,18 +1,18 @@
-// The API: one function per endpoint, and one kind of error. What may safely be asked again is asked again, a bounded number of
-// times, with growing waits and jitter.
+// The API client: one function per endpoint, and one error type. Requests that are safe to repeat are retried a bounded number of
+// times, with exponential backoff and jitter.
 
-import { learn, pause } from "./clock.js";
-import { forgetProof, ownProof, proof, userId, uuid } from "./identity.js";
-import { get, keys, remove, set } from "./store.js";
+import { learnServerTime, sleep } from "./clock.js";
+import { forgetIdToken, identifiedToken, idToken, userId, uuid } from "./identity.js";
+import { get, keys, remove, set } from "./storage.js";
 
 const TIMEOUT_MS = 30000;
-/** Public answers may be a second old, and have a second more to arrive. */
+/** Maximum age of a public (cached) answer: a second in the CDN, plus a second for delivery. */
 const KEPT_MS = 2000;
 const ATTEMPTS = 4;
 const LONGEST_BACKOFF_MS = 15000;
 
-/** A no: the API's own code, or `network` where no answer came, or `unexpected`. */
-export class Refused extends Error {
+/** A refused or failed request. `code` is the API's problem code, `network` if no answer came, or `unexpected`. */
+export class ApiError extends Error {
   constructor(code, fields = {}) {
     super(code);
     this.code = code;
@@ -20,7 +20,7 @@ export class Refused extends Error {
   }
 }
 
-// What the banner shows: whether the network answers.
+// Callbacks of the banner that tells whether the network is reachable.
 const watchers = new Set();
 let reachable = true;
 
@@ -29,21 +29,21 @@ export function watchNetwork(callback) {
   callback(reachable && navigator.onLine !== false);
 }
 
-function report(now) {
+function reportNetwork(now) {
   reachable = now;
   for (const watcher of watchers) watcher(reachable && navigator.onLine !== false);
 }
 
-window.addEventListener("online", () => report(true));
-window.addEventListener("offline", () => report(reachable));
+window.addEventListener("online", () => reportNetwork(true));
+window.addEventListener("offline", () => reportNetwork(reachable));
 
-/** The wait before the nth new attempt: half of it certain, half of it chance. */
+/** Milliseconds to wait before the nth retry: half fixed, half random. */
 export function backoff(attempt, hintSeconds = 0) {
   const longest = Math.min(LONGEST_BACKOFF_MS, 1000 * 2 ** attempt);
   return Math.max(hintSeconds * 1000, longest / 2) + Math.random() * longest / 2;
 }
 
-async function once(method, path, { token, body, headers, signal } = {}) {
+async function send(method, path, { token, body, headers, signal } = {}) {
   const cancel = new AbortController();
   const stop = () => cancel.abort();
   signal?.addEventListener("abort", stop);
@@ -62,67 +62,67 @@ async function once(method, path, { token, body, headers, signal } = {}) {
       signal: cancel.signal,
       credentials: "omit",
     });
-    learn(response.headers.get("date"), sent, Date.now(), response.headers.get("cache-control") === "no-store" ? 0 : KEPT_MS);
+    learnServerTime(response.headers.get("date"), sent, Date.now(), response.headers.get("cache-control") === "no-store" ? 0 : KEPT_MS);
     const text = await response.text();
-    report(true);
+    reportNetwork(true);
     let answer = null;
     try {
       answer = text ? JSON.parse(text) : null;
     } catch {
-      // Not of ours, like a gateway's page.
+      // Not from our API, e.g. a gateway's error page.
     }
     if (response.ok) return answer;
-    // What the gateway itself refuses bears no code.
+    // Responses from the gateway itself carry no code.
     const code = answer?.code ?? (response.status === 429 ? "throttled" : response.status >= 500 ? "busy" : "unexpected");
     const after = Number(response.headers.get("retry-after"));
-    throw new Refused(code, { ...answer, retryAfterSeconds: answer?.retryAfterSeconds ?? (after || undefined) });
+    throw new ApiError(code, { ...answer, retryAfterSeconds: answer?.retryAfterSeconds ?? (after || undefined) });
   } catch (error) {
-    if (error instanceof Refused || signal?.aborted) throw error;
-    report(false);
-    throw new Refused("network");
+    if (error instanceof ApiError || signal?.aborted) throw error;
+    reportNetwork(false);
+    throw new ApiError("network");
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", stop);
   }
 }
 
-/** Whether it is unknown, or known not, that something was done: then asking again may help. */
-export function isPassing(error) {
+/** Whether a retry may succeed: the request failed, or its outcome is unknown. */
+export function isTransient(error) {
   return ["network", "busy", "throttled"].includes(error.code);
 }
 
-/** For what is the same however often it is asked. */
+/** Sends an idempotent request, and retries it. */
 async function call(method, path, options = {}) {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await once(method, path, options);
+      return await send(method, path, options);
     } catch (error) {
-      if (!isPassing(error) || attempt + 1 >= (options.attempts ?? ATTEMPTS) || options.signal?.aborted) throw error;
+      if (!isTransient(error) || attempt + 1 >= (options.attempts ?? ATTEMPTS) || options.signal?.aborted) throw error;
       options.onRetry?.(error);
-      await pause(backoff(attempt, error.fields.retryAfterSeconds), options.signal);
+      await sleep(backoff(attempt, error.fields.retryAfterSeconds), options.signal);
     }
   }
 }
 
-const e = encodeURIComponent;
+const encode = encodeURIComponent;
 
-// --- anyone
+// --- Public endpoints
 
 export const listEvents = (options) => call("GET", "/events", options);
 export async function getEvent(event, options) {
-  const answer = await call("GET", `/events/${e(event)}`, options);
+  const answer = await call("GET", `/events/${encode(event)}`, options);
   if (nameOf(event) !== answer.eventName) set(`name.${event}`, answer.eventName);
   return answer;
 }
-/** What an event is called, as far as this browser has seen it. */
+/** The event's name if this browser has seen it, otherwise its id. */
 export const nameOf = (event) => get(`name.${event}`) ?? event;
-export const queueStatus = (event, options) => call("GET", `/events/${e(event)}/queue`, { attempts: 1, ...options });
+export const queueStatus = (event, options) => call("GET", `/events/${encode(event)}/queue`, { attempts: 1, ...options });
 
-// --- tokens
+// --- Queue tokens
 
 const tokenKey = (event) => `token.${event}`;
 
-/** This browser's token for an event, if it has not run out. */
+/** This browser's queue token for an event, or null if there is none or it has expired. */
 export function tokenFor(event) {
   const kept = get(tokenKey(event));
   return kept && kept.userId === currentUser() && Date.parse(kept.expiresAt) > Date.now() + 60000 ? kept.token : null;
@@ -141,23 +141,23 @@ export function dropToken(event) {
   remove(tokenKey(event));
 }
 
-/** The issuer's token, or any of a queue, says who one is: for wallet and tickets. */
+/** A token that identifies the user at the wallet and ticket endpoints: the issuer's ID token, or any queue token. */
 function anyToken() {
-  const own = ownProof();
-  if (own) return { token: own, drop: forgetProof };
+  const own = identifiedToken();
+  if (own) return { token: own, drop: forgetIdToken };
   const events = keys("token.").map((key) => key.slice("token.".length));
   return events.map((event) => ({ token: tokenFor(event), expiresAt: get(tokenKey(event))?.expiresAt, drop: () => dropToken(event) }))
     .filter((kept) => kept.token)
     .sort((a, b) => (a.expiresAt < b.expiresAt ? 1 : -1))[0] ?? null;
 }
 
-export const isKnown = () => anyToken() !== null;
+export const hasToken = () => anyToken() !== null;
 
-/** Asks with any token; one that turns out not to be valid (any more) is forgotten and the next tried. */
+/** Sends a request with any token. If the API rejects the token, forgets it and tries the next one. */
 async function asUser(method, path, options = {}) {
   for (;;) {
     const kept = anyToken();
-    if (!kept) throw new Refused("token_missing");
+    if (!kept) throw new ApiError("token_missing");
     try {
       return await call(method, path(currentUser()), { ...options, token: kept.token });
     } catch (error) {
@@ -167,42 +167,45 @@ async function asUser(method, path, options = {}) {
   }
 }
 
-/** Takes a place in line, or finds the one that there is. */
+/** Joins the event's queue, or returns the existing place. */
 export async function join(event) {
-  const token = proof();
+  const token = idToken();
   try {
-    const answer = await call("POST", `/events/${e(event)}/tokens`, token ? { token } : { body: { userId: userId() } });
+    const answer = await call("POST", `/events/${encode(event)}/tokens`, token ? { token } : { body: { userId: userId() } });
     keepToken(event, answer);
     return answer;
   } catch (error) {
     if (!["token_missing", "token_invalid"].includes(error.code)) throw error;
-    if (token) forgetProof();
-    throw new Refused("sign_in");
+    if (token) forgetIdToken();
+    throw new ApiError("sign_in");
   }
 }
 
 const withToken = (event, method, path, options) => {
   const token = tokenFor(event);
-  return token ? call(method, path, { ...options, token }) : Promise.reject(new Refused("token_missing"));
+  return token ? call(method, path, { ...options, token }) : Promise.reject(new ApiError("token_missing"));
 };
 
 export const tokenStatus = (event, options) =>
-  withToken(event, "GET", `/events/${e(event)}/tokens/me`, { attempts: 1, ...options });
-export const leave = (event) => withToken(event, "DELETE", `/events/${e(event)}/tokens/me`);
+  withToken(event, "GET", `/events/${encode(event)}/tokens/me`, { attempts: 1, ...options });
+export const leave = (event) => withToken(event, "DELETE", `/events/${encode(event)}/tokens/me`);
 
-// --- inside
+// --- During the user's turn
 
-export const listDates = (event, options) => withToken(event, "GET", `/events/${e(event)}/dates?soldOut=true`, options);
+export const listDates = (event, options) => withToken(event, "GET", `/events/${encode(event)}/dates?soldOut=true`, options);
 export function listSeats(event, date, { section, cursor, ...options }) {
   const query = new URLSearchParams({ status: "all", ...(section && { section }), ...(cursor && { cursor }) });
-  return withToken(event, "GET", `/events/${e(event)}/dates/${e(date)}/seats?${query}`, options);
+  return withToken(event, "GET", `/events/${encode(event)}/dates/${encode(date)}/seats?${query}`, options);
 }
 
-/** Calls that may have been answered without our hearing it: the next attempt then meets its own reservation. */
-async function making(ask) {
+/**
+ * Makes a reservation exactly once. If an answer was lost, the retry is refused because of the reservation that the first attempt
+ * made; that reservation is then the result.
+ */
+async function makeOnce(request) {
   let lost = false;
   try {
-    return await ask({ onRetry: () => { lost = true; } });
+    return await request({ onRetry: () => { lost = true; } });
   } catch (error) {
     if (lost && error.code === "already_reserved") return getReservation(error.fields.reservationId);
     throw error;
@@ -210,30 +213,30 @@ async function making(ask) {
 }
 
 export const hold = (event, body) =>
-  making((options) => withToken(event, "POST", `/events/${e(event)}/holds`, { ...options, body }));
+  makeOnce((options) => withToken(event, "POST", `/events/${encode(event)}/holds`, { ...options, body }));
 export const reserve = (event, quantity) =>
-  making((options) => withToken(event, "POST", `/events/${e(event)}/reservations`, { ...options, body: { quantity } }));
+  makeOnce((options) => withToken(event, "POST", `/events/${encode(event)}/reservations`, { ...options, body: { quantity } }));
 
-// --- one's own
+// --- The user's own reservations and wallet
 
-export const pay = (reservation) => asUser("POST", () => `/reservations/${e(reservation)}/payment`);
-export const getReservation = (reservation, options) => asUser("GET", () => `/reservations/${e(reservation)}`, options);
-export const cancel = (reservation) => asUser("DELETE", () => `/reservations/${e(reservation)}`);
+export const pay = (reservation) => asUser("POST", () => `/reservations/${encode(reservation)}/payment`);
+export const getReservation = (reservation, options) => asUser("GET", () => `/reservations/${encode(reservation)}`, options);
+export const cancel = (reservation) => asUser("DELETE", () => `/reservations/${encode(reservation)}`);
 export const balance = (options) => asUser("GET", (user) => `/users/${user}/wallet`, options);
 export const listReservations = ({ cursor, ...options } = {}) =>
-  asUser("GET", (user) => `/users/${user}/reservations${cursor ? `?cursor=${e(cursor)}` : ""}`, options);
+  asUser("GET", (user) => `/users/${user}/reservations${cursor ? `?cursor=${encode(cursor)}` : ""}`, options);
 export const listLedger = ({ cursor, ...options } = {}) =>
-  asUser("GET", (user) => `/users/${user}/wallet/ledger${cursor ? `?cursor=${e(cursor)}` : ""}`, options);
+  asUser("GET", (user) => `/users/${user}/wallet/ledger${cursor ? `?cursor=${encode(cursor)}` : ""}`, options);
 
-/** The charge that was asked for and not answered yet. */
+/** A charge that was sent but not answered yet. */
 export function pendingCharge() {
   const pending = get("charge");
   return pending && pending.userId === currentUser() ? pending : null;
 }
 
 /**
- * Charges the wallet once, however often it is clicked or the page is reloaded: the key is kept until the charge has been
- * answered, and while one is unanswered there is no other.
+ * Charges the wallet once, regardless of double clicks and page reloads. The idempotency key is stored until the charge is answered;
+ * until then every call repeats that charge.
  */
 export async function charge(amount) {
   const pending = pendingCharge() ?? { key: uuid(), amount, userId: currentUser() };
@@ -246,7 +249,7 @@ export async function charge(amount) {
     remove("charge");
     return answer;
   } catch (error) {
-    if (!isPassing(error)) remove("charge");
+    if (!isTransient(error)) remove("charge");
     throw error;
   }
 }

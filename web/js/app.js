@@ -1,24 +1,25 @@
-// The page: which view is shown, and what stands around it.
+// The page: chooses the view, and draws what surrounds every view.
 //
-// Views are chosen by the address's fragment (#/events/…), which never reaches the server: the paths belong to the API.
+// The URL fragment (#/events/…) selects the view. It never reaches the server, whose paths belong to the API.
 
 import { nameOf, watchNetwork } from "./api.js";
-import { alarm, h, icon, put, say } from "./dom.js";
-import { identify } from "./identity.js";
-import { language, preferred, remember, t, use } from "./i18n.js";
-import { keep, lines, place, whenCalled } from "./line.js";
-import { countdown, empty, holds, href, skeleton, title, trouble } from "./parts.js";
-import { isOn, ready, ring, turn } from "./sound.js";
-import { watch } from "./store.js";
+import { alarm, h, icon, put, setText } from "./dom.js";
+import { identifyUser } from "./identity.js";
+import { language, preferredLanguage, rememberLanguage, t, useLanguage } from "./i18n.js";
+import { joinedEvents, keepUpdated, onCalled, placeIn } from "./queue.js";
+import { pendingHolds } from "./holds.js";
+import { countdown, emptyPanel, errorPanel, href, setTitle, skeleton } from "./ui.js";
+import { isOn, ring, setOn, unlock } from "./sound.js";
+import { watch } from "./storage.js";
 import * as events from "./events.js";
 
 const ID = "([a-z0-9-]{1,64})";
 const VIEWS = [
   [/^$/, async () => events, "events"],
   [new RegExp(`^events/${ID}$`), () => import("./event.js"), "events"],
-  [new RegExp(`^events/${ID}/line$`), () => import("./room.js"), "events"],
-  [new RegExp(`^events/${ID}/draw$`), () => import("./lots.js"), "events"],
-  [new RegExp(`^events/${ID}/shop$`), () => import("./shop.js"), "events"],
+  [new RegExp(`^events/${ID}/line$`), () => import("./waiting-room.js"), "events"],
+  [new RegExp(`^events/${ID}/draw$`), () => import("./draw-page.js"), "events"],
+  [new RegExp(`^events/${ID}/shop$`), () => import("./buy.js"), "events"],
   [new RegExp(`^events/${ID}/shop/([^/]+)$`), () => import("./seats.js"), "events"],
   [/^reservations\/([\w-]{1,128})$/, () => import("./reservation.js"), "tickets"],
   [/^tickets$/, () => import("./tickets.js"), "tickets"],
@@ -54,8 +55,8 @@ async function render(isFirst) {
     main.focus({ preventScroll: true });
   }
   if (!found) {
-    title(t("lost.title"));
-    put(root, h("h1", {}, t("lost.title")), empty("pin", null, t("lost.text"), h("a", { class: "button", href: href() }, t("nav.events"))));
+    setTitle(t("lost.title"));
+    put(root, h("h1", {}, t("lost.title")), emptyPanel("pin", null, t("lost.text"), h("a", { class: "button", href: href() }, t("nav.events"))));
     return;
   }
   try {
@@ -65,14 +66,14 @@ async function render(isFirst) {
   } catch (error) {
     if (signal.aborted) return;
     if (error.code === undefined) console.error(error);
-    title(t("trouble"));
-    put(root, h("h1", { class: "unseen" }, t("trouble")), trouble(error, () => render(false), h("a", { class: "button small quiet", href: href() }, t("nav.events"))));
+    setTitle(t("trouble"));
+    put(root, h("h1", { class: "unseen" }, t("trouble")), errorPanel(error, () => render(false), h("a", { class: "button small quiet", href: href() }, t("nav.events"))));
   }
 }
 
-/** The words that stand in the page itself. */
+/** Translates the texts in index.html itself. */
 function drawFrame() {
-  for (const element of document.querySelectorAll("[data-t]")) say(element, t(element.dataset.t));
+  for (const element of document.querySelectorAll("[data-t]")) setText(element, t(element.dataset.t));
   for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", t(element.dataset.label));
   const other = document.getElementById("language");
   other.textContent = language === "ko" ? "English" : "한국어";
@@ -87,20 +88,20 @@ function drawSound() {
 let barsSignal = new AbortController();
 let barsShown = "";
 
-/** What waits for one elsewhere follows one everywhere: seats to be paid, a turn, a place in line. */
+/** Shows, above every view, what needs attention in other views: seats to pay for, a turn, a place in line. */
 function drawBars() {
   const here = location.hash;
-  const paying = new Set(holds().map((hold) => hold.event));
+  const paying = new Set(pendingHolds().map((hold) => hold.event));
   const bars = [
-    ...holds().filter((hold) => !here.includes(hold.id))
+    ...pendingHolds().filter((hold) => !here.includes(hold.id))
       .map((hold) => ({ kind: "pay", to: href("reservations", hold.id), text: t("hold.bar", { event: hold.name }), until: hold.until })),
-    ...lines().filter((event) => !`${here}/`.startsWith(`${href("events", event)}/`)).flatMap((event) => {
-      const line = place(event);
+    ...joinedEvents().filter((event) => !`${here}/`.startsWith(`${href("events", event)}/`)).flatMap((event) => {
+      const place = placeIn(event);
       const name = nameOf(event);
-      if (line?.status === "ACTIVE" && paying.has(event)) return [];
-      if (line?.status === "ACTIVE") return [{ kind: "turn", to: href("events", event, "shop"), text: t("bar.turn", { event: name }), until: line.expiresAt }];
-      if (line?.status !== "WAITING") return [];
-      const text = line.position ? t("bar.waiting", { event: name, n: line.position }) : t("bar.waiting_draw", { event: name });
+      if (place?.status === "ACTIVE" && paying.has(event)) return [];
+      if (place?.status === "ACTIVE") return [{ kind: "turn", to: href("events", event, "shop"), text: t("bar.turn", { event: name }), until: place.expiresAt }];
+      if (place?.status !== "WAITING") return [];
+      const text = place.position ? t("bar.waiting", { event: name, n: place.position }) : t("bar.waiting_draw", { event: name });
       return [{ kind: "waiting", to: href("events", event, "line"), text }];
     }),
   ];
@@ -114,54 +115,54 @@ function drawBars() {
     icon(kind === "waiting" ? "ticket" : "clock"), h("span", {}, text), until && [" ", countdown(until, signal, { onZero: () => setTimeout(drawBars, 0) })])));
 }
 
-const kept = new Map();
+const lastStatus = new Map();
 
-/** Looks after every place in line, whatever view is shown: one may fill the wallet while one waits. */
-function keepLines() {
-  for (const event of lines()) {
-    const status = place(event)?.status;
-    const before = kept.get(event);
-    if (before === undefined) keep(event, new AbortController().signal);
+/** Keeps every place in line up to date, whichever view is shown: users may e.g. top up their wallet while they wait. */
+function watchPlaces() {
+  for (const event of joinedEvents()) {
+    const status = placeIn(event)?.status;
+    const before = lastStatus.get(event);
+    if (before === undefined) keepUpdated(event, new AbortController().signal);
     if (before === "WAITING" && status === "ACTIVE") {
-      title(t("room.turn_tab"));
+      setTitle(t("room.turn_tab"));
       alarm(`${nameOf(event)}: ${t("room.turn")}`);
     }
-    kept.set(event, status ?? "NONE");
+    lastStatus.set(event, status ?? "NONE");
   }
 }
 
 async function start() {
-  await Promise.all([use(preferred()), identify()]);
+  await Promise.all([useLanguage(preferredLanguage()), identifyUser()]);
   drawFrame();
   const network = document.getElementById("network");
   const drawNetwork = (fine) => {
     network.classList.toggle("down", !fine);
-    say(network, fine ? "" : t(navigator.onLine === false ? "network.offline" : "network.trouble"));
+    setText(network, fine ? "" : t(navigator.onLine === false ? "network.offline" : "network.trouble"));
   };
   watchNetwork(drawNetwork);
   document.getElementById("language").addEventListener("click", async () => {
     const tag = language === "ko" ? "en" : "ko";
-    remember(tag);
-    await use(tag);
+    rememberLanguage(tag);
+    await useLanguage(tag);
     drawFrame();
     render(true);
   });
-  document.getElementById("sound").addEventListener("click", () => { turn(!isOn()); drawSound(); });
-  document.addEventListener("pointerdown", ready, { once: true });
+  document.getElementById("sound").addEventListener("click", () => { setOn(!isOn()); drawSound(); });
+  document.addEventListener("pointerdown", unlock, { once: true });
   document.getElementById("skip").addEventListener("click", (event) => {
-    // Its target is a fragment, which here would be a view.
+    // Following the link would change the fragment, which selects the view.
     event.preventDefault();
     main.focus();
   });
   watch((key) => {
     if (/^(hold|line|name)\.|^$/.test(key)) drawBars();
-    if (/^line\.|^$/.test(key)) keepLines();
+    if (/^line\.|^$/.test(key)) watchPlaces();
     if (key === "sound") drawSound();
-    if (key === "idToken") identify();
+    if (key === "idToken") identifyUser();
   });
-  // Once, however many tabs are open.
-  whenCalled(ring);
-  keepLines();
+  // Rings in one tab only, even if several are open.
+  onCalled(ring);
+  watchPlaces();
   window.addEventListener("hashchange", () => render(false));
   render(true);
 }

@@ -1,36 +1,38 @@
-// The box office's time. A buyer's clock may be minutes off, and deadlines are the server's: each answer's Date header says
-// between which bounds the two differ.
+// The server's time. The browser's clock may be minutes off, and all deadlines are in server time. The Date header of each response
+// bounds the difference between the two clocks.
 
+// Bounds of (server time - browser time), in milliseconds.
 let least = -Infinity;
 let most = Infinity;
 
-/** Learns from an answer that was asked for at `sent` and came at `received`; a CDN may have kept it for `keptMs`. */
-export function learn(date, sent, received, keptMs) {
+/** Narrows the bounds by a response to a request of `sent`, received at `received`, that a CDN may have cached for `keptMs`. */
+export function learnServerTime(date, sent, received, keptMs) {
   const server = Date.parse(date);
   if (!Number.isFinite(server)) return;
-  // The header has whole seconds: the server's time was in [server, server + 1 s) some time between sent and received.
+  // The header has a resolution of one second: at some time between sent and received, the server's clock was in
+  // [server, server + 1 s).
   const low = server - received;
   const high = server + 1000 + keptMs - sent;
   least = Math.max(least, low);
   most = Math.min(most, high);
   if (least > most) {
-    // One of the clocks was set meanwhile.
+    // One of the clocks has been adjusted since.
     least = low;
     most = high;
   }
 }
 
-/** Epoch milliseconds. */
+/** The estimated server time, in epoch milliseconds. */
 export function now() {
   return Date.now() + (Number.isFinite(least) ? Math.round((least + most) / 2) : 0);
 }
 
-/** Seconds until an instant (RFC 3339); not under 0. */
+/** Seconds until an instant (RFC 3339), at least 0. */
 export function secondsUntil(instant) {
   return Math.max(0, (Date.parse(instant) - now()) / 1000);
 }
 
-/** Calls back at once and then each second, on the second, until the signal ends it. */
+/** Calls back now and then at each full second, until the signal is aborted. */
 export function eachSecond(callback, signal) {
   let timer;
   const tick = () => {
@@ -42,8 +44,8 @@ export function eachSecond(callback, signal) {
   tick();
 }
 
-/** A promise that ends after so long, or with the signal. */
-export function pause(milliseconds, signal) {
+/** Resolves after a time, or when the signal is aborted. */
+export function sleep(milliseconds, signal) {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);

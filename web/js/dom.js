@@ -1,5 +1,5 @@
-// Elements from calls, never from markup in strings: the page's policy (trusted types) refuses the latter, so that no text
-// from the API can become markup.
+// Builds elements by function calls. The page's Content-Security-Policy (Trusted Types) forbids markup in strings, so no text from
+// the API can become markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -20,25 +20,25 @@ function append(element, children) {
   }
 }
 
-/** h("button", {type: "button", onclick: f}, "text", …) */
+/** Makes an HTML element: h("button", {type: "button", onclick: f}, "text", …). */
 export function h(name, attributes, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
 
-/** The same for SVG. */
+/** Makes an SVG element. */
 export function s(name, attributes, ...children) {
   return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
-/** Puts other children into an element. */
+/** Replaces the children of an element. */
 export function put(element, ...children) {
   element.replaceChildren();
   append(element, children);
   return element;
 }
 
-/** Changes a text only where it differs, so that screen readers and layouts rest. */
-export function say(element, text) {
+/** Sets the text of an element only if it differs, which avoids needless layouts and screen reader output. */
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
@@ -61,17 +61,17 @@ const PATHS = {
   spark: "M12 3v6m0 6v6m9-9h-6m-6 0H3",
 };
 
-/** A small picture that says nothing a text beside it does not say. */
+/** A decorative icon: a text beside it must say the same. */
 export function icon(name) {
   return s("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, s("path", { d: PATHS[name] }));
 }
 
-/** Has screen readers say it, when they have time. */
+/** Has screen readers read a text when they are idle. */
 export function announce(text) {
   speak("polite", text);
 }
 
-/** Has screen readers say it at once. */
+/** Has screen readers read a text at once. */
 export function alarm(text) {
   speak("urgent", text);
 }
@@ -79,11 +79,11 @@ export function alarm(text) {
 function speak(id, text) {
   const region = document.getElementById(id);
   region.textContent = "";
-  // A region that is emptied and filled in one go says nothing where the text is the same as before.
+  // Without the delay, a text equal to the previous one would not be read again.
   setTimeout(() => { region.textContent = text; }, 60);
 }
 
-/** Asks before something that cannot be undone. Resolves to whether it is wanted. */
+/** Asks the user to confirm an action that cannot be undone. Resolves to the decision. */
 export function confirm({ title, text, yes, no, danger }) {
   return new Promise((resolve) => {
     const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title", "aria-describedby": "dialog-text" },

@@ -1,11 +1,11 @@
-// The draw, computed here from what anybody can read: docs/QUEUE.md has the same in Python. So nobody has to ask the box office for
-// the rank that they drew, nor to believe it.
+// Computes the draw from public data, so that buyers neither have to ask the server for their rank nor to trust it.
+// docs/QUEUE.md has the same procedure in Python.
 
 const PROCEDURE = "boxoffice-draw-1";
 const ROUNDS = 12;
 const encoder = new TextEncoder();
 
-/** Whether this browser can compute it: only on HTTPS and on this machine. */
+/** Whether this browser can compute the draw: Web Crypto needs HTTPS or localhost. */
 export const canVerify = () => Boolean(globalThis.crypto?.subtle);
 
 const bytesOf = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
@@ -27,7 +27,10 @@ function squareRoot(n) {
   return root;
 }
 
-/** How far a draw has come for a number: "none" (not drawn yet), "beacon" (waits for the announced value), "drawn". */
+/**
+ * The state of the draw for a queue number: "none" (not drawn yet), "late" (joined after the opening), "beacon" (waiting for the
+ * announced random value), "drawn".
+ */
 export function progressOf(draw, lane, number) {
   const count = draw.counts?.[lane];
   if (count === undefined) return "none";
@@ -35,11 +38,11 @@ export function progressOf(draw, lane, number) {
   return draw.beacon && draw.beacon.value === undefined ? "beacon" : "drawn";
 }
 
-/** The rank of a number of a lane, where it can be known. */
+/** The rank of a queue number of a lane; null if it cannot be computed (yet). */
 export async function rankOf(queue, lane, number) {
   const { draw } = queue;
   switch (progressOf(draw, lane, number)) {
-    // Who came after the opening stands behind the draw, in order of arrival.
+    // Numbers issued after the opening follow the drawn ones, in order of arrival.
     case "late": return number;
     case "drawn": break;
     default: return null;
@@ -53,17 +56,18 @@ export async function rankOf(queue, lane, number) {
   const rows = Math.ceil(count / columns);
   const shift = async (turn, half, size) =>
     Number(new DataView(await mac(`${turn}|${half}`)).getBigUint64(0) % BigInt(size));
-  let place = number - 1;
-  // Beyond the last number: walk on. The grid has fewer surplus places than columns, so this ends.
+  let cell = number - 1;
+  // Cells beyond the last number are skipped by applying the permutation again. The grid has fewer such cells than columns, so the
+  // walk ends.
   for (let walk = 0; walk <= columns; walk += 1) {
-    let row = Math.floor(place / columns);
-    let column = place % columns;
+    let row = Math.floor(cell / columns);
+    let column = cell % columns;
     for (let turn = 0; turn < ROUNDS; turn += 2) {
       row = (row + await shift(turn, column, rows)) % rows;
       column = (column + await shift(turn + 1, row, columns)) % columns;
     }
-    place = row * columns + column;
-    if (place < count) return place + 1;
+    cell = row * columns + column;
+    if (cell < count) return cell + 1;
   }
   return null;
 }

@@ -1,11 +1,11 @@
-// One event: when, where, how much, and the way in.
+// The page of one event: dates, venue, prices, and the button to get tickets.
 
 import * as api from "./api.js";
 import { now } from "./clock.js";
 import { h, icon, put } from "./dom.js";
 import { dayAndTime, dayParts, duration, money, number, t, time } from "./i18n.js";
-import { enter, isInside, place, watchPlace } from "./line.js";
-import { amount, back, countdown, doing, go, href, skeleton, stateChip, title, trouble } from "./parts.js";
+import { hasTurn, joinQueue, placeIn, watchPlace } from "./queue.js";
+import { asyncButton, backLink, countdown, errorPanel, go, href, priceText, setTitle, skeleton, stateChip } from "./ui.js";
 import { leftText, summary } from "./events.js";
 import { poster } from "./poster.js";
 
@@ -15,11 +15,11 @@ export async function show(root, { params: [id], signal }) {
     api.getEvent(id, { signal }),
     api.queueStatus(id, { signal }).catch(() => null),
   ]);
-  title(event.eventName);
+  setTitle(event.eventName);
   const way = h("section", { class: "panel way", "aria-labelledby": "way-title" });
   const problem = h("div", {});
   put(root,
-    back(t("nav.events")),
+    backLink(t("nav.events")),
     h("div", { class: "event-head" },
       h("div", { class: "event-art" }, poster(id)),
       h("div", { class: "event-title" },
@@ -30,7 +30,7 @@ export async function show(root, { params: [id], signal }) {
     h("div", { class: "columns" },
       h("div", { class: "main-column" }, event.admission === "general" ? generalFacts(event) : dates(event)),
       h("aside", { class: "side-column" }, way, problem, rules(event))));
-  const draw = () => put(way, wayIn(event, queue, problem, signal, draw));
+  const draw = () => put(way, nextStep(event, queue, problem, signal, draw));
   draw();
   watchPlace(id, draw, signal);
 }
@@ -41,27 +41,27 @@ function whenLine(event) {
   return h("p", { class: "when" }, icon("calendar"), first === last ? dayAndTime(first) : t("dates.span", { n: event.dates.length, first: dayAndTime(first) }));
 }
 
-/** What can be done now, with one big button. */
-function wayIn(event, queue, problem, signal, redraw) {
-  const line = place(event.eventId);
+/** What the user can do now, with one big button. */
+function nextStep(event, queue, problem, signal, redraw) {
+  const place = placeIn(event.eventId);
   const heading = (text) => h("h2", { id: "way-title" }, text);
-  if (line?.status === "ACTIVE") {
+  if (place?.status === "ACTIVE") {
     return [heading(t("way.inside")), h("p", {}, t("way.inside_text")),
       h("a", { class: "button big", href: href("events", event.eventId, "shop") }, t("way.to_shop"))];
   }
-  if (line?.status === "WAITING") {
+  if (place?.status === "WAITING") {
     return [heading(t("way.waiting")),
-      h("p", {}, line.position ? t("way.waiting_text", { n: line.position }) : t("way.draw_text")),
+      h("p", {}, place.position ? t("way.waiting_text", { n: place.position }) : t("way.draw_text")),
       h("a", { class: "button big", href: href("events", event.eventId, "line") }, t("way.to_line"))];
   }
   if (event.state === "CLOSED") return [heading(t("way.closed")), h("p", {}, t("way.closed_text"))];
-  const join = doing(h("button", { type: "button", class: "button big", "data-testid": "join" }, joinText(event, queue)), async () => {
+  const join = asyncButton(h("button", { type: "button", class: "button big", "data-testid": "join" }, joinText(event, queue)), async () => {
     put(problem);
     try {
-      await enter(event.eventId);
-      go("events", event.eventId, isInside(event.eventId) ? "shop" : "line");
+      await joinQueue(event.eventId);
+      go("events", event.eventId, hasTurn(event.eventId) ? "shop" : "line");
     } catch (error) {
-      put(problem, trouble(error, () => join.click()));
+      put(problem, errorPanel(error, () => join.click()));
     }
   });
   const opensIn = event.opensAt && Date.parse(event.opensAt) > now();
@@ -97,7 +97,7 @@ function dates(event) {
   return [h("h2", {}, t("dates.title")), h("ul", { class: "dates" }, list)];
 }
 
-/** How much is left, in words and as a bar. */
+/** How many seats are left, in words and as a bar. */
 export function availability(date, begun) {
   const share = date.totalSeats ? date.availableSeats / date.totalSeats : 0;
   const words = begun ? t("begun") : date.availableSeats === 0 ? t("sold_out") : t("left.seats", { n: date.availableSeats, total: number(date.totalSeats) });
@@ -109,7 +109,7 @@ export function availability(date, begun) {
 function generalFacts(event) {
   return [h("h2", {}, t("general.title")),
     h("div", { class: "panel general" },
-      h("p", { class: "big-price" }, amount(event.price ?? 0, event.currency), h("small", {}, t("general.each"))),
+      h("p", { class: "big-price" }, priceText(event.price ?? 0, event.currency), h("small", {}, t("general.each"))),
       h("p", {}, t("general.text")),
       h("p", { class: "left" }, leftText(event)))];
 }

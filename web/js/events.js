@@ -1,19 +1,19 @@
-// What is on.
+// The list of events: the start page.
 
 import * as api from "./api.js";
 import { h, icon, put } from "./dom.js";
 import { day, dayAndTime, money, number, t } from "./i18n.js";
-import { place } from "./line.js";
-import { empty, href, skeleton, stateChip, title } from "./parts.js";
+import { placeIn } from "./queue.js";
+import { emptyPanel, href, setTitle, skeleton, stateChip } from "./ui.js";
 import { poster } from "./poster.js";
 
-/** So many events' details are asked for at a time. */
+/** At most this many requests for event details run at a time. */
 const AT_ONCE = 4;
 
 const ORDER = ["OPEN", "NOT_OPEN", "PAUSED", "CLOSED"];
 
 export async function show(root, { signal }) {
-  title("");
+  setTitle("");
   const list = h("ul", { class: "events" });
   const hero = h("div", { class: "hero" },
     h("p", { class: "eyebrow" }, t("events.eyebrow")),
@@ -22,7 +22,7 @@ export async function show(root, { signal }) {
   put(root, hero, skeleton(4));
   const { events } = await api.listEvents({ signal });
   if (events.length === 0) {
-    put(root, hero, empty("calendar", t("events.none"), t("events.none_text")));
+    put(root, hero, emptyPanel("calendar", t("events.none"), t("events.none_text")));
     return;
   }
   const sorted = [...events].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
@@ -49,14 +49,14 @@ function card(event) {
   return { item, facts, tail };
 }
 
-/** Whether one stands in line there. */
+/** A chip that says that the user is in line, or that it is their turn. */
 function mine(event) {
-  const line = place(event);
-  if (!line || line.status === "EXPIRED") return null;
-  return h("span", { class: "chip mine" }, icon("spark"), t(line.status === "ACTIVE" ? "events.inside" : "events.waiting"));
+  const place = placeIn(event);
+  if (!place || place.status === "EXPIRED") return null;
+  return h("span", { class: "chip mine" }, icon("spark"), t(place.status === "ACTIVE" ? "events.inside" : "events.waiting"));
 }
 
-/** Details for the cards that come into sight, some at a time. */
+/** Loads the details of cards when they come into view, a few at a time. */
 function fillAsSeen(cards, signal) {
   const queue = [];
   let running = 0;
@@ -91,7 +91,7 @@ async function fillIn({ event, facts, tail }, signal) {
       h("span", { class: "from" }, from === null ? t("free") : t("from", { price: money(from, event.currency) })),
       h("span", { class: `left ${details.availableTickets === 0 ? "none" : ""}` }, leftText(details)));
   } catch {
-    // The card says what the list said; the event's own page will tell what is wrong.
+    // The card keeps what the list said. The event's own page reports the error.
     put(facts);
   }
   facts.removeAttribute("aria-busy");
@@ -104,7 +104,7 @@ export function leftText(details) {
     : t("left.seats", { n: details.availableTickets, total: number(details.totalTickets) });
 }
 
-/** First and last start, lowest price (null: it costs nothing). */
+/** First and last start, and the lowest price (null: free). */
 export function summary(details) {
   const dates = details.dates ?? [];
   const prices = details.admission === "general" ? [details.price ?? 0] : dates.flatMap((date) => date.sections.map((section) => section.price));

@@ -1,6 +1,6 @@
-// Words, numbers and times in the reader's language.
+// Texts, numbers, money and times in the user's language.
 
-import { get, set } from "./store.js";
+import { get, set } from "./storage.js";
 
 const LANGUAGES = {
   en: () => import("./words.en.js"),
@@ -11,28 +11,28 @@ export let language = "en";
 let words = {};
 let plurals = new Intl.PluralRules("en");
 
-/** The language that was chosen, else the first of the browser's that there is. */
-export function preferred() {
+/** The language that the user chose, otherwise the first available one of the browser's list. */
+export function preferredLanguage() {
   const chosen = get("language");
   const wanted = [chosen, ...(navigator.languages ?? [navigator.language])];
   return wanted.map((tag) => String(tag).slice(0, 2)).find((tag) => tag in LANGUAGES) ?? "en";
 }
 
-export async function use(tag) {
+export async function useLanguage(tag) {
   words = (await LANGUAGES[tag]()).default;
   language = tag;
   plurals = new Intl.PluralRules(tag);
   document.documentElement.lang = tag;
 }
 
-export function remember(tag) {
+export function rememberLanguage(tag) {
   set("language", tag);
 }
 
-/** Whether there are words under this key. */
-export const has = (key) => key in words;
+/** Whether there is a text with this key. */
+export const hasText = (key) => key in words;
 
-/** The words of a key. A number called `n` chooses among plural forms, and is written as people write it. */
+/** The text with this key, with its placeholders filled. The value `n` selects the plural form; numbers are formatted. */
 export function t(key, values = {}) {
   let form = words[key];
   if (form === undefined) return key;
@@ -50,17 +50,17 @@ function currencyFormat(currency) {
   return new Intl.NumberFormat(language, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
 }
 
-/** How many of the minor unit make one of the major. */
+/** How many minor units make one major unit. */
 export function minorUnits(currency) {
   return 10 ** currencyFormat(currency).resolvedOptions().maximumFractionDigits;
 }
 
-/** Amounts are in the minor unit. */
+/** Formats an amount that is in the minor unit. */
 export function money(amount, currency) {
   return currencyFormat(currency).format(amount / minorUnits(currency));
 }
 
-/** Day and time, with the zone that they are told in: the venue may be elsewhere. */
+/** Day and time in the browser's time zone, with its name: the venue may be in another one. */
 export function dayAndTime(instant) {
   return new Intl.DateTimeFormat(language, {
     weekday: "short", year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit",
@@ -82,7 +82,7 @@ export function time(instant) {
 }
 
 /** 4:05, or 1:04:05. */
-export function clock(seconds) {
+export function clockText(seconds) {
   const whole = Math.max(0, Math.ceil(seconds));
   const two = (n) => String(n).padStart(2, "0");
   const hours = Math.floor(whole / 3600);
@@ -90,7 +90,7 @@ export function clock(seconds) {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-/** About how long, in words. */
+/** An approximate duration in words. */
 export function duration(seconds) {
   if (seconds < 60) return t("duration.seconds", { n: Math.max(1, Math.ceil(seconds)) });
   if (seconds < 5400) return t("duration.minutes", { n: Math.round(seconds / 60) });

@@ -1,27 +1,28 @@
-// Who the buyer is. This is the one place to change where people sign in.
+// Who the buyer is. To integrate your own sign-in, this is the only file to change.
 //
-// Without an OpenID Connect issuer the API takes the user id on trust, so this browser makes one once and keeps it: whoever knows
-// it is this buyer. Where there is an issuer, a sign-in page of yours on this origin leaves the issuer's ID token in localStorage:
+// Without an OpenID Connect issuer, the API trusts the user id in the request. The browser then makes an id once and keeps it; anyone
+// who knows that id is this user. With an issuer, a sign-in page of yours on the same origin puts the issuer's ID token into
+// localStorage:
 //   localStorage.setItem("boxoffice.idToken", JSON.stringify(idToken))
-// It is sent to this origin alone, when joining and for wallet and tickets. No address can hand one over: a link could make
-// somebody else of whoever follows it. docs/ARCHITECTURE.md tells more.
+// The ID token is sent to this origin only: when joining a queue, and for the wallet and tickets. It is never read from a URL, because
+// a link could then sign people in as somebody else. See docs/ARCHITECTURE.md.
 
 import { now } from "./clock.js";
-import { get, remove, set } from "./store.js";
+import { get, remove, set } from "./storage.js";
 
-/** The path of your sign-in page, like "/sign-in"; it gets `?return=` with where to go back to. Null: there is none to lead to. */
+/** The path of your sign-in page, e.g. "/sign-in". Its parameter `return` holds the fragment to return to. Null: there is none. */
 export const signInAt = null;
 
 const KEY = "idToken";
-/** A token must last for the request that it is sent with. */
+/** An ID token with less time left is not used: it could expire before its request arrives. */
 const LEAST_MS = 10000;
-/** RFC 9562: the namespace of URLs. */
+/** The UUID namespace of URLs (RFC 9562). */
 const URLS = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
 
-/** The token whose user is kept as `user`. */
+/** The ID token whose user id is stored as `user`. */
 let identified = null;
 
-/** What a token says; its issuer alone can say whether that is true. */
+/** The claims of a token, unverified: the API verifies them. */
 function claims(token) {
   try {
     const text = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
@@ -31,28 +32,28 @@ function claims(token) {
   }
 }
 
-/** The issuer's token; null where nobody has signed in, or not for long enough. */
-export function proof() {
+/** The issuer's ID token; null if the user has not signed in, or the token is about to expire. */
+export function idToken() {
   const token = get(KEY);
   const until = (claims(token)?.exp ?? 0) * 1000;
   return until > now() + LEAST_MS ? token : null;
 }
 
-/** The same, if it is known whom it names. */
-export function ownProof() {
-  const token = proof();
+/** The ID token, if its user id is already known here. */
+export function identifiedToken() {
+  const token = idToken();
   return token === identified ? token : null;
 }
 
-/** It was refused. */
-export function forgetProof() {
+/** Forgets an ID token that the API rejected. */
+export function forgetIdToken() {
   remove(KEY);
 }
 
-/** Learns whom the token names, by the rule of the API: UUID v5 of `sub`, in the namespace that is the v5 of the issuer's URL. */
-export async function identify() {
-  const token = proof();
-  // Only there on HTTPS and on this machine; elsewhere joining tells.
+/** Computes the user id as the API does: the UUID v5 of `sub`, in the namespace that is the UUID v5 of the issuer's URL. */
+export async function identifyUser() {
+  const token = idToken();
+  // crypto.subtle needs HTTPS or localhost. Without it, the answer to joining a queue tells the user id.
   if (!token || !crypto.subtle) return;
   const { iss, sub } = claims(token);
   const id = await uuid5(await uuid5(URLS, String(iss)), String(sub));
@@ -60,7 +61,7 @@ export async function identify() {
   identified = token;
 }
 
-/** The id to send to issue-token where there is no proof. */
+/** The user id to send when joining without an ID token. Made once per browser. */
 export function userId() {
   const known = get("user");
   if (known) return known;
@@ -72,15 +73,15 @@ export function userId() {
 async function uuid5(namespace, name) {
   const space = namespace.replaceAll("-", "").match(/../g).map((byte) => parseInt(byte, 16));
   const hash = await crypto.subtle.digest("SHA-1", Uint8Array.from([...space, ...new TextEncoder().encode(name)]));
-  return written(new Uint8Array(hash).slice(0, 16), 0x50);
+  return formatted(new Uint8Array(hash).slice(0, 16), 0x50);
 }
 
-/** UUID v4. crypto.randomUUID is only there on HTTPS and on this machine. */
+/** A UUID v4. crypto.randomUUID is not used because it needs HTTPS or localhost. */
 export function uuid() {
-  return written(crypto.getRandomValues(new Uint8Array(16)), 0x40);
+  return formatted(crypto.getRandomValues(new Uint8Array(16)), 0x40);
 }
 
-function written(bytes, version) {
+function formatted(bytes, version) {
   bytes[6] = (bytes[6] & 0x0f) | version;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,4 +1,4 @@
-// A poster for each event, drawn from its id: no picture has to be uploaded, and the same event always looks the same.
+// A generated poster for each event, derived from its id: nothing has to be uploaded, and an event always looks the same.
 
 import { s } from "./dom.js";
 
@@ -13,7 +13,7 @@ const INKS = [
   ["#26260f", "#d4e157", "#fff8e1"],
 ];
 
-/** FNV-1a, then xorshift: the same numbers for the same id, in every browser. */
+/** A random number generator (xorshift, seeded by FNV-1a) that gives the same numbers for the same id in every browser. */
 function dice(text) {
   let state = 2166136261;
   for (const character of text) state = Math.imul(state ^ character.codePointAt(0), 16777619) >>> 0;
@@ -79,7 +79,7 @@ const MOTIFS = [
   },
 ];
 
-/** Decoration: what it stands for is always written beside it. */
+/** The poster of an event. It is decorative and hidden from screen readers: the event's name stands beside it. */
 export function poster(id) {
   const roll = dice(id);
   for (let i = 0; i < 5; i += 1) roll();

@@ -1,7 +1,10 @@
-// QR codes (ISO/IEC 18004), as far as a ticket needs them: bytes, error correction M, versions 1 to 10, the mask with the least
-// penalty. No picture is fetched, and nobody else learns of the ticket.
+// QR codes (ISO/IEC 18004), as far as tickets need them: byte mode, error correction level M, versions 1 to 10, the mask with the
+// lowest penalty. Generated in the browser, so that no other service learns of the ticket.
 
-/** By version from 1: error correction bytes of a block, blocks; and data bytes of all blocks. */
+/**
+ * By version, from 1. BLOCKS: error correction bytes per block, and number of blocks. DATA: data bytes of all blocks. ALIGNED:
+ * coordinates of the alignment patterns.
+ */
 const BLOCKS = [[10, 1], [16, 1], [26, 1], [18, 2], [24, 2], [16, 4], [18, 4], [22, 4], [22, 5], [26, 5]];
 const DATA = [16, 28, 44, 64, 86, 108, 124, 154, 182, 216];
 const ALIGNED = [[], [6, 18], [6, 22], [6, 26], [6, 30], [6, 34], [6, 22, 38], [6, 24, 42], [6, 26, 46], [6, 28, 50]];
@@ -68,7 +71,7 @@ const MASKS = [
   (x, y) => (((x + y) % 2) + ((x * y) % 3)) % 2 === 0,
 ];
 
-/** Check bits by a generator polynomial. */
+/** Appends the check bits of a generator polynomial to a value of this many bits. */
 function checked(value, length, generator) {
   const degree = 31 - Math.clz32(generator);
   let rest = value << degree;
@@ -76,7 +79,7 @@ function checked(value, length, generator) {
   return (value << degree) | rest;
 }
 
-/** Rows of modules, true is dark. */
+/** The QR code of a text as rows of modules; true is dark. */
 export function qr(text) {
   const bytes = [...new TextEncoder().encode(text)];
   const version = DATA.findIndex((room, i) => bytes.length + (i < 9 ? 2 : 3) <= room) + 1;
@@ -110,7 +113,7 @@ export function qr(text) {
     }
   }
   const format = (mask) => {
-    // Level M is 00.
+    // The bits of level M are 00, so the mask number alone is the format.
     const bits = checked(mask, 5, 0x537) ^ 0x5412;
     const bit = (i) => ((bits >>> i) & 1) === 1;
     for (let i = 0; i <= 5; i += 1) put(8, i, bit(i));

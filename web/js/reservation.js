@@ -1,42 +1,44 @@
-// A reservation: while it is held, the way to pay; once it is paid, the ticket.
+// The page of a reservation: the payment while it is held, the ticket once it is paid.
 
 import * as api from "./api.js";
 import { now } from "./clock.js";
 import { alarm, announce, confirm, h, icon, put, s } from "./dom.js";
 import { dayAndTime, money, t } from "./i18n.js";
-import { ask, over } from "./line.js";
-import { refusal } from "./inside.js";
-import { amount, back, countdown, doing, dropHold, errorText, href, noteHold, notice, numbered, rowOf, seatName, skeleton, title, trouble } from "./parts.js";
+import { endTurn, refreshPlace } from "./queue.js";
+import { forgetHold, rememberHold } from "./holds.js";
+import { rowOf, seatName, withSeatRanges } from "./seating.js";
+import { refusalPanel } from "./turn.js";
+import { asyncButton, backLink, countdown, errorPanel, errorText, href, notice, priceText, setTitle, skeleton } from "./ui.js";
 import { poster } from "./poster.js";
-import { get, set, watch } from "./store.js";
+import { get, set, watch } from "./storage.js";
 import { qr } from "./qr.js";
 import { charger } from "./wallet.js";
 
-const kept = (id) => `reservation.${id}`;
+const storageKey = (id) => `reservation.${id}`;
 
-/** Where the network is gone, a ticket that was seen before is shown all the same: at the door that is what counts. */
+/** Loads a reservation. Without a network, returns the stored copy of a ticket, so that it can be shown at the entrance. */
 async function load(id, signal) {
   try {
     const reservation = await api.getReservation(id, { signal, attempts: 2 });
-    const event = await api.getEvent(reservation.eventId, { signal, attempts: 2 }).catch(() => get(kept(id))?.event ?? null);
-    if (reservation.status === "CONFIRMED") set(kept(id), { reservation, event });
+    const event = await api.getEvent(reservation.eventId, { signal, attempts: 2 }).catch(() => get(storageKey(id))?.event ?? null);
+    if (reservation.status === "CONFIRMED") set(storageKey(id), { reservation, event });
     return { reservation, event, isFresh: true };
   } catch (error) {
-    const before = get(kept(id));
-    if (before && api.isPassing(error)) return { ...before, isFresh: false };
+    const before = get(storageKey(id));
+    if (before && api.isTransient(error)) return { ...before, isFresh: false };
     throw error;
   }
 }
 
 export async function show(root, { params: [id], signal }) {
   put(root, skeleton(5));
-  const page = new Page(root, id, signal);
+  const page = new ReservationPage(root, id, signal);
   await page.reload();
-  // Paid or given back in another tab.
+  // Reloads when the reservation is paid or released in another tab.
   watch((key) => { if (key === `hold.${id}` && !get(key) && !page.busy) page.reload().catch(() => {}); }, signal);
 }
 
-class Page {
+class ReservationPage {
   constructor(root, id, signal) {
     Object.assign(this, { root, id, signal });
   }
@@ -51,11 +53,11 @@ class Page {
     this.event = event;
     this.currency = event?.currency ?? get("currency") ?? "KRW";
     set("currency", this.currency);
-    noteHold(reservation);
-    title(reservation.eventName);
+    rememberHold(reservation);
+    setTitle(reservation.eventName);
     this.problem = h("div", {});
     const view = { HELD: () => this.held(), CONFIRMED: () => this.ticket(isFresh), CANCELLED: () => this.ended(), EXPIRED: () => this.lapsed() }[reservation.status];
-    put(this.root, back(t("nav.tickets"), "tickets"), view());
+    put(this.root, backLink(t("nav.tickets"), "tickets"), view());
   }
 
   date() {
@@ -64,7 +66,7 @@ class Page {
 
   seats() {
     const date = this.date();
-    const sections = date ? numbered(date.sections) : [];
+    const sections = date ? withSeatRanges(date.sections) : [];
     return this.reservation.seats.map((seat) => {
       const section = sections.find((it) => it.name === seat.section);
       return { ...seat, row: section ? rowOf(section, section.first, seat.seatNumber) : undefined };
@@ -80,7 +82,7 @@ class Page {
       reservation.date && fact("fact.when", date ? dayAndTime(date.startsAt) : reservation.date.replace("T", " ")),
       event && fact("fact.where", event.venue),
       seats.length > 0 ? fact("fact.seats", ...seats.map(seatName)) : fact("fact.tickets", t("tickets", { n: reservation.quantity })),
-      fact("fact.price", amount(reservation.totalPrice, currency)));
+      fact("fact.price", priceText(reservation.totalPrice, currency)));
   }
 
   head(text) {
@@ -93,8 +95,8 @@ class Page {
     const { reservation, currency } = this;
     const { signal } = this.inner;
     this.balance = h("div", {});
-    this.payer = doing(h("button", { type: "button", class: "button big", "data-testid": "pay" }, t("hold.pay", { price: money(reservation.totalPrice, currency) })), () => this.pay());
-    const release = doing(h("button", { type: "button", class: "button quiet" }, t("hold.release")), () => this.cancel({
+    this.payer = asyncButton(h("button", { type: "button", class: "button big", "data-testid": "pay" }, t("hold.pay", { price: money(reservation.totalPrice, currency) })), () => this.pay());
+    const release = asyncButton(h("button", { type: "button", class: "button quiet" }, t("hold.release")), () => this.cancel({
       title: t("hold.release_title"), text: t("hold.release_text"), yes: t("hold.release_yes"), no: t("keep") }));
     this.loadBalance();
     return [
@@ -120,7 +122,7 @@ class Page {
       const { balance } = await api.balance({ signal });
       this.showBalance(balance);
     } catch (error) {
-      if (!signal.aborted) put(this.balance, trouble(error, () => this.loadBalance()));
+      if (!signal.aborted) put(this.balance, errorPanel(error, () => this.loadBalance()));
     }
   }
 
@@ -143,9 +145,9 @@ class Page {
     this.busy = true;
     try {
       await api.pay(this.id);
-      dropHold(this.id);
+      forgetHold(this.id);
       announce(t("pay.done"));
-      ask(this.reservation.eventId).catch(() => over(this.reservation.eventId));
+      refreshPlace(this.reservation.eventId).catch(() => endTurn(this.reservation.eventId));
       await this.reload();
     } catch (error) {
       if (error.code === "hold_expired" || error.code === "not_payable") {
@@ -154,7 +156,7 @@ class Page {
         return;
       }
       if (error.code === "insufficient_balance" && Number.isFinite(error.fields.balance)) this.showBalance(error.fields.balance);
-      put(this.problem, trouble(error, () => this.payer.click()));
+      put(this.problem, errorPanel(error, () => this.payer.click()));
       alarm(errorText(error));
     } finally {
       this.busy = false;
@@ -164,8 +166,8 @@ class Page {
   atZero() {
     if (this.busy) return;
     alarm(t("hold.over"));
-    // The box office decides; it may have been paid in the last second.
-    setTimeout(() => { if (!this.signal.aborted) this.reload().catch((error) => put(this.root, trouble(error, () => this.reload()))); }, 1200);
+    // The API decides: the reservation may have been paid in the last second.
+    setTimeout(() => { if (!this.signal.aborted) this.reload().catch((error) => put(this.root, errorPanel(error, () => this.reload()))); }, 1200);
   }
 
   // --- CONFIRMED
@@ -174,8 +176,8 @@ class Page {
     const { reservation } = this;
     const started = this.date() && Date.parse(this.date().startsAt) <= now();
     const isNew = now() - Date.parse(reservation.modifiedAt) < 60000;
-    const give = doing(h("button", { type: "button", class: "button quiet" }, t("ticket.cancel")), () => this.cancel({
-      title: t("ticket.cancel_title"), text: t("ticket.cancel_text", { price: amount(reservation.totalPrice, this.currency) }), yes: t("ticket.cancel_yes"), no: t("keep") }));
+    const give = asyncButton(h("button", { type: "button", class: "button quiet" }, t("ticket.cancel")), () => this.cancel({
+      title: t("ticket.cancel_title"), text: t("ticket.cancel_text", { price: priceText(reservation.totalPrice, this.currency) }), yes: t("ticket.cancel_yes"), no: t("keep") }));
     return [
       !isFresh && notice(t("ticket.stored")),
       isNew && h("div", { class: "notice good", "data-testid": "done" }, icon("check"), h("p", {}, t("ticket.new"))),
@@ -199,18 +201,18 @@ class Page {
     this.busy = true;
     try {
       await api.cancel(this.id);
-      dropHold(this.id);
+      forgetHold(this.id);
       announce(t("reservation.cancelled"));
       await this.reload();
     } catch (error) {
-      put(this.problem, refusal(error, this.reservation.eventId, () => this.cancel(words)));
+      put(this.problem, refusalPanel(error, this.reservation.eventId, () => this.cancel(words)));
       alarm(errorText(error));
     } finally {
       this.busy = false;
     }
   }
 
-  // --- over
+  // --- CANCELLED and EXPIRED
 
   ended() {
     const { reservation, currency } = this;
@@ -231,7 +233,7 @@ class Page {
   }
 }
 
-/** The QR code of a text, dark on light in every colour scheme: scanners want it so. */
+/** The QR code of a text. It is dark on light in every colour scheme because scanners need that. */
 function code(text, label) {
   const rows = qr(text);
   const size = rows.length + 8;

@@ -1,39 +1,42 @@
-// Choosing seats of a date: on the map, in a list, or the best that there are.
+// The page to choose seats of a date: on the map, in a list, or the best available.
 
 import * as api from "./api.js";
 import { eachSecond } from "./clock.js";
-import { alarm, announce, h, icon, put, s, say } from "./dom.js";
+import { alarm, announce, h, icon, put, s, setText } from "./dom.js";
 import { dayAndTime, duration, money, number, t } from "./i18n.js";
-import { ask, isInside, over } from "./line.js";
-import { isAllowedIn, overPanel, refusal, turnBar } from "./inside.js";
-import { SHAPES, SeatMap } from "./map.js";
-import { back, doing, errorText, go, href, noteHold, numbered, rowOf, seatName, skeleton, title } from "./parts.js";
+import { endTurn, hasTurn, refreshPlace } from "./queue.js";
+import { refusalPanel, requireTurn, turnBar, turnOverPanel } from "./turn.js";
+import { SHAPES, SeatMap } from "./seat-map.js";
+import { rememberHold } from "./holds.js";
+import { rowOf, seatName, withSeatRanges } from "./seating.js";
+import { asyncButton, backLink, errorText, go, href, setTitle, skeleton } from "./ui.js";
 
-/** A larger hall is drawn section by section. */
+/** Halls with more seats are drawn one section at a time. */
 const MOST_DRAWN = 3000;
-/** How often the seats are looked at again while the page is seen, in seconds; a page of the list has 1,000 seats. */
+/** Seats are reloaded this often while the page is visible, times the number of pages of the seat list. */
 const REFRESH_SECONDS = 5;
+/** Seats per page of the API's seat list. */
 const PAGE = 1000;
 
 export async function show(root, { params: [id, key], signal }) {
   put(root, skeleton(4));
-  if (!isAllowedIn(id)) return;
+  if (!requireTurn(id)) return;
   const event = await api.getEvent(id, { signal });
   const date = event.dates?.find((it) => it.date === key);
-  if (!date) throw new api.Refused("date_not_found");
-  title(`${event.eventName} · ${dayAndTime(date.startsAt)}`);
+  if (!date) throw new api.ApiError("date_not_found");
+  setTitle(`${event.eventName} · ${dayAndTime(date.startsAt)}`);
   const body = h("div", { class: "seats-view" });
-  const bar = turnBar(event, signal, () => put(body, overPanel(id)));
-  put(root, back(t("shop.title"), "events", id, "shop"),
+  const bar = turnBar(event, signal, () => put(body, turnOverPanel(id)));
+  put(root, backLink(t("shop.title"), "events", id, "shop"),
     h("div", { class: "view-head" }, h("div", {}, h("h1", {}, t("seats.title")), h("p", { class: "lead" }, `${event.eventName} · ${dayAndTime(date.startsAt)}`)), bar),
     body);
-  await new Chooser(event, date, body, signal).start();
+  await new SeatPicker(event, date, body, signal).start();
 }
 
-class Chooser {
+class SeatPicker {
   constructor(event, date, body, signal) {
     Object.assign(this, { event, date, body, signal });
-    this.sections = numbered(date.sections);
+    this.sections = withSeatRanges(date.sections);
     this.states = new Map();
     this.chosen = new Set();
     this.shown = date.totalSeats > MOST_DRAWN ? [this.sections[0]] : this.sections;
@@ -56,11 +59,11 @@ class Chooser {
     let last = Date.now();
     const pages = Math.ceil(this.date.totalSeats / PAGE);
     eachSecond(() => {
-      if (!isInside(this.event.eventId) || document.visibilityState !== "visible" || Date.now() - last < REFRESH_SECONDS * 1000 * Math.max(1, pages)) return;
+      if (!hasTurn(this.event.eventId) || document.visibilityState !== "visible" || Date.now() - last < REFRESH_SECONDS * 1000 * Math.max(1, pages)) return;
       last = Date.now();
       this.refresh(false);
     }, this.signal);
-    document.addEventListener("visibilitychange", () => { if (isInside(this.event.eventId) && document.visibilityState === "visible") this.refresh(false); }, { signal: this.signal });
+    document.addEventListener("visibilitychange", () => { if (hasTurn(this.event.eventId) && document.visibilityState === "visible") this.refresh(false); }, { signal: this.signal });
   }
 
   sectionOf(seat) {
@@ -77,7 +80,7 @@ class Chooser {
     return t("seat.described", { seat: seatName(seat), price: money(seat.price, this.event.currency), state: t(`seat.${state}`) });
   }
 
-  // --- what is there
+  // --- Loading seats
 
   async refresh(first) {
     if (this.refreshing) return;
@@ -85,7 +88,7 @@ class Chooser {
     try {
       const section = this.shown.length < this.sections.length ? this.shown[0].name : undefined;
       let cursor;
-      // A hall of a million seats would be a thousand pages; nobody looks at so many at once.
+      // A bound: 100 pages are 100,000 seats, more than anybody looks at.
       for (let page = 0; page < 100; page += 1) {
         const answer = await api.listSeats(this.event.eventId, this.date.date, { section, cursor, signal: this.signal, ...(first ? {} : { attempts: 1 }) });
         for (const seat of answer.seats) this.learn(seat.seatNumber, seat.status, first);
@@ -95,8 +98,8 @@ class Chooser {
       }
       this.drawList();
     } catch (error) {
-      if (this.signal.aborted || (!first && api.isPassing(error))) return;
-      put(this.message, refusal(error, this.event.eventId, () => { put(this.message); this.refresh(true); }));
+      if (this.signal.aborted || (!first && api.isTransient(error))) return;
+      put(this.message, refusalPanel(error, this.event.eventId, () => { put(this.message); this.refresh(true); }));
     } finally {
       this.refreshing = false;
     }
@@ -125,7 +128,7 @@ class Chooser {
     put(this.message, h("div", { class: "notice" }, icon("calendar"), h("div", {}, h("p", {}, t(links.length ? "seats.none_later" : "seats.none")), h("div", { class: "actions" }, links))));
   }
 
-  // --- ways to choose
+  // --- Choosing seats
 
   best() {
     const { event } = this;
@@ -133,7 +136,7 @@ class Chooser {
     const count = h("select", { id: "best-count" }, Array.from({ length: most }, (_, i) => h("option", { value: String(i + 1) }, t("seats.count", { n: i + 1 }))));
     const where = h("select", { id: "best-section" }, h("option", { value: "" }, t("seats.anywhere")),
       this.sections.map((section) => h("option", { value: section.name }, `${section.name} · ${money(section.price, event.currency)}`)));
-    const button = doing(h("button", { type: "button", class: "button", "data-testid": "best-available" }, icon("spark"), t("seats.best")), () =>
+    const button = asyncButton(h("button", { type: "button", class: "button", "data-testid": "best-available" }, icon("spark"), t("seats.best")), () =>
       this.hold({ bestAvailable: { count: Number(count.value), ...(where.value && { section: where.value }) } }));
     return h("section", { class: "panel best", "aria-labelledby": "best-title" },
       h("div", {}, h("h2", { id: "best-title" }, t("seats.best_title")), h("p", { class: "quiet-text" }, t("seats.best_text"))),
@@ -195,7 +198,7 @@ class Chooser {
     const draw = () => {
       const free = [];
       for (let seat = section.first; seat <= section.last; seat += 1) if (this.states.get(seat) === "AVAILABLE") free.push(seat);
-      say(count, t("left.seats", { n: free.length, total: number(section.seats) }));
+      setText(count, t("left.seats", { n: free.length, total: number(section.seats) }));
       if (!details.open) return;
       const focused = document.activeElement?.dataset?.seat;
       const byRow = groupBy(free, (seat) => rowOf(section, section.first, seat));
@@ -256,7 +259,7 @@ class Chooser {
       h("ul", { class: "chosen" }, seats.map((seat) => h("li", {}, h("span", {}, seatName(this.seat(seat))), h("b", {}, money(this.seat(seat).price, event.currency)),
         h("button", { type: "button", class: "remove", "aria-label": t("seats.give_back", { seat: seatName(this.seat(seat)) }), onclick: () => this.pick(seat) }, "×")))),
       h("p", { class: "total" }, h("span", {}, t("total")), h("b", {}, money(this.total(), event.currency))),
-      doing(h("button", { type: "button", class: "button big", "data-testid": "hold" }, t("seats.hold", { time: duration(event.holdSeconds) })), () =>
+      asyncButton(h("button", { type: "button", class: "button big", "data-testid": "hold" }, t("seats.hold", { time: duration(event.holdSeconds) })), () =>
         this.hold(seats.length === 1 ? { seatNumber: seats[0] } : { seatNumbers: seats })),
       h("p", { class: "quiet-text" }, t("seats.hold_text")));
   }
@@ -267,10 +270,10 @@ class Chooser {
     this.holding = true;
     try {
       const reservation = await api.hold(event.eventId, { date: date.date, ...wanted });
-      noteHold(reservation);
+      rememberHold(reservation);
       announce(t("hold.done"));
-      // The turn now ends with the hold, or has ended with it.
-      ask(event.eventId).catch(() => over(event.eventId));
+      // The hold may have ended the turn or changed when it ends.
+      refreshPlace(event.eventId).catch(() => endTurn(event.eventId));
       go("reservations", reservation.reservationId);
     } catch (error) {
       this.holding = false;
@@ -281,7 +284,7 @@ class Chooser {
         this.map?.set(seat, "HELD", true);
         this.drawTray();
       }
-      put(this.message, refusal(error, event.eventId, () => this.hold(wanted)));
+      put(this.message, refusalPanel(error, event.eventId, () => this.hold(wanted)));
       this.message.scrollIntoView({ block: "nearest" });
       alarm(errorText(error));
       if (error.code === "seat_taken" || error.code === "sold_out") this.refresh(false);

@@ -1,36 +1,36 @@
-// The sound of one's turn: off unless switched on, and made here, so that no file has to be loaded.
+// The sound that tells users that it is their turn. It is off by default, and synthesized, so there is no file to load.
 
-import { get, set } from "./store.js";
+import { get, set } from "./storage.js";
 
 let context = null;
 
 export const isOn = () => get("sound") === true;
 
-export function turn(on) {
+export function setOn(on) {
   set("sound", on);
   if (on) {
-    ready();
+    unlock();
     chime();
   }
 }
 
-/** Browsers let a page sound only after it was touched. */
-export function ready() {
+/** Prepares audio. Browsers allow a page to play sound only after a user gesture. */
+export function unlock() {
   if (!isOn() || !window.AudioContext) return;
   context ??= new AudioContext();
   if (context.state === "suspended") context.resume().catch(() => {});
 }
 
-/** It is one's turn: by ear and hand, where these are wanted. */
+/** Plays the sound, and vibrates if possible, if the user has switched it on. */
 export function ring() {
   if (!isOn()) return;
   chime();
   if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([200, 100, 200]);
 }
 
-/** Two soft strokes of a bell. */
+/** Two soft bell tones. */
 function chime() {
-  ready();
+  unlock();
   if (!context) return;
   for (const [i, frequency] of [659.25, 987.77].entries()) {
     const from = context.currentTime + i * 0.22;

@@ -1,19 +1,20 @@
-// All of one's reservations, newest first.
+// My tickets: the user's reservations, newest first.
 
 import * as api from "./api.js";
 import { h, icon, put } from "./dom.js";
 import { dayAndTime, money, t } from "./i18n.js";
-import { amount, doing, empty, href, noteHold, skeleton, title, trouble } from "./parts.js";
+import { rememberHold } from "./holds.js";
+import { asyncButton, emptyPanel, errorPanel, href, priceText, setTitle, skeleton } from "./ui.js";
 import { poster } from "./poster.js";
-import { get } from "./store.js";
+import { get } from "./storage.js";
 
 const ICONS = { HELD: "clock", CONFIRMED: "check", CANCELLED: "minus", EXPIRED: "lock" };
 
 export async function show(root, { signal }) {
-  title(t("nav.tickets"));
+  setTitle(t("nav.tickets"));
   const head = h("h1", {}, t("nav.tickets"));
-  const none = () => put(root, head, empty("ticket", t("tickets.none"), t("tickets.none_text"), h("a", { class: "button", href: href() }, t("nav.events"))));
-  if (!api.isKnown()) {
+  const none = () => put(root, head, emptyPanel("ticket", t("tickets.none"), t("tickets.none_text"), h("a", { class: "button", href: href() }, t("nav.events"))));
+  if (!api.hasToken()) {
     none();
     return;
   }
@@ -34,12 +35,12 @@ export async function show(root, { signal }) {
         put(root, head, list, more);
       }
       for (const reservation of answer.reservations) {
-        noteHold(reservation);
+        rememberHold(reservation);
         list.append(item(reservation, events, signal));
       }
-      put(more, cursor && doing(h("button", { type: "button", class: "button quiet" }, t("more")), page));
+      put(more, cursor && asyncButton(h("button", { type: "button", class: "button quiet" }, t("more")), page));
     } catch (error) {
-      if (!signal.aborted) put(list.isConnected ? more : root, list.isConnected ? null : head, trouble(error, page));
+      if (!signal.aborted) put(list.isConnected ? more : root, list.isConnected ? null : head, errorPanel(error, page));
     }
   };
   await page();
@@ -50,13 +51,13 @@ function item(reservation, events, signal) {
   const when = h("p", { class: "quiet-text" }, reservation.date ? reservation.date.replace("T", " ") : "");
   const price = h("p", { class: "price" }, reservation.totalPrice === 0 ? t("free") : money(reservation.totalPrice, currency));
   const places = reservation.seats.length ? t("seats.count", { n: reservation.seats.length }) : t("tickets", { n: reservation.quantity });
-  // One look at each event, for the hour and the currency.
+  // Each event is loaded once, for the time of the date and the currency.
   if (!events.has(reservation.eventId)) events.set(reservation.eventId, api.getEvent(reservation.eventId, { signal }).catch(() => null));
   events.get(reservation.eventId).then((event) => {
     const date = event?.dates?.find((it) => it.date === reservation.date);
     if (event) {
       put(when, [date && dayAndTime(date.startsAt), event.venue].filter(Boolean).join(" · "));
-      put(price, amount(reservation.totalPrice, event.currency));
+      put(price, priceText(reservation.totalPrice, event.currency));
     }
   });
   return h("li", { class: `reservation ${reservation.status.toLowerCase()}` },

@@ -1,19 +1,19 @@
-// The wallet: what is in it, how to fill it, and every change of it.
+// The wallet page: balance, charging, and the ledger.
 
 import * as api from "./api.js";
 import { alarm, announce, h, icon, put } from "./dom.js";
 import { dayAndTime, minorUnits, money, t } from "./i18n.js";
-import { doing, empty, errorText, href, skeleton, title, trouble } from "./parts.js";
-import { set } from "./store.js";
+import { asyncButton, emptyPanel, errorPanel, errorText, href, setTitle, skeleton } from "./ui.js";
+import { set } from "./storage.js";
 
-/** In the currency's major unit; a thousand times as much where the minor unit is the major one, like the won. */
+/** In the currency's major unit; times 1,000 for currencies without a minor unit, like the won. */
 const PRESETS = [10, 50, 100];
 
 export async function show(root, { signal }) {
-  title(t("nav.wallet"));
+  setTitle(t("nav.wallet"));
   const head = h("h1", {}, t("nav.wallet"));
-  if (!api.isKnown()) {
-    put(root, head, empty("wallet", t("wallet.unknown"), t("wallet.unknown_text"), h("a", { class: "button", href: href() }, t("nav.events"))));
+  if (!api.hasToken()) {
+    put(root, head, emptyPanel("wallet", t("wallet.unknown"), t("wallet.unknown_text"), h("a", { class: "button", href: href() }, t("nav.events"))));
     return;
   }
   put(root, head, skeleton(4));
@@ -32,7 +32,7 @@ export async function show(root, { signal }) {
   await entries(ledger, currency, signal);
 }
 
-/** A form that charges once, however often it is sent. */
+/** The form that charges the wallet. Submitting it several times charges once. */
 export function charger(currency, { suggested, signal, onCharged }) {
   const unit = minorUnits(currency);
   const presets = PRESETS.map((preset) => (unit === 1 ? preset * 1000 : preset * unit));
@@ -58,7 +58,7 @@ export function charger(currency, { suggested, signal, onCharged }) {
       const answer = await api.charge(amount);
       input.value = "";
       announce(t("wallet.charged", { amount: money(answer.amount, currency) }));
-      // An answer to a charge of before tells the balance of then.
+      // The answer to a repeated charge has the balance of the first time.
       const after = await api.balance({ signal }).catch(() => answer);
       onCharged(after.balance);
     } catch (error) {
@@ -91,13 +91,13 @@ export function charger(currency, { suggested, signal, onCharged }) {
     input.removeAttribute("aria-invalid");
     send(amount);
   });
-  // A charge whose answer was lost, perhaps with the page: asking again charges nothing twice.
+  // Repeats a charge whose answer was lost, e.g. by a reload. Its idempotency key prevents a second charge.
   const pending = api.pendingCharge();
   if (pending) send(pending.amount);
   return form;
 }
 
-/** An amount as people write it, in the minor unit; null where it is none. */
+/** Parses an amount as users type it into the minor unit; null if it is not a valid amount. */
 function read(text, unit) {
   const plain = text.replace(/[\s,_']/g, "");
   if (!/^\d+(\.\d+)?$/.test(plain)) return null;
@@ -116,9 +116,9 @@ async function entries(section, currency, signal) {
       cursor = answer.nextCursor;
       if (!list.isConnected) put(section, h("h2", { id: "ledger-title" }, t("ledger.title")), answer.entries.length ? list : h("p", { class: "quiet-text" }, t("ledger.none")), more);
       list.append(...answer.entries.map((entry) => row(entry, currency)));
-      put(more, cursor && doing(h("button", { type: "button", class: "button quiet" }, t("more")), page));
+      put(more, cursor && asyncButton(h("button", { type: "button", class: "button quiet" }, t("more")), page));
     } catch (error) {
-      if (!signal.aborted) put(list.isConnected ? more : section, trouble(error, page));
+      if (!signal.aborted) put(list.isConnected ? more : section, errorPanel(error, page));
     }
   };
   await page();

@@ -1,4 +1,4 @@
-//! The API's documentation: `infra/openapi.yaml` as JSON, its problems as a page, and Swagger UI from the crate that ships it.
+//! The API documentation: `infra/openapi.yaml` as JSON, the page of errors, and Swagger UI from the crate that ships it.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -11,10 +11,10 @@ use serde_json::Value;
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
-/// What is used of Swagger UI.
+/// The files used of Swagger UI.
 const SWAGGER_UI: [&str; 2] = ["swagger-ui-bundle.js", "swagger-ui.css"];
 
-/// One line of the document's list of problems.
+/// One entry of the document's list of problems.
 #[derive(Deserialize)]
 struct Problem {
     code: String,
@@ -25,7 +25,7 @@ struct Problem {
     advice: String,
 }
 
-/// `openapi.json`, and the sections of the page of errors.
+/// Reads the OpenAPI document. Returns it as JSON, and its problems as HTML sections for the page of errors.
 pub(crate) fn read_document(folder: &Path) -> Result<(String, String), Box<dyn Error>> {
     let path = folder.join("../../infra/openapi.yaml");
     println!("cargo::rerun-if-changed={}", path.display());
@@ -54,11 +54,11 @@ impl Problem {
                 .fields
                 .iter()
                 .map(|field| match field.strip_suffix('?') {
-                    Some(field) => format!("<code>{}</code> (where it is known)", escaped(field)),
+                    Some(field) => format!("<code>{}</code> (if known)", escaped(field)),
                     None => format!("<code>{}</code>", escaped(field)),
                 });
             let fields: Vec<_> = fields.collect();
-            writeln!(page, "<p>It also has {}.</p>", fields.join(", "))?;
+            writeln!(page, "<p>Additional fields: {}.</p>", fields.join(", "))?;
         }
         writeln!(page, "</section>")
     }
@@ -71,7 +71,7 @@ fn escaped(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-/// The files of Swagger UI, by name.
+/// The files of Swagger UI: names and contents.
 pub(crate) fn swagger_ui() -> Result<Vec<(String, String)>, Box<dyn Error>> {
     let mut archive = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
     SWAGGER_UI
@@ -82,11 +82,11 @@ pub(crate) fn swagger_ui() -> Result<Vec<(String, String)>, Box<dyn Error>> {
                 .file_names()
                 .filter_map(Result::ok)
                 .find(|path| path.ends_with(&end))
-                .ok_or_else(|| format!("Swagger UI is without {name}"))?
+                .ok_or_else(|| format!("Swagger UI has no file {name}"))?
                 .into_owned();
             let mut text = String::new();
             archive.by_name(&path)?.read_to_string(&mut text)?;
-            // Of another file, which is not served.
+            // The source map is another file, which is not served.
             let text = match text.rfind("sourceMappingURL=") {
                 Some(at) => text[..at]
                     .trim_end_matches(['/', '*', '#', ' ', '\n'])

@@ -1,8 +1,8 @@
-//! Makes the table of web pages from `web/`: each asset under a name that bears the hash of its content, so that it may be
-//! kept for ever, and each file also compressed.
+//! Generates the table of web files from `web/`. Each asset gets a name with the hash of its content, so that it can be cached
+//! forever. Each file is also stored compressed.
 //!
-//! A file's name changes with its content, its content with the names that it mentions. So whoever is mentioned is named
-//! first; files that mention each other in a circle cannot be named, and end the build.
+//! A file's hashed name depends on its content, and its content contains the hashed names of the files that it references. So
+//! referenced files are hashed first, and a circle of references fails the build.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -16,10 +16,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-/// So many hexadecimal digits of the hash are in a name: enough that no two versions of a file ever meet.
+/// Hexadecimal digits of the hash in a name: 48 bits, so two versions of a file never share a name in practice.
 const NAME_DIGITS: usize = 12;
 
-/// What has a path of its own; everything else is an asset.
+/// Files with a path of their own. All others are assets.
 const PAGES: [(&str, &str); 4] = [
     ("index.html", "/"),
     ("docs.html", "/docs"),
@@ -29,22 +29,22 @@ const PAGES: [(&str, &str); 4] = [
 
 const OPENAPI: &str = "openapi.json";
 
-/// Where the page of errors has its list.
+/// The placeholder for the list of problems on the page of errors.
 const PROBLEMS: &str = "<!-- problems -->";
 
 struct Sources {
-    /// By the name that others call them by.
+    /// The files of `web/` by their names.
     texts: BTreeMap<String, String>,
-    /// Those of other people, taken as they are.
-    vendored: BTreeMap<String, String>,
-    /// The hashed names found so far.
-    named: BTreeMap<String, String>,
-    /// What is being named, from the first to the last that was mentioned.
-    under_way: Vec<String>,
+    /// Files that are served unchanged, without looking for references: Swagger UI and the OpenAPI document.
+    verbatim: BTreeMap<String, String>,
+    /// Hashed names by names, of the files done so far.
+    hashed_names: BTreeMap<String, String>,
+    /// The chain of references from the first file to the one being hashed.
+    reference_chain: Vec<String>,
     table: String,
 }
 
-/// Writes `web.rs`, the table, and the files it includes.
+/// Writes the table `web.rs` and the files that it includes.
 pub(crate) fn write_table() -> Result<(), Box<dyn Error>> {
     let package = env::var("CARGO_MANIFEST_DIR")?;
     let folder = Path::new(&package).join("../../web");
@@ -53,26 +53,28 @@ pub(crate) fn write_table() -> Result<(), Box<dyn Error>> {
     let mut texts = BTreeMap::new();
     read(&folder, &mut texts)?;
     let (document, problems) = docs::read_document(Path::new(&package))?;
-    let errors = texts.get_mut("errors.html").ok_or("no page of errors")?;
+    let errors = texts
+        .get_mut("errors.html")
+        .ok_or("web/ has no errors.html")?;
     if !errors.contains(PROBLEMS) {
-        return Err(format!("the page of errors has no {PROBLEMS}").into());
+        return Err(format!("errors.html has no placeholder {PROBLEMS}").into());
     }
     *errors = errors.replace(PROBLEMS, &problems);
-    let vendored = BTreeMap::from_iter(docs::swagger_ui()?);
+    let swagger_ui = docs::swagger_ui()?;
     let names: Vec<String> = texts.keys().cloned().collect();
     let mut sources = Sources {
         texts,
-        vendored: vendored
+        verbatim: swagger_ui
             .into_iter()
             .chain([(OPENAPI.to_owned(), document)])
             .collect(),
-        named: BTreeMap::new(),
-        under_way: Vec::new(),
+        hashed_names: BTreeMap::new(),
+        reference_chain: Vec::new(),
         table: String::from("&[\n"),
     };
-    sources.name(OPENAPI)?;
+    sources.hashed_name(OPENAPI)?;
     for name in &names {
-        sources.name(name)?;
+        sources.hashed_name(name)?;
     }
     sources.table.push(']');
     fs::write(
@@ -82,7 +84,7 @@ pub(crate) fn write_table() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The files of a folder and those in it, by their bare names: whatever folder it lies in, an asset is `/assets/<name>`.
+/// Reads the files of a folder and its subfolders by their bare names: an asset is served as `/assets/<name>` whatever its folder.
 fn read(folder: &Path, texts: &mut BTreeMap<String, String>) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -93,7 +95,7 @@ fn read(folder: &Path, texts: &mut BTreeMap<String, String>) -> Result<(), Box<d
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
-            .ok_or("a name that is no text")?
+            .ok_or("a file name is not UTF-8")?
             .to_owned();
         if content_type(&name).is_none() {
             continue;
@@ -106,7 +108,7 @@ fn read(folder: &Path, texts: &mut BTreeMap<String, String>) -> Result<(), Box<d
     Ok(())
 }
 
-/// None: a file for those who work on the pages, like a README.
+/// The content type by file extension. None: the file is not served, e.g. a README.
 fn content_type(name: &str) -> Option<&'static str> {
     Some(match name.rsplit_once('.')?.1 {
         "html" => "text/html; charset=utf-8",
@@ -118,57 +120,60 @@ fn content_type(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The path of what is no asset.
+/// The path of a page. None: the file is an asset.
 fn path_of(name: &str) -> Option<&'static str> {
     let page = PAGES.iter().find(|(page, _)| *page == name)?;
     Some(page.1)
 }
 
 impl Sources {
-    /// The hashed name of a file, which is written the first time that it is asked for.
-    fn name(&mut self, name: &str) -> Result<String, Box<dyn Error>> {
-        if let Some(named) = self.named.get(name) {
-            return Ok(named.clone());
+    /// The hashed name of a file. Writes the file when called for the first time.
+    fn hashed_name(&mut self, name: &str) -> Result<String, Box<dyn Error>> {
+        if let Some(hashed) = self.hashed_names.get(name) {
+            return Ok(hashed.clone());
         }
-        if self.under_way.iter().any(|above| above == name) {
-            let circle = self.under_way.join(" mentions ");
-            return Err(format!("{circle} mentions {name}: a circle of web files").into());
+        if self.reference_chain.iter().any(|above| above == name) {
+            let chain = self.reference_chain.join(" references ");
+            return Err(format!("{chain} references {name}: circular references in web/").into());
         }
-        let text = if let Some(text) = self.vendored.get(name) {
+        let text = if let Some(text) = self.verbatim.get(name) {
             text.clone()
         } else {
             self.text(name)?
         };
         let hash = hex::encode(Sha256::digest(&text));
         let hash = &hash[..NAME_DIGITS];
-        let named = match name.rsplit_once('.') {
+        let hashed = match name.rsplit_once('.') {
             Some((stem, extension)) if path_of(name).is_none() => {
                 format!("{stem}.{hash}.{extension}")
             }
             _ => name.to_owned(),
         };
-        self.write(&named, name, hash, &text)?;
-        self.named.insert(name.to_owned(), named.clone());
-        Ok(named)
+        self.write(&hashed, name, hash, &text)?;
+        self.hashed_names.insert(name.to_owned(), hashed.clone());
+        Ok(hashed)
     }
 
-    /// A text of ours, with the names that it mentions.
+    /// The text of a file of `web/`, with its references replaced by hashed names.
     fn text(&mut self, name: &str) -> Result<String, Box<dyn Error>> {
         let text = self
             .texts
             .get(name)
             .ok_or_else(|| {
-                let by = self.under_way.last().map_or("nobody", String::as_str);
-                format!("{by} mentions {name}, which web/ does not have")
+                let by = self
+                    .reference_chain
+                    .last()
+                    .map_or("the build", String::as_str);
+                format!("{by} references {name}, which does not exist in web/")
             })?
             .clone();
-        self.under_way.push(name.to_owned());
+        self.reference_chain.push(name.to_owned());
         let text = self.with_hashed_names(&text)?;
-        self.under_way.pop();
+        self.reference_chain.pop();
         Ok(text)
     }
 
-    /// The text with each quoted `"/assets/<name>"` and `"./<name>"` under its hashed name.
+    /// Replaces the name in each quoted `"/assets/<name>"` and `"./<name>"` by its hashed name.
     fn with_hashed_names(&mut self, text: &str) -> Result<String, Box<dyn Error>> {
         let mut result = String::with_capacity(text.len());
         let mut rest = text;
@@ -182,9 +187,9 @@ impl Sources {
                 return Ok(result);
             };
             let (before, after) = rest.split_at(at + length);
-            let (name, after) = after.split_once('"').ok_or("a quote that does not end")?;
+            let (name, after) = after.split_once('"').ok_or("unterminated quote")?;
             result.push_str(before);
-            result.push_str(&self.name(name)?);
+            result.push_str(&self.hashed_name(name)?);
             result.push('"');
             rest = after;
         }
@@ -192,7 +197,7 @@ impl Sources {
 
     fn write(
         &mut self,
-        named: &str,
+        hashed_name: &str,
         name: &str,
         hash: &str,
         text: &str,
@@ -213,7 +218,7 @@ impl Sources {
         )?;
         let brotlied = folder.join(format!("{name}.br"));
         fs::write(&brotlied, brotli)?;
-        let path = path_of(name).map_or_else(|| format!("/assets/{named}"), str::to_owned);
+        let path = path_of(name).map_or_else(|| format!("/assets/{hashed_name}"), str::to_owned);
         let content_type = content_type(name).unwrap_or_default();
         let [plain, gzipped, brotlied] =
             [plain, gzipped, brotlied].map(|path| path.display().to_string());

@@ -1,4 +1,4 @@
-//! GET / and everything that no other function answers: the web pages, and the 404 and 405 answers.
+//! The web pages, and the 404 and 405 responses for requests that match no other route.
 
 mod routes;
 mod web;
@@ -17,7 +17,7 @@ pub const FUNCTION: Function = Function {
     handler: |_, request| Box::pin(std::future::ready(answer(request))),
 };
 
-/// The answer, for which nothing else is needed than the request.
+/// Answers a request. Needs no store and no configuration.
 pub fn answer(request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let path = request.path();
     if request.method() == "GET"
@@ -26,7 +26,7 @@ pub fn answer(request: &mut ApiRequest) -> Result<Answer, Refusal> {
         return Ok(page);
     }
     let methods = methods_of(&path);
-    // A page that does not exist (yet) is no method problem.
+    // A GET of an unknown page below a wildcard route is a 404, not a 405.
     if methods.is_empty() || methods.contains(&request.method().as_str()) {
         return Err(Refusal::RouteNotFound);
     }

@@ -1,34 +1,34 @@
-//! The routes of template.yaml, matched as API Gateway's HTTP API matches them.
+//! The routes of template.yaml, matched like in an HTTP API of API Gateway.
 
 use percent_encoding::percent_decode_str;
 
 /// One route of the API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Route {
-    /// The function that answers.
+    /// The function that handles the route.
     pub function: &'static str,
     pub method: &'static str,
-    /// With `{parameter}` segments; `{parameter+}` at the end takes all that follows.
+    /// The pattern, with `{parameter}` segments. A final `{parameter+}` matches the rest of the path.
     pub path: &'static str,
 }
 
-/// All routes but `$default`.
+/// All routes except `$default`.
 pub const ROUTES: &[Route] = include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 
-/// Where a request goes.
+/// The result of routing a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Resolved {
-    /// To the function of a route, with its parameters, percent-decoded once.
+    /// The request matches a route. The parameters are percent-decoded once.
     Route {
         function: &'static str,
         route: &'static str,
         parameters: Vec<(&'static str, String)>,
     },
-    /// To `$default`.
+    /// No route matches: the request goes to `$default`.
     Unmatched,
 }
 
-/// Finds the route of a request. A path without parameters comes before one with.
+/// Finds the route of a request. Of several matches, the one with the fewest parameters wins.
 #[must_use]
 pub fn resolve(method: &str, raw_path: &str) -> Resolved {
     ROUTES
@@ -43,7 +43,7 @@ pub fn resolve(method: &str, raw_path: &str) -> Resolved {
         })
 }
 
-/// The methods that a path takes, in alphabetical order.
+/// The methods that a path supports, in alphabetical order.
 #[must_use]
 pub fn methods_of(raw_path: &str) -> Vec<&'static str> {
     let mut methods: Vec<_> = ROUTES
@@ -56,7 +56,7 @@ pub fn methods_of(raw_path: &str) -> Vec<&'static str> {
     methods
 }
 
-/// The values of a pattern's parameters, if the path is of that pattern.
+/// The values of a pattern's parameters. None if the path does not match.
 fn parameters(pattern: &'static str, raw_path: &str) -> Option<Vec<(&'static str, String)>> {
     let mut found = Vec::new();
     let mut segments = raw_path.split('/');

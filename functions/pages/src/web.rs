@@ -1,5 +1,5 @@
-//! The web pages of `web/`, as build.rs has prepared them: the shop at `/`, the API's documentation at `/docs`, everything
-//! they need at `/assets/<name>.<hash>.<extension>`.
+//! Serves the files of `web/` as prepared by build.rs: the shop at `/`, the API documentation at `/docs`, and their assets at
+//! `/assets/<name>.<hash>.<extension>`.
 
 use lambda_http::http::HeaderName;
 use lambda_http::http::header::{
@@ -8,10 +8,10 @@ use lambda_http::http::header::{
 };
 use shared::http::{Answer, ApiRequest};
 
-/// One file, as it is sent.
+/// A file to serve.
 struct File {
     path: &'static str,
-    /// Of its content, with the hashed names that it mentions.
+    /// Hash of the content, including the hashed names that it references.
     hash: &'static str,
     content_type: &'static str,
     plain: &'static [u8],
@@ -21,23 +21,24 @@ struct File {
 
 const FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
 
-/// An asset's name changes with its content.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// The page names the assets of today, so each visit asks whether it still does.
-const ASK_FIRST: &str = "no-cache";
+/// For assets: their names change with their content.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+/// For pages: they reference the current assets, so browsers must revalidate them on each visit.
+const REVALIDATE: &str = "no-cache";
 
-/// Only what this origin serves, nothing inline, and no way from text to markup: an event's name that holds a script is just
-/// a name.
+/// Allows only files of this origin, nothing inline, and no conversion of text to markup: a script in an event's name stays
+/// text.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// For Swagger UI, which makes markup (cleaned, from this origin's own document) and has its pictures in its style sheet.
+/// For Swagger UI, which builds markup from strings (sanitized, from this origin's own document) and embeds images in its
+/// style sheet.
 const DOCS_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What a browser should not do with a page that sells things.
-const GUARDS: [(HeaderName, &str); 3] = [
+/// Security headers of every page and asset.
+const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (REFERRER_POLICY, "no-referrer"),
     (
@@ -46,10 +47,10 @@ const GUARDS: [(HeaderName, &str); 3] = [
     ),
 ];
 
-/// The file at a path.
+/// The response with the file at a path. None if there is no such file.
 pub(crate) fn answer(path: &str, request: &ApiRequest) -> Option<Answer> {
     let file = FILES.iter().find(|file| file.path == path)?;
-    // Weak, as it is the same for each encoding.
+    // A weak tag, because it is the same for all encodings.
     let tag = format!("W/\"{}\"", file.hash);
     let known = request.header(IF_NONE_MATCH.as_str()).unwrap_or_default();
     let answer = if known.split(',').any(|known| is_same(known.trim(), &tag)) {
@@ -64,20 +65,20 @@ pub(crate) fn answer(path: &str, request: &ApiRequest) -> Option<Answer> {
     };
     let answer = answer
         .kept(if path.starts_with("/assets/") {
-            FOR_EVER
+            FOREVER
         } else {
-            ASK_FIRST
+            REVALIDATE
         })
         .with(ETAG, &tag)
         .with(VARY, ACCEPT_ENCODING.as_str());
-    let answer = GUARDS
+    let answer = SECURITY_HEADERS
         .into_iter()
         .fold(answer, |answer, (name, value)| answer.with(name, value));
     let policy = if path == "/docs" { DOCS_POLICY } else { POLICY };
     Some(answer.with(CONTENT_SECURITY_POLICY, policy))
 }
 
-/// Whether a tag of `If-None-Match` is this one, however strong it says that it is.
+/// Whether a tag of `If-None-Match` matches, by weak comparison.
 fn is_same(known: &str, tag: &str) -> bool {
     known == "*" || known.trim_start_matches("W/") == tag.trim_start_matches("W/")
 }
@@ -100,7 +101,7 @@ enum Encoding {
 }
 
 impl Encoding {
-    /// The smallest that the client takes. Its own preferences are not weighed: what it does not want has `q=0`.
+    /// The smallest encoding that the client accepts. Quality values other than 0 are ignored.
     fn accepted(header: Option<&str>) -> Self {
         let takes = |name: &str| {
             header.unwrap_or_default().split(',').any(|item| {
@@ -129,7 +130,7 @@ impl Encoding {
     }
 }
 
-/// `q=0`, `q=0.0` and so on.
+/// Whether a parameter is `q=0`, `q=0.0` and so on.
 fn is_zero(parameter: &str) -> bool {
     parameter
         .to_ascii_lowercase()

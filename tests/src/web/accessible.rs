@@ -55,7 +55,7 @@ async fn every_view(buyer: &Browser) {
     buyer.shows("[data-testid=reserve]").await;
     by_day_and_night(buyer, "general admission").await;
     buyer.joins(&site, "lottery").await;
-    buyer.shows(".lots").await;
+    buyer.shows(".panel.draw").await;
     by_day_and_night(buyer, "before a draw").await;
     buyer.open(&site.view("events/lottery/draw")).await;
     buyer.shows(".steps").await;

@@ -13,14 +13,14 @@ async fn a_buyer_goes_the_whole_way_on_a_narrow_phone_and_gets_the_money_back() 
         buyer.open(&site.home).await;
         buyer.says("₩30,000").await;
         buyer.click("a[href='#/events/hall']").await;
-        buyer.says("Nobody is waiting").await;
+        buyer.says("No one is waiting").await;
         buyer.click("[data-testid=join]").await;
         buyer.click("[data-testid=date]").await;
         buyer.shows(".seat.available[data-seat]").await;
         buyer.chooses(&[3, 4]).await;
         buyer.says("₩100,000").await;
         buyer.holds().await;
-        buyer.says("At zero the seats go back on sale").await;
+        buyer.says("your seats go back on sale").await;
         site.has_left("hall", 78).await;
         buyer.charges().await;
         buyer.pays().await;
@@ -48,13 +48,13 @@ async fn a_buyer_goes_the_whole_way_on_a_narrow_phone_and_gets_the_money_back() 
         buyer.shows(".ticket .qr").await;
         buyer.click(".actions .button.quiet").await;
         buyer.click("dialog button[value=yes]").await;
-        buyer.says("₩100,000 went back to your wallet").await;
+        buyer.says("₩100,000 was refunded to your wallet").await;
         buyer.click("[data-nav=wallet]").await;
         buyer.shows(".entries li:nth-child(3)").await;
         assert_eq!(buyer.text("[data-testid=balance]").await, "₩100,000");
         let kinds = "return [...document.querySelectorAll('.entries li')].map((it) => it.innerText.split('\\n')[0])";
         let kinds = buyer.run(kinds).await;
-        assert_eq!(kinds, json!(["Refund", "Ticket paid", "Charged"]));
+        assert_eq!(kinds, json!(["Refund", "Ticket payment", "Top-up"]));
         site.has_left("hall", 80).await;
     })
     .await;
@@ -79,7 +79,7 @@ async fn of_two_buyers_with_the_same_seat_chosen_one_holds_it_and_the_other_is_t
             let hurry = "document.querySelector('[data-testid=hold]')?.click()";
             second.run(hurry).await;
         }
-        second.says("Somebody else was faster").await;
+        second.says("Someone else was faster").await;
         second.shows(".seat.held[data-seat='5']").await;
         second.chooses(&[6]).await;
         second.holds().await;
@@ -142,10 +142,10 @@ async fn general_admission_is_bought_from_the_wallet_in_one_step() {
         let site = Site::with(&[FIELD]).await;
         buyer.expects(&[402]);
         buyer.joins(&site, "field").await;
-        buyer.click("[aria-label='One ticket more']").await;
+        buyer.click("[aria-label='Add one ticket']").await;
         buyer.says("Pay ₩40,000").await;
         buyer.click("[data-testid=reserve]").await;
-        buyer.says("There is too little in your wallet").await;
+        buyer.says("Your wallet balance is too low").await;
         buyer.click("[data-testid=problem] a").await;
         buyer.shows("#charge-amount").await;
         buyer.write("#charge-amount", "50,000").await;
@@ -155,7 +155,7 @@ async fn general_admission_is_bought_from_the_wallet_in_one_step() {
             .await;
         // The turn goes on meanwhile: the way back is the bar above every page.
         buyer.click(".bar.turn").await;
-        buyer.click("[aria-label='One ticket more']").await;
+        buyer.click("[aria-label='Add one ticket']").await;
         buyer.click("[data-testid=reserve]").await;
         buyer.shows(".ticket .qr").await;
         buyer.says("2 tickets").await;
@@ -198,7 +198,7 @@ async fn without_a_mouse_everything_is_reached_by_keys() {
         buyer.until("document.activeElement.dataset.seat === '12'").await;
         buyer.press(" ").await;
         buyer.shows(".seat.selected[data-seat='12']").await;
-        buyer.until("document.getElementById('polite').textContent.includes('1 seat chosen')").await;
+        buyer.until("document.getElementById('polite').textContent.includes('1 seat selected')").await;
         for (stop, next) in [
             ("[data-testid=hold]", ".hold-clock"),
             ("[data-testid=charge]", "[data-testid=pay]:not(:disabled)"),

@@ -77,7 +77,7 @@ async fn the_pictures_of_the_readme() {
         buyer.see(Eyes { dark: true, ..phone }).await;
         buyer.goes_to_the_seats(&site, "han-seoa-winter-light").await;
         buyer.run("document.querySelector('.map-frame').scrollIntoView({block: 'start'}); scrollBy(0, -110)").await;
-        buyer.click("[aria-label=Nearer]").await;
+        buyer.click("[aria-label='Zoom in']").await;
         buyer.chooses(&[130, 131]).await;
         keep(buyer, &folder, "seat-map").await;
         buyer.see(phone).await;

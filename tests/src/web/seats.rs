@@ -70,11 +70,11 @@ async fn what_others_take_is_seen_on_the_map_and_each_state_has_its_own_shape() 
         let label = "return document.querySelector(\".seat[data-seat='9']\").getAttribute('aria-label')";
         assert_eq!(
             buyer.run(label).await,
-            "R, row 1, seat 9, ₩50,000, held by somebody"
+            "R, row 1, seat 9, ₩50,000, held by someone else"
         );
         let shapes = "return new Set(['9', '10', '11'].map((it) => document.querySelector(`.seat[data-seat='${it}'] path`).getAttribute('d'))).size";
         assert_eq!(buyer.run(shapes).await, 3);
-        for words in ["R ₩50,000", "S ₩30,000", "chosen by you", "held by somebody", "sold"] {
+        for words in ["R ₩50,000", "S ₩30,000", "selected", "held by someone else", "sold"] {
             buyer.says(words).await;
         }
     })

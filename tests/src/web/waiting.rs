@@ -133,7 +133,7 @@ async fn a_ticket_is_shown_at_the_door_without_a_network() {
         buyer.click(".reservation .card-link").await;
         buyer.shows(".ticket .qr").await;
         assert_eq!(buyer.text(".ticket-id").await, ticket);
-        buyer.says("as it was last seen here").await;
+        buyer.says("as last saved in this browser").await;
         buyer.set_offline(false).await;
     })
     .await;
@@ -147,15 +147,15 @@ async fn a_draw_is_explained_beforehand_and_proved_in_the_buyers_own_browser() {
             site.stranger("lottery").await;
         }
         buyer.open(&site.view("events/lottery")).await;
-        buyer.says("Take part in the draw").await;
+        buyer.says("Enter the draw").await;
         buyer.click("[data-testid=join]").await;
         buyer.says("Fingerprint of the secret").await;
         buyer.says("Your place is drawn when the sale opens").await;
         // The opening comes, and nobody has to reload.
         buyer.until("document.querySelector('[data-testid=to-shop]') || document.querySelectorAll('.checks .fits').length >= 3").await;
         buyer.open(&site.view("events/lottery/draw")).await;
-        buyer.says("The secret is the one whose fingerprint was published.").await;
-        buyer.says("The fingerprint is the one that this browser noted before.").await;
+        buyer.says("The secret matches the published fingerprint.").await;
+        buyer.says("The fingerprint is the one this browser saved earlier.").await;
         buyer.says("Your number").await;
         let differs = "return document.querySelectorAll('.checks .differs').length";
         assert_eq!(buyer.run(differs).await, 0);

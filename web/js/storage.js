@@ -1,5 +1,5 @@
-// What this browser remembers. Everything that must outlive a reload lies here, under one prefix; other tabs hear of a
-// change. Where storage is forbidden, the memory of this tab has to do.
+// Everything that must survive a reload: localStorage under one prefix. Other tabs are notified of changes. If the browser forbids
+// storage, the memory of this tab is used instead.
 
 const PREFIX = "boxoffice.";
 const memory = new Map();
@@ -28,9 +28,9 @@ export function set(key, value) {
   try {
     storage()?.setItem(PREFIX + key, text);
   } catch {
-    // Full, or forbidden.
+    // The storage is full or forbidden.
   }
-  tell(key);
+  notify(key);
 }
 
 export function remove(key) {
@@ -38,9 +38,9 @@ export function remove(key) {
   try {
     storage()?.removeItem(PREFIX + key);
   } catch {
-    // Forbidden.
+    // The storage is forbidden.
   }
-  tell(key);
+  notify(key);
 }
 
 export function keys(start) {
@@ -50,34 +50,34 @@ export function keys(start) {
       if (key.startsWith(PREFIX)) found.add(key.slice(PREFIX.length));
     }
   } catch {
-    // Forbidden.
+    // The storage is forbidden.
   }
   return [...found].filter((key) => key.startsWith(start));
 }
 
-/** Calls back when a key changes, here or in another tab, until the signal ends it. */
+/** Calls back when a key changes, here or in another tab, until the signal is aborted. The key "" means all keys. */
 export function watch(callback, signal) {
   listeners.add(callback);
   signal?.addEventListener("abort", () => listeners.delete(callback));
 }
 
-function tell(key) {
+function notify(key) {
   for (const listener of [...listeners]) listener(key);
 }
 
 window.addEventListener("storage", (event) => {
   if (event.key === null) {
     memory.clear();
-    tell("");
+    notify("");
   } else if (event.key.startsWith(PREFIX)) {
     const key = event.key.slice(PREFIX.length);
     if (event.newValue === null) memory.delete(key);
     else memory.set(key, event.newValue);
-    tell(key);
+    notify(key);
   }
 });
 
-/** One tab at a time. Without the API for it, this tab alone has to be enough. */
-export function alone(name, work) {
+/** Runs `work` in one tab at a time. Without the Web Locks API it runs without a lock. */
+export function withLock(name, work) {
   return navigator.locks ? navigator.locks.request(PREFIX + name, work) : work();
 }

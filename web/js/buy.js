@@ -1,22 +1,23 @@
-// Inside: the dates to choose from, or how many tickets where nobody has a seat.
+// The first page of a turn: the choice of a date, or the number of tickets for general admission.
 
 import * as api from "./api.js";
 import { alarm, announce, h, icon, put } from "./dom.js";
-import { dayAndTime, dayParts, money, number, t, time } from "./i18n.js";
-import { ask, over } from "./line.js";
+import { dayAndTime, dayParts, money, t, time } from "./i18n.js";
+import { endTurn, refreshPlace } from "./queue.js";
 import { availability } from "./event.js";
-import { findHolds, isAllowedIn, overPanel, refusal, turnBar } from "./inside.js";
-import { amount, back, doing, empty, errorText, go, href, noteHold, skeleton, title } from "./parts.js";
+import { rememberHold } from "./holds.js";
+import { findHolds, refusalPanel, requireTurn, turnBar, turnOverPanel } from "./turn.js";
+import { asyncButton, backLink, emptyPanel, errorText, go, href, priceText, setTitle, skeleton } from "./ui.js";
 
 export async function show(root, { params: [id], signal }) {
   put(root, skeleton(4));
-  if (!isAllowedIn(id)) return;
+  if (!requireTurn(id)) return;
   const event = await api.getEvent(id, { signal });
-  title(event.eventName);
+  setTitle(event.eventName);
   const body = h("div", { class: "shop" });
-  const bar = turnBar(event, signal, () => put(body, overPanel(id)));
-  put(root, back(event.eventName, "events", id), h("div", { class: "view-head" }, h("h1", {}, t(event.admission === "general" ? "shop.general" : "shop.title")), bar), body);
-  findHolds(id, noteHold, signal);
+  const bar = turnBar(event, signal, () => put(body, turnOverPanel(id)));
+  put(root, backLink(event.eventName, "events", id), h("div", { class: "view-head" }, h("h1", {}, t(event.admission === "general" ? "shop.general" : "shop.title")), bar), body);
+  findHolds(id, rememberHold, signal);
   if (event.admission === "general") general(event, body, signal);
   else await dates(event, body, signal);
 }
@@ -26,14 +27,14 @@ async function dates(event, body, signal) {
   try {
     const { dates } = await api.listDates(event.eventId, { signal });
     if (dates.length === 0) {
-      put(body, empty("calendar", t("shop.none"), t("shop.none_text"), h("a", { class: "button quiet", href: href() }, t("nav.events"))));
+      put(body, emptyPanel("calendar", t("shop.none"), t("shop.none_text"), h("a", { class: "button quiet", href: href() }, t("nav.events"))));
       return;
     }
     put(body, h("p", { class: "lead" }, t("shop.lead")),
       h("ul", { class: "dates choose" }, dates.map((date) => dateRow(event, date))));
   } catch (error) {
     if (signal.aborted) return;
-    put(body, refusal(error, event.eventId, () => dates(event, body, signal)));
+    put(body, refusalPanel(error, event.eventId, () => dates(event, body, signal)));
   }
 }
 
@@ -53,7 +54,7 @@ function dateRow(event, date) {
   return h("li", { class: `date-row ${date.availableSeats > 0 ? "open" : "none"}` }, inner);
 }
 
-/** General admission: how many, what it costs, one button. */
+/** General admission: quantity, total price, and one button. */
 function general(event, body, signal) {
   const price = event.price ?? 0;
   const most = event.maxSeatsPerUser;
@@ -68,7 +69,7 @@ function general(event, body, signal) {
   const buy = h("button", { type: "button", class: "button big", "data-testid": "reserve" });
   const draw = () => {
     put(count, t("tickets", { n: quantity }));
-    put(total, amount(price * quantity, event.currency));
+    put(total, priceText(price * quantity, event.currency));
     less.disabled = quantity <= 1;
     more.disabled = quantity >= most;
     const short = price > 0 && balance !== null && balance < price * quantity;
@@ -78,15 +79,15 @@ function general(event, body, signal) {
   };
   less.addEventListener("click", () => { quantity -= 1; draw(); });
   more.addEventListener("click", () => { quantity += 1; draw(); });
-  doing(buy, async () => {
+  asyncButton(buy, async () => {
     put(problem);
     try {
       const reservation = await api.reserve(event.eventId, quantity);
       announce(t("reservation.done"));
-      ask(event.eventId).catch(() => over(event.eventId));
+      refreshPlace(event.eventId).catch(() => endTurn(event.eventId));
       go("reservations", reservation.reservationId);
     } catch (error) {
-      put(problem, refusal(error, event.eventId, () => buy.click()));
+      put(problem, refusalPanel(error, event.eventId, () => buy.click()));
       alarm(errorText(error));
     }
   });

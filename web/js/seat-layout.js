@@ -1,30 +1,32 @@
-// Where each seat is drawn: rows in arcs around the stage, sections behind each other in the catalogue's order. Pure numbers.
+// Computes where each seat is drawn: rows in arcs around the stage, sections one behind the other in catalogue order. No DOM.
 
+/** Distance between neighbouring seats. Units are those of the SVG's view box. */
 export const PITCH = 26;
 const ROW_PITCH = 30;
-/** Between sections, of which a label takes most; larger in a hall that is seen from farther. */
+/** Size of a section's label, which stands between sections. Scaled up in wide halls, which are shown smaller. */
 const LABEL_SIZE = 20;
-/** Seats in rows nobody named are drawn in lines of at most so many. */
-const LONGEST_LINE = 20;
+/** A section without rows is drawn in rows of at most this many seats. */
+const LONGEST_DRAWN_ROW = 20;
 
-/** How many seats stand in each row of a section. */
-function lines(section) {
+/** How many seats each drawn row of a section has. */
+function rowLengths(section) {
   if (section.rows) {
     const short = Math.floor(section.seats / section.rows);
     const longer = section.seats % section.rows;
     return Array.from({ length: section.rows }, (_, row) => short + (row < longer ? 1 : 0)).filter((n) => n > 0);
   }
-  const count = Math.ceil(section.seats / LONGEST_LINE);
+  const count = Math.ceil(section.seats / LONGEST_DRAWN_ROW);
   const even = Math.ceil(section.seats / count);
-  return Array.from({ length: count }, (_, line) => Math.min(even, section.seats - line * even)).filter((n) => n > 0);
+  return Array.from({ length: count }, (_, row) => Math.min(even, section.seats - row * even)).filter((n) => n > 0);
 }
 
 /**
- * Sections (with `first`, their first seat number) as {seats, sections, stage, box}. A seat is {number, section (its index), line
- * (counted through the hall), row (as people call it, if they do), x, y, turn (degrees, towards the stage)}; a section's label and a row's numbers have places too.
+ * Lays out sections, which have `first`, their first seat number. Returns {seats, labels, labelSize, rowMarks, stage, box}: a seat is
+ * {number, section (index), drawnRow (counted through the whole hall), row (its number in the section; undefined if the section has
+ * no rows), x, y, turn (degrees, facing the stage)}. `labels` are section names, `rowMarks` row numbers, `box` bounds everything.
  */
 export function layout(sections) {
-  const widest = Math.max(1, ...sections.flatMap(lines));
+  const widest = Math.max(1, ...sections.flatMap(rowLengths));
   const labelSize = LABEL_SIZE * Math.max(1, widest / 20);
   const radius = Math.max(300, widest * PITCH * 0.9);
   const at = (depth, along) => {
@@ -35,26 +37,26 @@ export function layout(sections) {
   const labels = [];
   const rowMarks = [];
   let depth = 0;
-  let line = 0;
+  let drawnRow = 0;
   sections.forEach((section, index) => {
     labels.push({ section: index, ...at(depth + labelSize * 0.2, 0) });
     depth += labelSize * 1.5;
     let number = section.first;
-    lines(section).forEach((count, row) => {
+    rowLengths(section).forEach((count, row) => {
       const half = ((count - 1) * PITCH) / 2;
       for (let i = 0; i < count; i += 1) {
-        seats.push({ number, section: index, line, row: section.rows ? row + 1 : undefined, ...at(depth, i * PITCH - half) });
+        seats.push({ number, section: index, drawnRow, row: section.rows ? row + 1 : undefined, ...at(depth, i * PITCH - half) });
         number += 1;
       }
       if (section.rows) {
         rowMarks.push({ text: String(row + 1), ...at(depth, -half - PITCH * 0.95) }, { text: String(row + 1), ...at(depth, half + PITCH * 0.95) });
       }
       depth += ROW_PITCH;
-      line += 1;
+      drawnRow += 1;
     });
     depth += labelSize * 1.2 - ROW_PITCH + PITCH;
   });
-  // The stage: a band before the first row.
+  // The stage: a band in front of the first row.
   const wide = Math.min(widest * PITCH * 0.42, radius * 0.5);
   const near = -42;
   const far = -88;
@@ -74,18 +76,18 @@ export function layout(sections) {
   };
 }
 
-/** The seat that an arrow key leads to. Up and down go to the nearest of the next row. */
+/** The seat that a key moves to; null for other keys. Up and down move to the nearest seat of the adjacent row. */
 export function neighbour(seats, from, key) {
   const index = seats.indexOf(from);
   switch (key) {
     case "ArrowLeft": return seats[index - 1] ?? from;
     case "ArrowRight": return seats[index + 1] ?? from;
-    case "Home": return seats.find((seat) => seat.line === from.line);
-    case "End": return seats.findLast((seat) => seat.line === from.line);
+    case "Home": return seats.find((seat) => seat.drawnRow === from.drawnRow);
+    case "End": return seats.findLast((seat) => seat.drawnRow === from.drawnRow);
     case "ArrowUp":
     case "ArrowDown": {
-      const line = seats.filter((seat) => seat.line === from.line + (key === "ArrowUp" ? -1 : 1));
-      return line.reduce((best, seat) => (Math.abs(seat.x - from.x) < Math.abs(best.x - from.x) ? seat : best), line[0] ?? from);
+      const adjacent = seats.filter((seat) => seat.drawnRow === from.drawnRow + (key === "ArrowUp" ? -1 : 1));
+      return adjacent.reduce((best, seat) => (Math.abs(seat.x - from.x) < Math.abs(best.x - from.x) ? seat : best), adjacent[0] ?? from);
     }
     default: return null;
   }

@@ -1,9 +1,9 @@
-// The seat map: an SVG that zooms and pans by wheel, pinch, drag, buttons and keys. Each state of a seat has its own shape, so that
-// nothing is told by colour alone.
+// The seat map: an SVG that zooms and pans by wheel, pinch, drag, buttons and keys. Each state of a seat has its own shape, because
+// colour alone must not carry information.
 
 import { h, icon, s } from "./dom.js";
 import { t } from "./i18n.js";
-import { layout, neighbour, PITCH } from "./hall.js";
+import { layout, neighbour, PITCH } from "./seat-layout.js";
 
 export const SHAPES = {
   AVAILABLE: "M-9 -5.5a3.5 3.5 0 0 1 3.5 -3.5h11a3.5 3.5 0 0 1 3.5 3.5v8a6.5 6.5 0 0 1 -6.5 6.5h-5a6.5 6.5 0 0 1 -6.5 -6.5z",
@@ -12,21 +12,23 @@ export const SHAPES = {
   SOLD: "M-4.5 -4.5l9 9m0 -9l-9 9",
 };
 
-/** Below so many pixels a seat is too small for a finger: a tap comes nearer first. */
+/** Seats smaller than this many pixels cannot be hit by a finger: a tap zooms in instead. */
 const TAPPABLE_PX = 15;
-/** From so many pixels on, seats bear their numbers. */
+/** Seats of at least this many pixels show their numbers. */
 const LEGIBLE_PX = 23;
+/** The largest size of a seat, in pixels. */
 const NEAREST = 46;
+/** Zoom factor of a button or key press. */
 const STEP = 1.5;
-/** So long after the last movement the hall is drawn anew. */
+/** The map is redrawn this long after the last movement. */
 const REST_MS = 140;
-/** At most such a share of the frame stays empty meanwhile. */
+/** While moving, at most this share of the frame may be blank before the map is redrawn. */
 const BLANK = 0.25;
-/** A pointer that moved less has clicked. */
+/** A pointer that moved no more than this many pixels has clicked. */
 const CLICK_PX = 6;
 
 export class SeatMap {
-  /** `onPick(number)`: a seat that may be had was chosen or given back. */
+  /** `onPick(number)` is called when the user selects an available seat or deselects it. */
   constructor({ sections, describe, onPick, signal }) {
     Object.assign(this, { sections, describe, onPick, signal });
     const plan = layout(sections);
@@ -66,7 +68,7 @@ export class SeatMap {
         group = s("g", { role: "rowgroup", class: `section tint-${sections[seat.section].index % 6}`, "aria-label": t("section", { name: sections[seat.section].name }) });
         grid.append(group);
       }
-      if (seat.line !== last?.line) {
+      if (seat.drawnRow !== last?.drawnRow) {
         row = s("g", { role: "row" });
         group.append(row);
       }
@@ -86,7 +88,7 @@ export class SeatMap {
     ];
   }
 
-  /** A seat's state: AVAILABLE, HELD, SOLD or SELECTED. `fresh`: it has just been taken, which is shown for a moment. */
+  /** Sets a seat's state: AVAILABLE, HELD, SOLD or SELECTED. `fresh`: it has just been taken, which is highlighted briefly. */
   set(number, state, fresh = false) {
     const element = this.elements.get(number);
     if (!element || (this.states.get(number) === state && !fresh)) return;
@@ -101,9 +103,9 @@ export class SeatMap {
     if (this.hinted === number && !this.tip.hidden) this.tip.textContent = element.getAttribute("aria-label");
   }
 
-  // --- seeing
+  // --- View
 
-  /** How a part of the hall lies in the frame: pixels for each of its units, and where its origin is. */
+  /** How a part of the hall is placed in the frame: pixels per unit, and the position of the origin. */
   placed(view) {
     const { clientWidth: width, clientHeight: height } = this.element;
     const scale = Math.min(width / view.w, height / view.h) || 1;
@@ -114,7 +116,7 @@ export class SeatMap {
     return this.placed(this.view).scale;
   }
 
-  /** Draws the hall as it is to be seen. In a large one this takes many times as long as a frame may. */
+  /** Redraws the map for the current view. With thousands of seats this takes much longer than a frame. */
   look() {
     clearTimeout(this.resting);
     const { x, y, w, h: high } = this.view;
@@ -131,7 +133,7 @@ export class SeatMap {
     this.whole.disabled = all;
   }
 
-  /** Moves and scales what is drawn already, which costs no drawing; once it rests it is drawn anew. */
+  /** Moves and scales the existing drawing by a CSS transform, which is cheap. Redraws after the movement ends. */
   glide() {
     const { view, drawn } = this;
     const isBeyond = (side, size) => view[side] < drawn[side] - drawn[size] * BLANK || view[side] + view[size] > drawn[side] + drawn[size] * (1 + BLANK);
@@ -157,7 +159,7 @@ export class SeatMap {
     this.look();
   }
 
-  /** Nearer (over 1) or farther, keeping a point of the hall where it is. */
+  /** Zooms in (factor above 1) or out, keeping a point of the hall in place. */
   zoom(factor, around) {
     const { box } = this.plan;
     const nearestWidth = Math.min(box.w, (this.element.clientWidth / NEAREST) * PITCH);
@@ -184,14 +186,14 @@ export class SeatMap {
     });
   }
 
-  /** The point of the hall under a pointer. */
+  /** The point of the hall under the pointer. */
   point(event) {
     const frame = this.element.getBoundingClientRect();
     const { scale, x, y } = this.placed(this.view);
     return { x: (event.clientX - frame.left - this.element.clientLeft - x) / scale, y: (event.clientY - frame.top - this.element.clientTop - y) / scale };
   }
 
-  /** Brings a seat into sight, large enough to be seen. */
+  /** Scrolls and zooms so that a seat is visible and legible. */
   reveal(seat) {
     if (this.scale() * PITCH < LEGIBLE_PX) {
       const factor = LEGIBLE_PX / (this.scale() * PITCH);
@@ -205,13 +207,13 @@ export class SeatMap {
     this.later();
   }
 
-  // --- doing
+  // --- Input
 
   listen() {
     const { svg, signal } = this;
     const on = (name, handler, options) => svg.addEventListener(name, handler, { signal, ...options });
     on("wheel", (event) => {
-      // The plain wheel scrolls the page; a pinch on a touchpad comes as a wheel with Ctrl.
+      // A plain wheel scrolls the page. Browsers report a touchpad pinch as a wheel event with Ctrl.
       if (!event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
       this.zoom(Math.exp(-event.deltaY / 200), this.point(event));
@@ -231,7 +233,7 @@ export class SeatMap {
     on("click", (event) => {
       if (this.moved > CLICK_PX) return;
       const number = Number(event.target.closest?.(".seat")?.dataset.seat);
-      // A click that a screen reader or a script made has no place on the screen, and means just its seat.
+      // A click made by a screen reader or a script has no screen position; it means exactly this seat.
       const byPointer = event.detail > 0;
       if (byPointer && this.scale() * PITCH < TAPPABLE_PX) this.zoom(Math.max(2, (LEGIBLE_PX * 1.2) / (this.scale() * PITCH)), this.point(event));
       else if (number) this.pick(number);

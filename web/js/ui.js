@@ -1,0 +1,120 @@
+// Elements and helpers that views share: links and navigation, messages, buttons, countdowns.
+
+import { isTransient } from "./api.js";
+import { eachSecond, secondsUntil } from "./clock.js";
+import { announce, h, icon, setText } from "./dom.js";
+import { clockText, hasText, money, t } from "./i18n.js";
+import { signInAt } from "./identity.js";
+
+export function setTitle(text) {
+  document.title = text ? `${text} · Boxoffice` : "Boxoffice";
+}
+
+export const href = (...segments) => "#/" + segments.map(encodeURIComponent).join("/");
+
+export function go(...segments) {
+  location.hash = href(...segments);
+}
+
+/** Like `go`, but replaces the current history entry. */
+export function redirect(...segments) {
+  location.replace(href(...segments));
+}
+
+/** The text that explains an error to the user. */
+export function errorText(error, values = {}) {
+  const fields = error.fields ?? {};
+  const key = `error.${error.code}`;
+  if (!hasText(key)) return t("error.unexpected");
+  return t(key, { seat: fields.seatNumber ?? "", most: fields.maxSeatsPerUser ?? "", ...values });
+}
+
+/** Whether to offer a retry. */
+const canRetry = (error) => isTransient(error) || !hasText(`error.${error.code}`) || error.code === "unexpected";
+
+/** A panel that explains an error and offers what to do next. The button for `again` is shown only if a retry may help. */
+export function errorPanel(error, again, ...more) {
+  const text = errorText(error);
+  return h("div", { class: "notice bad", role: "alert", "data-testid": "problem", "data-code": error.code ?? "" },
+    icon("warn"),
+    h("div", {},
+      h("p", {}, text),
+      h("div", { class: "actions" },
+        error.code === "sign_in" && signInAt && h("a", { class: "button small", href: `${signInAt}?return=${encodeURIComponent(location.hash)}` }, t("sign_in")),
+        again && canRetry(error) && h("button", { type: "button", class: "button small", onclick: again }, t("again")),
+        more)));
+}
+
+export function notice(text, kind = "") {
+  return h("div", { class: `notice ${kind}` }, icon(kind === "good" ? "check" : "spark"), h("p", {}, text));
+}
+
+/** Grey placeholders while content loads. */
+export function skeleton(lines = 3) {
+  return h("div", { class: "skeleton", role: "status" },
+    h("span", { class: "unseen" }, t("loading")),
+    Array.from({ length: lines }, () => h("div", { "aria-hidden": "true" })));
+}
+
+export function emptyPanel(name, heading, text, ...actions) {
+  return h("div", { class: "empty" }, icon(name), heading && h("h2", {}, heading), h("p", {}, text), h("div", { class: "actions" }, actions));
+}
+
+export function backLink(text, ...segments) {
+  return h("a", { class: "back", href: href(...segments) }, icon("back"), text);
+}
+
+const STATES = { OPEN: "check", NOT_OPEN: "clock", PAUSED: "pause", CLOSED: "lock" };
+
+/** The state of a sale as text and icon, not by colour alone. */
+export function stateChip(state) {
+  return h("span", { class: `chip state-${state.toLowerCase()}` }, icon(STATES[state] ?? "clock"), t(`state.${state}`));
+}
+
+/** Makes a button run `work` when clicked. It is disabled and marked as busy until the work is done. */
+export function asyncButton(button, work) {
+  button.addEventListener("click", async (event) => {
+    event.preventDefault();
+    if (button.getAttribute("aria-busy") === "true") return;
+    button.setAttribute("aria-busy", "true");
+    button.disabled = true;
+    try {
+      await work();
+    } finally {
+      button.removeAttribute("aria-busy");
+      button.disabled = false;
+    }
+  });
+  return button;
+}
+
+/** Seconds left at which a countdown is announced to screen readers. */
+const SPOKEN = [300, 120, 60, 30, 10];
+
+/** A countdown to an instant (or to what a function returns), updated each second and announced to screen readers now and then. */
+export function countdown(instant, signal, { label, onZero } = {}) {
+  const face = h("span", { class: "clock", role: "timer", "aria-label": label }, "");
+  let spoken = Infinity;
+  let ended = false;
+  eachSecond(() => {
+    if (ended) return;
+    const left = secondsUntil(typeof instant === "function" ? instant() : instant);
+    setText(face, clockText(left));
+    face.classList.toggle("soon", left <= 60);
+    const mark = SPOKEN.find((mark) => left <= mark && left > mark - 2);
+    if (mark && mark !== spoken && label) {
+      spoken = mark;
+      announce(t("clock.left", { label, time: clockText(left) }));
+    }
+    if (left <= 0) {
+      ended = true;
+      onZero?.();
+    }
+  }, signal);
+  return face;
+}
+
+/** A price, or "Free". */
+export function priceText(price, currency) {
+  return price === 0 ? t("free") : money(price, currency);
+}
