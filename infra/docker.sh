@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes ready what `sam local` needs of Docker, without a registry of images: an engine, and the base image of
-# provided:al2023 under the name by which the SAM CLI asks for it. Needs root where there is no engine. Run by sam-local.sh.
-# Prints the id of the engine's process where it started one.
+# Prepares Docker for `sam local` without an image registry: starts an engine if none is running (which needs root), and
+# builds a base image of provided:al2023 under the name that the SAM CLI uses. Called by sam-local.sh.
+# Prints the process id of the engine if it started one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=infra/tools.sh
@@ -11,14 +11,14 @@ patience_seconds=60
 
 if ! docker info >/dev/null 2>&1; then
     if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
-        echo "no Docker engine answers, and only root on Debian can have one started here" >&2
+        echo "no Docker engine is running; this script can start one only as root on Debian" >&2
         exit 1
     fi
     if ! command -v dockerd >/dev/null; then
         { apt-get update -q && apt-get install -q -y --no-install-recommends docker.io; } >&2
     fi
     mkdir -p target/docker
-    # What it keeps goes with target/. It outlives this script.
+    # The engine keeps its data in target/, and keeps running after this script.
     setsid dockerd --data-root "$PWD/target/docker/data" \
         --pidfile "$PWD/target/docker/pid" >target/docker/log 2>&1 </dev/null &
     engine=$!
@@ -46,10 +46,10 @@ if ! docker image inspect "$image" >/dev/null 2>&1; then
     trap 'rm -rf "$root"' EXIT
     mkdir -p "$root"/{bin,etc/ssl/certs,lib64,lib/x86_64-linux-gnu,tmp,var/task,var/runtime,usr/local/bin}
     cp "$(command -v busybox)" "$root/bin/busybox"
-    # The SAM CLI's emulator is put into it with these.
+    # The SAM CLI uses these commands to add its emulator to the image.
     for tool in sh mv chmod; do ln -s busybox "$root/bin/$tool"; done
-    # The machine's own C library, which is newer than Amazon Linux's; that the executables need no newer one than that, the
-    # benchmark of cold starts checks.
+    # This machine's C library. It is newer than Amazon Linux's; the cold start benchmark checks that the executables do not
+    # need a newer one than Amazon Linux has.
     cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"
     for library in libc libm libdl libpthread librt libgcc_s libresolv libnss_dns libnss_files; do
         for file in /lib/x86_64-linux-gnu/"$library".so.*; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The functions of template.yaml behind its routes, each in the Runtime Interface Emulator that the SAM CLI carries, where no
-Docker can run: rie.py ENV_FILE. Prints `listening on URL`. Needs the SAM CLI's Python.
+"""Serves the functions of template.yaml at its routes without Docker. Usage: rie.py ENV_FILE. Prints `listening on URL`.
 
-What it is not: no CORS, no throttling, no permissions.
+Each function runs in the Runtime Interface Emulator that ships with the SAM CLI, so this needs the SAM CLI's Python.
+CORS, throttling and permissions are not emulated.
 """
 
 import base64
@@ -27,7 +27,7 @@ from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).resolve().parent.parent
 EMULATOR = Path(samcli.__file__).parent / "local/rapid/aws-lambda-rie-x86_64"
-# A function's time-out, and the time to start it.
+# A function's timeout plus the time to start it.
 PATIENCE_SECONDS = 60
 
 
@@ -52,7 +52,7 @@ def routes():
         if event["Type"] == "HttpApi"
     ]
     default = next(route for route in found if route.path == "$default")
-    # Of two that fit, the one with fewer variables is meant.
+    # Of several matching routes, the one with the fewest variables applies.
     return sorted((route for route in found if route is not default), key=Route.variables), default
 
 
@@ -63,12 +63,12 @@ def free_port():
 
 
 class Function:
-    """One function's process, which does one thing at a time as on Lambda."""
+    """The process of one function. Like on Lambda, it handles one request at a time."""
 
     def __init__(self, name, environment):
         self.lock = threading.Lock()
         self.port = free_port()
-        # The session's own group: emulator and function end together.
+        # A session of its own, so that emulator and function can be killed together as a process group.
         self.process = subprocess.Popen(
             [
                 str(EMULATOR),
@@ -94,7 +94,7 @@ class Function:
                 except urllib.error.HTTPError:
                     raise
                 except urllib.error.URLError as error:
-                    # Nothing listens yet: the emulator is starting.
+                    # The emulator is still starting.
                     if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > end:
                         raise
                     time.sleep(0.02)

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# The Lambda functions as they are shipped, on this machine: infra/sam-local.sh [--rie | --docker] [COMMAND ...]
+# Runs the release executables of the Lambda functions on this machine: infra/sam-local.sh [--rie | --docker] [COMMAND ...]
 #
-# Starts the embedded DynamoDB with the example catalogue, and the API over the executables that infra/functions.sh built:
-# through `sam local start-api` in Docker (which it installs and starts where there is none and it may), or through the
-# Runtime Interface Emulator alone, which needs no Docker. Without either option: Docker where it can run.
-# Runs the command with the API's address as its last argument, and ends with it; without a command it serves until
-# interrupted.
+# Starts the embedded DynamoDB with the example catalogue, and the API with the executables that infra/functions.sh built.
+# --docker uses `sam local start-api`, and installs and starts Docker if necessary and allowed. --rie uses only the Runtime
+# Interface Emulator, which needs no Docker. The default is Docker if it can run, otherwise the emulator.
+# With a command, runs it with the API's URL as its last argument, and exits with it. Without one, serves until interrupted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=infra/tools.sh
@@ -17,7 +16,7 @@ port=${PORT:-3999}
 mode=either
 case ${1:-} in
     --rie | --docker) mode=${1#--} && shift ;;
-    -*) sed -n '2,9s/^# \?//p' "$0" >&2 && exit 2 ;;
+    -*) sed -n '2,7s/^# \?//p' "$0" >&2 && exit 2 ;;
 esac
 
 work=$(mktemp -d)
@@ -29,11 +28,11 @@ finish() {
     done
     if ((status)); then
         for log in "$work"/*.log; do
-            echo "--- the end of ${log##*/}" >&2 && tail -20 "$log" >&2
+            echo "--- end of ${log##*/}" >&2 && tail -20 "$log" >&2
         done
     fi
     if [[ -n ${engine:-} ]]; then
-        # It was started for this.
+        # This script started the engine.
         kill "$engine" 2>/dev/null && tail --pid="$engine" -f /dev/null || true
     fi
     rm -rf "$work"
@@ -41,8 +40,8 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# Waits until a started process says something of this form; prints what follows it.
-said() {
+# Waits until the output of a process contains a text, and prints the rest of that line.
+wait_for_output() {
     local text=$1 file=$2 process=$3 waited found
     for ((waited = 0; waited < patience_seconds * 5; waited++)); do
         found=$(sed -n "s/^.*$text//p" "$file" | head -1)
@@ -50,7 +49,7 @@ said() {
         kill -0 "$process" 2>/dev/null || break
         sleep 0.2
     done
-    echo "it did not start" >&2
+    echo "the process did not print \"$text\"" >&2
     return 1
 }
 
@@ -59,7 +58,7 @@ bind=127.0.0.1
 if [[ $mode != rie ]]; then
     if engine=$(infra/docker.sh 2>"$work/docker.log"); then
         mode=docker
-        # Containers reach this machine only where their bridge is.
+        # Containers reach this machine only through the address of their bridge.
         bind=$(docker network inspect bridge | python -c '
 import ipaddress, json, sys
 
@@ -77,9 +76,9 @@ cargo build --locked --quiet --package boxoffice
 target/debug/boxoffice serve --in-memory --port 0 --dynamodb-port 0 --dynamodb-bind "$bind" --desk-port 0 \
     --catalog infra/catalog.example.yaml >"$work/serve.out" 2>"$work/serve.log" &
 processes+=($!)
-endpoint=$(said "dynamodb on " "$work/serve.out" $!)
+endpoint=$(wait_for_output "dynamodb on " "$work/serve.out" $!)
 
-# What the functions are told: infra/env.local.json, but this engine, and what Lambda itself would set.
+# The functions' environment: infra/env.local.json with the endpoint of this DynamoDB, and variables that Lambda would set.
 python - "$endpoint" >"$work/env.json" <<'PYTHON'
 import json, sys
 
@@ -97,9 +96,9 @@ PYTHON
 if [[ $mode == rie ]]; then
     python infra/rie.py "$work/env.json" >"$work/api.out" 2>"$work/api.log" &
     processes+=($!)
-    api=$(said "listening on " "$work/api.out" $!)
+    api=$(wait_for_output "listening on " "$work/api.out" $!)
 else
-    # As `sam build` leaves it, but with what infra/functions.sh built.
+    # The template as `sam build` would write it, but with the executables of infra/functions.sh.
     python - >target/template.local.json <<'PYTHON'
 import json, sys
 from samcli.yamlhelper import yaml_parse
@@ -107,7 +106,7 @@ from samcli.yamlhelper import yaml_parse
 with open("template.yaml") as file:
     template = yaml_parse(file.read())
 variables = template["Globals"]["Function"]["Environment"]["Variables"]
-# The SAM CLI gives a function only variables that the template names.
+# The SAM CLI passes only variables that the template names.
 variables.setdefault("AWS_ENDPOINT_URL_DYNAMODB", "")
 for resource in template["Resources"].values():
     if resource["Type"] == "AWS::Serverless::Function":
@@ -120,11 +119,11 @@ PYTHON
         --parameter-overrides UserIdentity=TrustUserIdInRequest Architecture=x86_64 \
         --container-host-interface 127.0.0.1 --warm-containers LAZY --port "$port" >"$work/api.log" 2>&1 &
     processes+=($!)
-    said "Running on " "$work/api.log" $! >/dev/null
+    wait_for_output "Running on " "$work/api.log" $! >/dev/null
     api=http://127.0.0.1:$port
 fi
 
-echo "the functions answer at $api ($mode)"
+echo "the functions are served at $api ($mode)"
 if (($#)); then
     "$@" "$api"
 else

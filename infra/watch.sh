@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `cargo lambda watch` with the routes of template.yaml: infra/watch.sh [ARGUMENT ...]. Every function behind one address,
-# http://127.0.0.1:9000, rebuilt when its code changes; each is built when first asked. It works on the tables of
-# a running `cargo run`.
+# Runs `cargo lambda watch` with the routes of template.yaml. Usage: infra/watch.sh [ARGUMENT ...]
+# Serves all functions at http://127.0.0.1:9000. Each function is built at its first request and rebuilt when its code changes.
+# Uses the tables of a running `cargo run`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=infra/tools.sh
@@ -30,7 +30,7 @@ for resource in resources:
 paths["/{*proxy}"] = {}
 print("[watch.router]")
 for path, functions in paths.items():
-    # What the template leaves to $default.
+    # Methods without a route in the template go to $default.
     routes = ({"method": method, "function": functions.get(method, default)} for method in METHODS)
     tables = ", ".join(f'{{ method = "{one["method"]}", function = "{one["function"]}" }}' for one in routes)
     print(f"{json.dumps(path)} = [{tables}]")

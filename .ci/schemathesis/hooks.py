@@ -1,6 +1,6 @@
-"""What a caller of the API needs so that its cases get past the door: buyers with a place inside, dates, reservations.
+"""Schemathesis hooks that give test cases valid tokens, dates and reservations.
 
-Schemathesis makes the cases from /openapi.json. Without this nearly all of them would end at 401 and 404.
+Schemathesis generates the cases from /openapi.json. Without these hooks nearly all of them would end with 401 or 404.
 """
 
 import atexit
@@ -18,8 +18,8 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import TestPhase
 
 API = os.environ["BOXOFFICE_API"]
-# Where seats are held and tickets taken, and where the reservations are that the cases find: each of them leaves the
-# others alone.
+# Events for cases that hold seats, for cases that reserve tickets, and for the prepared reservations. They are separate so that
+# cases do not interfere with each other.
 SEATED = "tigers-and-persimmons"
 GENERAL = "river-sound-festival"
 RESERVED = "maru-trio"
@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 10
 
 
 def ask(method, path, token=None, body=None, headers=None):
-    """The answer's JSON, whatever its status."""
+    """The JSON of the response, whatever its status."""
     request = urllib.request.Request(API + path, method=method, headers=dict(headers or {}))
     if token:
         request.add_header("Authorization", f"Bearer {token}")
@@ -48,7 +48,7 @@ def join(event, user):
     return joined["token"]
 
 
-# The one whose path and token the cases have. Others come and go.
+# The user whose id and tokens the cases use.
 USER = str(uuid.uuid4())
 ask(
     "POST",
@@ -84,17 +84,17 @@ def cancel(reservation):
 
 
 class Reservations:
-    """One held, one paid, one cancelled; of other dates, for a user has one of each."""
+    """One held, one paid and one cancelled reservation, on different dates because a user can have only one per date."""
 
     def __init__(self):
-        self.date, of_the_paid, of_the_cancelled, *_ = dates(RESERVED)
-        paid, cancelled = hold(of_the_paid), hold(of_the_cancelled)
+        self.date, paid_date, cancelled_date, *_ = dates(RESERVED)
+        paid, cancelled = hold(paid_date), hold(cancelled_date)
         pay(paid)
         cancel(cancelled)
         self.known = [hold(self.date), paid, cancelled]
 
     def renew(self):
-        """Cases pay and cancel the one that is held: then there is another for the next."""
+        """Cases may pay or cancel the held reservation. If so, makes a new one for the next case."""
         held = self.known[0]
         status = ask_as_user("GET", f"/reservations/{held}")["status"]
         if status == "CONFIRMED":
@@ -108,34 +108,34 @@ DATES = dates(SEATED)
 
 
 def existing(case, name, known, value):
-    """A thing that exists in place of one that need not: always, or for two thirds of the values.
+    """Replaces a generated value by one that exists: always, or for two thirds of the values, depending on the phase.
 
-    The same for the same case, whatever the day and the ids of this run.
+    The choice depends only on the case, so runs are reproducible.
     """
-    # The cases that the document leads to, one by one, would all end at an example that does not exist here.
+    # In these phases the values are examples of the document, which do not exist on this server.
     if case.meta and case.meta.phase.name in (TestPhase.EXAMPLES, TestPhase.COVERAGE):
         return known[0]
     digest = hashlib.sha256(f"{name} {value}".encode()).digest()
     return value if digest[0] % 3 == 0 else known[digest[1] % len(known)]
 
 
-def is_sound(case, location):
-    """Whether the case means this part of the request to be in order."""
+def is_valid(case, location):
+    """Whether the case intends this part of the request to be valid."""
     part = case.meta.components.get(location) if case.meta else None
     return part is None or part.mode == GenerationMode.POSITIVE
 
 
 @schemathesis.auth(refresh_interval=None)
-class Inside:
-    """A token whose session lives: joining again keeps the place, and after a payment gives a new one."""
+class LiveSession:
+    """Gives each case a token with a live session. Joining again keeps the session, or starts a new one after a payment."""
 
     def get(self, case, context):
-        of_the_operation = GENERAL if case.path == "/events/{eventId}/reservations" else SEATED
-        if is_sound(case, ParameterLocation.PATH):
+        default_event = GENERAL if case.path == "/events/{eventId}/reservations" else SEATED
+        if is_valid(case, ParameterLocation.PATH):
             known = {
                 "date": DATES,
                 "userId": [USER],
-                "eventId": [of_the_operation] * 3 + [SEATED, GENERAL],
+                "eventId": [default_event] * 3 + [SEATED, GENERAL],
             }
             if "reservationId" in case.path_parameters:
                 RESERVATIONS.renew()
@@ -143,16 +143,16 @@ class Inside:
             for name in known.keys() & case.path_parameters.keys():
                 case.path_parameters[name] = existing(case, name, known[name], case.path_parameters[name])
         body = case.body
-        if is_sound(case, ParameterLocation.BODY) and isinstance(body, dict) and isinstance(body.get("date"), str):
+        if is_valid(case, ParameterLocation.BODY) and isinstance(body, dict) and isinstance(body.get("date"), str):
             case.body = {**body, "date": existing(case, "date", DATES, body["date"])}
         event = case.path_parameters.get("eventId")
-        return join(event if event in (SEATED, GENERAL) else of_the_operation, USER)
+        return join(event if event in (SEATED, GENERAL) else default_event, USER)
 
     def set(self, case, data, context):
         case.headers["Authorization"] = f"Bearer {data}"
 
 
-# Whether the cases got anywhere: each operation with each status and code that it answered.
+# Number of responses by operation, status and problem code. .ci/schemathesis/run checks that each operation succeeded.
 ANSWERS = collections.Counter()
 
 
