@@ -8,7 +8,7 @@ export default {
   "total": "Total",
   "free": "Free",
   "from": "From {price}",
-  "unknown": "Not known yet",
+  "unknown": "Unknown",
   "about": "About {time}",
   "sold_out": "Sold out",
   "begun": "Already started",
