@@ -58,9 +58,9 @@ pub async fn apply(store: &Store, name: &str, text: &str, mode: Mode) -> Result<
         .collect();
     let catalog = match catalog::parse(text, &known, now) {
         Ok(catalog) => catalog,
-        Err(faults) => {
-            for fault in faults {
-                eprintln!("{name}:{fault}");
+        Err(errors) => {
+            for error in errors {
+                eprintln!("{name}:{error}");
             }
             return Ok(Outcome::No);
         }
@@ -117,7 +117,10 @@ async fn plan(store: &Store, catalog: Catalog, now: EpochMs) -> Result<Plan> {
     let mut plan = Plan {
         steps: Vec::new(),
         refusals: Vec::new(),
-        settings: catalog.settings,
+        settings: Settings {
+            currency: catalog.currency,
+            wallet_ceiling: catalog.wallet_ceiling,
+        },
         settings_told: None,
     };
     if let Some(former) = store.settings().await? {

@@ -1,10 +1,12 @@
-//! Catalogues: the file in which an operator says what is on sale.
+//! Catalogues: the files in which an operator describes the events on sale.
 //!
-//! A file is read into a tree that knows the line of every value, and the tree is read field by field. So every refusal
-//! names line and field, all of them are told at once, and a malformed file is refused whole.
+//! A file is read in two steps: [`yaml`] and [`raw`] read it into typed structs that know the line of every field, and
+//! [`check`] turns them into events. All errors are reported at once, each with its line and field. A file with an error is
+//! refused as a whole.
 
-mod read;
-mod tree;
+mod check;
+mod raw;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,20 +14,23 @@ use std::fmt;
 use domain::clock::EpochMs;
 use domain::event::Programme;
 use domain::ids::EventId;
-use shared::store::Settings;
+use domain::money::{Currency, Money};
+use serde_saphyr::DuplicateKeyPolicy;
 
-pub use read::DEFAULT_WALLET_CEILING;
+pub use check::DEFAULT_WALLET_CEILING;
+pub use raw::MAX_ACTIVE_LIMIT;
 
-/// A catalogue that makes sense.
+/// A catalogue without errors.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Catalog {
-    pub settings: Settings,
+    pub currency: Currency,
+    pub wallet_ceiling: Money,
     pub programmes: Vec<Programme>,
 }
 
-/// What is wrong with one place of a catalogue.
+/// An error in a catalogue.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Fault {
+pub struct CatalogError {
     /// Counted from 1.
     pub line: u64,
     /// A dotted path: `events[0].queue.maxActive`; empty for the file itself.
@@ -33,7 +38,7 @@ pub struct Fault {
     pub message: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for CatalogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.field.is_empty() {
             write!(f, "{}: {}", self.line, self.message)
@@ -43,22 +48,39 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Reads a catalogue. Relative dates count from when an event was first applied: `known` says it for those that are
-/// there, `now` stands for the others.
+/// Reads a catalogue. Relative dates count from when an event was first applied: `first_applied` has that moment for the
+/// events that are in the table, and `now` is used for new ones.
 pub fn parse(
     text: &str,
-    known: &BTreeMap<EventId, EpochMs>,
+    first_applied: &BTreeMap<EventId, EpochMs>,
     now: EpochMs,
-) -> Result<Catalog, Vec<Fault>> {
-    let tree = tree::parse(text).map_err(|fault| vec![fault])?;
-    let mut faults = Vec::new();
-    let catalog = read::catalog(&tree, known, now, &mut faults);
+) -> Result<Catalog, Vec<CatalogError>> {
+    let options = serde_saphyr::options! {
+        // A band may be called Yes or No.
+        strict_booleans: true,
+        // The reader reports repeated keys itself, with their paths.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+    };
+    let root = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| vec![syntax_error(&error)])?;
+    let mut errors = Vec::new();
+    let catalog = check::catalog(root, first_applied, now, &mut errors);
     match catalog {
-        Some(catalog) if faults.is_empty() => Ok(catalog),
+        Some(catalog) if errors.is_empty() => Ok(catalog),
         _ => {
-            faults.sort();
-            Err(faults)
+            errors.sort();
+            Err(errors)
         }
+    }
+}
+
+fn syntax_error(error: &serde_saphyr::Error) -> CatalogError {
+    let line = error.location().map_or(1, |location| location.line());
+    let message = error.without_snippet().to_string();
+    CatalogError {
+        line: line.max(1),
+        field: String::new(),
+        message: message.lines().next().unwrap_or("is not YAML").to_owned(),
     }
 }
 

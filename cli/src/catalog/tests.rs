@@ -27,15 +27,15 @@ fn now() -> EpochMs {
     EpochMs::parse("2026-11-20T16:00:00Z").unwrap()
 }
 
-fn read(text: &str) -> Result<Catalog, Vec<Fault>> {
+fn read(text: &str) -> Result<Catalog, Vec<CatalogError>> {
     parse(text, &BTreeMap::new(), now())
 }
 
 #[test]
 fn a_good_catalogue_is_read_with_its_defaults() {
     let catalog = read(GOOD).unwrap();
-    assert_eq!(catalog.settings.currency.to_string(), "KRW");
-    assert_eq!(catalog.settings.wallet_ceiling, DEFAULT_WALLET_CEILING);
+    assert_eq!(catalog.currency.to_string(), "KRW");
+    assert_eq!(catalog.wallet_ceiling, DEFAULT_WALLET_CEILING);
     let concert = &catalog.programmes[0];
     assert_eq!(concert.event.terms.queue.max_active, 10);
     assert_eq!(concert.event.terms.queue.grace_seconds, 120);
@@ -81,10 +81,10 @@ fn json_is_a_catalogue_too() {
 fn check(from: &str, to: &str, line: u64, field: &str) {
     let text = GOOD.replacen(from, to, 1);
     assert_ne!(text, GOOD, "nothing was replaced");
-    let faults = read(&text).unwrap_err();
-    let places: Vec<_> = faults.iter().map(|f| (f.line, f.field.as_str())).collect();
-    assert_eq!(places, [(line, field)], "{faults:?}");
-    assert!(!faults[0].message.is_empty());
+    let errors = read(&text).unwrap_err();
+    let places: Vec<_> = errors.iter().map(|f| (f.line, f.field.as_str())).collect();
+    assert_eq!(places, [(line, field)], "{errors:?}");
+    assert!(!errors[0].message.is_empty());
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn events_of_two_currencies_are_refused() {
 }
 
 #[test]
-fn all_faults_are_told_at_once() {
+fn all_errors_are_told_at_once() {
     let text = GOOD
         .replacen("winter-live", "Winter", 1)
         .replacen("maxActive: 10", "maxActive: 0", 1)
@@ -357,10 +357,10 @@ fn what_is_not_yaml_is_refused_with_its_line() {
         ("", 1),
         ("- 1", 1),
     ] {
-        let faults = read(text).unwrap_err();
+        let errors = read(text).unwrap_err();
         assert!(
-            faults[0].line >= 1 && faults[0].line <= line + 1,
-            "{faults:?}"
+            errors[0].line >= 1 && errors[0].line <= line + 1,
+            "{errors:?}"
         );
     }
 }
@@ -387,8 +387,8 @@ proptest! {
         } else {
             lines.remove(line);
         }
-        if let Err(faults) = read(&lines.join("\n")) {
-            prop_assert!(faults.iter().all(|fault| fault.line >= 1));
+        if let Err(errors) = read(&lines.join("\n")) {
+            prop_assert!(errors.iter().all(|error| error.line >= 1));
         }
     }
 }

@@ -1,0 +1,462 @@
+//! From the catalogue as it is written to events: defaults, relative times, and rules that concern several fields.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::clock::EpochMs;
+use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
+use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::money::{Currency, Money};
+use domain::queue::{Control, Lanes, Order, QueuePolicy, Strategy};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
+
+use super::raw::{
+    AdmissionWord, Day, List, MAX_SEATS, Moment, RawCatalog, RawDate, RawEvent, RawQueue,
+    RawSection, StrategyWord, Value, Whole,
+};
+use super::yaml::{Field, Map, Scalar};
+use super::{Catalog, CatalogError};
+
+/// The most that a wallet holds if the catalogue does not say.
+pub const DEFAULT_WALLET_CEILING: Money = Money(10_000_000);
+
+/// The seats of a date that names neither seats nor sections.
+const DEFAULT_SEATS: u32 = 50;
+/// The section of a date that names none.
+const DEFAULT_SECTION: &str = "A";
+/// Parts of a general-admission event's stock: enough that the sales of one second rarely meet in one part.
+const STOCK_SHARDS: u32 = 16;
+/// Further errors of a catalogue are not reported.
+const MAX_ERRORS: usize = 50;
+
+/// Reads the fields of one map, and collects their errors.
+struct Scope<'a> {
+    errors: &'a mut Vec<CatalogError>,
+    /// Where the map begins.
+    line: u64,
+    /// `events[0].queue`; empty for the whole file.
+    path: String,
+}
+
+impl Scope<'_> {
+    fn error(&mut self, line: u64, name: &str, message: impl Into<String>) {
+        if self.errors.len() < MAX_ERRORS {
+            let error = CatalogError {
+                line,
+                field: self.path_of(name),
+                message: message.into(),
+            };
+            self.errors.push(error);
+        }
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        format!("{}{dot}{name}", self.path)
+    }
+
+    /// A field's line and value, if it is there and can be read.
+    fn optional<T>(&mut self, name: &str, field: Field<T>) -> Option<(u64, T)> {
+        let Field::Present { line, value } = field else {
+            return None;
+        };
+        match value {
+            Ok(value) => Some((line, value)),
+            Err(message) => {
+                self.error(line, name, message);
+                None
+            }
+        }
+    }
+
+    fn required<T>(&mut self, name: &str, field: Field<T>) -> Option<(u64, T)> {
+        if !field.is_present() {
+            self.error(self.line, name, "is required");
+        }
+        self.optional(name, field)
+    }
+
+    fn value<T>(&mut self, name: &str, field: Value<T>) -> Option<T> {
+        self.optional(name, field).map(|(_, Scalar(value))| value)
+    }
+
+    fn required_value<T>(&mut self, name: &str, field: Value<T>) -> Option<T> {
+        self.required(name, field).map(|(_, Scalar(value))| value)
+    }
+
+    fn count<const MIN: i64, const MAX: i64>(
+        &mut self,
+        name: &str,
+        field: Value<Whole<MIN, MAX>>,
+        default: u32,
+    ) -> u32 {
+        self.value(name, field).map_or(default, Whole::count)
+    }
+
+    /// Reads each map of a required list, which must not be empty.
+    fn each<T>(&mut self, name: &str, field: List<T>, mut read: impl FnMut(&mut Scope<'_>, T)) {
+        let Some((line, list)) = self.required(name, field) else {
+            return;
+        };
+        if list.is_empty() {
+            self.error(line, name, "must not be empty");
+        }
+        for (index, element) in list.into_iter().enumerate() {
+            if let Some((mut scope, raw)) = self.enter(&format!("{name}[{index}]"), element) {
+                read(&mut scope, raw);
+            }
+        }
+    }
+
+    /// Enters a map. Unknown and repeated keys are errors.
+    fn enter<T>(&mut self, name: &str, field: Field<Map<T>>) -> Option<(Scope<'_>, T)> {
+        let (line, map) = self.optional(name, field)?;
+        let mut scope = Scope {
+            line,
+            path: self.path_of(name),
+            errors: self.errors,
+        };
+        for error in map.errors {
+            scope.error(error.line, &error.field, error.message);
+        }
+        Some((scope, map.fields))
+    }
+
+    fn refuse<T>(&mut self, name: &str, field: &Field<T>, message: &str) {
+        if field.is_present() {
+            self.error(field.line(), name, message);
+        }
+    }
+}
+
+/// What the events of a catalogue have in common.
+struct Context<'a> {
+    currency: Option<Currency>,
+    first_applied: &'a BTreeMap<EventId, EpochMs>,
+    now: EpochMs,
+}
+
+/// Every error is added to `errors`. The catalogue is only good if there is none.
+pub(super) fn catalog(
+    root: Field<Map<RawCatalog>>,
+    first_applied: &BTreeMap<EventId, EpochMs>,
+    now: EpochMs,
+    errors: &mut Vec<CatalogError>,
+) -> Option<Catalog> {
+    let mut file = Scope {
+        errors,
+        line: 1,
+        path: String::new(),
+    };
+    let (mut scope, raw) = file.enter("", root)?;
+    let context = Context {
+        currency: table_currency(&raw).cloned(),
+        first_applied,
+        now,
+    };
+    scope.value("currency", raw.currency);
+    let wallet_ceiling = scope
+        .value("walletCeiling", raw.wallet_ceiling)
+        .map_or(DEFAULT_WALLET_CEILING, Whole::money);
+    let mut ids = BTreeSet::new();
+    let mut programmes = Vec::new();
+    scope.each("events", raw.events, |scope, raw| {
+        let id_line = raw.event_id.line();
+        if let Some(programme) = event(scope, raw, &context) {
+            let id = &programme.event.event_id;
+            if !ids.insert(id.clone()) {
+                scope.error(id_line, "eventId", format!("is already used: {id}"));
+            }
+            programmes.push(programme);
+        }
+    });
+    let has_currency_error = |error: &CatalogError| error.field.ends_with("currency");
+    if context.currency.is_none() && !scope.errors.iter().any(has_currency_error) {
+        scope.error(scope.line, "currency", "is required");
+    }
+    Some(Catalog {
+        currency: context.currency?,
+        wallet_ceiling,
+        programmes,
+    })
+}
+
+/// The first that the catalogue names, for the whole file or for an event.
+fn table_currency(raw: &RawCatalog) -> Option<&Currency> {
+    let events = raw.events.value().into_iter().flatten();
+    let of_events = events.filter_map(|event| Some(&event.value()?.fields.currency));
+    std::iter::once(&raw.currency)
+        .chain(of_events)
+        .find_map(|field| field.value())
+        .map(|Scalar(currency)| currency)
+}
+
+fn event(scope: &mut Scope<'_>, raw: RawEvent, context: &Context<'_>) -> Option<Programme> {
+    let event_id = scope.required_value("eventId", raw.event_id);
+    let name = scope.required_value("name", raw.name);
+    let venue = scope.required_value("venue", raw.venue);
+    if let Some((line, Scalar(own))) = scope.optional("currency", raw.currency)
+        && let Some(currency) = &context.currency
+        && own != *currency
+    {
+        let message = format!("must be {currency} like the others: a table has one currency");
+        scope.error(line, "currency", message);
+    }
+    let max_seats_per_user = scope.count("maxSeatsPerUser", raw.max_seats_per_user, 1);
+    let hold_seconds = scope.count("holdSeconds", raw.hold_seconds, 300);
+    let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
+    let first_applied_at = event_id
+        .as_ref()
+        .and_then(|id| context.first_applied.get(id).copied())
+        .unwrap_or(context.now);
+    let has_opening = raw.opens_at.is_present();
+    let opens_at = scope
+        .value("opensAt", raw.opens_at)
+        .map(|opening| opening.moment(first_applied_at));
+    let closes = scope.optional("closesAt", raw.closes_at);
+    let closes_at = closes.map(|(line, Scalar(Moment(at)))| {
+        if opens_at.is_some_and(|opens_at| at <= opens_at) {
+            scope.error(line, "closesAt", "must be later than opensAt");
+        }
+        at
+    });
+    let (queue, beacon) = match scope.enter("queue", raw.queue) {
+        Some((mut scope, raw)) => queue(&mut scope, raw, has_opening),
+        None => (QueuePolicy::default(), None),
+    };
+    let mut dates = BTreeMap::new();
+    let last_start;
+    let admission = match scope.required_value("admission", raw.admission)? {
+        AdmissionWord::Seated => {
+            let message = "is only for events of admission general";
+            scope.refuse("totalTickets", &raw.total_tickets, message);
+            scope.refuse("price", &raw.price, message);
+            scope.refuse("startsAt", &raw.starts_at, message);
+            dates = self::dates(scope, raw.dates, first_applied_at);
+            last_start = dates.values().map(|date| date.starts_at).max();
+            Admission::Seated
+        }
+        AdmissionWord::General => {
+            let message = "is only for events of admission seated";
+            scope.refuse("dates", &raw.dates, message);
+            let total_tickets = scope.required_value("totalTickets", raw.total_tickets);
+            let price = scope.value("price", raw.price);
+            let starts_at = scope.value("startsAt", raw.starts_at);
+            last_start = starts_at.map(|Moment(at)| at);
+            let total_tickets = total_tickets?.count();
+            Admission::General {
+                total_tickets,
+                price: price.map_or(Money::ZERO, Whole::money),
+                stock_shards: STOCK_SHARDS.min(total_tickets),
+            }
+        }
+    };
+    let event = Event {
+        event_id: event_id?,
+        terms: Terms {
+            name: name?.0,
+            venue: venue?.0,
+            admission,
+            currency: context.currency.clone()?,
+            max_seats_per_user,
+            hold_seconds,
+            cancel_until_hours,
+            opens_at,
+            closes_at,
+            last_start,
+            queue,
+            beacon,
+        },
+        control: Control::default(),
+        first_applied_at,
+    };
+    Some(Programme { event, dates })
+}
+
+/// The policy, and the source of the random value for a draw.
+fn queue(scope: &mut Scope<'_>, raw: RawQueue, has_opening: bool) -> (QueuePolicy, Option<String>) {
+    let default = QueuePolicy::default();
+    let max_active = scope.count("maxActive", raw.max_active, default.max_active);
+    let lanes_line = raw.lanes.line();
+    let lanes = scope.count("lanes", raw.lanes, 1);
+    if lanes > max_active {
+        let message = "cannot be more than maxActive: each lane needs a slot";
+        scope.error(lanes_line, "lanes", message);
+    }
+    let order_line = raw.order.line();
+    let order = scope.value("order", raw.order).unwrap_or(default.order);
+    if order == Order::Draw && !has_opening {
+        let message = "a draw needs opensAt: it is held among those who joined before";
+        scope.error(order_line, "order", message);
+    }
+    if order != Order::Draw {
+        scope.refuse("beacon", &raw.beacon, "is only for the order draw");
+    }
+    let strategy = match scope.value("strategy", raw.strategy) {
+        None | Some(StrategyWord::Slots) => {
+            let message = "is only for the strategy batch";
+            scope.refuse("batchSize", &raw.batch_size, message);
+            scope.refuse("batchSeconds", &raw.batch_seconds, message);
+            Strategy::Slots
+        }
+        Some(StrategyWord::Batch) => {
+            let size = scope.required("batchSize", raw.batch_size);
+            let seconds = scope.required_value("batchSeconds", raw.batch_seconds);
+            if let Some((line, Scalar(size))) = size
+                && size.count() < lanes
+            {
+                let message = format!("must be at least {lanes}: one for each lane");
+                scope.error(line, "batchSize", message);
+            }
+            Strategy::Batch {
+                batch_size: size.map_or(1, |(_, Scalar(size))| size.count()),
+                batch_seconds: seconds.map_or(1, Whole::count),
+            }
+        }
+    };
+    let session_seconds = default.session_seconds;
+    let grace_seconds = default.grace_seconds;
+    let policy = QueuePolicy {
+        strategy,
+        max_active,
+        session_seconds: scope.count("sessionSeconds", raw.session_seconds, session_seconds),
+        grace_seconds: scope.count("graceSeconds", raw.grace_seconds, grace_seconds),
+        reissue: scope
+            .value("reissue", raw.reissue)
+            .unwrap_or(default.reissue),
+        token_ends_on: scope
+            .value("tokenEndsOn", raw.token_ends_on)
+            .unwrap_or(default.token_ends_on),
+        order,
+        lanes: u8::try_from(lanes)
+            .ok()
+            .and_then(Lanes::new)
+            .unwrap_or(default.lanes),
+        overbook_percent: scope.count("overbookPercent", raw.overbook_percent, 0),
+    };
+    let beacon = scope.value("beacon", raw.beacon).map(|source| source.0);
+    (policy, beacon)
+}
+
+fn dates(
+    scope: &mut Scope<'_>,
+    field: List<RawDate>,
+    first_applied_at: EpochMs,
+) -> BTreeMap<DateKey, EventDate> {
+    let mut dates = BTreeMap::new();
+    scope.each("dates", field, |scope, raw| {
+        let line = raw.date.line();
+        if let Some(date) = date(scope, raw, first_applied_at) {
+            let key = date.date;
+            if dates.insert(key, date).is_some() {
+                scope.error(line, "date", format!("appears more than once: {key}"));
+            }
+        }
+    });
+    dates
+}
+
+fn date(scope: &mut Scope<'_>, raw: RawDate, first_applied_at: EpochMs) -> Option<EventDate> {
+    let day = scope.required_value("date", raw.date);
+    let start = scope.required("startsAt", raw.starts_at);
+    let sections = if raw.sections.is_present() {
+        let message = "is not allowed beside sections, which have their own";
+        scope.refuse("seats", &raw.seats, message);
+        scope.refuse("price", &raw.price, message);
+        sections(scope, raw.sections)
+    } else {
+        let seats = scope.count("seats", raw.seats, DEFAULT_SEATS);
+        let price = scope.required_value("price", raw.price);
+        let only = price.map(|price| Section {
+            name: DEFAULT_SECTION.to_owned(),
+            price: price.money(),
+            first_seat: SeatNumber(1),
+            seats,
+            rows: None,
+        });
+        only.into_iter().collect()
+    };
+    let (line, Scalar(start)) = start?;
+    let found = match day? {
+        Day::On(date) => EpochMs::parse(&start).map(|starts_at| (date, starts_at)),
+        Day::After(days) => days_after(first_applied_at, days, &start),
+    };
+    match found {
+        Ok((date, starts_at)) => Some(EventDate {
+            date,
+            starts_at,
+            sections,
+        }),
+        Err(message) => {
+            scope.error(line, "startsAt", message);
+            None
+        }
+    }
+}
+
+fn sections(scope: &mut Scope<'_>, field: List<RawSection>) -> Vec<Section> {
+    let mut sections: Vec<Section> = Vec::new();
+    let mut first_seat = 1;
+    scope.each("sections", field, |scope, raw| {
+        let (name_line, seats_line) = (raw.name.line(), raw.seats.line());
+        let Some(section) = section(scope, raw, first_seat) else {
+            return;
+        };
+        if sections.iter().any(|other| other.name == section.name) {
+            let message = format!("is already used: {}", section.name);
+            scope.error(name_line, "name", message);
+        }
+        // Not past the limit, so that each section that exceeds it is reported.
+        let next_seat = first_seat + section.seats;
+        if i64::from(next_seat) - 1 > MAX_SEATS {
+            let message = format!("a date has at most {MAX_SEATS} seats");
+            scope.error(seats_line, "seats", message);
+        } else {
+            first_seat = next_seat;
+        }
+        sections.push(section);
+    });
+    sections
+}
+
+fn section(scope: &mut Scope<'_>, raw: RawSection, first_seat: u32) -> Option<Section> {
+    let name = scope.required_value("name", raw.name);
+    let seats = scope.required_value("seats", raw.seats);
+    let price = scope.required_value("price", raw.price);
+    let rows = scope.optional("rows", raw.rows);
+    if let (Some(seats), Some((line, Scalar(rows)))) = (seats, rows)
+        && rows.count() > seats.count()
+    {
+        let message = format!("cannot be more than the {} seats", seats.count());
+        scope.error(line, "rows", message);
+    }
+    Some(Section {
+        name: name?.0,
+        price: price?.money(),
+        first_seat: SeatNumber(first_seat),
+        seats: seats?.count(),
+        rows: rows.map(|(_, Scalar(rows))| rows.count()),
+    })
+}
+
+/// The day is counted in the offset of the start's time: `+1d` at `19:00:00+09:00` is tomorrow evening in Seoul.
+fn days_after(
+    first_applied_at: EpochMs,
+    days: i64,
+    time: &str,
+) -> Result<(DateKey, EpochMs), String> {
+    // The day here is arbitrary: only the time and the offset are used.
+    let start = OffsetDateTime::parse(&format!("2000-01-01T{time}"), &Rfc3339).map_err(|_| {
+        "must be a time with an offset, such as 19:00:00+09:00, because the date is relative"
+            .to_owned()
+    })?;
+    let day = first_applied_at
+        .to_utc()
+        .to_offset(start.offset())
+        .date()
+        .checked_add(Duration::days(days))
+        .ok_or("is too far in the future")?;
+    let starts_at = start.replace_date(day).unix_timestamp_nanos() / 1_000_000;
+    let starts_at = i64::try_from(starts_at).map_err(|_| "is too far in the future")?;
+    Ok((DateKey::on_day(day), EpochMs(starts_at)))
+}

@@ -1,0 +1,278 @@
+//! A catalogue as it is written: the fields of each map, and the types of single values.
+
+use std::fmt;
+
+use domain::clock::EpochMs;
+use domain::ids::{DateKey, EventId};
+use domain::money::{Currency, Money};
+use domain::queue::{Lanes, Order, Reissue, TokenEndsOn};
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::yaml::{Field, Map, Scalar};
+
+/// The highest `maxActive` and `batchSize`.
+pub const MAX_ACTIVE_LIMIT: i64 = 100_000;
+/// Seats of one date. Seat numbers are stored with five digits, and a reservation is one transaction.
+pub(super) const MAX_SEATS: i64 = 50_000;
+/// Tickets of a general-admission event.
+const MAX_TICKETS: i64 = 10_000_000;
+const MAX_NAME_LENGTH: usize = 200;
+const MAX_SECTION_NAME_LENGTH: usize = 40;
+/// For `+30d` and the like: ten years.
+const MAX_DAYS_AHEAD: i64 = 3650;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+pub(super) type Value<T> = Field<Scalar<T>>;
+pub(super) type List<T> = Field<Vec<Field<Map<T>>>>;
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawCatalog {
+    pub(super) currency: Value<Currency>,
+    pub(super) wallet_ceiling: Value<Amount<1>>,
+    pub(super) events: List<RawEvent>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawEvent {
+    pub(super) event_id: Value<EventId>,
+    pub(super) name: Value<Name>,
+    pub(super) venue: Value<Name>,
+    pub(super) currency: Value<Currency>,
+    pub(super) max_seats_per_user: Value<Whole<1, 20>>,
+    pub(super) hold_seconds: Value<Seconds>,
+    pub(super) cancel_until_hours: Value<Whole<0, 8760>>,
+    pub(super) opens_at: Value<Opening>,
+    pub(super) closes_at: Value<Moment>,
+    pub(super) queue: Field<Map<RawQueue>>,
+    pub(super) admission: Value<AdmissionWord>,
+    /// Seated events only.
+    pub(super) dates: List<RawDate>,
+    /// This and the following: general admission only.
+    pub(super) total_tickets: Value<Whole<1, MAX_TICKETS>>,
+    pub(super) price: Value<Amount<0>>,
+    pub(super) starts_at: Value<Moment>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawQueue {
+    pub(super) strategy: Value<StrategyWord>,
+    pub(super) batch_size: Value<Whole<1, MAX_ACTIVE_LIMIT>>,
+    pub(super) batch_seconds: Value<Seconds>,
+    pub(super) max_active: Value<Whole<1, MAX_ACTIVE_LIMIT>>,
+    pub(super) session_seconds: Value<Seconds>,
+    pub(super) grace_seconds: Value<Seconds>,
+    pub(super) reissue: Value<Reissue>,
+    pub(super) token_ends_on: Value<TokenEndsOn>,
+    pub(super) order: Value<Order>,
+    pub(super) beacon: Value<Name>,
+    pub(super) lanes: Value<Whole<1, { Lanes::MOST as i64 }>>,
+    pub(super) overbook_percent: Value<Whole<0, 100>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawDate {
+    pub(super) date: Value<Day>,
+    /// A time of day with an offset if `date` is relative, else a moment.
+    pub(super) starts_at: Value<String>,
+    pub(super) sections: List<RawSection>,
+    /// This and `price`: for a date without sections.
+    pub(super) seats: Value<Whole<1, MAX_SEATS>>,
+    pub(super) price: Value<Amount<0>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawSection {
+    pub(super) name: Value<SectionName>,
+    pub(super) seats: Value<Whole<1, MAX_SEATS>>,
+    pub(super) price: Value<Amount<0>>,
+    pub(super) rows: Value<Whole<1, MAX_SEATS>>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", expecting = "seated or general")]
+pub(super) enum AdmissionWord {
+    Seated,
+    General,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", expecting = "slots or batch")]
+pub(super) enum StrategyWord {
+    Slots,
+    Batch,
+}
+
+/// A name, a venue or the source of a random value, without the white space around it.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Name(pub(super) String);
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let text = text.trim();
+        if (1..=MAX_NAME_LENGTH).contains(&text.chars().count()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("must have 1 to {MAX_NAME_LENGTH} characters"))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct SectionName(pub(super) String);
+
+impl TryFrom<String> for SectionName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let fits = (1..=MAX_SECTION_NAME_LENGTH).contains(&text.chars().count())
+            && text.trim() == text
+            && text
+                .chars()
+                .all(|c| c.is_alphanumeric() || c == ' ' || c == '-');
+        if fits {
+            Ok(Self(text))
+        } else {
+            Err(format!(
+                "must be 1 to {MAX_SECTION_NAME_LENGTH} letters, digits, spaces and -"
+            ))
+        }
+    }
+}
+
+/// A moment, as RFC 3339.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Moment(pub(super) EpochMs);
+
+impl TryFrom<String> for Moment {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        EpochMs::parse(&text).map(Self)
+    }
+}
+
+/// When a sale opens.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) enum Opening {
+    At(EpochMs),
+    /// `+10m`: this many seconds after the event was first applied.
+    After(i64),
+}
+
+impl Opening {
+    pub(super) fn moment(&self, first_applied_at: EpochMs) -> EpochMs {
+        match *self {
+            Self::At(moment) => moment,
+            Self::After(seconds) => first_applied_at.plus_ms(seconds * 1000),
+        }
+    }
+}
+
+impl TryFrom<String> for Opening {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let Some(relative) = text.strip_prefix('+') else {
+            return EpochMs::parse(&text).map(Self::At);
+        };
+        [('s', 1), ('m', 60), ('h', 3_600), ('d', SECONDS_PER_DAY)]
+            .into_iter()
+            .find_map(|(unit, seconds)| Some((relative.strip_suffix(unit)?, seconds)))
+            .and_then(|(count, seconds)| i64::from(count.parse::<u32>().ok()?).checked_mul(seconds))
+            .filter(|seconds| *seconds <= MAX_DAYS_AHEAD * SECONDS_PER_DAY)
+            .map(Self::After)
+            .ok_or_else(|| {
+                "must be a time, or the time since the event was first applied: +10m, in seconds (s), minutes (m), hours (h) or days (d)".to_owned()
+            })
+    }
+}
+
+/// The key of a date.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) enum Day {
+    On(DateKey),
+    /// `+30d`: this many days after the event was first applied.
+    After(i64),
+}
+
+impl TryFrom<String> for Day {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let relative = text
+            .strip_prefix('+')
+            .and_then(|rest| rest.strip_suffix('d'));
+        let Some(days) = relative else {
+            return DateKey::parse(&text).map(Self::On).map_err(|message| {
+                format!("{message}; or +30d: 30 days after the event was first applied")
+            });
+        };
+        days.parse()
+            .ok()
+            .filter(|days| (0..=MAX_DAYS_AHEAD).contains(days))
+            .map(Self::After)
+            .ok_or_else(|| format!("must be +0d to +{MAX_DAYS_AHEAD}d"))
+    }
+}
+
+pub(super) type Seconds = Whole<1, SECONDS_PER_DAY>;
+pub(super) type Amount<const MIN: i64> = Whole<MIN, { Money::MAX.0 }>;
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Clone, Copy)]
+pub(super) struct Whole<const MIN: i64, const MAX: i64>(i64);
+
+impl<const MIN: i64, const MAX: i64> Whole<MIN, MAX> {
+    pub(super) fn count(self) -> u32 {
+        // The limits of everything that is counted are far below.
+        u32::try_from(self.0).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn money(self) -> Money {
+        Money(self.0)
+    }
+}
+
+impl<'de, const MIN: i64, const MAX: i64> Deserialize<'de> for Whole<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_i64(WholeVisitor)
+    }
+}
+
+struct WholeVisitor<const MIN: i64, const MAX: i64>;
+
+impl<const MIN: i64, const MAX: i64> Visitor<'_> for WholeVisitor<MIN, MAX> {
+    type Value = Whole<MIN, MAX>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from {MIN} to {MAX}")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        if (MIN..=MAX).contains(&number) {
+            Ok(Whole(number))
+        } else {
+            Err(E::invalid_value(Unexpected::Signed(number), &self))
+        }
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        match i64::try_from(number) {
+            Ok(number) => self.visit_i64(number),
+            Err(_) => Err(E::invalid_value(Unexpected::Unsigned(number), &self)),
+        }
+    }
+}
