@@ -5,48 +5,19 @@
 //! refused as a whole.
 
 mod check;
+mod error;
 mod raw;
 mod yaml;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use domain::clock::EpochMs;
-use domain::event::Programme;
 use domain::ids::EventId;
-use domain::money::{Currency, Money};
 use serde_saphyr::DuplicateKeyPolicy;
 
-pub use check::DEFAULT_WALLET_CEILING;
+pub use check::{Catalog, DEFAULT_WALLET_CEILING};
+pub use error::CatalogError;
 pub use raw::MAX_ACTIVE_LIMIT;
-
-/// A catalogue without errors.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Catalog {
-    pub currency: Currency,
-    pub wallet_ceiling: Money,
-    pub programmes: Vec<Programme>,
-}
-
-/// An error in a catalogue.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct CatalogError {
-    /// Counted from 1.
-    pub line: u64,
-    /// A dotted path: `events[0].queue.maxActive`; empty for the file itself.
-    pub field: String,
-    pub message: String,
-}
-
-impl fmt::Display for CatalogError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.field.is_empty() {
-            write!(f, "{}: {}", self.line, self.message)
-        } else {
-            write!(f, "{}: {}: {}", self.line, self.field, self.message)
-        }
-    }
-}
 
 /// Reads a catalogue. Relative dates count from when an event was first applied: `first_applied` has that moment for the
 /// events that are in the table, and `now` is used for new ones.

@@ -1,21 +1,24 @@
-//! Boxoffice on one machine, and the operator's command.
+//! Boxoffice on one machine, and the operator's commands.
 //!
-//! `serve` runs the very handlers that run on Lambda, behind an HTTP [`front`], over an [`embedded`] DynamoDB. The other
-//! commands work on any table, in the cloud or on this machine.
+//! `serve` runs the same handlers that run on Lambda, behind an HTTP [`gateway`] and over an [`embedded_dynamodb`]. The other
+//! commands work on any Boxoffice table, in the cloud or on this machine.
+//!
+//! [`command_line`] calls [`commands`], and these call the other modules. No module calls back.
 
-pub mod apply;
-pub mod audit;
 pub mod catalog;
-pub mod command;
+pub mod catalog_update;
+pub mod command_line;
+pub mod commands;
 pub mod desk;
-pub mod embedded;
-pub mod front;
-pub mod keys;
-pub mod listen;
-mod live;
-pub mod logs;
-pub mod queue;
-pub mod report;
-pub mod serve;
-pub mod target;
-pub mod verify_draw;
+pub mod draw_proof;
+pub mod embedded_dynamodb;
+pub mod gateway;
+pub mod logging;
+mod outcome;
+pub mod ports;
+pub mod queue_status;
+pub mod sales_report;
+pub mod steering;
+pub mod table_options;
+
+pub use outcome::Outcome;

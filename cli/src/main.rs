@@ -1,11 +1,9 @@
-//! `boxoffice`.
-
 use std::process::ExitCode;
 
-use boxoffice::command;
+use boxoffice::command_line::{self, CommandLine};
 use clap::Parser;
 
 fn main() -> ExitCode {
-    boxoffice::logs::init();
-    command::run(command::Cli::parse())
+    boxoffice::logging::init();
+    command_line::run(CommandLine::parse())
 }

@@ -121,13 +121,13 @@ async fn a_desk_beside_a_running_server_steers_its_queue() {
 
     let path = format!("/api/events/{event}/queue");
     let (status, shown) = page
-        .call("POST", &path, Some(json!({"gate": "pause"})))
+        .call("POST", &path, Some(json!({"action": "pause"})))
         .await;
     assert_eq!((status, &shown["state"]), (200, &json!("PAUSED")));
     let seen = run(&["queue", &event, "--endpoint-url", &server.dynamodb]).await;
     let seen = String::from_utf8(seen.stdout).unwrap();
     assert!(seen.contains("state      PAUSED"), "{seen}");
-    let order = json!({"gate": "resume", "maxActive": 7});
+    let order = json!({"action": "resume", "maxActive": 7});
     let (status, shown) = page.call("POST", &path, Some(order)).await;
     assert_eq!((status, &shown["state"]), (200, &json!("OPEN")));
     assert_eq!(shown["queue"]["maxActive"], 7);
@@ -145,8 +145,8 @@ async fn a_desk_beside_a_running_server_steers_its_queue() {
             409,
             "no random value was announced",
         ),
-        (json!({"gate": "open"}), 422, "unknown variant"),
-        (json!({"gates": "pause"}), 422, "unknown field"),
+        (json!({"action": "open"}), 422, "unknown variant"),
+        (json!({"actions": "pause"}), 422, "unknown field"),
     ] {
         let (answered, body) = page.call("POST", &path, Some(order)).await;
         let message = body["message"].as_str().unwrap_or_default();
@@ -172,7 +172,7 @@ async fn without_the_key_the_desk_tells_nothing_and_does_nothing() {
         ("GET", "/api/refusals".to_owned()),
         ("POST", format!("/api/events/{event}/queue")),
     ] {
-        let body = (method == "POST").then(|| json!({"gate": "close"}));
+        let body = (method == "POST").then(|| json!({"action": "close"}));
         let (status, body) = page.call(method, &path, body).await;
         assert_eq!(status, 401, "{path}: {body}");
     }

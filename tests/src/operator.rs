@@ -42,7 +42,7 @@ async fn an_operator_audits_a_running_server_and_hears_what_is_broken_where() {
     assert_eq!(text(&fine.stderr), "");
 
     // Somebody writes into the table by hand.
-    let connection = boxoffice::target::local_connection(&server.dynamodb);
+    let connection = boxoffice::table_options::local_connection(&server.dynamodb);
     let text_of = |text: &str| AttributeValue::S(text.to_owned());
     shared::store::connect(connection)
         .update_item()

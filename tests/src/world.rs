@@ -45,7 +45,7 @@ pub const FAR_DATE: &str = "2099-12-24";
 pub const FESTIVAL: &str = "summer-festival";
 
 /// Every function that answers requests.
-pub const FUNCTIONS: [Function; 18] = boxoffice::front::FUNCTIONS;
+pub const FUNCTIONS: [Function; 18] = boxoffice::gateway::FUNCTIONS;
 
 /// So many requests of all tests are worked on at once: hundreds at once on a small machine would only make the store's
 /// time-outs run out.
@@ -185,7 +185,7 @@ impl World {
     pub async fn with(programme: Programme) -> Self {
         if std::env::var_os("SHOW_LOGS").is_some() {
             static LOGS: std::sync::Once = std::sync::Once::new();
-            LOGS.call_once(boxoffice::logs::init);
+            LOGS.call_once(boxoffice::logging::init);
         }
         let clock = ManualClock::at(EpochMs::parse(START).expect("a time"));
         let engine = dynoxide::Database::memory().expect("an engine");

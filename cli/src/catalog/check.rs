@@ -10,12 +10,20 @@ use domain::queue::{Control, Lanes, Order, QueuePolicy, Strategy};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
+use super::error::CatalogError;
 use super::raw::{
     AdmissionWord, Day, List, MAX_SEATS, Moment, RawCatalog, RawDate, RawEvent, RawQueue,
     RawSection, StrategyWord, Value, Whole,
 };
 use super::yaml::{Field, Map, Scalar};
-use super::{Catalog, CatalogError};
+
+/// A catalogue without errors.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Catalog {
+    pub currency: Currency,
+    pub wallet_ceiling: Money,
+    pub programmes: Vec<Programme>,
+}
 
 /// The most that a wallet holds if the catalogue does not say.
 pub const DEFAULT_WALLET_CEILING: Money = Money(10_000_000);

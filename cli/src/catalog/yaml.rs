@@ -15,7 +15,7 @@ use serde::de::{
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_saphyr::Spanned;
 
-use super::CatalogError;
+use super::error::CatalogError;
 
 /// A field of a map, or an element of a list.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use boxoffice::queue::Steering;
+use boxoffice::steering::Steering;
 use domain::clock::EpochMs;
 use domain::event::Programme;
 use domain::ids::{EventId, Lane};
@@ -59,7 +59,7 @@ async fn ranks(world: &World, buyers: &[Buyer]) -> Vec<u64> {
 async fn steer(world: &World, steering: Steering) {
     let store = Store::clone(world.another_process().app.store());
     let event = EventId::parse(EVENT).unwrap();
-    boxoffice::queue::run(store, &event, &steering)
+    boxoffice::commands::queue::steer_and_show(store, &event, &steering)
         .await
         .unwrap();
     world.clock.advance_seconds(3);
@@ -214,7 +214,7 @@ async fn a_pause_at_the_hour_of_opening_does_not_let_anybody_into_the_draw() {
     let world = World::with(drawing(2)).await;
     let early = crowd(&world, 4).await;
     let pause = Steering {
-        gate: Some(boxoffice::queue::Gate::Pause),
+        action: Some(boxoffice::steering::SaleAction::Pause),
         ..Steering::default()
     };
     steer(&world, pause).await;
@@ -223,7 +223,7 @@ async fn a_pause_at_the_hour_of_opening_does_not_let_anybody_into_the_draw() {
     let late = world.joins(EVENT).await;
     assert_eq!(late.joined.body["rank"], 5);
     let resume = Steering {
-        gate: Some(boxoffice::queue::Gate::Resume),
+        action: Some(boxoffice::steering::SaleAction::Resume),
         ..Steering::default()
     };
     steer(&world, resume).await;

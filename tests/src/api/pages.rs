@@ -48,7 +48,7 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let app = Arc::clone(&world.app);
-        tokio::spawn(boxoffice::front::serve(
+        tokio::spawn(boxoffice::gateway::serve(
             listener,
             app,
             std::future::pending(),

@@ -1,7 +1,8 @@
 //! What operators do to a queue while it runs: nobody loses a place by it.
 
-use boxoffice::command::Outcome;
-use boxoffice::queue::{Gate, Steering, run};
+use boxoffice::Outcome;
+use boxoffice::commands::queue::steer_and_show;
+use boxoffice::steering::{SaleAction, Steering};
 use domain::ids::EventId;
 use domain::queue::{Lanes, Strategy};
 
@@ -12,12 +13,12 @@ use crate::world::{EVENT, World, concert_for};
 async fn steer(world: &World, steering: Steering) -> Outcome {
     let store = world.another_process().app.store().clone();
     let event = EventId::parse(EVENT).unwrap();
-    run(store, &event, &steering).await.unwrap()
+    steer_and_show(store, &event, &steering).await.unwrap()
 }
 
-fn gate(gate: Gate) -> Steering {
+fn action(action: SaleAction) -> Steering {
     Steering {
-        gate: Some(gate),
+        action: Some(action),
         ..Steering::default()
     }
 }
@@ -129,13 +130,13 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
 async fn a_sale_that_was_closed_by_hand_can_be_opened_again() {
     let world = World::with(concert_for(1)).await;
     let buyers = crowd(&world, 3).await;
-    steer(&world, gate(Gate::Close)).await;
+    steer(&world, action(SaleAction::Close)).await;
     world.clock.advance_seconds(3);
     world.hold(&buyers[0], 1).await.is_problem(409, "not_open");
     let path = format!("/events/{EVENT}/tokens");
     let refused = world.post(&path, "", serde_json::json!({})).await;
     refused.is_problem(409, "not_open");
-    steer(&world, gate(Gate::Resume)).await;
+    steer(&world, action(SaleAction::Resume)).await;
     world.clock.advance_seconds(3);
     assert_eq!(statuses(&world, &buyers).await, "AWW");
     assert_eq!(world.joins(EVENT).await.joined.status, 201);
@@ -146,10 +147,10 @@ async fn a_sale_that_was_closed_by_hand_can_be_opened_again() {
 async fn everything_may_be_said_at_once() {
     let world = World::with(concert_for(1)).await;
     let buyers = crowd(&world, 4).await;
-    steer(&world, gate(Gate::Pause)).await;
+    steer(&world, action(SaleAction::Pause)).await;
     world.clock.advance_seconds(3);
     let both = Steering {
-        gate: Some(Gate::Resume),
+        action: Some(SaleAction::Resume),
         max_active: Some(2),
         ..Steering::default()
     };

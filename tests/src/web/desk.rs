@@ -52,7 +52,7 @@ async fn an_operator_sees_and_steers_a_sale() {
         // The page renews itself while the button is pressed.
         let renewals = "performance.getEntriesByType('resource').filter((it) => it.name.endsWith('/api/refusals')).length";
         operator.click_slowly("#dates button", renewals).await;
-        operator.shows("#house canvas").await;
+        operator.shows("#seats canvas").await;
         operator.says("R: 0 sold, 1 held, 19 free").await;
         operator.says("event_not_found").await;
 
@@ -71,11 +71,11 @@ async fn an_operator_sees_and_steers_a_sale() {
         }
 
         operator.click("#close").await;
-        operator.click("#sure button[value=no]").await;
-        operator.until("!document.getElementById('sure').open").await;
+        operator.click("#confirm button[value=no]").await;
+        operator.until("!document.getElementById('confirm').open").await;
         assert_eq!(operator.text("#state").await, "Open");
         operator.click("#close").await;
-        operator.click("#sure-yes").await;
+        operator.click("#confirm-yes").await;
         operator.until("document.getElementById('state').textContent === 'Closed'").await;
     })
     .await;
@@ -96,7 +96,7 @@ async fn the_desk_can_be_used_by_everybody_by_day_and_night_and_in_both_language
             operator.run(&format!("const list = document.getElementById('events'); list.value = '{event}'; list.dispatchEvent(new Event('change'))")).await;
             operator.shows("#dates button").await;
             operator.click("#dates button").await;
-            operator.shows("#house canvas").await;
+            operator.shows("#seats canvas").await;
             for dark in [false, true] {
                 operator.set_dark(dark).await;
                 for language in 0..2 {

@@ -92,7 +92,7 @@ async fn the_pictures_of_the_readme() {
         operator.run("const list = document.getElementById('events'); list.value = 'han-seoa-winter-light'; list.dispatchEvent(new Event('change'))").await;
         operator.until("document.getElementById('name').textContent.startsWith('Han Seoa')").await;
         operator.click("#dates button").await;
-        operator.shows("#house canvas").await;
+        operator.shows("#seats canvas").await;
         operator.run("scrollTo(0, 0)").await;
         keep(operator, &folder, "desk").await;
     })

@@ -14,27 +14,27 @@ const make = (name, attributes, text) => {
   return element;
 };
 
-/** `write`: how a value is written. */
-export function draw(into, samples, of, label, write = number) {
-  const last = samples.at(-1);
-  const first = samples[0];
-  // One look alone is a level line.
-  if (samples.length === 1) return draw(into, [{ ...first, at: first.at - 1000 }, last], of, label, write);
-  const values = samples.map((sample) => sample[of]);
+/** `format` turns a value into text. */
+export function drawChart(into, points, field, label, format = number) {
+  const last = points.at(-1);
+  const first = points[0];
+  // A single point is drawn as a level line.
+  if (points.length === 1) return drawChart(into, [{ ...first, at: first.at - 1000 }, last], field, label, format);
+  const values = points.map((point) => point[field]);
   const most = Math.max(1, ...values);
   const span = Math.max(1, last.at - first.at);
-  const x = (sample) => ((sample.at - first.at) / span) * WIDTH;
+  const x = (point) => ((point.at - first.at) / span) * WIDTH;
   const y = (value) => BOTTOM - (value / most) * (BOTTOM - TOP);
-  // More points than pixels show nothing more.
-  const step = Math.max(1, Math.floor(samples.length / WIDTH));
-  const points = samples.filter((_, i) => i % step === 0 || i === samples.length - 1).map((sample) => `${x(sample).toFixed(1)},${y(sample[of]).toFixed(1)}`);
-  const svg = make("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${label}: ${write(last[of])}` });
+  // More points than pixels would not be visible.
+  const step = Math.max(1, Math.floor(points.length / WIDTH));
+  const corners = points.filter((_, i) => i % step === 0 || i === points.length - 1).map((point) => `${x(point).toFixed(1)},${y(point[field]).toFixed(1)}`);
+  const svg = make("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${label}: ${format(last[field])}` });
   svg.append(
     make("line", { class: "grid", x1: 0, x2: WIDTH, y1: BOTTOM, y2: BOTTOM }),
     make("line", { class: "grid", x1: 0, x2: WIDTH, y1: TOP, y2: TOP }),
-    make("polygon", { class: "area", points: `0,${BOTTOM} ${points.join(" ")} ${x(last).toFixed(1)},${BOTTOM}` }),
-    make("polyline", { class: "curve", points: points.join(" ") }),
-    make("text", { class: "mark", x: 2, y: TOP - 3 }, write(most)),
+    make("polygon", { class: "area", points: `0,${BOTTOM} ${corners.join(" ")} ${x(last).toFixed(1)},${BOTTOM}` }),
+    make("polyline", { class: "curve", points: corners.join(" ") }),
+    make("text", { class: "mark", x: 2, y: TOP - 3 }, format(most)),
     make("text", { class: "mark", x: 2, y: HEIGHT - 3 }, time(first.at)),
     make("text", { class: "mark", x: WIDTH - 2, y: HEIGHT - 3, "text-anchor": "end" }, time(last.at)),
   );

@@ -1,20 +1,20 @@
-// The operator's page. The key stands behind the # of the address that the command prints; it is kept for this tab only.
-import { draw } from "./chart.js";
-import { current, money, number, say, speak, time, word } from "./words.js";
+// The operator's page. The key is the fragment of the address that the command prints, and is kept for this tab only.
+import { drawChart } from "./chart.js";
+import { currentLanguage, money, number, setLanguage, time, translatePage, word } from "./words.js";
 
-const at = (id) => document.getElementById(id);
-const ASK_EVERY_MS = 2000;
+const byId = (id) => document.getElementById(id);
+const REFRESH_INTERVAL_MS = 2000;
 
 if (location.hash.length > 1) {
   sessionStorage.setItem("deskKey", location.hash.slice(1));
   history.replaceState(null, "", location.pathname);
 }
 
-let shown = null;
-let seatsOf = null;
-/** Of the shown event, by date. */
+let selectedEvent = null;
+let seatsDate = null;
+/** The buttons of the selected event, by date. */
 const seatsButtons = new Map();
-let asking = 0;
+let lastRefresh = 0;
 
 async function call(path, body) {
   const response = await fetch(path, {
@@ -29,9 +29,9 @@ async function call(path, body) {
   return response;
 }
 
-const ask = async (path, body) => (await call(path, body)).json();
+const fetchJson = async (path, body) => (await call(path, body)).json();
 
-function figures(into, list) {
+function showFigures(into, list) {
   const parts = list.map(([label, value, note]) => {
     const part = document.createElement("div");
     const dt = document.createElement("dt");
@@ -46,13 +46,13 @@ function figures(into, list) {
     part.append(dt, dd);
     return part;
   });
-  at(into).replaceChildren(...parts);
+  byId(into).replaceChildren(...parts);
 }
 
-/** Fills a table, in place: a button that were replaced between press and release would not be clicked. */
-function rows(table, list) {
-  at(table).hidden = list.length === 0;
-  const body = at(table).querySelector("tbody");
+/** Changes only the cells that differ. A button that is replaced between press and release would not be clicked. */
+function fillTable(table, list) {
+  byId(table).hidden = list.length === 0;
+  const body = byId(table).querySelector("tbody");
   while (body.rows.length > list.length) body.lastElementChild.remove();
   for (const [i, cells] of list.entries()) {
     const row = body.rows[i] ?? body.insertRow();
@@ -64,9 +64,9 @@ function rows(table, list) {
   }
 }
 
-// An input that somebody is writing in is left alone.
-function fill(id, value) {
-  if (document.activeElement !== at(id)) at(id).value = value;
+// Leaves the input alone while the operator types in it.
+function setInput(id, value) {
+  if (document.activeElement !== byId(id)) byId(id).value = value;
 }
 
 function showQueue(event) {
@@ -74,7 +74,7 @@ function showQueue(event) {
   const decided = queue.arrived + queue.missed;
   const noShows = decided > 0 ? `${number(Math.round((queue.missed / decided) * 100))} %` : "–";
   const rate = queue.admittedPerMinute;
-  figures("queue-figures", [
+  showFigures("queue-figures", [
     [word("waiting"), number(queue.waiting)],
     [word("inside"), number(queue.inside), word("of", number(queue.maxActive))],
     [word("expected"), number(queue.expected)],
@@ -82,38 +82,38 @@ function showQueue(event) {
     [word("noShows"), noShows, decided > 0 ? word("of", number(decided)) : ""],
     [word("issued"), number(queue.issued)],
   ]);
-  draw(at("waiting-chart"), event.history, "waiting", word("waiting"));
-  draw(at("inside-chart"), event.history, "inside", word("inside"));
-  draw(at("rate-chart"), event.history, "admittedPerMinute", word("perMinute"));
-  draw(at("no-shows-chart"), event.history, "noShows", word("noShowsChart"));
+  drawChart(byId("waiting-chart"), event.history, "waiting", word("waiting"));
+  drawChart(byId("inside-chart"), event.history, "inside", word("inside"));
+  drawChart(byId("rate-chart"), event.history, "admittedPerMinute", word("perMinute"));
+  drawChart(byId("no-shows-chart"), event.history, "noShows", word("noShowsChart"));
   const lanes = queue.lanes.length > 1 ? queue.lanes : [];
-  rows("lanes", lanes.map((lane, i) => [number(i), number(lane.issued), number(lane.called), number(lane.waiting), number(lane.inside)]));
-  at("pause").disabled = event.state === "PAUSED" || event.state === "CLOSED";
-  at("resume").disabled = event.state === "OPEN" || event.state === "NOT_OPEN";
-  at("close").disabled = event.state === "CLOSED";
-  fill("max-active", queue.maxActive);
+  fillTable("lanes", lanes.map((lane, i) => [number(i), number(lane.issued), number(lane.called), number(lane.waiting), number(lane.inside)]));
+  byId("pause").disabled = event.state === "PAUSED" || event.state === "CLOSED";
+  byId("resume").disabled = event.state === "OPEN" || event.state === "NOT_OPEN";
+  byId("close").disabled = event.state === "CLOSED";
+  setInput("max-active", queue.maxActive);
   const steered = queue.maxActive !== queue.catalogueMaxActive;
-  at("max-active-note").textContent = steered ? word("catalogueSays", number(queue.catalogueMaxActive)) : "";
-  at("batch-form").hidden = !queue.batch;
+  byId("max-active-note").textContent = steered ? word("catalogueSays", number(queue.catalogueMaxActive)) : "";
+  byId("batch-form").hidden = !queue.batch;
   if (queue.batch) {
-    fill("batch-size", queue.batch.size);
-    at("batch-note").textContent = word("every", number(queue.batch.seconds));
+    setInput("batch-size", queue.batch.size);
+    byId("batch-note").textContent = word("every", number(queue.batch.seconds));
   }
-  at("beacon-form").hidden = !queue.awaitsBeacon;
-  at("beacon-note").textContent = queue.awaitsBeacon ?? "";
+  byId("beacon-form").hidden = !queue.awaitsBeacon;
+  byId("beacon-note").textContent = queue.awaitsBeacon ?? "";
 }
 
 function showSales(event) {
   const { sales } = event;
-  figures("sales-figures", [
+  showFigures("sales-figures", [
     [word("sold"), number(sales.sold), word("of", number(sales.total))],
     [word("held"), number(sales.held)],
     [word("left"), number(Math.max(0, sales.total - sales.sold - sales.held))],
     [word("revenue"), money(sales.revenue, event.currency)],
   ]);
-  draw(at("sold-chart"), event.history, "sold", word("sold"));
-  draw(at("revenue-chart"), event.history, "revenue", word("revenueChart"), (value) => money(value, event.currency));
-  rows("dates", sales.dates.map((date) => [
+  drawChart(byId("sold-chart"), event.history, "sold", word("sold"));
+  drawChart(byId("revenue-chart"), event.history, "revenue", word("revenueChart"), (value) => money(value, event.currency));
+  fillTable("dates", sales.dates.map((date) => [
     date.date,
     number(date.sold),
     number(date.held),
@@ -128,27 +128,27 @@ function seatsButton(date) {
     const button = document.createElement("button");
     button.type = "button";
     button.addEventListener("click", () => {
-      seatsOf = seatsOf === date ? null : date;
-      look();
+      seatsDate = seatsDate === date ? null : date;
+      refresh();
     });
     seatsButtons.set(date, button);
   }
   const button = seatsButtons.get(date);
-  button.setAttribute("aria-expanded", String(seatsOf === date));
-  const text = word(seatsOf === date ? "hideSeats" : "showSeats");
+  button.setAttribute("aria-expanded", String(seatsDate === date));
+  const text = word(seatsDate === date ? "hideSeats" : "showSeats");
   if (button.textContent !== text) button.textContent = text;
   return button;
 }
 
-/** Pixels of a seat; of a row so long that it would not fit, fewer. */
+/** The size of a seat in pixels, smaller for long rows. */
 const CELL = 14;
 const SMALL_CELL = 9;
 const LONG_ROW = 40;
-const WIDEST = 100;
+const MAX_ROW = 100;
 
-function paint(section) {
+function drawSection(section) {
   const seats = section.seats;
-  const across = section.rows ? Math.ceil(seats.length / section.rows) : Math.min(WIDEST, Math.ceil(Math.sqrt(seats.length * 3)));
+  const across = section.rows ? Math.ceil(seats.length / section.rows) : Math.min(MAX_ROW, Math.ceil(Math.sqrt(seats.length * 3)));
   const cell = across > LONG_ROW ? SMALL_CELL : CELL;
   const canvas = document.createElement("canvas");
   canvas.width = across * cell;
@@ -165,7 +165,7 @@ function paint(section) {
   for (let i = 0; i < seats.length; i += 1) {
     context.fillStyle = colours[seats[i]];
     context.fillRect((i % across) * cell, Math.floor(i / across) * cell, cell - 1, cell - 1);
-    // Never colour alone: what is held has a hole, what is sold a dot.
+    // Not by colour alone: held seats have a hole, sold seats a dot.
     if (seats[i] !== "a") {
       context.fillStyle = seats[i] === "h" ? colours.a : "rgb(255 255 255 / .85)";
       const size = Math.round(cell * (seats[i] === "h" ? 0.45 : 0.25));
@@ -181,78 +181,78 @@ function paint(section) {
   return [heading, canvas];
 }
 
-async function showHouse() {
-  const [event, date] = [shown, seatsOf];
-  at("house").hidden = date === null;
+async function showSeats() {
+  const [event, date] = [selectedEvent, seatsDate];
+  byId("seats").hidden = date === null;
   if (date === null) return;
-  const { sections } = await ask(`/api/events/${encodeURIComponent(event)}/dates/${encodeURIComponent(date)}`);
-  // Another event or date was chosen meanwhile.
-  if (shown !== event || seatsOf !== date) return;
-  at("house-heading").textContent = word("seatsOf", date);
-  at("sections").replaceChildren(...sections.flatMap(paint));
+  const { sections } = await fetchJson(`/api/events/${encodeURIComponent(event)}/dates/${encodeURIComponent(date)}`);
+  // Another event or date was selected meanwhile.
+  if (selectedEvent !== event || seatsDate !== date) return;
+  byId("seats-heading").textContent = word("seatsOf", date);
+  byId("sections").replaceChildren(...sections.flatMap(drawSection));
 }
 
 async function showRefusals() {
-  const { since, byCode, message } = await ask("/api/refusals");
+  const { since, byCode, message } = await fetchJson("/api/refusals");
   const codes = Object.entries(byCode).sort(([, a], [, b]) => b - a);
-  at("refusals-note").textContent = message ?? `${word(since)}${codes.length === 0 ? `: ${word("none")}` : ""}`;
-  rows("refusals", codes.map(([code, times]) => [code, number(times)]));
+  byId("refusals-note").textContent = message ?? `${word(since)}${codes.length === 0 ? `: ${word("none")}` : ""}`;
+  fillTable("refusals", codes.map(([code, times]) => [code, number(times)]));
 }
 
-function show(event) {
-  at("main").hidden = false;
-  at("name").textContent = event.eventName;
-  at("venue").textContent = event.venue;
-  at("state").textContent = word(event.state);
-  at("state").className = `state ${event.state}`;
+function showEvent(event) {
+  byId("main").hidden = false;
+  byId("name").textContent = event.eventName;
+  byId("venue").textContent = event.venue;
+  byId("state").textContent = word(event.state);
+  byId("state").className = `state ${event.state}`;
   document.title = `${event.eventName} · Boxoffice`;
   showQueue(event);
   showSales(event);
 }
 
-function pulse(text, lost) {
-  at("pulse").textContent = text;
-  at("pulse").classList.toggle("lost", Boolean(lost));
+function showConnection(text, lost) {
+  byId("connection").textContent = text;
+  byId("connection").classList.toggle("lost", Boolean(lost));
 }
 
-async function look() {
-  const mine = ++asking;
-  if (!shown) return;
+async function refresh() {
+  const thisRefresh = ++lastRefresh;
+  if (!selectedEvent) return;
   try {
-    const event = await ask(`/api/events/${encodeURIComponent(shown)}`);
-    // Another event was chosen meanwhile.
-    if (mine !== asking) return;
-    show(event);
-    await Promise.all([showHouse(), showRefusals()]);
-    pulse(word("updated", time(Date.now())));
+    const event = await fetchJson(`/api/events/${encodeURIComponent(selectedEvent)}`);
+    // Another event was selected meanwhile.
+    if (thisRefresh !== lastRefresh) return;
+    showEvent(event);
+    await Promise.all([showSeats(), showRefusals()]);
+    showConnection(word("updated", time(Date.now())));
   } catch (error) {
-    pulse(error.status ? error.message : word("lost"), true);
+    showConnection(error.status ? error.message : word("lost"), true);
   }
 }
 
-async function list() {
-  const { events } = await ask("/api/events");
+async function listEvents() {
+  const { events } = await fetchJson("/api/events");
   const options = events.map((event) => {
     const option = document.createElement("option");
     option.value = event.eventId;
     option.textContent = event.eventName;
     return option;
   });
-  at("events").replaceChildren(...options);
-  shown = events.some((event) => event.eventId === sessionStorage.getItem("deskEvent")) ? sessionStorage.getItem("deskEvent") : events[0]?.eventId;
-  if (shown) at("events").value = shown;
-  else pulse(word("noEvents"), true);
+  byId("events").replaceChildren(...options);
+  selectedEvent = events.some((event) => event.eventId === sessionStorage.getItem("deskEvent")) ? sessionStorage.getItem("deskEvent") : events[0]?.eventId;
+  if (selectedEvent) byId("events").value = selectedEvent;
+  else showConnection(word("noEvents"), true);
 }
 
-async function steer(order, button) {
-  const steered = shown;
-  at("said").textContent = "";
+async function steer(change, button) {
+  const steeredEvent = selectedEvent;
+  byId("error").textContent = "";
   if (button) button.disabled = true;
   try {
-    const event = await ask(`/api/events/${encodeURIComponent(steered)}/queue`, order);
-    if (shown === steered) show(event);
+    const event = await fetchJson(`/api/events/${encodeURIComponent(steeredEvent)}/queue`, change);
+    if (selectedEvent === steeredEvent) showEvent(event);
   } catch (error) {
-    at("said").textContent = error.message;
+    byId("error").textContent = error.message;
   } finally {
     if (button?.form) button.disabled = false;
   }
@@ -268,61 +268,61 @@ function save(text, type, name) {
 }
 
 async function download(format, type) {
-  at("said").textContent = "";
+  byId("error").textContent = "";
   try {
-    const response = await call(`/api/events/${encodeURIComponent(shown)}/report.${format}`);
-    save(await response.text(), type, `${shown}.${format}`);
+    const response = await call(`/api/events/${encodeURIComponent(selectedEvent)}/report.${format}`);
+    save(await response.text(), type, `${selectedEvent}.${format}`);
   } catch (error) {
-    at("said").textContent = error.message;
+    byId("error").textContent = error.message;
   }
 }
 
-at("events").addEventListener("change", () => {
-  shown = at("events").value;
-  sessionStorage.setItem("deskEvent", shown);
-  seatsOf = null;
-  at("said").textContent = "";
-  // What belongs to the other event can be neither read nor pressed while this one is on its way.
-  at("main").hidden = true;
-  rows("dates", []);
+byId("events").addEventListener("change", () => {
+  selectedEvent = byId("events").value;
+  sessionStorage.setItem("deskEvent", selectedEvent);
+  seatsDate = null;
+  byId("error").textContent = "";
+  // The former event's figures and buttons must not be used while the new event is loading.
+  byId("main").hidden = true;
+  fillTable("dates", []);
   seatsButtons.clear();
-  at("sections").replaceChildren();
-  look();
+  byId("sections").replaceChildren();
+  refresh();
 });
-at("pause").addEventListener("click", (click) => steer({ gate: "pause" }, click.target));
-at("resume").addEventListener("click", (click) => steer({ gate: "resume" }, click.target));
-at("close").addEventListener("click", () => {
-  at("sure-text").textContent = word("sureClose");
-  at("sure-yes").textContent = word("doClose");
-  at("sure").returnValue = "";
-  at("sure").showModal();
+byId("pause").addEventListener("click", (click) => steer({ action: "pause" }, click.target));
+byId("resume").addEventListener("click", (click) => steer({ action: "resume" }, click.target));
+byId("close").addEventListener("click", () => {
+  byId("confirm-text").textContent = word("confirmClose");
+  byId("confirm-yes").textContent = word("close");
+  byId("confirm").returnValue = "";
+  byId("confirm").showModal();
 });
-at("sure").addEventListener("close", () => {
-  if (at("sure").returnValue === "yes") steer({ gate: "close" });
+byId("confirm").addEventListener("close", () => {
+  if (byId("confirm").returnValue === "yes") steer({ action: "close" });
 });
 for (const [form, field, input, read] of [
   ["max-active-form", "maxActive", "max-active", Number],
   ["batch-form", "batchSize", "batch-size", Number],
   ["beacon-form", "beacon", "beacon", String],
 ]) {
-  at(form).addEventListener("submit", (submit) => {
+  byId(form).addEventListener("submit", (submit) => {
     submit.preventDefault();
-    steer({ [field]: read(at(input).value) }, submit.submitter);
+    steer({ [field]: read(byId(input).value) }, submit.submitter);
   });
 }
-at("csv").addEventListener("click", () => download("csv", "text/csv"));
-at("json").addEventListener("click", () => download("json", "application/json"));
-at("language").addEventListener("click", () => {
-  speak(current() === "ko" ? "en" : "ko");
-  look();
+byId("csv").addEventListener("click", () => download("csv", "text/csv"));
+byId("json").addEventListener("click", () => download("json", "application/json"));
+byId("language").addEventListener("click", () => {
+  setLanguage(currentLanguage() === "ko" ? "en" : "ko");
+  refresh();
 });
 
-say();
+translatePage();
 try {
-  await list();
+  await listEvents();
 } catch (error) {
-  pulse(error.message, true);
+  showConnection(error.message, true);
 }
-await look();
-setInterval(() => document.visibilityState === "visible" && look(), ASK_EVERY_MS);
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
+await refresh();
+setInterval(() => document.visibilityState === "visible" && refresh(), REFRESH_INTERVAL_MS);
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());

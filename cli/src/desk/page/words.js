@@ -1,36 +1,36 @@
-// What the desk says, in both languages.
+// The desk's texts in both languages.
 const WORDS = {
   en: {
     desk: "desk", event: "Event", queue: "Queue", lanes: "Lanes", lane: "Lane",
-    issued: "Numbers handed out", called: "Called", waiting: "Waiting", inside: "Inside", expected: "Called, still to come",
-    perMinute: "Admitted a minute", noShows: "No-shows", notMeasured: "not measured yet",
+    issued: "Numbers handed out", called: "Called", waiting: "Waiting", inside: "Inside", expected: "Called, not arrived yet",
+    perMinute: "Admitted per minute", noShows: "No-shows", notMeasured: "not measured yet",
     waitingChart: "Waiting", insideChart: "Inside", soldChart: "Sold", revenueChart: "Revenue", noShowsChart: "No-shows, %",
-    pause: "Pause", resume: "Resume", close: "Close the sale", set: "Set", give: "Give",
-    maxActive: "At most inside", batchSize: "A batch", beacon: "Announced random value",
+    pause: "Pause", resume: "Resume", close: "Close the sale", set: "Set", give: "Submit",
+    maxActive: "Maximum inside", batchSize: "Batch size", beacon: "Announced random value",
     catalogueSays: (n) => `the catalogue says ${n}`, every: (s) => `every ${s} s`,
     sales: "Sales", dates: "Dates", date: "Date", sold: "Sold", held: "Held", left: "Free", revenue: "Revenue", seats: "Seats", of: (n) => `of ${n}`,
     showSeats: "Seats", hideSeats: "Hide seats", seatsOf: (d) => `Seats on ${d}`,
     section: (n, sold, held, left) => `${n}: ${sold} sold, ${held} held, ${left} free`,
     exportCsv: "Export CSV", exportJson: "Export JSON",
-    refusals: "Refusals by code", code: "Code", times: "Times", START: "since this process began", HOUR: "in the last hour", none: "none yet",
-    sureClose: "Close the sale? Nobody will be let in any more. What is held stays payable.", no: "No", doClose: "Close the sale",
+    refusals: "Refusals by code", code: "Code", times: "Count", START: "since this process started", HOUR: "in the last hour", none: "none yet",
+    confirmClose: "Close the sale? No more users will be let in. Held seats can still be paid.", no: "Cancel",
     OPEN: "Open", PAUSED: "Paused", CLOSED: "Closed", NOT_OPEN: "Not open yet",
     updated: (t) => `Updated ${t}`, lost: "No connection; trying again", noEvents: "No events yet: apply a catalogue.",
   },
   ko: {
-    desk: "운영 데스크", event: "공연", queue: "대기열", lanes: "줄", lane: "줄",
-    issued: "발급된 번호", called: "호출됨", waiting: "대기 중", inside: "입장 중", expected: "호출 후 아직 미입장",
-    perMinute: "분당 입장", noShows: "미입장 비율", notMeasured: "아직 측정되지 않음",
-    waitingChart: "대기 중", insideChart: "입장 중", soldChart: "판매", revenueChart: "매출", noShowsChart: "미입장 비율(%)",
+    desk: "운영 데스크", event: "공연", queue: "대기열", lanes: "레인", lane: "레인",
+    issued: "발급된 번호", called: "호출됨", waiting: "대기 중", inside: "입장 중", expected: "호출됨, 입장 전",
+    perMinute: "분당 입장 인원", noShows: "미입장률", notMeasured: "아직 측정되지 않음",
+    waitingChart: "대기 중", insideChart: "입장 중", soldChart: "판매", revenueChart: "매출", noShowsChart: "미입장률(%)",
     pause: "일시 정지", resume: "재개", close: "판매 종료", set: "적용", give: "입력",
-    maxActive: "최대 동시 입장", batchSize: "한 번에 입장", beacon: "예고된 난수 값",
-    catalogueSays: (n) => `카탈로그 값 ${n}`, every: (s) => `${s}초마다`,
+    maxActive: "최대 동시 입장 인원", batchSize: "배치당 호출 인원", beacon: "사전 공지된 난수",
+    catalogueSays: (n) => `카탈로그 값: ${n}`, every: (s) => `${s}초마다`,
     sales: "판매", dates: "회차", date: "날짜", sold: "판매", held: "선점", left: "잔여", revenue: "매출", seats: "좌석", of: (n) => `/ ${n}`,
     showSeats: "좌석 보기", hideSeats: "좌석 닫기", seatsOf: (d) => `${d} 좌석`,
     section: (n, sold, held, left) => `${n}: 판매 ${sold}, 선점 ${held}, 잔여 ${left}`,
     exportCsv: "CSV 내보내기", exportJson: "JSON 내보내기",
-    refusals: "코드별 거절", code: "코드", times: "횟수", START: "이 프로세스 시작 이후", HOUR: "최근 1시간", none: "아직 없음",
-    sureClose: "판매를 종료할까요? 더 이상 아무도 입장할 수 없습니다. 선점된 좌석은 결제할 수 있습니다.", no: "아니요", doClose: "판매 종료",
+    refusals: "코드별 거절 건수", code: "코드", times: "건수", START: "이 프로세스 시작 이후", HOUR: "최근 1시간", none: "아직 없음",
+    confirmClose: "판매를 종료할까요? 더 이상 아무도 입장할 수 없습니다. 선점된 좌석은 계속 결제할 수 있습니다.", no: "취소",
     OPEN: "판매 중", PAUSED: "일시 정지", CLOSED: "종료", NOT_OPEN: "오픈 전",
     updated: (t) => `${t} 갱신`, lost: "연결이 끊겼습니다. 다시 시도합니다", noEvents: "공연이 없습니다. 카탈로그를 적용하세요.",
   },
@@ -38,7 +38,7 @@ const WORDS = {
 
 let language = localStorage.getItem("deskLanguage") ?? (navigator.language.startsWith("ko") ? "ko" : "en");
 
-export const current = () => language;
+export const currentLanguage = () => language;
 export const word = (key, ...values) => {
   const found = WORDS[language][key];
   return typeof found === "function" ? found(...values) : found;
@@ -50,13 +50,13 @@ export const money = (value, currency) => {
 };
 export const time = (at) => new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(at));
 
-export function speak(next) {
+export function setLanguage(next) {
   language = next;
   localStorage.setItem("deskLanguage", next);
-  say();
+  translatePage();
 }
 
-export function say() {
+export function translatePage() {
   document.documentElement.lang = language;
   for (const element of document.querySelectorAll("[data-word]")) element.textContent = word(element.dataset.word);
   const other = document.getElementById("language");

@@ -1,6 +1,6 @@
-//! The HTTP front: on one machine what API Gateway is in the cloud. Its routes are template.yaml's.
+//! The HTTP server that stands in for API Gateway. Its routes are those of template.yaml.
 
-mod connections;
+mod connection_limit;
 mod cors;
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body as AxumBody;
 use axum::extract::{Request as AxumRequest, State};
 use axum::http::Response;
-use connections::Bounded;
+use connection_limit::LimitedListener;
 use cors::Cors;
 use http_body_util::BodyExt;
 use lambda_http::{Body, RequestExt};
@@ -22,7 +22,7 @@ use shared::lambda::Function;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-/// Every function that answers requests.
+/// Every function that answers HTTP requests.
 pub const FUNCTIONS: [Function; 18] = [
     balance::FUNCTION,
     cancel_reservation::FUNCTION,
@@ -44,47 +44,47 @@ pub const FUNCTIONS: [Function; 18] = [
     token_status::FUNCTION,
 ];
 
-/// API Gateway reads no more of a body.
-const MOST_READ: usize = 10 * 1024 * 1024;
+/// API Gateway's limit.
+const MAX_BODY_READ: usize = 10 * 1024 * 1024;
 
-/// So many requests are worked on at once, as by so many Lambdas; the others wait, before their clock is read. The embedded
-/// engine does one thing at a time: more at once would only make the store's time-outs run out.
-const AT_ONCE: usize = 32;
+/// Like a limit of concurrent Lambda executions. Other requests wait before their clock is read. The embedded DynamoDB does one
+/// thing at a time, so more concurrency would only make the store's requests time out.
+const MAX_CONCURRENT_REQUESTS: usize = 32;
 
-struct Front {
+struct Gateway {
     app: Arc<App>,
-    room: Semaphore,
+    permits: Semaphore,
 }
 
-/// Serves until `stop` ends, then finishes what runs.
+/// Serves until `stop` ends, then finishes the running requests.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let front = Arc::new(Front {
+    let gateway = Arc::new(Gateway {
         app,
-        room: Semaphore::new(AT_ONCE),
+        permits: Semaphore::new(MAX_CONCURRENT_REQUESTS),
     });
-    let router = Router::new().fallback(answer).with_state(front);
-    axum::serve(Bounded::new(listener), router)
+    let router = Router::new().fallback(answer).with_state(gateway);
+    axum::serve(LimitedListener::new(listener), router)
         .with_graceful_shutdown(stop)
         .await?;
     Ok(())
 }
 
-async fn answer(State(front): State<Arc<Front>>, request: AxumRequest) -> Response<AxumBody> {
+async fn answer(State(gateway): State<Arc<Gateway>>, request: AxumRequest) -> Response<AxumBody> {
     match Cors::of(request.method(), request.headers()) {
         Cors::Preflight => cors::preflight(),
-        Cors::Simple => cors::readable(call(&front, request).await),
-        Cors::None => call(&front, request).await,
+        Cors::Simple => cors::readable(call_function(&gateway, request).await),
+        Cors::None => call_function(&gateway, request).await,
     }
 }
 
-/// Has the function of the route answer.
-async fn call(front: &Front, request: AxumRequest) -> Response<AxumBody> {
+/// Calls the function of the route.
+async fn call_function(gateway: &Gateway, request: AxumRequest) -> Response<AxumBody> {
     let (parts, body) = request.into_parts();
-    let body = read(body).await;
+    let body = read_body(body).await;
     let resolved = resolve(parts.method.as_str(), parts.uri.path());
     let (name, parameters) = match resolved {
         Resolved::Route {
@@ -114,10 +114,10 @@ async fn call(front: &Front, request: AxumRequest) -> Response<AxumBody> {
         .iter()
         .find(|function| function.name == name)
         .unwrap_or(&pages::FUNCTION);
-    // An error is a semaphore that was closed, which nobody does.
-    let _permit = front.room.acquire().await.ok();
+    // An error means that the semaphore was closed, which never happens.
+    let _permit = gateway.permits.acquire().await.ok();
     function
-        .answer(&front.app, request)
+        .answer(&gateway.app, request)
         .await
         .map(|body| match body {
             Body::Text(text) => AxumBody::from(text),
@@ -126,25 +126,25 @@ async fn call(front: &Front, request: AxumRequest) -> Response<AxumBody> {
         })
 }
 
-/// The body, as far as it matters: one byte too many says that there is too much, which the function answers. The rest of
-/// it is read and dropped, so that the client hears the answer.
-async fn read(mut body: AxumBody) -> Body {
+/// Keeps at most one byte more than a function accepts, so that the function refuses a body that is too large. The rest is
+/// read and dropped, so that the client gets to see the answer.
+async fn read_body(mut body: AxumBody) -> Body {
     let mut kept = Vec::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
-            // The client broke off. Half a body must not pass for a whole one.
+            // The client disconnected. Half a body must not be taken for a whole one.
             kept.resize(LARGEST_BODY + 1, 0);
             break;
         };
-        // Trailers say nothing here.
+        // Trailers are ignored.
         let Ok(bytes) = frame.into_data() else {
             continue;
         };
         let room = LARGEST_BODY + 1 - kept.len();
         kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
         length += bytes.len();
-        if length > MOST_READ {
+        if length > MAX_BODY_READ {
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! The embedded DynamoDB: on disk or in memory, behind a port of this machine.
+//! A DynamoDB inside the process, with its data on disk or in memory, behind a port.
 
 use std::fs::{self, File, TryLockError};
 use std::net::{SocketAddr, TcpListener};
@@ -11,17 +11,16 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Where the data lies.
 #[derive(Clone, Debug)]
 pub enum Storage {
     Memory,
     Folder(PathBuf),
 }
 
-/// Its requests run SQLite on the threads that serve them, so it has threads of its own.
+/// The engine's own threads, because its requests run SQLite on the threads that serve them.
 ///
-/// A runtime that is simply dropped waits for its threads, which asynchronous code must not; whoever gives up between
-/// starting the engine and stopping it drops it there.
+/// Dropping a runtime waits for its threads, which is not allowed in asynchronous code. An error between start and stop drops
+/// the engine there, so dropping this only shuts it down in the background.
 struct Threads(Option<Runtime>);
 
 impl Drop for Threads {
@@ -32,21 +31,20 @@ impl Drop for Threads {
     }
 }
 
-/// Expired items are swept so often. Nothing waits for it: every read and condition tests expiry itself.
-const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// How often expired items are deleted. Nothing depends on it: every read and every condition checks the expiry itself.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
-/// A running engine.
-pub struct Embedded {
+pub struct EmbeddedDynamoDb {
     threads: Threads,
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     server: JoinHandle<Result<(), String>>,
-    /// Held as long as the engine runs, so that no other opens the same folder.
+    /// Keeps other processes from opening the folder.
     _lock: Option<File>,
 }
 
-impl Embedded {
-    /// Starts the engine on a listener that is bound already.
+impl EmbeddedDynamoDb {
+    /// Starts on a listener that is bound already.
     pub fn start(storage: &Storage, listener: TcpListener) -> Result<Self> {
         let (database, lock) = match storage {
             Storage::Memory => (Database::memory().map_err(engine_error)?, None),
@@ -74,7 +72,7 @@ impl Embedded {
         };
         let server = runtime.spawn(async move {
             let stopped = async {
-                // An error is a sender that is gone: stop as well.
+                // An error means that the sender is gone: stop too.
                 let _ = stopped.await;
             };
             let result = dynoxide::server::serve_with_shutdown(listener, database, stopped).await;
@@ -90,52 +88,51 @@ impl Embedded {
         })
     }
 
-    /// Where it listens.
     #[must_use]
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Stops: what runs is finished, within `patience`.
-    pub async fn stop(self, patience: Duration) {
+    /// Stops, and gives running requests until `timeout` to finish.
+    pub async fn stop(self, timeout: Duration) {
         let Self {
             threads,
             stop,
             server,
             ..
         } = self;
-        // An error is a server that has stopped already.
+        // An error means that the server has stopped already.
         let _ = stop.send(());
-        match tokio::time::timeout(patience, server).await {
+        match tokio::time::timeout(timeout, server).await {
             Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => tracing::error!(error, "the embedded DynamoDB"),
-            Ok(Err(error)) => tracing::error!(%error, "the embedded DynamoDB"),
-            // Idle connections are kept open by their clients; what was acknowledged is on disk.
-            Err(_) => tracing::debug!("the embedded DynamoDB had open connections"),
+            Ok(Ok(Err(error))) => tracing::error!(error, "the embedded DynamoDB failed"),
+            Ok(Err(error)) => tracing::error!(%error, "the embedded DynamoDB failed"),
+            // Clients keep idle connections open. Everything that was acknowledged is on disk.
+            Err(_) => tracing::debug!("the embedded DynamoDB still had open connections"),
         }
         drop(threads);
     }
 }
 
 async fn sweep(database: Database) {
-    let mut tick = tokio::time::interval(SWEEP_EVERY);
+    let mut tick = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         tick.tick().await;
         let database = database.clone();
         match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
-            Ok(Ok(swept)) => tracing::debug!(swept, "expired items"),
-            Ok(Err(error)) => tracing::error!(%error, "cannot sweep expired items"),
-            Err(error) => tracing::error!(%error, "cannot sweep expired items"),
+            Ok(Ok(swept)) => tracing::debug!(swept, "deleted expired items"),
+            Ok(Err(error)) => tracing::error!(%error, "cannot delete expired items"),
+            Err(error) => tracing::error!(%error, "cannot delete expired items"),
         }
     }
 }
 
-/// Makes the folder, and locks it for this process.
+/// Creates the folder if it is missing, and locks it for this process.
 fn lock(folder: &Path) -> Result<File> {
     fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the data folder {}", folder.display()))?;
+        .with_context(|| format!("cannot create the data folder {}", folder.display()))?;
     let file = File::create(folder.join("lock"))
-        .with_context(|| format!("cannot write in the data folder {}", folder.display()))?;
+        .with_context(|| format!("cannot write to the data folder {}", folder.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => bail!(

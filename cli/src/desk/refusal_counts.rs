@@ -1,4 +1,4 @@
-//! How often requests were refused, by code: as this process counted, or as CloudWatch did.
+//! How often requests were refused, by code.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -11,26 +11,26 @@ use serde::Serialize;
 use shared::app::App;
 use shared::transport::Transport;
 
-/// Where the numbers come from.
-pub enum Refusals {
-    /// Nobody counts where this desk can see it.
-    Unknown,
-    /// This process answers the requests itself.
-    OfThisProcess,
-    /// The functions' logs, as metrics.
-    CloudWatch { client: Client, namespace: String },
+/// Where the counts come from.
+pub enum RefusalSource {
+    None,
+    /// The counters of this process, which answers the requests itself.
+    ThisProcess,
+    /// The metrics that CloudWatch makes from the functions' logs.
+    CloudWatch {
+        client: Client,
+        namespace: String,
+    },
 }
 
-/// What is shown.
 #[derive(Serialize, PartialEq, Eq, Debug)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ByCode {
-    /// Since when it was counted: `START` of the process, or the last `HOUR`.
+pub(super) struct RefusalCounts {
+    /// The counted time: since the `START` of the process, or the last `HOUR`.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Since>,
-    #[serde(rename = "byCode")]
-    times: BTreeMap<String, u64>,
-    /// Why there is nothing to be seen.
+    by_code: BTreeMap<String, u64>,
+    /// Why there are no counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
 }
@@ -42,12 +42,12 @@ enum Since {
     Hour,
 }
 
-const LAST: Duration = Duration::from_hours(1);
-/// Sums of five minutes: CloudWatch gives at most 500 metrics of a search, and there are some thirty codes.
+const WINDOW: Duration = Duration::from_hours(1);
+/// CloudWatch returns a sum for each five minutes.
 const PERIOD_SECONDS: i32 = 300;
 
-impl Refusals {
-    /// The metrics of a stack, by the operator's own credentials.
+impl RefusalSource {
+    /// Reads the metrics of a stack with the operator's own credentials.
     pub async fn cloud_watch(namespace: &str) -> Self {
         let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
             .http_client(Transport::to_anybody().into_http_client())
@@ -59,43 +59,44 @@ impl Refusals {
         }
     }
 
-    pub(super) async fn by_code(&self, app: &App) -> ByCode {
+    pub(super) async fn counts(&self, app: &App) -> RefusalCounts {
         let (since, by_code) = match self {
-            Self::Unknown => {
-                return ByCode::unknown(
-                    "say --metrics-namespace, or look at the desk that `serve` opens",
+            Self::None => {
+                return RefusalCounts::none(
+                    "start the desk with --metrics-namespace, or use the desk of `serve`",
                 );
             }
-            Self::OfThisProcess => {
+            Self::ThisProcess => {
                 let by_code = app.metrics().refusals();
                 let named = by_code.into_iter().map(|(code, n)| (code.to_owned(), n));
                 (Since::Start, named.collect())
             }
-            Self::CloudWatch { client, namespace } => match of_an_hour(client, namespace).await {
+            Self::CloudWatch { client, namespace } => match last_hour(client, namespace).await {
                 Ok(by_code) => (Since::Hour, by_code),
-                Err(error) => return ByCode::unknown(&format!("{error:#}")),
+                Err(error) => return RefusalCounts::none(&format!("{error:#}")),
             },
         };
-        ByCode {
+        RefusalCounts {
             since: Some(since),
-            times: by_code,
+            by_code,
             message: None,
         }
     }
 }
 
-impl ByCode {
-    fn unknown(message: &str) -> Self {
+impl RefusalCounts {
+    fn none(message: &str) -> Self {
         Self {
             since: None,
-            times: BTreeMap::new(),
+            by_code: BTreeMap::new(),
             message: Some(message.to_owned()),
         }
     }
 }
 
-async fn of_an_hour(client: &Client, namespace: &str) -> Result<BTreeMap<String, u64>> {
+async fn last_hour(client: &Client, namespace: &str) -> Result<BTreeMap<String, u64>> {
     let now = SystemTime::now();
+    // A search finds at most 500 metrics, and there are about thirty codes.
     let search = format!(
         "SEARCH('{{\"{namespace}\",code}} MetricName=\"refusals\"', 'Sum', {PERIOD_SECONDS})"
     );
@@ -107,16 +108,16 @@ async fn of_an_hour(client: &Client, namespace: &str) -> Result<BTreeMap<String,
     let answer = client
         .get_metric_data()
         .metric_data_queries(query)
-        .start_time(DateTime::from(now - LAST))
+        .start_time(DateTime::from(now - WINDOW))
         .end_time(DateTime::from(now))
         .send()
         .await
-        .context("cannot ask CloudWatch")?;
+        .context("cannot read the metrics from CloudWatch")?;
     let mut by_code = BTreeMap::new();
     for result in answer.metric_data_results() {
         let sum: f64 = result.values().iter().sum();
         let label = result.label().unwrap_or_default();
-        *by_code.entry(label.to_owned()).or_default() += whole(sum);
+        *by_code.entry(label.to_owned()).or_default() += to_count(sum);
     }
     Ok(by_code)
 }
@@ -127,7 +128,7 @@ async fn of_an_hour(client: &Client, namespace: &str) -> Result<BTreeMap<String,
     clippy::cast_sign_loss,
     reason = "a cast of a float saturates"
 )]
-fn whole(sum: f64) -> u64 {
+fn to_count(sum: f64) -> u64 {
     sum.round() as u64
 }
 
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn cloud_watch_is_asked_for_each_code_and_its_sums_are_added() {
+    async fn the_sums_of_each_code_are_added() {
         let asked = mock!(Client::get_metric_data)
             .match_requests(|request| {
                 let query = &request.metric_data_queries()[0];
@@ -162,7 +163,7 @@ mod tests {
                     .build()
             });
         let client = mock_client!(aws_sdk_cloudwatch, [&asked]);
-        let by_code = of_an_hour(&client, "Boxoffice/autumn").await.unwrap();
+        let by_code = last_hour(&client, "Boxoffice/autumn").await.unwrap();
         let expected = [("seat_taken", 7), ("turn_over", 1)];
         let expected = expected.map(|(code, times)| (code.to_owned(), times));
         assert_eq!(by_code, BTreeMap::from(expected));

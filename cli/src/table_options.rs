@@ -1,4 +1,4 @@
-//! Which tables a command works on.
+//! The options that name a command's tables, and the connection to them.
 
 use anyhow::{Context, Result};
 use aws_credential_types::Credentials;
@@ -9,16 +9,16 @@ use shared::loopback::is_loopback;
 use shared::store::{Connection, Store, TableNames, connect};
 use shared::transport::Transport;
 
-/// Where DynamoDB is. Without options: the standard AWS environment.
+/// Where DynamoDB is. Without options, the standard AWS environment decides.
 #[derive(Args, Clone, Debug)]
-pub struct Target {
-    /// The running `serve` on this machine
+pub struct TableOptions {
+    /// Use the `serve` that runs on this machine
     #[arg(long, global = true)]
     local: bool,
-    /// DynamoDB at another address
+    /// Use DynamoDB at this address [default: the AWS environment's]
     #[arg(long, global = true, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// The table
+    /// The main table's name
     #[arg(
         long,
         global = true,
@@ -26,20 +26,19 @@ pub struct Target {
         default_value = "boxoffice"
     )]
     table: String,
-    /// The table of the signing keys [default: the table's name and `-keys`]
+    /// The name of the signing keys' table [default: the main table's name and `-keys`]
     #[arg(long, global = true, env = "BOXOFFICE_KEYS_TABLE")]
     keys_table: Option<String>,
 }
 
-/// Where `serve` has its DynamoDB unless it is told otherwise.
+/// The default address of `serve`'s DynamoDB.
 const LOCAL_ENDPOINT: &str = "http://127.0.0.1:8000";
-/// The embedded engine takes any region.
+/// The embedded DynamoDB accepts any region.
 const LOCAL_REGION: &str = "us-east-1";
 
-impl Target {
-    /// The tables' names.
+impl TableOptions {
     #[must_use]
-    pub fn tables(&self) -> TableNames {
+    pub fn names(&self) -> TableNames {
         TableNames {
             main: self.table.clone(),
             keys: self
@@ -49,7 +48,6 @@ impl Target {
         }
     }
 
-    /// The store that the options name.
     pub async fn store(&self) -> Result<Store> {
         let endpoint_url = match (&self.endpoint_url, self.local) {
             (Some(url), _) => Some(url.clone()),
@@ -63,17 +61,11 @@ impl Target {
             Some(url) if is_loopback(&url) => local_connection(&url),
             endpoint_url => cloud_connection(endpoint_url).await?,
         };
-        Ok(self.store_over(connection))
-    }
-
-    /// The store over a connection.
-    #[must_use]
-    pub fn store_over(&self, connection: Connection) -> Store {
-        Store::new(connect(connection), self.tables(), Clock::System)
+        Ok(Store::new(connect(connection), self.names(), Clock::System))
     }
 }
 
-/// An endpoint of this machine needs neither credentials nor region.
+/// A DynamoDB on this machine needs no credentials and no region.
 #[must_use]
 pub fn local_connection(endpoint_url: &str) -> Connection {
     let credentials = Credentials::from_keys("local", "local", None);
@@ -98,11 +90,11 @@ async fn cloud_connection(endpoint_url: Option<String>) -> Result<Connection> {
         .await;
     let region = config
         .region()
-        .context("no AWS region is configured; set AWS_REGION, or say --local")?
+        .context("no AWS region is configured; set AWS_REGION, or use --local")?
         .to_string();
     let credentials = config
         .credentials_provider()
-        .context("no AWS credentials are configured; or say --local")?;
+        .context("no AWS credentials are configured; configure some, or use --local")?;
     Ok(Connection {
         region,
         credentials,

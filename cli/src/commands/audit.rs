@@ -1,4 +1,4 @@
-//! `boxoffice audit`: whether the books add up.
+//! `boxoffice audit`: checks the invariants.
 
 use std::io::{IsTerminal, Write};
 
@@ -8,57 +8,57 @@ use domain::ids::EventId;
 use domain::invariants::Finding;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use shared::store::{AuditReport, Store};
+use shared::store::AuditReport;
 
-use crate::command::Outcome;
+use crate::outcome::Outcome;
+use crate::table_options::TableOptions;
 
-/// What `audit` can be told.
 #[derive(Args, Clone, Debug)]
-pub struct Options {
-    /// Only what belongs to this event [default: the whole table]
+pub struct AuditArgs {
+    /// Check only what belongs to this event [default: the whole table]
     #[arg(value_parser = EventId::parse)]
     event: Option<EventId>,
-    /// The outcome as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Told<'a> {
+struct JsonReport<'a> {
     items: u64,
     broken: &'a [Finding],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_cut_short: bool,
 }
 
-/// Looks at everything, then says what is broken.
-pub async fn run(store: &Store, options: &Options) -> Result<Outcome> {
-    let bar = bar(store.item_count().await.unwrap_or(0));
+pub async fn run(args: &AuditArgs, tables: &TableOptions) -> Result<Outcome> {
+    let store = tables.store().await?;
+    let bar = progress_bar(store.item_count().await.unwrap_or(0));
     let report = store
-        .audit(options.event.as_ref(), |items| bar.set_position(items))
+        .audit(args.event.as_ref(), |items| bar.set_position(items))
         .await;
     bar.finish_and_clear();
     let report = report?;
     let mut out = std::io::stdout().lock();
-    if options.json {
-        let told = Told {
+    if args.json {
+        let json = JsonReport {
             items: report.items,
             broken: &report.findings,
             is_cut_short: report.is_cut_short,
         };
-        writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
+        writeln!(out, "{}", serde_json::to_string_pretty(&json)?)?;
     } else {
-        tell(&mut out, &report)?;
+        print(&mut out, &report)?;
     }
     Ok(if report.findings.is_empty() {
         Outcome::Done
     } else {
-        Outcome::No
+        Outcome::Negative
     })
 }
 
-fn tell(out: &mut impl Write, report: &AuditReport) -> Result<()> {
+fn print(out: &mut impl Write, report: &AuditReport) -> Result<()> {
     for Finding {
         invariant,
         key,
@@ -73,7 +73,7 @@ fn tell(out: &mut impl Write, report: &AuditReport) -> Result<()> {
         )?;
     }
     if report.is_cut_short {
-        writeln!(out, "and more: the audit ended early")?;
+        writeln!(out, "the audit ended early: there may be more")?;
     }
     let items = report.items;
     match report.findings.len() {
@@ -84,8 +84,8 @@ fn tell(out: &mut impl Write, report: &AuditReport) -> Result<()> {
     Ok(())
 }
 
-/// DynamoDB counts its items every six hours, so the end is a guess.
-fn bar(items: u64) -> ProgressBar {
+/// `items` is an estimate: DynamoDB counts a table's items every six hours.
+fn progress_bar(items: u64) -> ProgressBar {
     let bar = ProgressBar::new(items);
     let target = if std::io::stderr().is_terminal() {
         ProgressDrawTarget::stderr()

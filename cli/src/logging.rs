@@ -1,14 +1,14 @@
-//! Lines for people to read.
+//! The log of the command, for people.
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
-/// Lines on standard error; colours on a terminal unless `NO_COLOR` is set.
+/// Writes the log to standard error, in colour on a terminal unless `NO_COLOR` is set.
 ///
 /// # Panics
-/// Where it was called before.
+/// If it is called twice.
 pub fn init() {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let silent = shared::telemetry::SILENT.map(|target| (target, LevelFilter::OFF));

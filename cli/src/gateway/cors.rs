@@ -1,5 +1,4 @@
-//! What browsers ask before a page of another origin may call: answered as API Gateway answers it, by the template's
-//! `CorsConfiguration`, which this must say again.
+//! CORS, as API Gateway handles it by the template's `CorsConfiguration`. The values here repeat the template's.
 
 use axum::body::Body;
 use axum::http::header::{
@@ -20,27 +19,26 @@ const PREFLIGHT: [(HeaderName, &str); 4] = [
     (ACCESS_CONTROL_MAX_AGE, "7200"),
 ];
 
-const ANSWER: [(HeaderName, &str); 2] = [
+const READABLE: [(HeaderName, &str); 2] = [
     ANY_ORIGIN,
     (ACCESS_CONTROL_EXPOSE_HEADERS, "retry-after,location"),
 ];
 
-/// How a request stands to other origins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Cors {
-    /// A browser asks whether it may; no function hears of it.
+    /// A browser asks for permission. No function is called.
     Preflight,
-    /// A page of some origin calls.
+    /// A page makes a request.
     Simple,
-    /// No browser's page calls.
+    /// The request does not come from a page.
     None,
 }
 
 impl Cors {
     pub(super) fn of(method: &Method, headers: &HeaderMap) -> Self {
-        let asks =
+        let is_preflight =
             *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        match (headers.contains_key(ORIGIN), asks) {
+        match (headers.contains_key(ORIGIN), is_preflight) {
             (true, true) => Self::Preflight,
             (true, false) => Self::Simple,
             (false, _) => Self::None,
@@ -55,9 +53,9 @@ pub(super) fn preflight() -> Response<Body> {
     response
 }
 
-/// An answer that a page of another origin may read.
+/// Lets pages of other origins read the answer.
 pub(super) fn readable(mut response: Response<Body>) -> Response<Body> {
-    add(&mut response, ANSWER);
+    add(&mut response, READABLE);
     response
 }
 
@@ -70,33 +68,33 @@ fn add<const N: usize>(response: &mut Response<Body>, headers: [(HeaderName, &'s
 mod tests {
     use super::*;
 
-    fn stands(method: &Method, names: &[HeaderName]) -> Cors {
+    fn kind(method: &Method, names: &[HeaderName]) -> Cors {
         let value = HeaderValue::from_static("x");
         let headers = names.iter().map(|name| (name.clone(), value.clone()));
         Cors::of(method, &headers.collect())
     }
 
     #[test]
-    fn only_a_browser_that_asks_is_answered_here() {
+    fn only_a_preflight_request_is_answered_here() {
         let both = [ORIGIN, ACCESS_CONTROL_REQUEST_METHOD];
-        assert_eq!(stands(&Method::OPTIONS, &both), Cors::Preflight);
-        assert_eq!(stands(&Method::OPTIONS, &both[..1]), Cors::Simple);
-        assert_eq!(stands(&Method::OPTIONS, &both[1..]), Cors::None);
-        assert_eq!(stands(&Method::POST, &both), Cors::Simple);
-        assert_eq!(stands(&Method::GET, &[]), Cors::None);
+        assert_eq!(kind(&Method::OPTIONS, &both), Cors::Preflight);
+        assert_eq!(kind(&Method::OPTIONS, &both[..1]), Cors::Simple);
+        assert_eq!(kind(&Method::OPTIONS, &both[1..]), Cors::None);
+        assert_eq!(kind(&Method::POST, &both), Cors::Simple);
+        assert_eq!(kind(&Method::GET, &[]), Cors::None);
     }
 
     #[test]
-    fn the_template_says_the_same() {
+    fn the_template_has_the_same_values() {
         let template = include_str!("../../../template.yaml");
-        for said in [
+        for setting in [
             "AllowOrigins: [\"*\"]",
             "AllowMethods: [GET, POST, DELETE]",
             "AllowHeaders: [Authorization, Content-Type, Idempotency-Key]",
             "ExposeHeaders: [Retry-After, Location]",
             "MaxAge: 7200",
         ] {
-            assert!(template.contains(said), "{said}");
+            assert!(template.contains(setting), "{setting}");
         }
     }
 }

@@ -1,10 +1,9 @@
-//! `boxoffice report`: what an event has sold, and how its queue stands.
+//! An event's sales and the state of its queue, for the report and the desk.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
-use clap::Args;
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, Programme, SaleState};
 use domain::ids::{DateKey, EventId};
@@ -14,27 +13,13 @@ use serde::Serialize;
 use shared::app::App;
 use shared::store::Consistency;
 
-use crate::command::Outcome;
-use crate::live::{self, Queue};
+use crate::queue_status::{QueueStatus, sale_state_name};
 
-/// What `report` can be told.
-#[derive(Args, Clone, Debug)]
-pub struct Options {
-    #[arg(value_parser = EventId::parse)]
-    event: EventId,
-    /// All of it, as JSON
-    #[arg(long, conflicts_with = "csv")]
-    json: bool,
-    /// A line for each date and section, as CSV
-    #[arg(long)]
-    csv: bool,
-}
-
-/// An event's sales and its queue. The sales are those of its reservations, which are read one after the other: what is
-/// sold meanwhile may be in it or not.
+/// The sales are counted from the event's reservations, which are read one after the other. Tickets that are sold during the
+/// reading may be included or not.
 #[derive(Serialize, Debug)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct SalesReport {
     event_id: EventId,
     event_name: String,
     venue: String,
@@ -42,37 +27,36 @@ pub struct Report {
     currency: String,
     #[serde(serialize_with = "rfc3339::serialize")]
     at: EpochMs,
-    queue: Queue,
-    reservations: Reservations,
+    queue: QueueStatus,
+    reservations: ReservationCounts,
     /// Tickets of all dates and sections.
-    tickets: Tickets,
-    /// What was paid back for cancelled reservations.
+    tickets: TicketCounts,
+    /// Paid back for cancelled reservations.
     refunded: Money,
     sections: Vec<SectionSales>,
 }
 
-/// How many reservations there are in each state.
 #[derive(Serialize, Default, Debug)]
 #[serde(rename_all = "camelCase")]
-struct Reservations {
+struct ReservationCounts {
     confirmed: u64,
     held: u64,
     cancelled: u64,
     expired: u64,
 }
 
-/// Tickets, and what those sold were paid for.
 #[derive(Serialize, Clone, Copy, Default, Debug)]
 #[serde(rename_all = "camelCase")]
-struct Tickets {
+struct TicketCounts {
     total: u64,
     sold: u64,
     held: u64,
     available: u64,
+    /// The price of the sold tickets.
     revenue: Money,
 }
 
-/// A section on a date; both absent for general admission.
+/// The sales of a section on a date. General admission has neither.
 #[derive(Serialize, Debug)]
 #[serde(rename_all = "camelCase")]
 struct SectionSales {
@@ -82,28 +66,14 @@ struct SectionSales {
     section: Option<String>,
     price: Money,
     #[serde(flatten)]
-    tickets: Tickets,
+    tickets: TicketCounts,
 }
 
-/// Prints the report.
-pub async fn run(app: &App, options: &Options) -> Result<Outcome> {
-    let report = Report::of(app, &options.event).await?;
-    if options.json {
-        println!("{}", report.to_json()?);
-    } else if options.csv {
-        print!("{}", report.to_csv());
-    } else {
-        print!("{}", report.to_text());
-    }
-    Ok(Outcome::Done)
-}
+/// Identifies a [`SectionSales`].
+type SectionKey = (Option<DateKey>, Option<String>);
 
-/// Where tickets are counted.
-type Place = (Option<DateKey>, Option<String>);
-
-impl Report {
-    /// Reads all that belongs to the event.
-    pub async fn of(app: &App, id: &EventId) -> Result<Self> {
+impl SalesReport {
+    pub async fn read(app: &App, id: &EventId) -> Result<Self> {
         let programme = app
             .store()
             .programme(id, Consistency::Strong)
@@ -118,13 +88,13 @@ impl Report {
             state: event.sale_state(now),
             currency: event.terms.currency.to_string(),
             at: now,
-            queue: live::queue(app, event, now).await?,
-            reservations: Reservations::default(),
-            tickets: Tickets::default(),
+            queue: QueueStatus::read(app, event, now).await?,
+            reservations: ReservationCounts::default(),
+            tickets: TicketCounts::default(),
             refunded: Money::ZERO,
             sections: sections(&programme),
         };
-        let index: BTreeMap<Place, usize> = report
+        let index: BTreeMap<SectionKey, usize> = report
             .sections
             .iter()
             .enumerate()
@@ -137,7 +107,12 @@ impl Report {
         Ok(report)
     }
 
-    fn add(&mut self, reservation: &Reservation, index: &BTreeMap<Place, usize>, now: EpochMs) {
+    fn add(
+        &mut self,
+        reservation: &Reservation,
+        index: &BTreeMap<SectionKey, usize>,
+        now: EpochMs,
+    ) {
         let status = reservation.status(now);
         let count = match status {
             Status::Confirmed => &mut self.reservations.confirmed,
@@ -149,8 +124,8 @@ impl Report {
         if let State::Cancelled { refunded, .. } = reservation.state {
             self.refunded = self.refunded + refunded;
         }
-        let mut count_at = |place: Place, quantity: u32, price: Money| {
-            let Some(at) = index.get(&place) else {
+        let mut count_at = |key: SectionKey, quantity: u32, price: Money| {
+            let Some(at) = index.get(&key) else {
                 return;
             };
             let tickets = &mut self.sections[*at].tickets;
@@ -185,12 +160,11 @@ impl Report {
         }
     }
 
-    /// All of it.
     pub fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
-    /// A line for each date and section. Neither dates nor names of sections can have a comma or a quote.
+    /// A line for each date and section. Dates and section names cannot contain commas or quotes.
     #[must_use]
     pub fn to_csv(&self) -> String {
         let mut csv = String::from("date,section,price,total,sold,held,available,revenue\n");
@@ -213,9 +187,9 @@ impl Report {
         csv
     }
 
-    /// For people.
+    /// For a terminal.
     #[must_use]
-    fn to_text(&self) -> String {
+    pub fn to_text(&self) -> String {
         let Self {
             currency,
             queue,
@@ -236,7 +210,7 @@ impl Report {
             self.event_name,
             self.event_id,
             self.venue,
-            queue_state(self.state),
+            sale_state_name(self.state),
             tickets.sold,
             tickets.total,
             tickets.held,
@@ -271,19 +245,10 @@ impl Report {
     }
 }
 
-fn queue_state(state: SaleState) -> &'static str {
-    match state {
-        SaleState::Closed => "CLOSED",
-        SaleState::NotOpen => "NOT_OPEN",
-        SaleState::Paused => "PAUSED",
-        SaleState::Open => "OPEN",
-    }
-}
-
 fn sections(programme: &Programme) -> Vec<SectionSales> {
-    let with = |total: u32| Tickets {
+    let with = |total: u32| TicketCounts {
         total: total.into(),
-        ..Tickets::default()
+        ..TicketCounts::default()
     };
     match programme.event.terms.admission {
         Admission::General {

@@ -1,4 +1,4 @@
-//! `boxoffice serve`: everything on this machine.
+//! `boxoffice serve`: the whole system on this machine.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,44 +16,43 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::apply::{self, Mode};
-use crate::command::Outcome;
-use crate::desk::{self, Desk, Refusals};
-use crate::embedded::{Embedded, Storage};
-use crate::target::{Target, local_connection};
-use crate::{front, listen};
+use crate::catalog_update::{self, Mode};
+use crate::desk::{self, Desk, RefusalSource};
+use crate::embedded_dynamodb::{EmbeddedDynamoDb, Storage};
+use crate::outcome::Outcome;
+use crate::table_options::{TableOptions, local_connection};
+use crate::{gateway, ports};
 
-/// What `serve` can be told.
 #[derive(Args, Clone, Debug)]
-pub struct Options {
-    /// The API's port; 0 takes a free one
+pub struct ServeArgs {
+    /// The API's port; 0 picks a free one
     #[arg(long, default_value_t = DEFAULT_PORT)]
     port: u16,
-    /// The address to listen on
+    /// The address that the API listens on
     #[arg(long, default_value_t = LOOPBACK)]
     bind: IpAddr,
-    /// The folder of the data
+    /// The folder for the data
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     data: PathBuf,
-    /// Forget everything at the end
+    /// Keep the data in memory, and lose it at the end
     #[arg(long, conflicts_with = "data")]
     in_memory: bool,
     /// The events to sell [default: the example catalogue]
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
-    /// The embedded DynamoDB's port; 0 takes a free one
+    /// The embedded DynamoDB's port; 0 picks a free one
     #[arg(long, default_value_t = DEFAULT_DYNAMODB_PORT)]
     dynamodb_port: u16,
-    /// The address where the embedded DynamoDB listens: whoever reaches it may do everything
+    /// The address that the embedded DynamoDB listens on; everyone who can reach it has full access
     #[arg(long, default_value_t = LOOPBACK)]
     dynamodb_bind: IpAddr,
-    /// The operator's desk's port; 0 takes a free one [default: 3001, or a free one where that is taken]
+    /// The desk's port; 0 picks a free one [default: 3001, or a free one if 3001 is taken]
     #[arg(long)]
     desk_port: Option<u16>,
-    /// Users sign in with this OpenID Connect issuer [default: the userId in a request is believed]
+    /// The OpenID Connect issuer that users sign in with [default: the userId of a request is trusted]
     #[arg(long, value_name = "URL", requires = "oidc_audience")]
     oidc_issuer: Option<String>,
-    /// Whom the issuer's tokens must be for: the client id there
+    /// The audience of the issuer's tokens: the client id there
     #[arg(long, value_name = "AUD", requires = "oidc_issuer")]
     oidc_audience: Option<String>,
 }
@@ -63,7 +62,7 @@ const DEFAULT_DYNAMODB_PORT: u16 = 8000;
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const DEFAULT_DATA: &str = ".boxoffice";
 
-impl Default for Options {
+impl Default for ServeArgs {
     fn default() -> Self {
         Self {
             port: DEFAULT_PORT,
@@ -80,16 +79,15 @@ impl Default for Options {
     }
 }
 
-/// The season that a newcomer finds on sale.
-const EXAMPLE_CATALOG: &str = include_str!("../../infra/catalog.example.yaml");
+const EXAMPLE_CATALOG: &str = include_str!("../../../infra/catalog.example.yaml");
 
 /// The schedule of template.yaml.
 const PROMOTE_EVERY: Duration = Duration::from_mins(1);
-/// What runs at the end has so long to finish.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long running requests may take to finish at the end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-impl Options {
-    /// The command line lets neither stand alone.
+impl ServeArgs {
+    /// The command line requires both options or neither.
     fn issuer(&self) -> Result<Option<Issuer>> {
         match (&self.oidc_issuer, &self.oidc_audience) {
             (Some(url), Some(audience)) => Issuer::new(url, audience)
@@ -100,36 +98,32 @@ impl Options {
     }
 }
 
-/// Serves until a signal says to stop.
-pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
-    let issuer = options.issuer()?;
-    // All ports first: who finds one taken has changed nothing.
-    let listener = listen::bind(options.bind, options.port, "--port")?;
-    let dynamodb = listen::bind(
-        options.dynamodb_bind,
-        options.dynamodb_port,
-        "--dynamodb-port",
-    )?;
-    let desk_listener = match options.desk_port {
-        Some(port) => listen::bind(LOOPBACK, port, "--desk-port")?,
-        None => listen::bind(LOOPBACK, desk::DEFAULT_PORT, "--desk-port")
-            .or_else(|_| listen::bind(LOOPBACK, 0, "--desk-port"))?,
+/// Serves until a signal stops it.
+pub async fn run(args: &ServeArgs, tables: &TableOptions) -> Result<Outcome> {
+    let issuer = args.issuer()?;
+    // Ports come first, so that a taken port leaves everything unchanged.
+    let listener = ports::bind(args.bind, args.port, "--port")?;
+    let dynamodb = ports::bind(args.dynamodb_bind, args.dynamodb_port, "--dynamodb-port")?;
+    let desk_listener = match args.desk_port {
+        Some(port) => ports::bind(LOOPBACK, port, "--desk-port")?,
+        None => ports::bind(LOOPBACK, desk::DEFAULT_PORT, "--desk-port")
+            .or_else(|_| ports::bind(LOOPBACK, 0, "--desk-port"))?,
     };
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let storage = if options.in_memory {
+    let storage = if args.in_memory {
         Storage::Memory
     } else {
-        Storage::Folder(options.data.clone())
+        Storage::Folder(args.data.clone())
     };
-    let engine = Embedded::start(&storage, dynamodb)?;
+    let engine = EmbeddedDynamoDb::start(&storage, dynamodb)?;
     let client = connect(local_connection(&engine.endpoint_url()));
-    let tables = target.tables();
-    create_tables(&client, &tables).await?;
-    let store = Store::new(client, tables, Clock::System);
-    let outcome = apply_catalog(&store, options).await?;
-    if outcome == Outcome::No {
-        engine.stop(PATIENCE).await;
+    let names = tables.names();
+    create_tables(&client, &names).await?;
+    let store = Store::new(client, names, Clock::System);
+    let outcome = apply_catalog(&store, args).await?;
+    if outcome == Outcome::Negative {
+        engine.stop(SHUTDOWN_TIMEOUT).await;
         return Ok(outcome);
     }
     let app = App::new(store);
@@ -139,21 +133,21 @@ pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
     });
     app.keys().await?;
     app.meet_issuer().await;
-    // Who comes as soon as it is ready finds places kept, and does not wait for the first run to end.
+    // So that the first users find slots without waiting for the first scheduled promotion.
     promote_once(&app).await;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
-    let schedule = tokio::spawn(promote(app.clone(), stopped.clone()));
+    let schedule = tokio::spawn(promote_on_schedule(app.clone(), stopped.clone()));
     listener.set_nonblocking(true)?;
-    let server = tokio::spawn(front::serve(
+    let server = tokio::spawn(gateway::serve(
         tokio::net::TcpListener::from_std(listener)?,
         app.clone(),
-        until(stopped.clone()),
+        stopped_signal(stopped.clone()),
     ));
-    let desk = Desk::new(app, Refusals::OfThisProcess)?;
-    let desk_at = desk.announcement(desk_listener.local_addr()?);
-    let desk = tokio::spawn(desk.serve(desk_listener, until(stopped)));
-    announce(address, &engine, &desk_at)?;
+    let desk = Desk::new(app, RefusalSource::ThisProcess)?;
+    let desk_line = desk.announcement(desk_listener.local_addr()?);
+    let desk = tokio::spawn(desk.serve(desk_listener, stopped_signal(stopped)));
+    announce(address, &engine, &desk_line)?;
     tokio::select! {
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
@@ -163,29 +157,32 @@ pub async fn run(options: &Options, target: &Target) -> Result<Outcome> {
     let finished = async {
         let answered = server.await;
         let promoted = schedule.await;
-        // A page that is open holds a connection, and nothing of worth.
+        // An open page keeps its connection, and has nothing to lose.
         desk.abort();
         (answered, promoted)
     };
-    match tokio::time::timeout(PATIENCE, finished).await {
+    match tokio::time::timeout(SHUTDOWN_TIMEOUT, finished).await {
         Ok((Ok(Ok(())), Ok(()))) => {}
-        Ok((answered, promoted)) => tracing::error!(?answered, ?promoted, "while stopping"),
+        Ok((answered, promoted)) => {
+            tracing::error!(?answered, ?promoted, "a task failed while stopping");
+        }
         Err(_) => tracing::warn!("some requests did not finish in time"),
     }
     engine.stop(Duration::from_secs(1)).await;
     Ok(Outcome::Done)
 }
 
-async fn apply_catalog(store: &Store, options: &Options) -> Result<Outcome> {
-    match &options.catalog {
-        Some(file) => apply::run(store, file, Mode::Serve).await,
-        None => apply::apply(store, "the example catalogue", EXAMPLE_CATALOG, Mode::Serve).await,
+async fn apply_catalog(store: &Store, args: &ServeArgs) -> Result<Outcome> {
+    if let Some(file) = &args.catalog {
+        return catalog_update::apply_file(store, file, Mode::Serve).await;
     }
+    let name = "the example catalogue";
+    catalog_update::apply_text(store, name, EXAMPLE_CATALOG, Mode::Serve).await
 }
 
-/// What scripts wait for.
-fn announce(address: SocketAddr, engine: &Embedded, desk: &str) -> Result<()> {
-    // At once: a script may close the pipe when it has read what it wants.
+/// Prints the addresses. Scripts wait for these lines.
+fn announce(address: SocketAddr, engine: &EmbeddedDynamoDb, desk: &str) -> Result<()> {
+    // In one write: a script may close the pipe after the line that it wants.
     let lines = format!(
         "listening on http://{address}\ndynamodb on {}\n{desk}\n",
         engine.endpoint_url()
@@ -196,14 +193,14 @@ fn announce(address: SocketAddr, engine: &Embedded, desk: &str) -> Result<()> {
     Ok(())
 }
 
-async fn until(mut stopped: watch::Receiver<bool>) {
-    // An error is a sender that is gone: stop as well.
+async fn stopped_signal(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone: stop too.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-async fn promote(app: Arc<App>, stopped: watch::Receiver<bool>) {
+async fn promote_on_schedule(app: Arc<App>, stopped: watch::Receiver<bool>) {
     let mut tick = tokio::time::interval_at(Instant::now() + PROMOTE_EVERY, PROMOTE_EVERY);
-    let stopped = until(stopped);
+    let stopped = stopped_signal(stopped);
     tokio::pin!(stopped);
     loop {
         tokio::select! {
@@ -214,9 +211,9 @@ async fn promote(app: Arc<App>, stopped: watch::Receiver<bool>) {
     }
 }
 
-/// What fails is tried again a minute later.
+/// A failed promotion is repeated by the next run, a minute later.
 async fn promote_once(app: &App) {
     if let Err(error) = promote::handle(app).await {
-        tracing::error!(%error, "the schedule");
+        tracing::error!(%error, "the scheduled promotion failed");
     }
 }

@@ -1,4 +1,4 @@
-//! Not more connections than the process has file descriptors for: who comes later waits in the system's backlog.
+//! Accepts no more connections than the process has file descriptors for. Further clients wait in the system's backlog.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,49 +11,48 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A request can take three descriptors: its own, and both ends of a connection to the embedded engine.
-const FILES_A_CONNECTION: u64 = 3;
-/// For the database, the listeners, the runtime.
-const FILES_BESIDE: u64 = 100;
-/// What is asked of the system; it gives no more than the user may have.
-const MOST_FILES: u64 = 65_536;
-/// Where the system does not say: the usual limit.
+/// The client's connection, and both ends of a connection to the embedded DynamoDB.
+const FILES_PER_CONNECTION: u64 = 3;
+/// For the database, the listeners and the runtime.
+const OTHER_FILES: u64 = 100;
+/// The limit to ask for. The system grants at most the user's hard limit.
+const WANTED_FILES: u64 = 65_536;
+/// The usual limit, if the system does not tell.
 const USUAL_FILES: u64 = 1_024;
 
-fn most_connections() -> usize {
-    let files = rlimit::increase_nofile_limit(MOST_FILES).unwrap_or(USUAL_FILES);
-    let connections = files.saturating_sub(FILES_BESIDE) / FILES_A_CONNECTION;
+fn max_connections() -> usize {
+    let files = rlimit::increase_nofile_limit(WANTED_FILES).unwrap_or(USUAL_FILES);
+    let connections = files.saturating_sub(OTHER_FILES) / FILES_PER_CONNECTION;
     usize::try_from(connections).unwrap_or(usize::MAX).max(1)
 }
 
-/// Accepts while there is room.
-pub(super) struct Bounded {
+pub(super) struct LimitedListener {
     listener: TcpListener,
-    room: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
-impl Bounded {
+impl LimitedListener {
     pub(super) fn new(listener: TcpListener) -> Self {
         Self {
             listener,
-            room: Arc::new(Semaphore::new(most_connections())),
+            permits: Arc::new(Semaphore::new(max_connections())),
         }
     }
 }
 
-impl Listener for Bounded {
-    type Io = Held;
+impl Listener for LimitedListener {
+    type Io = CountedStream;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Held, SocketAddr) {
-        // An error is a semaphore that was closed, which nobody does.
-        let permit = self.room.clone().acquire_owned().await.ok();
+    async fn accept(&mut self) -> (CountedStream, SocketAddr) {
+        // An error means that the semaphore was closed, which never happens.
+        let permit = self.permits.clone().acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        let held = Held {
+        let connection = CountedStream {
             stream,
             _permit: permit,
         };
-        (held, address)
+        (connection, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -61,13 +60,13 @@ impl Listener for Bounded {
     }
 }
 
-/// A connection, which makes room when it ends.
-pub(super) struct Held {
+/// A connection that gives its permit back when it ends.
+pub(super) struct CountedStream {
     stream: TcpStream,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl AsyncRead for Held {
+impl AsyncRead for CountedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -77,7 +76,7 @@ impl AsyncRead for Held {
     }
 }
 
-impl AsyncWrite for Held {
+impl AsyncWrite for CountedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

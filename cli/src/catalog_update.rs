@@ -1,0 +1,96 @@
+//! Applies a catalogue: changes the table to match it, unless a change would break sold tickets or a queue.
+
+mod plan;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use domain::clock::EpochMs;
+use domain::ids::EventId;
+use plan::Plan;
+use shared::app::App;
+use shared::store::{Change, Consistency, Store};
+
+use crate::catalog;
+use crate::outcome::Outcome;
+use crate::steering;
+
+/// Far more than a catalogue needs.
+const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// Makes the changes and prints them.
+    Apply,
+    /// Prints the changes.
+    DryRun,
+    /// Makes the changes and logs them.
+    Serve,
+}
+
+pub async fn apply_file(store: &Store, file: &Path, mode: Mode) -> Result<Outcome> {
+    let name = file.display().to_string();
+    let read = || -> Result<String> {
+        let length = std::fs::metadata(file)?.len();
+        anyhow::ensure!(
+            length <= MAX_FILE_BYTES,
+            "it is larger than {MAX_FILE_BYTES} bytes"
+        );
+        Ok(std::fs::read_to_string(file)?)
+    };
+    let text = read().with_context(|| format!("cannot read the catalogue {name}"))?;
+    apply_text(store, &name, &text, mode).await
+}
+
+/// `name` stands for the catalogue in messages.
+pub async fn apply_text(store: &Store, name: &str, text: &str, mode: Mode) -> Result<Outcome> {
+    let now = store.clock().now();
+    let first_applied: BTreeMap<EventId, EpochMs> = store
+        .events(Consistency::Strong)
+        .await?
+        .into_iter()
+        .map(|event| (event.event_id, event.first_applied_at))
+        .collect();
+    let catalog = match catalog::parse(text, &first_applied, now) {
+        Ok(catalog) => catalog,
+        Err(errors) => {
+            for error in errors {
+                eprintln!("{name}:{error}");
+            }
+            return Ok(Outcome::Negative);
+        }
+    };
+    let plan = Plan::make(store, catalog, now).await?;
+    if !plan.conflicts.is_empty() {
+        for conflict in &plan.conflicts {
+            eprintln!("{name}: {conflict}");
+        }
+        return Ok(Outcome::Negative);
+    }
+    if mode != Mode::DryRun && !store.put_settings(&plan.settings).await? {
+        eprintln!("{name}: currency: the table already has another one");
+        return Ok(Outcome::Negative);
+    }
+    if let Some(description) = &plan.settings_change {
+        report(mode, description);
+    }
+    for step in &plan.steps {
+        if let (Some(change), true) = (&step.change, mode != Mode::DryRun) {
+            store.apply(change).await?;
+            if let Change::Update { programme, .. } = change {
+                let app = App::new(store.clone());
+                steering::promote_lanes(&app, &programme.event).await;
+            }
+        }
+        report(mode, &step.description);
+    }
+    Ok(Outcome::Done)
+}
+
+fn report(mode: Mode, description: &str) {
+    match mode {
+        Mode::Apply | Mode::DryRun => println!("{description}"),
+        Mode::Serve => tracing::info!("{description}"),
+    }
+}

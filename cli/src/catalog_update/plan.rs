@@ -1,0 +1,259 @@
+//! What applying a catalogue would change, and what it must not change.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use domain::clock::EpochMs;
+use domain::event::{Admission, Event, EventDate, Programme, Terms};
+use domain::ids::{DateKey, EventId};
+use domain::queue::{QueuePolicy, Strategy};
+use domain::seats::SeatStatus;
+use serde_json::Value;
+use shared::store::{Change, Consistency, Settings, Store};
+
+use crate::catalog::Catalog;
+
+pub(super) struct Plan {
+    pub(super) settings: Settings,
+    /// Describes how the table's settings change.
+    pub(super) settings_change: Option<String>,
+    pub(super) steps: Vec<Step>,
+    /// Changes that are not allowed. If there are any, nothing is changed.
+    pub(super) conflicts: Vec<String>,
+}
+
+/// What happens to one event of the catalogue.
+pub(super) struct Step {
+    pub(super) description: String,
+    /// None if the event is as the catalogue describes it.
+    pub(super) change: Option<Change>,
+}
+
+impl Plan {
+    pub(super) async fn make(store: &Store, catalog: Catalog, now: EpochMs) -> Result<Self> {
+        let mut plan = Self {
+            steps: Vec::new(),
+            conflicts: Vec::new(),
+            settings: Settings {
+                currency: catalog.currency,
+                wallet_ceiling: catalog.wallet_ceiling,
+            },
+            settings_change: None,
+        };
+        if let Some(former) = store.settings().await? {
+            let (was, is) = (&former, &plan.settings);
+            if was.currency != is.currency {
+                plan.conflicts.push(format!(
+                    "currency: cannot change from {} to {}",
+                    was.currency, is.currency
+                ));
+            }
+            if was.wallet_ceiling != is.wallet_ceiling {
+                plan.settings_change = Some(format!(
+                    "update settings: walletCeiling {} -> {}",
+                    was.wallet_ceiling, is.wallet_ceiling
+                ));
+            }
+        }
+        for programme in catalog.programmes {
+            let id = programme.event.event_id.clone();
+            let step = match store.programme(&id, Consistency::Strong).await? {
+                None => Step {
+                    description: format!("create {id}"),
+                    change: Some(Change::Create(programme)),
+                },
+                Some(former) => {
+                    plan.conflicts
+                        .extend(conflicts(store, &former, &programme, now).await?);
+                    update(&former, programme, now)
+                }
+            };
+            plan.steps.push(step);
+        }
+        Ok(plan)
+    }
+}
+
+fn update(former: &Programme, mut programme: Programme, now: EpochMs) -> Step {
+    programme.event.control =
+        former
+            .event
+            .control
+            .under(&former.event.terms.queue, &programme.event.terms.queue, now);
+    if former.event.terms.beacon != programme.event.terms.beacon {
+        // The given value came from the former source.
+        programme.event.control.beacon = None;
+    }
+    let seat_limit = |programme: &Programme| programme.event.terms.max_seats_per_user;
+    if seat_limit(&programme) < seat_limit(former) {
+        let highest = &mut programme.event.control.highest_seat_limit;
+        *highest = seat_limit(former).max(*highest);
+    }
+    programme.event.first_applied_at = former.event.first_applied_at;
+    let id = programme.event.event_id.clone();
+    if programme == *former {
+        return Step {
+            description: format!("unchanged {id}"),
+            change: None,
+        };
+    }
+    let removed: Vec<DateKey> = former
+        .dates
+        .keys()
+        .filter(|date| !programme.dates.contains_key(date))
+        .copied()
+        .collect();
+    Step {
+        description: format!("update {id}: {}", differences(former, &programme)),
+        change: Some(Change::Update {
+            programme,
+            former: Box::new(former.event.clone()),
+            removed,
+        }),
+    }
+}
+
+/// Changes that would break sold tickets or a queue.
+async fn conflicts(
+    store: &Store,
+    former: &Programme,
+    programme: &Programme,
+    now: EpochMs,
+) -> Result<Vec<String>> {
+    let id = &former.event.event_id;
+    let mut conflicts = Vec::new();
+    let (was, is) = (
+        &former.event.terms.admission,
+        &programme.event.terms.admission,
+    );
+    let mut fixed = fixed_once_joined(&former.event.terms, &programme.event.terms);
+    match (was, is) {
+        (Admission::Seated, Admission::Seated) => {}
+        (Admission::Seated, Admission::General { .. }) => {
+            fixed.push("admission");
+        }
+        (Admission::General { .. }, Admission::Seated) => {
+            conflicts.push(format!("{id}: admission: general cannot become seated"));
+        }
+        (
+            Admission::General { total_tickets, .. },
+            Admission::General {
+                total_tickets: wanted,
+                ..
+            },
+        ) => {
+            if total_tickets != wanted {
+                conflicts.push(format!(
+                    "{id}: totalTickets: cannot change from {total_tickets} to {wanted}"
+                ));
+            }
+        }
+    }
+    if !fixed.is_empty() && has_been_joined(store, &former.event).await? {
+        conflicts.extend(fixed.into_iter().map(|field| {
+            format!("{id}: {field}: cannot change once people have joined the queue")
+        }));
+    }
+    for date in former.dates.values() {
+        let after = programme.dates.get(&date.date);
+        if after.is_none_or(|after| after.sections != date.sections) {
+            conflicts.extend(lost_seats(store, id, date, after, now).await?);
+        }
+    }
+    Ok(conflicts)
+}
+
+/// The changed terms that waiting users rely on.
+fn fixed_once_joined(former: &Terms, terms: &Terms) -> Vec<&'static str> {
+    let (was, is) = (&former.queue, &terms.queue);
+    let strategy = |queue: &QueuePolicy| matches!(queue.strategy, Strategy::Slots);
+    [
+        ("queue.strategy", strategy(was) != strategy(is)),
+        ("queue.order", was.order != is.order),
+        ("queue.lanes", was.lanes != is.lanes),
+        ("queue.beacon", former.beacon != terms.beacon),
+    ]
+    .into_iter()
+    .filter_map(|(field, differs)| differs.then_some(field))
+    .collect()
+}
+
+async fn has_been_joined(store: &Store, event: &Event) -> Result<bool> {
+    let heads = store.heads(event, Consistency::Strong).await?;
+    Ok(heads.into_iter().flatten().any(|head| head.issued > 0))
+}
+
+/// Sold and held seats of a date that would disappear or move to another section.
+async fn lost_seats(
+    store: &Store,
+    id: &EventId,
+    date: &EventDate,
+    after: Option<&EventDate>,
+    now: EpochMs,
+) -> Result<Option<String>> {
+    let mut lost = Vec::new();
+    for section in &date.sections {
+        for (seat, claim) in store.claims(id, date.date, &section.name).await? {
+            let is_kept = after
+                .and_then(|after| after.section_of(seat))
+                .is_some_and(|kept| kept.name == section.name);
+            if !is_kept && SeatStatus::of(Some(&claim), now) != SeatStatus::Available {
+                lost.push(seat.to_string());
+            }
+        }
+    }
+    if lost.is_empty() {
+        return Ok(None);
+    }
+    let count = lost.len();
+    lost.truncate(10);
+    Ok(Some(format!(
+        "{id}: dates: {}: {count} sold or held seats would disappear or move to another section: {}{}",
+        date.date,
+        lost.join(", "),
+        if count > lost.len() { ", …" } else { "" }
+    )))
+}
+
+/// Describes the changes: `holdSeconds 300 -> 240, date 2026-12-24 added`.
+fn differences(former: &Programme, programme: &Programme) -> String {
+    let mut changes = Vec::new();
+    let terms =
+        |programme: &Programme| serde_json::to_value(&programme.event.terms).unwrap_or_default();
+    compare("", &terms(former), &terms(programme), &mut changes);
+    for (key, date) in &programme.dates {
+        match former.dates.get(key) {
+            None => changes.push(format!("date {key} added")),
+            Some(before) if before != date => changes.push(format!("date {key} changed")),
+            Some(_) => {}
+        }
+    }
+    for key in former.dates.keys() {
+        if !programme.dates.contains_key(key) {
+            changes.push(format!("date {key} removed"));
+        }
+    }
+    changes.join(", ")
+}
+
+fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<String>) {
+    if before == after {
+        return;
+    }
+    if let (Value::Object(before), Value::Object(after)) = (before, after) {
+        let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+        for key in keys {
+            let mut field = path.to_owned();
+            if !field.is_empty() {
+                field.push('.');
+            }
+            // Writing to a string cannot fail.
+            let _ = write!(field, "{key}");
+            let value = |map: &serde_json::Map<_, _>| map.get(key).cloned().unwrap_or_default();
+            compare(&field, &value(before), &value(after), changes);
+        }
+        return;
+    }
+    changes.push(format!("{path} {before} -> {after}"));
+}

@@ -1,0 +1,89 @@
+//! The command line, and the exit codes.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::commands::apply::ApplyArgs;
+use crate::commands::audit::AuditArgs;
+use crate::commands::desk::DeskArgs;
+use crate::commands::keys::KeysCommand;
+use crate::commands::queue::QueueArgs;
+use crate::commands::report::ReportArgs;
+use crate::commands::serve::ServeArgs;
+use crate::commands::verify_draw::VerifyDrawArgs;
+use crate::commands::{apply, audit, desk, keys, queue, report, serve, verify_draw};
+use crate::outcome::Outcome;
+use crate::table_options::TableOptions;
+
+/// Concert tickets: a fair queue, seats held for minutes, a prepaid wallet, one payment.
+#[derive(Parser, Debug)]
+#[command(name = "boxoffice", version, after_help = EXIT_CODES)]
+pub struct CommandLine {
+    #[command(flatten)]
+    tables: TableOptions,
+    /// Without a command: `serve`.
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXIT_CODES: &str =
+    "Exit status: 0 done, 1 refused or a check failed, 2 wrong usage, 3 could not run.";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run everything on this machine: the API, the schedule and an embedded DynamoDB
+    Serve(ServeArgs),
+    /// Create or update events from a catalogue
+    Apply(ApplyArgs),
+    /// Show an event's queue, or change how it runs
+    Queue(QueueArgs),
+    /// Show an event's sales and the state of its queue
+    Report(ReportArgs),
+    /// Check that every invariant holds on the whole table
+    Audit(AuditArgs),
+    /// Manage the keys that sign queue tokens
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Open the operator's page on this machine
+    Desk(DeskArgs),
+    /// Verify a draw from published data alone
+    VerifyDraw(VerifyDrawArgs),
+}
+
+/// Runs the command to its end.
+#[must_use]
+pub fn run(command_line: CommandLine) -> ExitCode {
+    match execute(command_line) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Negative) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("boxoffice: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn execute(command_line: CommandLine) -> Result<Outcome> {
+    let CommandLine { tables, command } = command_line;
+    let command = command.unwrap_or_else(|| Command::Serve(ServeArgs::default()));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve::run(&args, &tables).await,
+            Command::Apply(args) => apply::run(&args, &tables).await,
+            Command::Queue(args) => queue::run(&args, &tables).await,
+            Command::Report(args) => report::run(&args, &tables).await,
+            Command::Audit(args) => audit::run(&args, &tables).await,
+            Command::Keys(KeysCommand::Rotate) => keys::rotate(&tables).await,
+            Command::Desk(args) => desk::run(&args, &tables).await,
+            Command::VerifyDraw(args) => verify_draw::run(&args, &tables).await,
+        }
+    });
+    // Idle connections must not keep the process alive.
+    runtime.shutdown_background();
+    result
+}

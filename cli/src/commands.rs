@@ -1,0 +1,10 @@
+//! The commands: the arguments of each, and what it prints.
+
+pub mod apply;
+pub mod audit;
+pub mod desk;
+pub mod keys;
+pub mod queue;
+pub mod report;
+pub mod serve;
+pub mod verify_draw;

@@ -1,0 +1,169 @@
+//! `boxoffice queue`: shows a queue, and changes how it runs.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use domain::clock::EpochMs;
+use domain::event::Event;
+use domain::ids::EventId;
+use domain::queue::{Head, Order, Rate, Strategy, Turnout};
+use shared::app::App;
+use shared::store::{Consistency, Store};
+
+use crate::catalog::MAX_ACTIVE_LIMIT;
+use crate::outcome::Outcome;
+use crate::queue_status::sale_state_name;
+use crate::steering::{self, SaleAction, Steering};
+use crate::table_options::TableOptions;
+
+#[derive(Args, Debug)]
+pub struct QueueArgs {
+    #[arg(value_parser = EventId::parse)]
+    event: EventId,
+    #[command(flatten)]
+    action: ActionArgs,
+    /// Set how many sessions may be open at once; sessions above the new limit may finish
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_ACTIVE_LIMIT))]
+    max_active: Option<u32>,
+    /// Set how many users are called in a batch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_ACTIVE_LIMIT))]
+    batch_size: Option<u32>,
+    /// Give the announced random value that the draw waits for; this can be done once
+    #[arg(long, value_name = "VALUE", value_parser = steering::parse_beacon)]
+    beacon: Option<String>,
+}
+
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+struct ActionArgs {
+    /// Stop calling users and letting them in; open sessions go on
+    #[arg(long)]
+    pause: bool,
+    /// Go on after a pause or a close; users called before it get a new grace period
+    #[arg(long)]
+    resume: bool,
+    /// End the sale; held seats can still be paid
+    #[arg(long)]
+    close: bool,
+}
+
+impl QueueArgs {
+    fn steering(&self) -> Steering {
+        let action = match (self.action.pause, self.action.resume, self.action.close) {
+            (true, ..) => Some(SaleAction::Pause),
+            (_, true, _) => Some(SaleAction::Resume),
+            (.., true) => Some(SaleAction::Close),
+            (false, false, false) => None,
+        };
+        Steering {
+            action,
+            max_active: self.max_active,
+            batch_size: self.batch_size,
+            beacon: self.beacon.clone(),
+        }
+    }
+}
+
+pub async fn run(args: &QueueArgs, tables: &TableOptions) -> Result<Outcome> {
+    steer_and_show(tables.store().await?, &args.event, &args.steering()).await
+}
+
+/// Changes the queue, then prints its state.
+pub async fn steer_and_show(store: Store, id: &EventId, steering: &Steering) -> Result<Outcome> {
+    let event = match steering::steer(&store, id, steering).await? {
+        Ok(event) => event,
+        Err(reason) => {
+            eprintln!("{id}: {reason}");
+            return Ok(Outcome::Negative);
+        }
+    };
+    let app = App::new(store);
+    if *steering != Steering::default() {
+        steering::promote_lanes(&app, &event).await;
+    }
+    let heads = app
+        .store()
+        .heads(&event, Consistency::Strong)
+        .await?
+        .with_context(|| format!("the event {id} has no queue"))?;
+    show(&event, &heads, app.clock().now());
+    Ok(Outcome::Done)
+}
+
+fn show(event: &Event, heads: &[Head], now: EpochMs) {
+    let sum = |number: fn(&Head) -> u64| heads.iter().map(number).sum::<u64>();
+    let queue = event.queue();
+    println!("event      {}", event.event_id);
+    println!("state      {}", sale_state_name(event.sale_state(now)));
+    println!("issued     {}", sum(|head| head.issued));
+    println!("called     {}", sum(Head::called));
+    println!("waiting    {}", sum(Head::waiting));
+    println!(
+        "max active {}{}",
+        queue.max_active,
+        steered_from(event.control.max_active, event.terms.queue.max_active)
+    );
+    if let (
+        Strategy::Batch {
+            batch_size,
+            batch_seconds,
+        },
+        Strategy::Batch {
+            batch_size: was, ..
+        },
+    ) = (queue.strategy, event.terms.queue.strategy)
+    {
+        let note = steered_from(event.control.batch_size, was);
+        println!("batch      {batch_size} every {batch_seconds} s{note}");
+    }
+    let rates = heads
+        .iter()
+        .filter_map(|head| head.rate.and_then(Rate::per_minute));
+    match rates.reduce(|sum, lane| sum + lane) {
+        Some(rate) => println!("per minute {rate:.1}"),
+        None => println!("per minute not measured yet"),
+    }
+    let turnout = heads
+        .iter()
+        .fold(Turnout::default(), |sum, head| sum.with(head.turnout));
+    if let Some(percent) = turnout.percent() {
+        println!("turnout    {percent} % of {}", turnout.decided());
+    }
+    if queue.lanes.count() > 1 {
+        for (lane, head) in heads.iter().enumerate() {
+            println!(
+                "lane {lane:<5} issued {}, called {}, waiting {}",
+                head.issued,
+                head.called(),
+                head.waiting()
+            );
+        }
+    }
+    show_draw(event, heads);
+}
+
+fn steered_from(steered: Option<u32>, catalogue: u32) -> String {
+    match steered {
+        Some(value) if value != catalogue => format!(" (the catalogue says {catalogue})"),
+        Some(_) | None => String::new(),
+    }
+}
+
+fn show_draw(event: &Event, heads: &[Head]) {
+    if event.terms.queue.order == Order::Arrival {
+        return;
+    }
+    if let Some(draw) = heads.first().and_then(|head| head.draw) {
+        println!("commitment {}", draw.secret.commitment());
+    }
+    if let Some(source) = &event.terms.beacon {
+        match &event.control.beacon {
+            Some(value) => println!("beacon     {value} ({source})"),
+            None => println!("beacon     not given yet: {source}"),
+        }
+    }
+    let counts: Option<Vec<u64>> = heads.iter().map(|head| head.draw?.count).collect();
+    match counts {
+        Some(counts) => println!("drawn      among {}", counts.iter().sum::<u64>()),
+        None => println!("drawn      at the opening"),
+    }
+}

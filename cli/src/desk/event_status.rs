@@ -1,0 +1,219 @@
+//! What the desk shows of an event.
+
+use anyhow::{Context, Result, anyhow};
+use domain::clock::{EpochMs, rfc3339};
+use domain::event::{Admission, Programme, SaleState};
+use domain::ids::{DateKey, EventId};
+use domain::refusal::Refusal;
+use domain::seats::SeatStatus;
+use serde::Serialize;
+use shared::app::{App, SectionSeats};
+use shared::store::Consistency;
+
+use super::chart_history::{ChartHistory, ChartPoint};
+use crate::queue_status::QueueStatus;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventSummary {
+    event_id: EventId,
+    event_name: String,
+    venue: String,
+    state: SaleState,
+}
+
+/// Everything but the seats.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventStatus {
+    event_id: EventId,
+    event_name: String,
+    venue: String,
+    currency: String,
+    state: SaleState,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::option::serialize"
+    )]
+    opens_at: Option<EpochMs>,
+    queue: QueueStatus,
+    sales: Sales,
+    history: Vec<ChartPoint>,
+}
+
+/// Counted from the seat maps and the stock, which are at most a second old.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Sales {
+    total: u64,
+    sold: u64,
+    held: u64,
+    /// The price of the sold tickets.
+    revenue: i64,
+    dates: Vec<DateSales>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DateSales {
+    date: DateKey,
+    #[serde(serialize_with = "rfc3339::serialize")]
+    starts_at: EpochMs,
+    total: u64,
+    sold: u64,
+    held: u64,
+    revenue: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SeatChart {
+    name: String,
+    price: i64,
+    first_seat: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<u32>,
+    /// A letter for each seat in order: `a` is available, `h` held, `s` sold.
+    seats: String,
+}
+
+fn error_of(refusal: Refusal) -> anyhow::Error {
+    match refusal {
+        Refusal::Busy(cause) => anyhow!(cause),
+        other => anyhow!("{other:?}"),
+    }
+}
+
+/// Every event, in the order of `list-events`.
+pub(super) async fn list_events(app: &App) -> Result<Vec<EventSummary>> {
+    let now = app.clock().now();
+    let events = app.store().events(Consistency::Eventual).await?;
+    Ok(events
+        .into_iter()
+        .map(|event| EventSummary {
+            state: event.sale_state(now),
+            event_id: event.event_id,
+            event_name: event.terms.name,
+            venue: event.terms.venue,
+        })
+        .collect())
+}
+
+pub(super) async fn read_event(
+    app: &App,
+    history: &ChartHistory,
+    id: &EventId,
+) -> Result<EventStatus> {
+    let programme = app
+        .store()
+        .programme(id, Consistency::Strong)
+        .await?
+        .with_context(|| format!("there is no event {id}"))?;
+    let now = app.clock().now();
+    let event = &programme.event;
+    let queue = QueueStatus::read(app, event, now).await?;
+    let sales = read_sales(app, &programme, now).await?;
+    let point = ChartPoint {
+        at: now,
+        waiting: queue.waiting,
+        inside: queue.inside,
+        called: queue.called,
+        admitted_per_minute: queue.admitted_per_minute.unwrap_or_default(),
+        no_shows: (100 * queue.missed)
+            .checked_div(queue.arrived + queue.missed)
+            .unwrap_or_default(),
+        sold: sales.sold,
+        revenue: sales.revenue,
+    };
+    Ok(EventStatus {
+        event_id: event.event_id.clone(),
+        event_name: event.terms.name.clone(),
+        venue: event.terms.venue.clone(),
+        currency: event.terms.currency.to_string(),
+        state: event.sale_state(now),
+        opens_at: event.terms.opens_at,
+        queue,
+        sales,
+        history: history.add(id, point),
+    })
+}
+
+async fn read_sales(app: &App, programme: &Programme, now: EpochMs) -> Result<Sales> {
+    let event = &programme.event;
+    if let Admission::General {
+        total_tickets,
+        price,
+        ..
+    } = event.terms.admission
+    {
+        let (_, left, _) = app.tickets_left(programme, now).await.map_err(error_of)?;
+        let sold = total_tickets.saturating_sub(left);
+        return Ok(Sales {
+            total: total_tickets.into(),
+            sold: sold.into(),
+            revenue: price.times(sold).0,
+            ..Sales::default()
+        });
+    }
+    let mut sales = Sales::default();
+    for (date, on_sale) in &programme.dates {
+        let sections = app
+            .section_seats(&event.event_id, *date, on_sale.sections.clone(), now)
+            .await
+            .map_err(error_of)?;
+        let mut of_date = DateSales {
+            date: *date,
+            starts_at: on_sale.starts_at,
+            total: on_sale.total_seats().into(),
+            sold: 0,
+            held: 0,
+            revenue: 0,
+        };
+        for section in &sections {
+            let sold = count(section, SeatStatus::Sold);
+            of_date.sold += u64::from(sold);
+            of_date.held += u64::from(count(section, SeatStatus::Held));
+            of_date.revenue += section.section.price.times(sold).0;
+        }
+        sales.total += of_date.total;
+        sales.sold += of_date.sold;
+        sales.held += of_date.held;
+        sales.revenue += of_date.revenue;
+        sales.dates.push(of_date);
+    }
+    Ok(sales)
+}
+
+fn count(section: &SectionSeats, status: SeatStatus) -> u32 {
+    let counted = section.statuses.iter().filter(|seat| **seat == status);
+    u32::try_from(counted.count()).unwrap_or(u32::MAX)
+}
+
+/// The seats of a date, in one chart for each section.
+pub(super) async fn read_seats(app: &App, id: &EventId, date: DateKey) -> Result<Vec<SeatChart>> {
+    let now = app.clock().now();
+    let programme = app.programme(id, now).await.map_err(error_of)?;
+    let on_sale = programme
+        .dates
+        .get(&date)
+        .with_context(|| format!("the event {id} has no date {date}"))?;
+    let sections = app
+        .section_seats(id, date, on_sale.sections.clone(), now)
+        .await
+        .map_err(error_of)?;
+    let letter = |status: &SeatStatus| match status {
+        SeatStatus::Available => 'a',
+        SeatStatus::Held => 'h',
+        SeatStatus::Sold => 's',
+    };
+    Ok(sections
+        .into_iter()
+        .map(|SectionSeats { section, statuses }| SeatChart {
+            name: section.name,
+            price: section.price.0,
+            first_seat: section.first_seat.0,
+            rows: section.rows,
+            seats: statuses.iter().map(letter).collect(),
+        })
+        .collect())
+}
