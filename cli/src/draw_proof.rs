@@ -40,7 +40,7 @@ pub struct DrawProof {
     /// For each lane, how many took part.
     pub counts: Vec<u64>,
     /// What was verified, in words.
-    pub findings: Vec<String>,
+    pub verified: Vec<String>,
 }
 
 /// Verifies a draw, or says why it cannot be verified. `noted` is the commitment that a user saw before the opening.
@@ -74,7 +74,7 @@ pub fn verify(published: &PublishedQueue, noted: Option<&str>) -> Result<DrawPro
             draw.commitment
         ));
     }
-    let mut findings = vec![format!(
+    let mut verified = vec![format!(
         "the secret matches the commitment: {}",
         draw.commitment
     )];
@@ -90,7 +90,7 @@ pub fn verify(published: &PublishedQueue, noted: Option<&str>) -> Result<DrawPro
             source,
             value: Some(value),
         }) => {
-            findings.push(format!(
+            verified.push(format!(
                 "the random value is {value}; check that this is: {source}"
             ));
             value
@@ -122,12 +122,12 @@ pub fn verify(published: &PublishedQueue, noted: Option<&str>) -> Result<DrawPro
             }
             count => format!("each of the numbers 1 to {count} has a rank of its own"),
         };
-        findings.push(format!("lane {lane}: {checked}"));
+        verified.push(format!("lane {lane}: {checked}"));
     }
     Ok(DrawProof {
         permutations,
         counts: counts.clone(),
-        findings,
+        verified,
     })
 }
 
@@ -167,7 +167,7 @@ mod tests {
     fn an_unchanged_draw_is_verified() {
         let proof = verify(&published(|_| ()), None).ok().unwrap();
         assert_eq!(proof.permutations.len(), 2);
-        assert_eq!(proof.findings.len(), 3);
+        assert_eq!(proof.verified.len(), 3);
     }
 
     #[test]

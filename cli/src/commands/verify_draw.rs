@@ -50,7 +50,7 @@ pub async fn run(args: &VerifyDrawArgs, tables: &TableOptions) -> Result<Outcome
     }
     match verify(&published, args.commitment.as_deref()) {
         Ok(proof) => {
-            for line in &proof.findings {
+            for line in &proof.verified {
                 println!("{line}");
             }
             match args.number {

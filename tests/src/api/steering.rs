@@ -121,7 +121,7 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
             ..Steering::default()
         },
     ] {
-        assert_eq!(steer(&world, steering).await, Outcome::No);
+        assert_eq!(steer(&world, steering).await, Outcome::Negative);
     }
     assert_eq!(store.event(&event, strong).await.unwrap(), before);
 }
