@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use boxoffice::apply::{Mode, apply};
-use boxoffice::queue::{Gate, Steering};
+use boxoffice::catalog_update::{Mode, apply_text};
+use boxoffice::steering::{SaleAction, Steering};
 use domain::ids::EventId;
 use serde_json::json;
 use shared::store::Store;
@@ -148,7 +148,7 @@ events:
 const DRAWN: &str = "drawn";
 
 async fn apply_catalogue(world: &World, text: &str) {
-    apply(world.app.store(), "catalogue.yaml", text, Mode::Apply)
+    apply_text(world.app.store(), "catalogue.yaml", text, Mode::Apply)
         .await
         .unwrap();
     world.clock.advance_seconds(3);
@@ -157,7 +157,7 @@ async fn apply_catalogue(world: &World, text: &str) {
 async fn steer(world: &World, steering: Steering) {
     let store = Store::clone(world.another_process().app.store());
     let event = EventId::parse(DRAWN).unwrap();
-    boxoffice::queue::run(store, &event, &steering)
+    boxoffice::commands::queue::steer_and_show(store, &event, &steering)
         .await
         .unwrap();
     world.clock.advance_seconds(3);
@@ -210,8 +210,8 @@ async fn lots_are_drawn(world: &World) {
     let path = format!("/events/{DRAWN}/tokens/me");
     assert_eq!(world.delete(&path, &buyers[0].token).await.status, 204);
     world.clock.advance_seconds(3_600);
-    let gate = |gate| Steering {
-        gate: Some(gate),
+    let action = |action| Steering {
+        action: Some(action),
         ..Steering::default()
     };
     let settings = Steering {
@@ -221,8 +221,8 @@ async fn lots_are_drawn(world: &World) {
         ..Steering::default()
     };
     steer(world, settings).await;
-    steer(world, gate(Gate::Pause)).await;
-    steer(world, gate(Gate::Resume)).await;
+    steer(world, action(SaleAction::Pause)).await;
+    steer(world, action(SaleAction::Resume)).await;
     for _ in 0..3 {
         world.clock.advance_seconds(31);
         world.app.promote_all().await.unwrap();
