@@ -173,7 +173,7 @@ impl App {
             event: &programme.event,
             date,
             seats: reserved,
-            place: session_key(token, rank),
+            session: session_key(token, rank),
         };
         let mut replaced = None;
         for _ in 0..ATTEMPTS {

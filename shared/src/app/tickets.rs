@@ -71,7 +71,7 @@ impl App {
             event,
             quantity,
             total_price: stock.price.times(quantity),
-            place: session_key(token, rank),
+            session: session_key(token, rank),
             wallet: None,
             replaced: None,
             takes: self.first_takes(&event.event_id, stock.shards, quantity, now),

@@ -1,4 +1,4 @@
-//! Queue entries, and the ends of the turns that they stand for.
+//! Queue entries, and the end of a number's turn.
 
 use super::sessions::{SessionKey, end_session};
 use crate::store::client::{Consistency, Returning, Store};
@@ -12,17 +12,18 @@ use domain::event::Event;
 use domain::ids::{EventId, Lane, UserId};
 use domain::queue::QueueEntry;
 
-/// Somebody left who has no rank yet.
+/// Marks a number whose holder left before the draw. It has no rank yet, so there is no session to
+/// end.
 fn mark_departure(event: &EventId, lane: Lane, number: u64, keep_until: EpochMs) -> Write {
     Write::put(keys::departure(event, lane, number), Item::new()).with_ttl(keep_until)
 }
 
-/// The end of a number's turn, now or when it would come.
+/// How to end a number's turn, now or in advance.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TurnEnd {
-    /// Its rank is known.
+    /// The number's rank is known: its session ends.
     At(SessionKey),
-    /// It has not drawn yet.
+    /// The draw is still to come: the number gets a departure mark.
     BeforeDraw {
         event_id: EventId,
         lane: Lane,
@@ -32,7 +33,7 @@ pub enum TurnEnd {
 
 fn end_turn(end: &TurnEnd, keep_until: EpochMs) -> Write {
     match end {
-        TurnEnd::At(place) => end_session(place, keep_until),
+        TurnEnd::At(session) => end_session(session, keep_until),
         TurnEnd::BeforeDraw {
             event_id,
             lane,
@@ -64,7 +65,7 @@ fn delete_queue_entry(user: UserId, event: &EventId, number: u64) -> Write {
 }
 
 impl Store {
-    /// A user's entry in line.
+    /// A user's queue entry.
     pub async fn queue_entry(
         &self,
         user: UserId,
@@ -74,8 +75,9 @@ impl Store {
         self.get(&keys::queue_entry(user, event), consistency).await
     }
 
-    /// Puts the user's entry, where there is none but the one that it replaces. Gives the entry that is in force
-    /// afterwards: another where the same user was faster elsewhere.
+    /// Stores the user's entry, provided that there is none or only the one with the number
+    /// `replaces`. Returns the entry that is valid afterwards. It is another one if the same user
+    /// was faster in a parallel request.
     pub async fn put_queue_entry(
         &self,
         user: UserId,
@@ -92,13 +94,14 @@ impl Store {
         match put {
             Ok(_) => Ok(entry),
             Err(WriteError::Refused(Some(other))) => read_item(other),
-            // Gone between the refusal and its answer: as good as a conflict.
+            // The item disappeared between the failed condition and the response: treat it as a
+            // conflict.
             Err(WriteError::Refused(None)) => Err(StoreError::Conflict),
             Err(WriteError::Store(error)) => Err(error),
         }
     }
 
-    /// Deletes the user's entry if it bears the number.
+    /// Deletes the user's entry if it has this number.
     pub async fn delete_queue_entry(
         &self,
         user: UserId,
@@ -110,8 +113,9 @@ impl Store {
             .map(drop)
     }
 
-    /// Puts the user's entry in place of the one with the number `former`, and ends the former's turn, together. Gives the
-    /// entry that is in force afterwards: another where the same user was faster elsewhere.
+    /// Replaces the user's entry with the number `former` and ends that number's turn, in one
+    /// transaction. Returns the entry that is valid afterwards. It is another one if the same user
+    /// was faster in a parallel request.
     pub async fn replace_queue_entry(
         &self,
         user: UserId,
@@ -139,14 +143,14 @@ impl Store {
         }
     }
 
-    /// Ends a number's turn, or marks it ahead of time so that it is never called.
+    /// Ends a number's turn, or marks the number in advance so that it is never called.
     pub async fn end_turn(&self, end: &TurnEnd, keep_until: EpochMs) -> Result<()> {
         self.write_if_allowed(|_| end_turn(end, keep_until))
             .await
             .map(drop)
     }
 
-    /// Whether the holder of a number left before the draw.
+    /// Whether the number has a departure mark.
     pub async fn has_departed(&self, event: &EventId, lane: Lane, number: u64) -> Result<bool> {
         let mark: Option<serde::de::IgnoredAny> = self
             .get(&keys::departure(event, lane, number), Consistency::Strong)

@@ -1,4 +1,5 @@
-//! Heads: the counters of each lane, and the claim that lets one promotion of a lane run at a time.
+//! Heads: the counters of each lane, and the claim that starts at most one promotion per lane and
+//! second.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -16,7 +17,8 @@ use domain::queue::{
 };
 
 fn claim_promotion(event: &EventId, lane: Lane, now: EpochMs) -> Write {
-    // A claim from the future was written by a clock that runs ahead; it must not stop the others.
+    // A claim in the future was written by a clock that runs ahead. It must not block the other
+    // processes.
     Write::update(keys::promotion_claim(event, lane), "SET #beganAt = :now")
         .when("attribute_not_exists(#pk) OR #beganAt <= :before OR #beganAt > :skewed")
         .bind(":now", now)
@@ -24,7 +26,8 @@ fn claim_promotion(event: &EventId, lane: Lane, now: EpochMs) -> Write {
         .bind(":skewed", now.plus_ms(SKEW_MS))
 }
 
-/// A number after the opening of a queue that draws fixes how many take part in the draw: those before it.
+/// The first number after the opening of a drawn queue fixes the number of participants: all
+/// numbers before it take part.
 fn take_number(event: &EventId, lane: Lane, fixes_draw: bool) -> Write {
     let update = if fixes_draw {
         "SET #draw.#count = if_not_exists(#draw.#count, #issued) ADD #issued :one"
@@ -41,13 +44,14 @@ fn take_number(event: &EventId, lane: Lane, fixes_draw: bool) -> Write {
         .bind(":one", 1_u64)
 }
 
-/// The opening: who has a number by now takes part in the draw.
+/// Fixes the number of participants at the opening: all numbers issued so far take part in the
+/// draw.
 fn fix_draw(event: &EventId, lane: Lane) -> Write {
     let update = "SET #draw.#count = if_not_exists(#draw.#count, #issued)";
     Write::update(keys::head(event, lane), update).when("attribute_exists(#draw)")
 }
 
-/// A head for a lane that nobody has joined.
+/// Creates or replaces the head of a lane that nobody has joined.
 fn prepare_lane(event: &EventId, lane: Lane, draw: Option<Draw>) -> Write {
     let head = Head {
         draw,
@@ -64,20 +68,21 @@ fn close_lane(event: &EventId, lane: Lane) -> Write {
         .bind(":none", 0_u64)
 }
 
-/// What a run has come to.
+/// The result of a promotion run, as it is written to the head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Progress {
-    /// The last rank that was passed.
+    /// The new watermark.
     pub admitted: u64,
     pub floor: u64,
     pub turnout: Turnout,
     pub batch: Option<BatchWindow>,
-    /// Where people are called in batches: the length of one, over which the rate is measured.
+    /// With the batch strategy, the length of a batch window. The rate is measured over at least
+    /// that time.
     pub batch_seconds: Option<u32>,
 }
 
-/// On condition that neither watermark nor floor has moved since the head was read: so the turnout of the ranks that the
-/// floor passes is counted once.
+/// The condition requires that neither watermark nor floor has moved since the head was read. This
+/// way the turnout of the ranks below the floor is counted exactly once.
 fn move_watermark(
     event: &EventId,
     lane: Lane,
@@ -92,7 +97,7 @@ fn move_watermark(
     if to.batch.is_some() {
         update.push_str(", #batch = :batch");
     }
-    // Back only over places that nobody has a number for.
+    // The watermark may go back only over ranks whose numbers have not been issued.
     let condition = if to.admitted < from.admitted {
         "#admitted = :from AND #floor = :fromFloor AND #issued <= :to"
     } else {
@@ -114,7 +119,7 @@ fn move_watermark(
 }
 
 impl Store {
-    /// A lane's head; none where there is no such queue.
+    /// A lane's head. `None` if there is no such queue.
     pub async fn head(
         &self,
         event: &EventId,
@@ -134,14 +139,16 @@ impl Store {
             .await
     }
 
-    /// Hands out a number: the head after it, whose `issued` is the number. None where there is no such queue.
+    /// Issues a number. Returns the updated head, whose `issued` is that number, or `None` if there
+    /// is no such queue.
     pub async fn take_number(&self, event: &Event, lane: Lane) -> Result<Option<Head>> {
         let draws = event.terms.queue.order == Order::Draw;
         self.change_head(|now| take_number(&event.event_id, lane, draws && event.has_opened(now)))
             .await
     }
 
-    /// Fixes how many take part in a lane's draw, if nobody has; the head as it is then. None where nothing is drawn.
+    /// Fixes the number of participants of a lane's draw, unless it is fixed already. Returns the
+    /// updated head, or `None` if the lane has no draw.
     pub async fn fix_draw(&self, event: &EventId, lane: Lane) -> Result<Option<Head>> {
         self.change_head(|_| fix_draw(event, lane)).await
     }
@@ -154,7 +161,7 @@ impl Store {
         }
     }
 
-    /// Makes a lane ready; false where somebody has joined it.
+    /// Prepares a lane. Returns `false` if somebody has joined it.
     pub async fn prepare_lane(
         &self,
         event: &EventId,
@@ -165,18 +172,20 @@ impl Store {
             .await
     }
 
-    /// Does away with a lane; false where somebody has joined it.
+    /// Deletes a lane. Returns `false` if somebody has joined it.
     pub async fn close_lane(&self, event: &EventId, lane: Lane) -> Result<bool> {
         self.write_if_allowed(|_| close_lane(event, lane)).await
     }
 
-    /// Claims a promotion of a lane; false where one began less than a second ago.
+    /// Claims the right to promote a lane. Returns `false` if a promotion began less than a second
+    /// ago.
     pub async fn claim_promotion(&self, event: &EventId, lane: Lane) -> Result<bool> {
         self.write_if_allowed(|now| claim_promotion(event, lane, now))
             .await
     }
 
-    /// Moves the watermark from where `head` has it; none where another promotion was faster.
+    /// Moves the watermark from its position in `head`. Returns `None` if another promotion was
+    /// faster.
     pub async fn move_watermark(
         &self,
         event: &EventId,

@@ -1,4 +1,4 @@
-//! Sessions: the items at the ranks that use slots.
+//! Sessions: the items, one per rank, that use slots.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use domain::event::Event;
 use domain::ids::{EventId, Lane, Rank, UserId};
 use domain::queue::{Head, Session, TOMBSTONE_SECONDS};
 
-/// Whose turn, in which queue: a rank of a lane of an event.
+/// Identifies a session: a rank of a lane of an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SessionKey {
     pub event_id: EventId,
@@ -22,12 +22,12 @@ pub struct SessionKey {
     pub rank: Rank,
 }
 
-/// What came of a called user's arrival.
+/// The result of a called user's arrival.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Arrival {
-    /// Inside, from now on or already.
+    /// The session is live, since now or already.
     Inside { expires_at: EpochMs },
-    /// There is no living session at the rank.
+    /// There is no live session at the rank.
     Missed,
 }
 
@@ -40,7 +40,7 @@ enum SessionState {
     Ended,
 }
 
-/// A session as it is stored; the rank is its sort key.
+/// A session as it is stored. The rank is its sort key.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SessionRecord {
@@ -68,7 +68,7 @@ impl TryFrom<SessionRecord> for Session {
                 expires_at: expires_at?,
                 hold_by: record.hold_by.ok_or_else(|| missing("holdBy"))?,
             },
-            // Who had come left a name.
+            // Only a user who arrived has left a `userId`.
             SessionState::Ended => Self::Ended {
                 arrived: record.user_id.is_some(),
             },
@@ -80,23 +80,23 @@ pub(in crate::store) fn read_session(item: Item) -> Result<Session> {
     read_item::<SessionRecord>(item)?.try_into()
 }
 
-/// A session's item is swept a day after it ends.
+/// TTL removes a session's item a day after the session ends.
 pub(in crate::store) fn session_ttl(ends_at: EpochMs) -> i64 {
     ends_at.plus_seconds(TOMBSTONE_SECONDS).ttl_seconds()
 }
 
-/// Ends a session, whatever state it is in, so that its rank is never called (again).
-pub(in crate::store) fn end_session(place: &SessionKey, keep_until: EpochMs) -> Write {
-    let key = keys::session(&place.event_id, place.lane, place.rank);
+/// Ends a session in any state, so that its rank is never called (again).
+pub(in crate::store) fn end_session(session: &SessionKey, keep_until: EpochMs) -> Write {
+    let key = keys::session(&session.event_id, session.lane, session.rank);
     Write::update(key, "SET #state = :ended, #ttl = :ttl")
         .bind(":ended", "ENDED")
         .bind(":ttl", session_ttl(keep_until))
 }
 
-/// The holder of a called rank comes. The place must still be kept for them: never seen yet (OPEN), or called and
-/// awaited (later than `cutoff`, see [`domain::queue::Control::called_cutoff`]).
-fn arrive(place: &SessionKey, user: UserId, cutoff: EpochMs, expires_at: EpochMs) -> Write {
-    let key = keys::session(&place.event_id, place.lane, place.rank);
+/// A called user arrives. The slot must still be waiting for the user: the session is OPEN, or it
+/// is CALLED and its deadline is later than `cutoff`; see [`domain::queue::Pause::called_cutoff`].
+fn arrive(session: &SessionKey, user: UserId, cutoff: EpochMs, expires_at: EpochMs) -> Write {
+    let key = keys::session(&session.event_id, session.lane, session.rank);
     Write::update(
         key,
         "SET #state = :live, #userId = :user, #expiresAt = :end, #holdBy = :end, #ttl = :ttl",
@@ -111,20 +111,20 @@ fn arrive(place: &SessionKey, user: UserId, cutoff: EpochMs, expires_at: EpochMs
     .bind(":ttl", session_ttl(expires_at))
 }
 
-fn open_session(place: &SessionKey) -> Write {
+fn open_session(session: &SessionKey) -> Write {
     let record = SessionRecord {
         state: SessionState::Open,
         expires_at: None,
         hold_by: None,
         user_id: None,
     };
-    let key = keys::session(&place.event_id, place.lane, place.rank);
+    let key = keys::session(&session.event_id, session.lane, session.rank);
     Write::put(key, write_item(&record)).when_absent()
 }
 
-/// The grace of a kept place starts: its number is out, and the watermark has passed it.
-fn call(place: &SessionKey, expires_at: EpochMs) -> Write {
-    let key = keys::session(&place.event_id, place.lane, place.rank);
+/// Starts the grace of an open session: its number has been issued and its rank called.
+fn call(session: &SessionKey, expires_at: EpochMs) -> Write {
+    let key = keys::session(&session.event_id, session.lane, session.rank);
     Write::update(key, "SET #state = :called, #expiresAt = :end, #ttl = :ttl")
         .when("#state = :open")
         .bind(":called", "CALLED")
@@ -137,22 +137,27 @@ impl Store {
     /// The session at a rank.
     pub async fn session(
         &self,
-        place: &SessionKey,
+        session: &SessionKey,
         consistency: Consistency,
     ) -> Result<Option<Session>> {
-        let key = keys::session(&place.event_id, place.lane, place.rank);
+        let key = keys::session(&session.event_id, session.lane, session.rank);
         let record: Option<SessionRecord> = self.get(&key, consistency).await?;
         record.map(Session::try_from).transpose()
     }
 
-    /// The holder of a called rank comes.
-    pub async fn arrive(&self, place: &SessionKey, user: UserId, event: &Event) -> Result<Arrival> {
+    /// A called user arrives.
+    pub async fn arrive(
+        &self,
+        session: &SessionKey,
+        user: UserId,
+        event: &Event,
+    ) -> Result<Arrival> {
         let queue = event.queue();
         let expires = |now: EpochMs| now.plus_seconds(queue.session_seconds);
         let arrived = self
             .write(Returning::New, |now| {
                 let cutoff = event.control.pause.called_cutoff(now, queue.grace_seconds);
-                arrive(place, user, cutoff, expires(now))
+                arrive(session, user, cutoff, expires(now))
             })
             .await;
         if arrived.is_ok() {
@@ -163,8 +168,8 @@ impl Store {
             Err(WriteError::Refused(None)) => return Ok(Arrival::Missed),
             Err(WriteError::Store(error)) => return Err(error),
         };
-        // Refused by a living session: the same user came by another tab, or this is the second try of a
-        // write whose answer was lost.
+        // A live session makes the condition fail in two cases: the same user arrived in another
+        // tab, or this is the retry of a write whose response was lost.
         match read_session(item)? {
             Session::Live { expires_at, .. } if expires_at > self.clock.now() => {
                 Ok(Arrival::Inside { expires_at })
@@ -173,7 +178,7 @@ impl Store {
         }
     }
 
-    /// The sessions of the ranks in (floor, admitted], in order, as every write before has left them.
+    /// The sessions of the ranks in (floor, admitted], in order, by a strongly consistent read.
     pub async fn sessions(
         &self,
         event: &EventId,
@@ -204,16 +209,16 @@ impl Store {
                     .and_then(|sk| sk.as_s().ok())
                     .and_then(|sk| sk.parse().ok())
                     .map(Rank)
-                    .ok_or_else(|| StoreError::Unreadable("a session without rank".to_owned()))?;
+                    .ok_or_else(|| StoreError::Unreadable("a session without a rank".to_owned()))?;
                 Ok((rank, read_session(item)?))
             })
             .collect()
     }
 
-    /// Keeps a place for a rank. Gives what is there already, if something is.
-    pub async fn open_session(&self, place: &SessionKey) -> Result<Option<Session>> {
+    /// Opens a session at a rank. Returns the session that is there already, if any.
+    pub async fn open_session(&self, session: &SessionKey) -> Result<Option<Session>> {
         match self
-            .write(Returning::Nothing, |_| open_session(place))
+            .write(Returning::Nothing, |_| open_session(session))
             .await
         {
             Ok(_) => Ok(None),
@@ -223,9 +228,10 @@ impl Store {
         }
     }
 
-    /// Starts the grace of a place that is still OPEN; any other state stays.
-    pub async fn call(&self, place: &SessionKey, grace_seconds: u32) -> Result<()> {
-        self.write_if_allowed(|now| call(place, now.plus_seconds(grace_seconds)))
+    /// Starts the grace of a session that is still OPEN. Sessions in other states are left as they
+    /// are.
+    pub async fn call(&self, session: &SessionKey, grace_seconds: u32) -> Result<()> {
+        self.write_if_allowed(|now| call(session, now.plus_seconds(grace_seconds)))
             .await
             .map(drop)
     }
@@ -238,16 +244,16 @@ mod tests {
     #[test]
     fn every_placeholder_is_bound() {
         let at = EpochMs(1_000_000);
-        let place = SessionKey {
+        let session = SessionKey {
             event_id: EventId::parse("e").unwrap(),
             lane: Lane::FIRST,
             rank: Rank(7),
         };
         for write in [
-            end_session(&place, at),
-            arrive(&place, UserId::random(), at, at),
-            open_session(&place),
-            call(&place, at),
+            end_session(&session, at),
+            arrive(&session, UserId::random(), at, at),
+            open_session(&session),
+            call(&session, at),
         ] {
             write.check().unwrap();
         }

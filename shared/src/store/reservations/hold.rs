@@ -15,25 +15,26 @@ use domain::queue::{Session, TokenEndsOn};
 use domain::reservation::{Reservation, ReservedSeat, State};
 use domain::seats::Claim;
 
-/// A hold to be made: what the reservation will say, but for its times and id.
+/// A hold to be made: the reservation except for its id and times.
 #[derive(Clone, Debug)]
 pub struct HoldRequest<'a> {
     pub user_id: UserId,
     pub event: &'a Event,
     pub date: DateKey,
     pub seats: Vec<ReservedSeat>,
-    /// The session that holds.
-    pub place: SessionKey,
+    /// The session that makes the hold.
+    pub session: SessionKey,
 }
 
-/// What stood in a hold's way. The reasons are read from the items that refused.
+/// Why a hold was not made, read from the items whose conditions failed.
 #[derive(Debug, Default)]
 pub struct HoldConflict {
-    /// The user's reservation for the date.
+    /// The user's existing reservation for the date.
     pub reservation: Option<Reservation>,
-    /// The session, where it does not let its owner hold (any more, or yet); none inside where there is no session.
+    /// Set if the session does not allow holding, or not any more. The inner value is `None` if
+    /// there is no session.
     pub session: Option<Option<Session>>,
-    /// The first seat that is somebody's, and its claim.
+    /// The first seat that is taken, and its claim.
     pub seat: Option<(SeatNumber, Option<Claim>)>,
 }
 
@@ -48,14 +49,14 @@ impl HoldRequest<'_> {
             total_price: self.seats.iter().map(|seat| seat.price).sum(),
             state: State::Held { held_until },
             stock: Vec::new(),
-            lane: self.place.lane,
-            rank: self.place.rank,
+            lane: self.session.lane,
+            rank: self.session.rank,
             created_at: now,
             modified_at: now,
         }
     }
 
-    /// Reads the refusals in the order in which [`hold_writes`] made the writes.
+    /// Maps the verdicts to reasons. They have the order of the writes of [`hold_writes`].
     fn conflict(&self, verdicts: Vec<Verdict>) -> Result<HoldConflict> {
         let mut conflict = HoldConflict::default();
         for (index, verdict) in verdicts.into_iter().enumerate() {
@@ -102,8 +103,8 @@ fn hold_writes(
 }
 
 impl Store {
-    /// Holds seats: every claim, the reservation and the session's new end in one transaction. `replaced` is an
-    /// ended reservation in the new one's place, which is archived.
+    /// Holds seats: writes all claims, the reservation and the session's new end in one
+    /// transaction. `replaced` is an ended reservation at the same key; it is moved to the archive.
     pub async fn hold(
         &self,
         request: &HoldRequest<'_>,
@@ -114,7 +115,7 @@ impl Store {
             .transact(|now| {
                 let held_until = now.plus_seconds(request.event.terms.hold_seconds);
                 let reservation = request.reservation(now, held_until);
-                let session = (&request.place, request.event.terms.queue.token_ends_on);
+                let session = (&request.session, request.event.terms.queue.token_ends_on);
                 let writes = hold_writes(&reservation, replaced, session, held_until, now);
                 if let Ok(mut made) = made.lock() {
                     *made = Some(reservation);
@@ -175,7 +176,7 @@ mod tests {
                 section: "R".to_owned(),
                 price: Money(5),
             }],
-            place: SessionKey {
+            session: SessionKey {
                 event_id: event.event_id.clone(),
                 lane: Lane::FIRST,
                 rank: Rank(3),
@@ -187,7 +188,7 @@ mod tests {
     fn every_placeholder_is_bound() {
         let at = EpochMs(1_000_000);
         let event = event();
-        let place = request(&event).place;
+        let session = request(&event).session;
         let held = request(&event).reservation(at, at.plus_seconds(300));
         let cancelled = Reservation {
             state: State::Cancelled {
@@ -197,8 +198,14 @@ mod tests {
             ..held.clone()
         };
         let writes = [
-            hold_writes(&held, None, (&place, TokenEndsOn::Payment), at, at),
-            hold_writes(&held, Some(&cancelled), (&place, TokenEndsOn::Hold), at, at),
+            hold_writes(&held, None, (&session, TokenEndsOn::Payment), at, at),
+            hold_writes(
+                &held,
+                Some(&cancelled),
+                (&session, TokenEndsOn::Hold),
+                at,
+                at,
+            ),
         ];
         for write in writes.iter().flatten() {
             write.check().unwrap();

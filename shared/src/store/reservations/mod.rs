@@ -1,4 +1,4 @@
-//! Reservations: the transactions that hold, sell and release seats and tickets, and what came of them.
+//! Reservations: the transactions that hold, sell and release seats and tickets, and the reads.
 
 mod hold;
 mod record;
@@ -33,8 +33,8 @@ fn reservation_key(reservation: &Reservation) -> Key {
     )
 }
 
-/// Puts the reservation in the place of an ended one that has been archived, or of none. The ended one must be what
-/// was archived: the same, and ended still.
+/// Writes the reservation, either at an unused key or over an ended reservation that the same
+/// transaction archives. The condition makes sure that the replaced item is the one that was read.
 fn put_reservation(reservation: &Reservation, replaced: Option<&Reservation>) -> Write {
     let put = Write::put(reservation_key(reservation), write_reservation(reservation));
     match replaced {
@@ -60,19 +60,19 @@ fn seat_key(reservation: &Reservation, seat: &ReservedSeat) -> Option<Key> {
     ))
 }
 
-/// The session's end becomes the hold's: an unpaid hold and its token end together. Or the session ends with the hold,
-/// where that is the turn. Only a living session may hold, and only until `holdBy`, so that holding again and again
-/// prolongs nothing.
+/// Uses the session for a hold. If the event's sessions end on payment, the session now ends
+/// together with the hold. If they end on hold, it ends at once. Only a live session may hold, and
+/// only until `holdBy`, so repeated holds do not extend a session.
 fn use_session(
-    place: &SessionKey,
+    session: &SessionKey,
     ends_on: TokenEndsOn,
     held_until: EpochMs,
     now: EpochMs,
 ) -> Write {
     let write = match ends_on {
-        TokenEndsOn::Hold => end_session(place, now),
+        TokenEndsOn::Hold => end_session(session, now),
         TokenEndsOn::Payment => {
-            let key = keys::session(&place.event_id, place.lane, place.rank);
+            let key = keys::session(&session.event_id, session.lane, session.rank);
             Write::update(key, "SET #expiresAt = :end, #ttl = :ttl")
                 .bind(":end", held_until)
                 .bind(":ttl", session_ttl(held_until))
@@ -111,7 +111,7 @@ impl Store {
         Ok((reservation, wallet.unwrap_or_default()))
     }
 
-    /// A user's reservation by its id, wherever it is by now.
+    /// A user's reservation by its id, whether current or archived.
     pub async fn reservation(
         &self,
         user: UserId,
@@ -127,7 +127,7 @@ impl Store {
         }
     }
 
-    /// A reservation that ended and was followed by another.
+    /// An ended reservation that a later one has replaced.
     pub async fn archived(&self, user: UserId, id: &ReservationId) -> Result<Option<Reservation>> {
         let record: Option<ReservationRecord> = self
             .get(&keys::archive(user, id), Consistency::Strong)
@@ -135,7 +135,8 @@ impl Store {
         record.map(Reservation::try_from).transpose()
     }
 
-    /// Every reservation there is or was for an event, in no order. Reads the whole table.
+    /// All reservations of an event, current and archived, in no particular order. Scans the whole
+    /// table.
     pub async fn reservations_of(
         &self,
         event: &EventId,
@@ -168,7 +169,7 @@ impl Store {
         }
     }
 
-    /// A user's current reservations: one for a date at most.
+    /// A user's current reservations: at most one per date.
     pub async fn current_reservations(&self, user: UserId) -> Result<Vec<Reservation>> {
         let query = Query::new(
             "#pk = :pk AND begins_with(#sk, :prefix)",
@@ -185,8 +186,8 @@ impl Store {
             .collect()
     }
 
-    /// Ended reservations that others have followed, newest first: those before `before` (when it was made, and
-    /// its id), at most `limit`.
+    /// A user's archived reservations, newest first: at most `limit` of those before `before` (its
+    /// creation time and id).
     pub async fn archived_reservations(
         &self,
         user: UserId,
@@ -207,7 +208,7 @@ impl Store {
         )
         .consistency(Consistency::Strong);
         query.ascending = false;
-        // One more, for `before` itself is within the bounds.
+        // One more, because the range includes `before` itself.
         query.limit = i32::try_from(limit + 1).ok();
         let page = self.query(&query, None).await?;
         page.items

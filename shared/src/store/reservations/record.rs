@@ -1,4 +1,4 @@
-//! A reservation as it is stored.
+//! The stored form of a reservation.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ pub(super) struct ReservationRecord {
     held_until: Option<EpochMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payment: Option<Payment>,
-    /// There from the beginning, so that every image of the stream has it.
+    /// Written from the start, so that every stream image has it.
     #[serde(default)]
     refunded: Money,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -42,7 +42,8 @@ pub(super) struct ReservationRecord {
     rank: Rank,
     created_at: EpochMs,
     modified_at: EpochMs,
-    // What the key and the id say, in words for those who read the table's stream (docs/EVENTS.md). Never read here.
+    // Repeats what the key and the id contain, for readers of the table's stream (docs/EVENTS.md).
+    // Never read here.
     #[serde(skip_deserializing)]
     event_id: String,
     /// Empty for general admission.
@@ -52,7 +53,7 @@ pub(super) struct ReservationRecord {
     change: StateRecord,
 }
 
-/// What has become of a reservation by the write that stored it so.
+/// What the latest write did to the reservation.
 #[derive(Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 enum StateRecord {
@@ -60,9 +61,9 @@ enum StateRecord {
     Held,
     /// Paid, or free of charge.
     Confirmed,
-    /// A hold was given up.
+    /// A hold was released.
     Released,
-    /// What had been confirmed was given back.
+    /// A confirmed reservation was cancelled.
     Cancelled,
 }
 
@@ -71,7 +72,8 @@ impl From<&Reservation> for StateRecord {
         match &reservation.state {
             State::Held { .. } => Self::Held,
             State::Confirmed { .. } => Self::Confirmed,
-            // General admission is confirmed at once; of seats, what was confirmed was paid, be it with nothing.
+            // General admission is confirmed at once. A confirmed seat reservation always has a
+            // payment, even if the price was 0.
             State::Cancelled { payment: None, .. } if reservation.date().is_some() => {
                 Self::Released
             }

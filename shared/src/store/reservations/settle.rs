@@ -18,7 +18,7 @@ use domain::wallet::{EntryKind, LedgerEntry, Wallet};
 /// Why a transaction on a reservation was not made.
 #[derive(Debug)]
 pub enum TransactionLost {
-    /// Something it counts on has changed since it was read.
+    /// An item that it depends on has changed since it was read.
     Changed,
     Store(StoreError),
 }
@@ -38,8 +38,8 @@ impl From<TransactionError> for TransactionLost {
     }
 }
 
-/// Replaces a reservation by its next state, on condition that it is what was read, and (where it is a hold)
-/// lives.
+/// Replaces a reservation by its next state. The item must be the one that was read and, if it is a
+/// hold, must not have lapsed.
 fn advance(from: &Reservation, to: &Reservation, now: EpochMs) -> Write {
     let put =
         Write::put(reservation_key(from), write_reservation(to)).bind(":id", &from.reservation_id);
@@ -51,7 +51,7 @@ fn advance(from: &Reservation, to: &Reservation, now: EpochMs) -> Write {
         State::Confirmed { .. } => put
             .when("#reservationId = :id AND #status = :confirmed")
             .bind(":confirmed", "CONFIRMED"),
-        // Cancelled is the end.
+        // A cancelled reservation never changes.
         State::Cancelled { .. } => put.when("#reservationId = :id AND attribute_not_exists(#pk)"),
     }
 }
@@ -59,7 +59,7 @@ fn advance(from: &Reservation, to: &Reservation, now: EpochMs) -> Write {
 fn pay_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> {
     let id = &from.reservation_id;
     let user = from.user_id;
-    let place = SessionKey {
+    let session = SessionKey {
         event_id: from.event_id().clone(),
         lane: from.lane,
         rank: from.rank,
@@ -68,7 +68,7 @@ fn pay_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> {
         advance(from, &paid.reservation, now),
         wallets::change_wallet(user, paid.wallet_before, paid.wallet_after),
         wallets::put_entry(user, paid.wallet_after.seq, &paid.entry),
-        end_session(&place, now),
+        end_session(&session, now),
     ];
     writes.extend(
         from.seats
@@ -128,7 +128,7 @@ struct Refund {
 }
 
 impl Store {
-    /// Sells what the reservation holds: wallet, ledger, seats, reservation and session in one transaction.
+    /// Pays a hold: updates wallet, ledger, seats, reservation and session in one transaction.
     pub async fn pay(
         &self,
         held: &Reservation,
@@ -165,8 +165,8 @@ impl Store {
         Ok(payment)
     }
 
-    /// Cancels: the seats are free again at once, and what was paid is back in the wallet, in one transaction.
-    /// `wallet` is needed where something was paid.
+    /// Cancels a reservation: frees the seats and refunds the payment in one transaction. `wallet`
+    /// is needed if there is a payment to refund.
     pub async fn cancel(
         &self,
         reservation: &Reservation,

@@ -1,4 +1,4 @@
-//! General admission: the transaction that reserves tickets.
+//! The transaction that reserves general-admission tickets.
 
 use super::record::read_reservation;
 use super::{archive, put_reservation, use_session};
@@ -18,7 +18,7 @@ use domain::reservation::{Payment, Reservation, State};
 use domain::stock::Take;
 use domain::wallet::{EntryKind, LedgerEntry, Wallet};
 
-/// Tickets to be reserved.
+/// A reservation of tickets to be made.
 #[derive(Clone, Debug)]
 pub struct TicketRequest<'a> {
     pub reservation_id: ReservationId,
@@ -26,30 +26,30 @@ pub struct TicketRequest<'a> {
     pub event: &'a Event,
     pub quantity: u32,
     pub total_price: Money,
-    /// The session that reserves, which ends with it.
-    pub place: SessionKey,
-    /// What is paid with, and what is left of it; none where nothing is to be paid.
+    /// The session that reserves. It ends with the reservation.
+    pub session: SessionKey,
+    /// The wallet before and after the payment. `None` if the tickets are free.
     pub wallet: Option<(Wallet, Wallet)>,
-    /// An ended reservation in the new one's place, which is archived.
+    /// An ended reservation at the same key; it is moved to the archive.
     pub replaced: Option<Reservation>,
     pub takes: Vec<Take>,
 }
 
-/// What stood in the way. The reasons are read from the items that refused.
+/// Why the tickets were not reserved, read from the items whose conditions failed.
 #[derive(Debug, Default)]
 pub struct TicketConflict {
-    /// The user's reservation for the event.
+    /// The user's existing reservation for the event.
     pub reservation: Option<Reservation>,
-    /// The session, where it does not let its owner reserve; none inside where there is no session.
+    /// Set if the session does not allow reserving. The inner value is `None` if there is no
+    /// session.
     pub session: Option<Option<Session>>,
-    /// The wallet is not what it was.
+    /// The wallet has changed since it was read.
     pub wallet_changed: bool,
-    /// A shard has not enough any more.
+    /// A shard no longer has enough tickets.
     pub out_of_stock: bool,
 }
 
-/// The reservation first, then the session, then the stock, then what is paid: [`TicketRequest::conflict`] reads the
-/// refusals in this order.
+/// [`TicketRequest::conflict`] depends on this order: reservation, session, stock, payment.
 fn reserve_writes(
     request: &TicketRequest<'_>,
     reservation: &Reservation,
@@ -58,7 +58,7 @@ fn reserve_writes(
     let user = request.user_id;
     let mut writes = vec![
         put_reservation(reservation, request.replaced.as_ref()),
-        use_session(&request.place, TokenEndsOn::Hold, now, now),
+        use_session(&request.session, TokenEndsOn::Hold, now, now),
     ];
     let event = &request.event.event_id;
     writes.extend(request.takes.iter().map(|take| take_stock(event, *take)));
@@ -101,8 +101,8 @@ impl TicketRequest<'_> {
             total_price: self.total_price,
             state: State::Confirmed { payment },
             stock: self.takes.clone(),
-            lane: self.place.lane,
-            rank: self.place.rank,
+            lane: self.session.lane,
+            rank: self.session.rank,
             created_at: self.reservation_id.created_at(),
             modified_at: now,
         }
@@ -126,7 +126,8 @@ impl TicketRequest<'_> {
 }
 
 impl Store {
-    /// Reserves tickets: stock, reservation, session, and where they have a price wallet and ledger, in one transaction.
+    /// Reserves tickets: writes stock, reservation and session, and for paid tickets wallet and
+    /// ledger, in one transaction.
     pub async fn reserve_tickets(
         &self,
         request: &TicketRequest<'_>,
