@@ -7,7 +7,7 @@ use domain::clock::EpochMs;
 use domain::event::{Event, SaleState};
 use domain::ids::EventId;
 use domain::queue::{Control, PROMOTION_INTERVAL_MS, Strategy};
-use shared::app::{App, Promoted};
+use shared::app::{App, PromotionOutcome};
 use shared::store::{ApplyRefused, Consistency, Store};
 
 /// The changes. The default changes nothing.
@@ -134,13 +134,13 @@ pub async fn promote_lanes(app: &App, event: &Event) {
         // A promotion that began earlier may not have seen the change. The next can begin a second later.
         for attempt in 1..=PROMOTE_ATTEMPTS {
             match app.promote(&event.event_id, lane).await {
-                Ok(Promoted::To(_) | Promoted::StandsStill) => break,
-                Ok(Promoted::ByAnother) if attempt == PROMOTE_ATTEMPTS => {
+                Ok(PromotionOutcome::Moved(_) | PromotionOutcome::Halted) => break,
+                Ok(PromotionOutcome::RanElsewhere) if attempt == PROMOTE_ATTEMPTS => {
                     eprintln!(
                         "lane {lane}: another process keeps promoting; the change takes effect within a second"
                     );
                 }
-                Ok(Promoted::ByAnother) => {
+                Ok(PromotionOutcome::RanElsewhere) => {
                     let interval = PROMOTION_INTERVAL_MS.unsigned_abs();
                     tokio::time::sleep(Duration::from_millis(interval)).await;
                 }

@@ -4,6 +4,7 @@
 //! it has been called. A [`Session`] per rank is a place inside. docs/QUEUE.md tells how it works, and
 //! docs/ARCHITECTURE.md why each step is safe.
 
+mod capacity;
 mod control;
 mod draw;
 mod head;
@@ -11,19 +12,22 @@ mod policy;
 mod rate;
 mod session;
 mod survey;
+mod turnout;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
 use crate::ids::{Lane, Rank};
 
+pub use capacity::Capacity;
 pub use control::{Control, Pause};
 pub use draw::{Draw, PROCEDURE, Permutation, Ranking, Secret};
 pub use head::{BatchWindow, Head, Outlook, PollAfter};
 pub use policy::{Batch, LaneLimits, Lanes, Order, QueuePolicy, Reissue, Strategy, TokenEndsOn};
 pub use rate::Rate;
 pub use session::Session;
-pub use survey::{Capacity, Survey, Turnout, survey};
+pub use survey::{Survey, survey};
+pub use turnout::Turnout;
 
 /// A session counts as dead for promotion only so long after it is dead for its owner: clocks differ by
 /// up to a second, and a write that was decided while it lived may run for two more (the store's

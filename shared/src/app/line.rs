@@ -220,7 +220,7 @@ impl App {
             && is_next
             && has_work(event, &head, now)
             && head.promotion_is_due(now)
-            && let Some(promoted) = self.promote_in_passing(&event.event_id, token.lane).await
+            && let Some(promoted) = self.try_promote(&event.event_id, token.lane).await
         {
             head = promoted;
         }

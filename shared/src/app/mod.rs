@@ -29,7 +29,7 @@ pub use availability::{
 pub use booking::{Answered, HistoryPosition};
 pub use issuer::Known;
 pub use line::{Joined, Joining};
-pub use promotion::{Promoted, PromotionSummary};
+pub use promotion::{PromotionOutcome, PromotionSummary};
 
 /// Policies are cached so long: a pause or a new price is seen by every process within it.
 pub(crate) const PROGRAMME_CACHE_MS: i64 = 2_000;
@@ -181,7 +181,7 @@ impl App {
             .read_head(&event.event_id, lane, Consistency::Eventual, now)
             .await?;
         let due = promotion::has_work(event, &head, now) && head.promotion_is_due(now);
-        if due && let Some(promoted) = self.promote_in_passing(&event.event_id, lane).await {
+        if due && let Some(promoted) = self.try_promote(&event.event_id, lane).await {
             return Ok(promoted);
         }
         Ok(head)

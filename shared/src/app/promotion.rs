@@ -1,7 +1,8 @@
-//! Promotion: calling as many as there are places, in rank order.
+//! Promotion: calls as many ranks as there are slots, in rank order.
 //!
-//! Places first, watermark next, deadlines last. A crash between any two writes is repaired by the next run, and
-//! runs that overlap do no harm; docs/ARCHITECTURE.md tells why.
+//! A run opens sessions first, then moves the watermark, then starts the graces. If it crashes
+//! between two writes, the next run repairs that, and overlapping runs do no harm;
+//! docs/ARCHITECTURE.md explains why.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,49 +21,53 @@ use domain::queue::{
 };
 use domain::refusal::Refusal;
 
-/// A run looks at the clock before each group of writes and stops after so long.
+/// The time limit of a run, checked before each group of writes.
 const RUN_MS: i64 = 20_000;
-/// A run passes so many ranks at most; the next begins a second later.
+/// At most this many ranks are called per run. The next run begins a second later.
 const RANKS_A_RUN: u64 = 1_000;
-/// So many writes of a run are under way at once.
+/// The number of concurrent writes in a run.
 const GROUP: usize = 20;
-/// So many lanes are looked at at once by the scheduled run.
+/// The number of lanes that the scheduled run handles concurrently.
 const LANES_AT_ONCE: usize = 32;
-/// The scheduled run begins no other lane after so long: with the last lane's run it ends within the function's time-out.
+/// The scheduled run starts no further lane after this time. Including the last lane's run, it then
+/// ends within the function's timeout.
 const SCHEDULED_MS: i64 = 8_000;
-/// A lane whose last run ended longer ago stands still: two runs of the schedule and all polls have failed.
+/// A lane is stalled if its last run ended longer ago than this: two scheduled runs and all polls
+/// have failed.
 const STALLED_MS: i64 = 120_000;
 
-/// What came of trying to promote.
+/// The result of a promotion attempt.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Promoted {
-    /// The lane's head after the run.
-    To(Head),
-    /// Another run began less than a second ago, or moved the watermark meanwhile.
-    ByAnother,
-    /// The queue stands still: not open yet, paused, closed, or the draw is still to come.
-    StandsStill,
+pub enum PromotionOutcome {
+    /// The run completed. Contains the lane's new head.
+    Moved(Head),
+    /// Another run began less than a second ago or moved the watermark in the meantime.
+    RanElsewhere,
+    /// The queue calls nobody: the sale is not open, paused or closed, or the draw is still to
+    /// come.
+    Halted,
 }
 
 /// What the scheduled run did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PromotionSummary {
-    /// Events that are there.
+    /// The number of events.
     pub events: usize,
     /// Lanes that were promoted.
     pub promoted: usize,
-    /// Lanes in which it failed.
+    /// Lanes whose promotion failed.
     pub failed: usize,
-    /// Lanes that it had no time for. They are looked at in another order each time.
+    /// Lanes that were left out for lack of time. The order of the lanes is different in each run.
     pub skipped: usize,
-    /// Lanes that stand still: people wait who could be called, and no run has ended for two minutes. A run that ends has
-    /// called as many as there are places, so a full house stands never still, nor does a pause or a sale to come.
+    /// Stalled lanes: callable users are waiting, but no run has ended for two minutes. A completed
+    /// run has called as many users as there are slots, so a sold-out house never counts as
+    /// stalled. Neither does a paused sale or one that has not opened.
     pub stalled: usize,
-    /// How many wait at each event whose sale goes on, as far as its lanes could be looked at.
+    /// The number of waiting users of each event on sale, as far as its lanes could be read.
     pub waiting: BTreeMap<EventId, u64>,
 }
 
-/// What came of one lane of the scheduled run, and how many wait there afterwards.
+/// The result for one lane of the scheduled run, with the number of users waiting there afterwards.
 enum LaneOutcome {
     Promoted { waiting: u64 },
     Idle { waiting: u64, stalled: bool },
@@ -70,20 +75,20 @@ enum LaneOutcome {
     Skipped,
 }
 
-/// Whether somebody waits whom a promotion could call, or the draw is due.
+/// Whether a promotion has something to do: there are callable waiting users, or the draw is due.
 pub(super) fn has_work(event: &Event, head: &Head, now: EpochMs) -> bool {
     let is_unfixed = head.draw.is_some_and(|draw| draw.count.is_none());
     match event.sale_state(now) {
         SaleState::Open => is_unfixed || (head.waiting() > 0 && !awaits_beacon(event)),
-        // The hour has come, whether or not anybody is let in.
+        // The draw is due at the opening even if the sale is paused.
         SaleState::Paused => is_unfixed,
         SaleState::Closed | SaleState::NotOpen => false,
     }
 }
 
-/// Whether somebody waits whom a promotion could call, and none has ended for long: not since the last one, the opening, or
-/// the end of a pause.
-fn stands_still(event: &Event, head: &Head, now: EpochMs) -> bool {
+/// Whether the lane is stalled: it has work, and nothing has happened for too long since the last
+/// promotion, the opening, and the end of the last pause.
+fn is_stalled(event: &Event, head: &Head, now: EpochMs) -> bool {
     let is_old = |since: Option<EpochMs>| since.is_none_or(|at| now.ms_since(at) >= STALLED_MS);
     event.sale_state(now) == SaleState::Open
         && has_work(event, head, now)
@@ -100,7 +105,8 @@ fn awaits_beacon(event: &Event) -> bool {
 }
 
 impl App {
-    /// Promotes every open event's lanes, except those that are idle. One event's failure stops no other.
+    /// Promotes the lanes of all open events, except idle ones. A failure in one event does not
+    /// affect the others.
     pub async fn promote_all(&self) -> Result<PromotionSummary, Refusal> {
         let events = self.store.events(Consistency::Eventual).await?;
         let began_at = self.clock().now();
@@ -162,9 +168,9 @@ impl App {
                 return LaneOutcome::Failed { stalled: false };
             }
         };
-        let stalled = || head.is_some_and(|head| stands_still(event, &head, self.clock().now()));
+        let stalled = || head.is_some_and(|head| is_stalled(event, &head, self.clock().now()));
         match self.promote_unless_idle(event, lane, head).await {
-            Ok(Some(Promoted::To(head))) => LaneOutcome::Promoted {
+            Ok(Some(PromotionOutcome::Moved(head))) => LaneOutcome::Promoted {
                 waiting: head.waiting(),
             },
             Ok(_) => LaneOutcome::Idle {
@@ -178,13 +184,13 @@ impl App {
         }
     }
 
-    /// A lane is idle where nobody waits and places have been kept for those to come.
+    /// A lane is idle if nobody is waiting and slots have been opened ahead.
     async fn promote_unless_idle(
         &self,
         event: &Event,
         lane: Lane,
         head: Option<Head>,
-    ) -> Result<Option<Promoted>, Refusal> {
+    ) -> Result<Option<PromotionOutcome>, Refusal> {
         let now = self.clock().now();
         Ok(match head {
             Some(head)
@@ -197,11 +203,12 @@ impl App {
         })
     }
 
-    /// A run by somebody who asks something else, and is answered also where it fails: the next one repairs it.
-    pub(super) async fn promote_in_passing(&self, event_id: &EventId, lane: Lane) -> Option<Head> {
+    /// Promotes as a side effect of another request, which does not fail if the promotion does: the
+    /// next run repairs it.
+    pub(super) async fn try_promote(&self, event_id: &EventId, lane: Lane) -> Option<Head> {
         match self.promote(event_id, lane).await {
-            Ok(Promoted::To(head)) => Some(head),
-            Ok(Promoted::ByAnother | Promoted::StandsStill) => None,
+            Ok(PromotionOutcome::Moved(head)) => Some(head),
+            Ok(PromotionOutcome::RanElsewhere | PromotionOutcome::Halted) => None,
             Err(refusal) => {
                 tracing::warn!(%event_id, %lane, ?refusal, "promotion failed");
                 None
@@ -209,30 +216,35 @@ impl App {
         }
     }
 
-    /// One bounded run for a lane, if none began within the last second.
-    pub async fn promote(&self, event_id: &EventId, lane: Lane) -> Result<Promoted, Refusal> {
+    /// One bounded run for a lane, unless one began within the last second.
+    pub async fn promote(
+        &self,
+        event_id: &EventId,
+        lane: Lane,
+    ) -> Result<PromotionOutcome, Refusal> {
         if !self.store.claim_promotion(event_id, lane).await? {
-            return Ok(Promoted::ByAnother);
+            return Ok(PromotionOutcome::RanElsewhere);
         }
-        // Read before the event, so that no session counts as dead that a pause, which this run has not seen,
-        // spares: one that had lapsed for this clock had lapsed before the pause.
+        // The clock is read before the event. Otherwise a session could count as dead although a
+        // pause that this run has not seen protects it. A session that has lapsed by this clock
+        // lapsed before the pause.
         let now = self.clock().now();
         let Some(event) = self.store.event(event_id, Consistency::Strong).await? else {
             return Err(Refusal::EventNotFound);
         };
         if !matches!(event.sale_state(now), SaleState::Open | SaleState::Paused) {
-            return Ok(Promoted::StandsStill);
+            return Ok(PromotionOutcome::Halted);
         }
-        // The head first, and only then the sessions of the ranks that it says have been passed.
+        // The head must be read before the sessions: its watermark says which sessions to read.
         let Some(head) = self.opened_head(&event, lane).await? else {
             return Err(Refusal::EventNotFound);
         };
         let ranking = event.ranking(lane, &head);
         if event.sale_state(now) == SaleState::Paused || !ranking.is_settled() {
             self.heads.put((event_id.clone(), lane), head, now);
-            return Ok(Promoted::StandsStill);
+            return Ok(PromotionOutcome::Halted);
         }
-        let run = Run {
+        let run = PromotionRun {
             app: self,
             event: &event,
             lane,
@@ -244,13 +256,14 @@ impl App {
             Some(head) => {
                 let now = self.clock().now();
                 self.heads.put((event_id.clone(), lane), head, now);
-                Ok(Promoted::To(head))
+                Ok(PromotionOutcome::Moved(head))
             }
-            None => Ok(Promoted::ByAnother),
+            None => Ok(PromotionOutcome::RanElsewhere),
         }
     }
 
-    /// The head as every write before has left it, of an event whose hour has come: so the draw has its count.
+    /// The head of an opened event, by a strongly consistent read. Fixes the draw's number of
+    /// participants if that is still missing.
     async fn opened_head(&self, event: &Event, lane: Lane) -> Result<Option<Head>, StoreError> {
         let id = &event.event_id;
         let head = self.store.head(id, lane, Consistency::Strong).await?;
@@ -261,7 +274,7 @@ impl App {
     }
 }
 
-struct Run<'a> {
+struct PromotionRun<'a> {
     app: &'a App,
     event: &'a Event,
     lane: Lane,
@@ -270,7 +283,7 @@ struct Run<'a> {
     began_at: EpochMs,
 }
 
-impl Run<'_> {
+impl PromotionRun<'_> {
     async fn promote(&self, head: &Head) -> Result<Option<Head>, StoreError> {
         let store = &self.app.store;
         let id = &self.event.event_id;
@@ -284,10 +297,10 @@ impl Run<'_> {
         );
         self.call(&seen.to_call).await?;
         let mut capacity = Capacity::new(self.limits, head, &seen, self.began_at);
-        let admitted = match self.places_to_take_back(head, &seen) {
-            0 => self.keep_places(head, &mut capacity).await?,
+        let admitted = match self.slots_to_withdraw(head, &seen) {
+            0 => self.open_sessions(head, &mut capacity).await?,
             too_many => {
-                capacity.give_back(too_many);
+                capacity.release(too_many);
                 head.admitted - too_many
             }
         };
@@ -313,7 +326,7 @@ impl Run<'_> {
         self.event.terms.queue.grace_seconds
     }
 
-    fn place(&self, rank: Rank) -> SessionKey {
+    fn session_key(&self, rank: Rank) -> SessionKey {
         SessionKey {
             event_id: self.event.event_id.clone(),
             lane: self.lane,
@@ -325,15 +338,15 @@ impl Run<'_> {
         self.app.clock().now().ms_since(self.began_at) >= RUN_MS
     }
 
-    /// Starts the grace of these ranks' places, in rank order.
+    /// Starts the grace at these ranks, in rank order.
     async fn call(&self, ranks: &[Rank]) -> Result<(), StoreError> {
         for group in ranks.chunks(GROUP) {
             if self.is_out_of_time() {
                 break;
             }
             let calls = group.iter().map(|rank| async {
-                let place = self.place(*rank);
-                self.app.store.call(&place, self.grace_seconds()).await
+                let session = self.session_key(*rank);
+                self.app.store.call(&session, self.grace_seconds()).await
             });
             for called in join_all(calls).await {
                 called?;
@@ -342,18 +355,20 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// An operator may have lowered the number of places below what is taken. Those inside finish; but places that are kept
-    /// for people who have not joined yet are nobody's: the watermark goes back over them, and they are as if a run had
-    /// ended before it moved the watermark.
-    fn places_to_take_back(&self, head: &Head, seen: &Survey) -> u64 {
+    /// An operator may have lowered `maxActive` below the number of used slots. Live sessions
+    /// continue. But slots opened ahead of the issued numbers belong to nobody: the watermark goes
+    /// back over them. Their sessions stay OPEN, as if a run had ended before it moved the
+    /// watermark.
+    fn slots_to_withdraw(&self, head: &Head, seen: &Survey) -> u64 {
         let kept = head.admitted.saturating_sub(head.issued);
         let too_many = (seen.live + seen.awaited).saturating_sub(self.limits.max_active);
         kept.min(u64::from(too_many))
     }
 
-    /// Keeps a place for each rank from the watermark on, as long as there is capacity. Gives the last rank that was
-    /// passed: every rank up to it has a place or a tombstone, or its holder left before the draw.
-    async fn keep_places(&self, head: &Head, capacity: &mut Capacity) -> Result<u64, StoreError> {
+    /// Opens a session at each rank from the watermark on, as long as there is capacity. Returns
+    /// the last rank that was passed. Each passed rank has a session or a tombstone, or its user
+    /// left before the draw.
+    async fn open_sessions(&self, head: &Head, capacity: &mut Capacity) -> Result<u64, StoreError> {
         let last = (head.issued + SLOTS_AHEAD).min(head.admitted + RANKS_A_RUN);
         let mut passed = head.admitted;
         while passed < last && !self.is_out_of_time() {
@@ -361,13 +376,13 @@ impl Run<'_> {
             if group == 0 {
                 break;
             }
-            let places = (passed + 1..=passed + group).map(|rank| self.keep_place(Rank(rank)));
-            for found in join_all(places).await {
+            let opened = (passed + 1..=passed + group).map(|rank| self.open_session(Rank(rank)));
+            for found in join_all(opened).await {
                 match found {
-                    Ok(Found::Nobody) => {}
-                    Ok(Found::Kept) => capacity.take_awaited(),
-                    Ok(Found::Arrived) => capacity.take_live(),
-                    // Ranks are passed in order: what lies behind a failure is found by the next run.
+                    Ok(Opened::Dead) => {}
+                    Ok(Opened::Awaited) => capacity.add_awaited(),
+                    Ok(Opened::Live) => capacity.add_live(),
+                    // Ranks are passed in order. The next run finds those behind the failure.
                     Err(error) if passed == head.admitted => return Err(error),
                     Err(_) => return Ok(passed),
                 }
@@ -377,35 +392,35 @@ impl Run<'_> {
         Ok(passed)
     }
 
-    async fn keep_place(&self, rank: Rank) -> Result<Found, StoreError> {
+    async fn open_session(&self, rank: Rank) -> Result<Opened, StoreError> {
         let store = &self.app.store;
         if let Some(number) = self.ranking.drawn_number_at(rank)
             && store
                 .has_departed(&self.event.event_id, self.lane, number)
                 .await?
         {
-            return Ok(Found::Nobody);
+            return Ok(Opened::Dead);
         }
-        let found = store.open_session(&self.place(rank)).await?;
+        let found = store.open_session(&self.session_key(rank)).await?;
         let pause = self.event.control.pause;
         Ok(match found {
-            // A living session there was made by another run, and takes a place too. A dead one is of somebody who left
-            // while waiting, and takes none.
+            // Another run opened this session, and it uses a slot as well. If it is dead, its user
+            // left while waiting, and it uses none.
             Some(session) if !session.uses_a_slot(self.began_at, pause, self.grace_seconds()) => {
-                Found::Nobody
+                Opened::Dead
             }
-            Some(Session::Live { .. }) => Found::Arrived,
-            Some(_) | None => Found::Kept,
+            Some(Session::Live { .. }) => Opened::Live,
+            Some(_) | None => Opened::Awaited,
         })
     }
 }
 
-/// What is at a rank after a place was to be kept for it.
-enum Found {
-    /// A place, for who may come.
-    Kept,
-    /// A place, whose holder has come.
-    Arrived,
-    /// A tombstone: who had the rank has left.
-    Nobody,
+/// What is at a rank after opening a session there.
+enum Opened {
+    /// A slot that waits for its user.
+    Awaited,
+    /// A slot whose user has arrived.
+    Live,
+    /// A tombstone, or a user who left before the draw.
+    Dead,
 }
