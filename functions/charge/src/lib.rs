@@ -2,11 +2,12 @@
 
 use domain::ids::EntryId;
 use domain::money::Money;
-use domain::refusal::{FieldError, Refusal};
+use domain::refusal::Refusal;
 use domain::wallet::IdempotencyKey;
 use serde::Serialize;
 use shared::app::{Answered, App};
-use shared::http::{Answer, ApiRequest, positive};
+use shared::http::field_types::{FieldType, WholeNumber};
+use shared::http::{Answer, ApiRequest, BodyFields};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -41,22 +42,7 @@ pub fn operation() -> shared::openapi::Operation {
         "Names this one charge, for ever. Visible ASCII; each user has keys of their own.",
         json!({"type": "string", "pattern": "^[!-~]{1,64}$", "examples": ["charge-1"]}),
     )
-    .takes(
-        true,
-        json!({
-            "type": "object",
-            "properties": {
-                "amount": {
-                    "description": "In the currency's minor unit.",
-                    "type": "integer",
-                    "minimum": 1,
-                    "maximum": i64::MAX,
-                },
-            },
-            "required": ["amount"],
-            "additionalProperties": false,
-        }),
-    )
+    .body(true, read_amount)
     .answers::<Body>(201, "Charged.")
     .answers::<Body>(200, "Charged before with this key: the same answer.")
     .refuses(&[
@@ -94,22 +80,30 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     })
 }
 
+fn read_amount(body: &mut BodyFields) -> Option<Money> {
+    let amount = WholeNumber {
+        noun: "an amount",
+        least: 1,
+        most: i64::MAX,
+    }
+    .described("In the currency's minor unit.");
+    body.required("amount", &amount).map(Money)
+}
+
+/// Errors of the body and of the header are reported together.
 fn read(request: &ApiRequest) -> Result<(IdempotencyKey, Money), Refusal> {
-    let mut fields = request.fields()?;
-    let amount = fields.required("amount", positive).map(Money);
+    let mut body = request.body_fields()?;
+    let amount = read_amount(&mut body);
     let key = match request.header("idempotency-key").map(IdempotencyKey::parse) {
         Some(Ok(key)) => Some(key),
         Some(Err(message)) => {
-            fields.refuse("header:Idempotency-Key", &message);
+            body.refuse("header:Idempotency-Key", &message);
             None
         }
         None => {
-            fields.refuse("header:Idempotency-Key", "is required");
+            body.refuse("header:Idempotency-Key", "is required");
             None
         }
     };
-    fields.finish()?;
-    // Whatever is missing has been refused.
-    key.zip(amount)
-        .ok_or_else(|| FieldError::new("body", "is incomplete").into())
+    body.finish(key.zip(amount))
 }

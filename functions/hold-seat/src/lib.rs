@@ -3,9 +3,9 @@
 use domain::ids::{DateKey, SeatNumber};
 use domain::refusal::Refusal;
 use domain::seats::{BestAvailable, SeatSelection, Wanted};
-use serde_json::Value;
 use shared::app::{Answered, App};
-use shared::http::{Answer, ApiRequest, Fields, text, views::ReservationView};
+use shared::http::field_types::{Date, FieldType, List, Object, Text, WholeNumber};
+use shared::http::{Alternative, Answer, ApiRequest, BodyFields, views::ReservationView};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -34,7 +34,7 @@ pub fn operation() -> shared::openapi::Operation {
         "For the event's `holdSeconds`, all or none. Name one seat, or several, or let \
          the best that are left be chosen: together, near the front and the middle.",
     )
-    .takes(true, body_schema())
+    .body(true, read_hold)
     .answers::<ReservationView<'_>>(201, "The seats are held; `heldUntil` says until when.")
     .answers::<ReservationView<'_>>(200, "The same seats, which the user holds already.")
     .refuses(&[
@@ -51,56 +51,64 @@ pub fn operation() -> shared::openapi::Operation {
 }
 
 /// More seats than any event's `maxSeatsPerUser` are not even read.
-const MOST_SEATS: usize = 100;
+const MOST_SEATS: u32 = 100;
 
-#[cfg(feature = "openapi")]
-fn body_schema() -> Value {
-    use serde_json::json;
+const SEAT: WholeNumber<u32> = WholeNumber {
+    noun: "a seat number",
+    least: 1,
+    most: u32::MAX,
+};
 
-    let date = json!({
-        "description": "A day of performance; with the time where a day has several.",
-        "type": "string",
-        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2})?$",
-        "examples": ["2026-12-24"],
-    });
-    let seat = json!({"type": "integer", "minimum": 1, "maximum": u32::MAX, "examples": [7]});
-    let form = |title: &str, name: &str, wanted: Value| {
-        json!({
-            "title": title,
-            "type": "object",
-            "properties": {"date": date.clone(), name: wanted},
-            "required": ["date", name],
-            "additionalProperties": false,
-        })
+fn read_hold(body: &mut BodyFields) -> Option<(DateKey, Wanted)> {
+    let date = body.required("date", &Date);
+    let select = |seats: &[u32]| {
+        let seats: Vec<_> = seats.iter().copied().map(SeatNumber).collect();
+        SeatSelection::new(&seats).map(Wanted::Seats)
     };
-    let several = json!({
-        "type": "array", "items": seat.clone(), "minItems": 1, "maxItems": MOST_SEATS,
-        "uniqueItems": true,
-    });
-    let best = json!({
-        "type": "object",
-        "properties": {
-            "count": {
-                "description": "How many, up to the event's `maxSeatsPerUser`.",
-                "type": "integer", "minimum": 1, "maximum": MOST_SEATS,
-            },
-            "section": {"description": "Only in this section.", "type": "string"},
-        },
-        "required": ["count"],
-        "additionalProperties": false,
-    });
-    json!({
-        "oneOf": [
-            form("One seat", "seatNumber", seat),
-            form("Several seats", "seatNumbers", several),
-            form("The best that are left", "bestAvailable", best),
-        ]
-    })
+    let several = List {
+        item: SEAT.with_example(7),
+        most: MOST_SEATS as usize,
+    };
+    let wanted = body.one_of([
+        Alternative::new(
+            "One seat",
+            "seatNumber",
+            SEAT.with_example(7).map(move |seat| select(&[seat])),
+        ),
+        Alternative::new(
+            "Several seats",
+            "seatNumbers",
+            several.map(move |seats| select(&seats)),
+        ),
+        Alternative::new(
+            "The best that are left",
+            "bestAvailable",
+            Object(read_best_available),
+        ),
+    ]);
+    date.zip(wanted)
+}
+
+fn read_best_available(fields: &mut BodyFields) -> Option<Wanted> {
+    let count = WholeNumber {
+        noun: "a number of seats",
+        least: 1,
+        most: MOST_SEATS,
+    };
+    let count = fields.required(
+        "count",
+        &count.described("How many, up to the event's `maxSeatsPerUser`."),
+    );
+    let section = fields.optional("section", &Text.described("Only in this section."));
+    Some(Wanted::Best(BestAvailable {
+        count: count?,
+        section,
+    }))
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let token = request.event_token(app).await?;
-    let (date, wanted) = read(request.fields()?)?;
+    let (date, wanted) = request.read_body(read_hold)?;
     let programme = app.programme(&token.event_id, request.now()).await?;
     let (answered, reservation) = app
         .hold(&programme, &token, date, &wanted, request.now())
@@ -113,74 +121,4 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         }
         Answered::Before => Answer::ok(&view),
     })
-}
-
-fn read(mut fields: Fields) -> Result<(DateKey, Wanted), Refusal> {
-    let date = fields.required("date", |value| DateKey::parse(text(value)?));
-    let one = fields.optional("seatNumber", |value| {
-        SeatSelection::new(&[seat_number(value)?]).map(Wanted::Seats)
-    });
-    let many = fields.optional("seatNumbers", |value| {
-        seat_numbers(value).map(Wanted::Seats)
-    });
-    let best = fields.nested("bestAvailable", best_available);
-    let mut wanted = None;
-    for (name, asked) in [
-        ("seatNumber", one),
-        ("seatNumbers", many),
-        ("bestAvailable", best),
-    ] {
-        match (&wanted, asked) {
-            (Some((first, _)), Some(_)) => {
-                fields.refuse(name, &format!("cannot stand beside {first}"));
-            }
-            (None, Some(asked)) => wanted = Some((name, asked)),
-            (_, None) => {}
-        }
-    }
-    if wanted.is_none() && fields.is_clean() {
-        fields.refuse(
-            "seatNumber",
-            "is required, or seatNumbers, or bestAvailable",
-        );
-    }
-    fields.finish()?;
-    // Whatever is missing has been refused.
-    date.zip(wanted.map(|(_, wanted)| wanted))
-        .ok_or_else(|| Refusal::InvalidRequest(Vec::new()))
-}
-
-fn seat_number(value: &Value) -> Result<SeatNumber, String> {
-    value
-        .as_u64()
-        .and_then(|number| u32::try_from(number).ok())
-        .filter(|number| *number >= 1)
-        .map(SeatNumber)
-        .ok_or_else(|| "must be a seat number, a whole number of at least 1".to_owned())
-}
-
-fn best_available(fields: &mut Fields) -> Option<Wanted> {
-    let count = fields.required("count", |value| {
-        value
-            .as_u64()
-            .filter(|count| (1..=MOST_SEATS as u64).contains(count))
-            .and_then(|count| u32::try_from(count).ok())
-            .ok_or_else(|| {
-                format!("must be a number of seats, a whole number from 1 to {MOST_SEATS}")
-            })
-    });
-    let section = fields.optional("section", |value| text(value).map(str::to_owned));
-    count.map(|count| Wanted::Best(BestAvailable { count, section }))
-}
-
-fn seat_numbers(value: &Value) -> Result<SeatSelection, String> {
-    let numbers = value
-        .as_array()
-        .filter(|numbers| numbers.len() <= MOST_SEATS)
-        .ok_or_else(|| format!("must be a list of at most {MOST_SEATS} seat numbers"))?;
-    let seats = numbers
-        .iter()
-        .map(seat_number)
-        .collect::<Result<Vec<_>, _>>()?;
-    SeatSelection::new(&seats)
 }

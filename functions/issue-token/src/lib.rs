@@ -3,7 +3,8 @@
 use domain::ids::UserId;
 use domain::refusal::Refusal;
 use shared::app::App;
-use shared::http::{Answer, ApiRequest, text, views};
+use shared::http::field_types::{FieldType, User};
+use shared::http::{Answer, ApiRequest, BodyFields, views};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -18,8 +19,6 @@ pub const FUNCTION: Function = Function {
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
-    use domain::schema::UUID;
-    use serde_json::json;
     use shared::http::problem;
     use shared::openapi::{Operation, Tag, Who};
 
@@ -35,34 +34,25 @@ pub fn operation() -> shared::openapi::Operation {
          token for it; where the event requeues, it is given up for a new one at the end \
          of the line. One may join before the sale opens, and while it is paused.",
     )
-    .takes(
-        false,
-        json!({
-            "type": "object",
-            "properties": {
-                "userId": {
-                    "description": "Who joins; without, somebody new, whom the answer names. Where people sign in with an \
-                         issuer: no other than the token's user, the UUID of version 5 of issuer and `sub`.",
-                    "type": "string",
-                    "format": "uuid",
-                    "pattern": UUID,
-                },
-            },
-            "additionalProperties": false,
-        }),
-    )
+    .body(false, read_user_id)
     .answers::<views::JoinedView<'_>>(201, "A new place in line.")
     .answers::<views::JoinedView<'_>>(200, "The place that the user has already.")
     .says_when_to_ask_again()
     .refuses(&[problem::EVENT_NOT_FOUND, problem::NOT_OPEN])
 }
 
+fn read_user_id(body: &mut BodyFields) -> Option<Option<UserId>> {
+    let user_id = User.described(
+        "Who joins; without, somebody new, whom the answer names. Where people sign in with an \
+         issuer: no other than the token's user, the UUID of version 5 of issuer and `sub`.",
+    );
+    Some(body.optional("userId", &user_id))
+}
+
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let signed_in = request.joiner(app).await?;
     let event_id = request.path_event()?;
-    let mut fields = request.fields()?;
-    let user_id = fields.optional("userId", |value| UserId::parse(text(value)?));
-    fields.finish()?;
+    let user_id = request.read_body(read_user_id)?;
     let user_id = match (signed_in, user_id) {
         (Some(known), named) => {
             ApiRequest::check_own(known, named.unwrap_or(known))?;

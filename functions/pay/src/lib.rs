@@ -6,7 +6,7 @@ use domain::money::Money;
 use domain::refusal::Refusal;
 use serde::Serialize;
 use shared::app::{Answered, App};
-use shared::http::{Answer, ApiRequest};
+use shared::http::{Answer, ApiRequest, no_fields};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -21,7 +21,6 @@ pub const FUNCTION: Function = Function {
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
-    use serde_json::json;
     use shared::http::problem;
     use shared::openapi::{Operation, Tag, Who};
 
@@ -35,10 +34,7 @@ pub fn operation() -> shared::openapi::Operation {
         "Pay a hold",
         "From the wallet. It ends the session, so that the next can come in.",
     )
-    .takes(
-        false,
-        json!({"type": "object", "additionalProperties": false}),
-    )
+    .body(false, no_fields)
     .answers::<Body>(201, "Paid: the seats are sold.")
     .answers::<Body>(200, "Paid before: the same answer.")
     .refuses(&[
@@ -65,7 +61,7 @@ struct Body {
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let user_id = request.known(app).await?;
-    request.fields()?.finish()?;
+    request.read_body(no_fields)?;
     let reservation_id = request.path_reservation()?;
     let (answered, payment) = app.pay(user_id, &reservation_id, request.now()).await?;
     let path = format!("/reservations/{reservation_id}");

@@ -1,9 +1,9 @@
 //! POST /events/{eventId}/reservations: tickets of general admission, for the user who is inside.
 
 use domain::refusal::Refusal;
-use serde_json::Value;
 use shared::app::App;
-use shared::http::{Answer, ApiRequest, views::ReservationView};
+use shared::http::field_types::{FieldType, WholeNumber};
+use shared::http::{Answer, ApiRequest, BodyFields, views::ReservationView};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.
@@ -18,7 +18,6 @@ pub const FUNCTION: Function = Function {
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
-    use serde_json::json;
     use shared::http::problem;
     use shared::openapi::{Operation, Tag, Who};
 
@@ -33,22 +32,7 @@ pub fn operation() -> shared::openapi::Operation {
         "For an event of general admission. Where they have a price, it is paid from the \
          wallet in the same step. It ends the session.",
     )
-    .takes(
-        false,
-        json!({
-            "type": "object",
-            "properties": {
-                "quantity": {
-                    "description": "How many tickets, up to the event's `maxSeatsPerUser`.",
-                    "type": "integer",
-                    "minimum": 1,
-                    "maximum": MOST_TICKETS,
-                    "default": 1,
-                },
-            },
-            "additionalProperties": false,
-        }),
-    )
+    .body(false, read_quantity)
     .answers::<ReservationView<'_>>(201, "The tickets are the user's.")
     .refuses(&[
         problem::EVENT_NOT_FOUND,
@@ -62,13 +46,21 @@ pub fn operation() -> shared::openapi::Operation {
 }
 
 /// More than any event's `maxSeatsPerUser`.
-const MOST_TICKETS: u64 = 100;
+const MOST_TICKETS: u32 = 100;
+
+fn read_quantity(body: &mut BodyFields) -> Option<u32> {
+    let quantity = WholeNumber {
+        noun: "a number of tickets",
+        least: 1,
+        most: MOST_TICKETS,
+    }
+    .described("How many tickets, up to the event's `maxSeatsPerUser`.");
+    Some(body.optional_or("quantity", &quantity, 1))
+}
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let token = request.event_token(app).await?;
-    let mut fields = request.fields()?;
-    let quantity = fields.optional("quantity", quantity).unwrap_or(1);
-    fields.finish()?;
+    let quantity = request.read_body(read_quantity)?;
     let programme = app.programme(&token.event_id, request.now()).await?;
     let reservation = app
         .reserve(&programme, &token, quantity, request.now())
@@ -76,14 +68,4 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let path = format!("/reservations/{}", reservation.reservation_id);
     let view = ReservationView::of(&reservation, request.now());
     Ok(Answer::created(&path, &view))
-}
-
-fn quantity(value: &Value) -> Result<u32, String> {
-    value
-        .as_u64()
-        .filter(|quantity| (1..=MOST_TICKETS).contains(quantity))
-        .and_then(|quantity| u32::try_from(quantity).ok())
-        .ok_or_else(|| {
-            format!("must be a number of tickets, a whole number from 1 to {MOST_TICKETS}")
-        })
 }

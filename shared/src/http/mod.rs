@@ -1,15 +1,18 @@
 //! HTTP: the only place that knows status codes, headers and JSON bodies.
 
 mod answer;
+mod body;
 mod cursor;
-mod fields;
+pub mod field_types;
 pub mod problem;
 mod request;
 pub mod views;
 
 pub use answer::Answer;
+#[cfg(feature = "openapi")]
+pub use body::describe;
+pub use body::{Alternative, BodyFields, no_fields};
 pub use cursor::{decode_cursor, encode_cursor};
-pub use fields::{Fields, positive, text};
 pub use request::ApiRequest;
 
 /// The largest request body, in bytes.

@@ -7,7 +7,7 @@ use lambda_http::http::{HeaderMap, Method};
 use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::percent_decode_str;
 
-use super::{Fields, LARGEST_BODY};
+use super::{BodyFields, LARGEST_BODY};
 use crate::app::{App, Known};
 use crate::token::Token;
 use domain::clock::EpochMs;
@@ -140,8 +140,18 @@ impl ApiRequest {
     }
 
     /// The body's fields.
-    pub fn fields(&self) -> Result<Fields, Refusal> {
-        Fields::of_body(self.body())
+    pub fn body_fields(&self) -> Result<BodyFields, Refusal> {
+        BodyFields::parse(self.body())
+    }
+
+    /// The body, as `read` takes it from its fields.
+    pub fn read_body<T>(
+        &self,
+        read: impl FnOnce(&mut BodyFields) -> Option<T>,
+    ) -> Result<T, Refusal> {
+        let mut fields = self.body_fields()?;
+        let value = read(&mut fields);
+        fields.finish(value)
     }
 
     /// *known*: by a genuine, unexpired token of any event, or of the issuer.

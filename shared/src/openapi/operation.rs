@@ -4,6 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::http::problem::{self, Kind};
+use crate::http::{BodyFields, describe};
 use crate::lambda::{Function, Init};
 
 /// Who may call.
@@ -204,12 +205,16 @@ impl Operation {
             )
     }
 
-    /// The request's body.
+    /// The request's body, by the function that reads its fields.
     #[must_use]
-    pub fn takes(mut self, required: bool, schema: Value) -> Self {
+    pub fn body<T>(
+        mut self,
+        required: bool,
+        read: impl FnOnce(&mut BodyFields) -> Option<T>,
+    ) -> Self {
         self.body = Some(RequestBody {
             required,
-            schema: Schema::try_from(schema).unwrap_or_default(),
+            schema: Schema::try_from(describe(read)).unwrap_or_default(),
         });
         self
     }
