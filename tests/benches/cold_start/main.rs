@@ -1,11 +1,11 @@
 //! Cold starts and sizes of what is shipped: `infra/functions.sh && cargo bench -p tests --bench cold_start`.
 //!
-//! `-- --functions FOLDER` measures other executables than those of target/lambda, and may stand several times: they are
-//! started in turn. `-- --runs N` starts each so often. `-- --smoke` starts each a few times, for CI, which then knows
-//! that they start and answer.
+//! `-- --functions FOLDER` measures the executables in another folder than target/lambda. Given several times, the folders
+//! take turns. `-- --runs N` sets the number of starts. `-- --smoke` starts each function a few times, for CI: this only
+//! checks that they start and answer.
 //!
-//! An executable that is too large, needs a newer C library than Lambda has, or was linked in another order than that of
-//! `infra/start-order`, makes the program fail. Times and memory are for people.
+//! The program fails if an executable is too large or needs a newer C library than Lambda has. Times and memory are
+//! only printed.
 #![allow(
     clippy::expect_used,
     clippy::panic,
