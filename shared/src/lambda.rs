@@ -7,8 +7,6 @@ use std::time::Instant;
 
 use futures::future::join;
 use lambda_http::{Body, IntoResponse, Request, Response, service_fn};
-// For its symbol.
-use pow as _;
 
 use crate::app::App;
 use crate::config::{self, UserIdentity};
