@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::prelude::*;
 
 /// Writes the log to standard error, in colour on a terminal unless `NO_COLOR` is set.
@@ -11,15 +11,13 @@ use tracing_subscriber::prelude::*;
 /// If it is called twice.
 pub fn init() {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let silent = shared::telemetry::SILENT.map(|target| (target, LevelFilter::OFF));
-    let shown = Targets::new()
-        .with_default(LevelFilter::INFO)
-        .with_targets(silent)
-        .with_target("dynoxide", LevelFilter::ERROR);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(colour)
-        .with_target(false)
-        .with_filter(shown);
-    tracing_subscriber::registry().with(lines).init();
+        .with_target(false);
+    let shown = shared::telemetry::shown().with_target("dynoxide", LevelFilter::ERROR);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(shown)
+        .init();
 }

@@ -1,35 +1,74 @@
-//! Logs and metrics: one line a request. Never a token, a key or a body; of persons only the user id.
+//! Logs and metrics: one JSON line per request on Lambda. Lines never contain a token, a key or a body; the only personal
+//! data in them is the user id.
 //!
-//! On Lambda a line is JSON, and what it counts or measures is a metric of CloudWatch at once, by the embedded metric
-//! format: no call is made for it.
+//! `tracing-subscriber` writes the lines. [`Lines`] adds what CloudWatch needs: the fields of the invocation's span at the top
+//! level, where Logs Insights and metrics look for them, and the embedded metric format, which makes metrics of a
+//! line's numbers without any call.
 
 use std::fmt;
-use std::io::Write;
 
+use domain::clock::{Clock, EpochMs};
+use lambda_runtime::Context;
 use serde_json::{Map, Value, json};
-use tracing::field::{Field, Visit};
-use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::{Subscriber, set_global_default};
-use tracing::{Event, Level, Metadata};
+use tracing::{Event, Span, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::config;
-use domain::clock::{Clock, EpochMs};
 
-/// Whose lines nobody is shown: the SDK warns of every refused condition, which is an answer here, not a fault; what is one,
-/// the store's caller logs.
-pub const SILENT: [&str; 2] = ["aws_sdk_dynamodb", "aws_smithy_runtime"];
-
-/// JSON on standard output, for Lambda.
+/// Sends lines to standard output, as JSON, for Lambda.
 ///
 /// # Panics
-/// Where it was called before.
-#[expect(clippy::expect_used, reason = "lines would be lost unseen")]
+/// If a subscriber is installed already.
 pub fn init_lambda() {
-    let lines = JsonLines {
-        namespace: config::metrics_namespace(),
-    };
-    set_global_default(lines).expect("nobody else has said where lines go");
+    subscriber(config::metrics_namespace(), std::io::stdout).init();
+}
+
+/// The lines to show: INFO and above. The SDK is silent, because it warns of every failed condition, which is a normal
+/// answer here. Callers of the store log its real failures.
+#[must_use]
+pub fn shown() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target("aws_sdk_dynamodb", LevelFilter::OFF)
+        .with_target("aws_smithy_runtime", LevelFilter::OFF)
+}
+
+/// The span of one invocation of a function. Every line within it has these fields. Locally there is no context.
+#[must_use]
+pub fn invocation(function: &str, context: Option<&Context>) -> Span {
+    let trace_id = context
+        .and_then(|context| context.xray_trace_id.as_deref())
+        .and_then(|header| {
+            header
+                .split(';')
+                .find_map(|part| part.trim().strip_prefix("Root="))
+        });
+    tracing::info_span!(
+        "invocation",
+        function,
+        request_id = context.map(|context| context.request_id.as_str()),
+        trace_id,
+    )
+}
+
+fn subscriber(
+    namespace: Option<String>,
+    writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+) -> impl Subscriber {
+    let json = tracing_subscriber::fmt::format()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_target(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .fmt_fields(JsonFields::new())
+        .event_format(Lines { json, namespace })
+        .with_writer(writer);
+    tracing_subscriber::registry().with(lines).with(shown())
 }
 
 /// A field of a line that is a metric too, by the same name.
@@ -37,8 +76,8 @@ pub fn init_lambda() {
 pub struct Metric {
     pub field: &'static str,
     pub unit: &'static str,
-    /// The field by which it is told apart, on lines that have it. Each value of it is a metric that CloudWatch charges for,
-    /// so there are few.
+    /// The field that is its dimension, on lines that have that field. CloudWatch charges for each value of a dimension, so
+    /// these have few values.
     pub dimension: Option<&'static str>,
 }
 
@@ -58,7 +97,7 @@ const fn money(field: &'static str) -> Metric {
     }
 }
 
-/// All of them: what template.yaml shows and watches is among these.
+/// All metrics. The dashboard and the alarms of template.yaml use some of them.
 pub const METRICS: &[Metric] = &[
     Metric {
         field: "latency_ms",
@@ -100,62 +139,51 @@ pub const METRICS: &[Metric] = &[
     },
 ];
 
-/// One JSON object a line. A line stands for itself, so that spans are not followed: their registry alone would be a tenth
-/// of a megabyte of each executable.
-struct JsonLines {
-    /// Where the metrics go; nowhere without it.
+/// `tracing-subscriber`'s JSON, with the current span's fields at the top level and with metrics.
+struct Lines {
+    json: Format<Json>,
+    /// The namespace of the metrics. Without one there are none.
     namespace: Option<String>,
 }
 
-impl Subscriber for JsonLines {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event()
-            && *metadata.level() <= Level::INFO
-            && !SILENT.iter().any(|of| metadata.target().starts_with(of))
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut text = String::new();
+        self.json
+            .format_event(context, Writer::new(&mut text), event)?;
+        let line = serde_json::from_str(&text).map_err(|_| fmt::Error)?;
+        let line = self.line(line, Clock::System.now());
+        writeln!(writer, "{}", Value::Object(line))
     }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::INFO)
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        let line = self.line(fields.0, *event.metadata().level(), Clock::System.now());
-        let mut line = Value::Object(line).to_string();
-        line.push('\n');
-        // Where standard output is gone, nobody can be told.
-        let _ = std::io::stdout().lock().write_all(line.as_bytes());
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
 }
 
-impl JsonLines {
-    fn line(&self, mut line: Map<String, Value>, level: Level, now: EpochMs) -> Map<String, Value> {
-        let metrics: Vec<Value> = match &self.namespace {
-            Some(namespace) => METRICS
-                .iter()
-                .filter(|metric| line.contains_key(metric.field))
-                .map(|metric| {
-                    let dimension = metric.dimension.filter(|by| line.contains_key(*by));
-                    directive(namespace, metric, dimension)
-                })
-                .collect(),
-            None => Vec::new(),
-        };
-        line.insert("level".to_owned(), level.as_str().into());
-        line.insert("timestamp".to_owned(), now.to_string().into());
+impl Lines {
+    fn line(&self, mut line: Map<String, Value>, now: EpochMs) -> Map<String, Value> {
+        if let Some(Value::Object(mut span)) = line.remove("span") {
+            span.remove("name");
+            for (field, value) in span {
+                line.entry(field).or_insert(value);
+            }
+        }
+        let metrics: Vec<Value> = self
+            .namespace
+            .iter()
+            .flat_map(|namespace| METRICS.iter().map(move |metric| (namespace, metric)))
+            .filter(|(_, metric)| line.contains_key(metric.field))
+            .map(|(namespace, metric)| {
+                let dimension = metric.dimension.filter(|by| line.contains_key(*by));
+                directive(namespace, metric, dimension)
+            })
+            .collect();
         if !metrics.is_empty() {
             let aws = json!({ "Timestamp": now.0, "CloudWatchMetrics": metrics });
             line.insert("_aws".to_owned(), aws);
@@ -164,7 +192,7 @@ impl JsonLines {
     }
 }
 
-/// "Specification: Embedded metric format" of the CloudWatch user guide.
+/// One metric, as in "Specification: Embedded metric format" of the CloudWatch user guide.
 fn directive(namespace: &str, metric: &Metric, dimension: Option<&str>) -> Value {
     json!({
         "Namespace": namespace,
@@ -173,54 +201,73 @@ fn directive(namespace: &str, metric: &Metric, dimension: Option<&str>) -> Value
     })
 }
 
-/// An event's fields.
-#[derive(Default)]
-struct Fields(Map<String, Value>);
-
-impl Fields {
-    fn insert(&mut self, field: &Field, value: impl Into<Value>) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-}
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.insert(field, format!("{value:?}"));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.insert(field, value);
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.insert(field, value);
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.insert(field, value);
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.insert(field, value);
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.insert(field, value);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     fn line(namespace: Option<&str>, fields: Value) -> Value {
         let Value::Object(fields) = fields else {
             panic!("not an object")
         };
-        let lines = JsonLines {
+        let lines = Lines {
+            json: tracing_subscriber::fmt::format().json(),
             namespace: namespace.map(str::to_owned),
         };
-        Value::Object(lines.line(fields, Level::INFO, EpochMs(1_700_000_000_000)))
+        Value::Object(lines.line(fields, EpochMs(1_700_000_000_000)))
+    }
+
+    /// Standard output, for a test.
+    #[derive(Clone, Default)]
+    struct Output(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Output {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_line_of_an_invocation_has_its_function_and_its_ids() {
+        let output = Output::default();
+        let writer = output.clone();
+        let subscriber = subscriber(Some("n".to_owned()), move || writer.clone());
+        let mut context = Context::default();
+        context.request_id = "request".to_owned();
+        context.xray_trace_id = Some("Root=1-5759e988;Parent=53995c3f;Sampled=1".to_owned());
+        tracing::subscriber::with_default(subscriber, || {
+            let _entered = invocation("pay", Some(&context)).entered();
+            tracing::warn!(event_id = "e", "promotion failed");
+            tracing::debug!("not shown");
+            tracing::info!(latency_ms = 12_u64, "request");
+        });
+        let text = String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let [failed, request] = &lines[..] else {
+            panic!("{text}")
+        };
+        for line in [failed, request] {
+            assert_eq!(line["function"], "pay");
+            assert_eq!(line["request_id"], "request");
+            assert_eq!(line["trace_id"], "1-5759e988");
+            assert!(line["timestamp"].is_string());
+            assert_eq!(line.get("span"), None);
+        }
+        assert_eq!(failed["message"], "promotion failed");
+        assert_eq!(failed["level"], "WARN");
+        assert_eq!(failed["event_id"], "e");
+        // The dimension comes from the span.
+        let directive = &request["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Dimensions"], json!([["function"]]));
     }
 
     #[test]
@@ -247,8 +294,6 @@ mod tests {
                         },
                     ],
                 },
-                "level": "INFO",
-                "timestamp": "2023-11-14T22:13:20.000Z",
                 "message": "request",
                 "function": "pay",
                 "latency_ms": 12,

@@ -361,6 +361,51 @@ async fn the_executable_of_the_schedule_promotes() {
     }
 }
 
+/// Damages the head of the event's lane, so that it cannot be read.
+async fn damage_head(world: &World) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    world
+        .dynamodb
+        .update_item()
+        .table_name(&world.tables.main)
+        .key("pk", text(&format!("QUEUE#{EVENT}#0")))
+        .key("sk", text("HEAD"))
+        .update_expression("SET issued = :damaged")
+        .expression_attribute_values(":damaged", text("damaged"))
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_line_of_a_request_has_its_id() {
+    let world = world().await;
+    world.joins(EVENT).await;
+    damage_head(&world).await;
+
+    let mut lambda = Lambda::start("promote", &world).await;
+    assert!(matches!(lambda.invoke(scheduled()).await, Posted::Error(_)));
+    let promoted = ("promote", "promotion failed", lambda.stop().await);
+
+    let path = format!("/events/{EVENT}/queue");
+    let (function, event) = event_by("", ("GET", &path), None);
+    let mut lambda = Lambda::start(function, &world).await;
+    assert_eq!(lambda.answer(event).await.0, 503);
+    let asked = (function, "the store failed", lambda.stop().await);
+
+    for (function, message, log) in [promoted, asked] {
+        let lines = lines(&log);
+        let failure = lines.iter().find(|line| line["message"] == message);
+        assert_eq!(failure.expect(message)["level"], "ERROR");
+        assert!(lines.len() > 1, "{log}");
+        for line in &lines {
+            assert_eq!(line["function"], function, "{line}");
+            assert_eq!(line["request_id"], "request", "{line}");
+            assert_eq!(line["trace_id"], TRACE_ID, "{line}");
+        }
+    }
+}
+
 /// Runs the audit's executable once; gives its result and what it logged.
 async fn audited(world: &World, time_out: Duration) -> (Value, Vec<Value>) {
     let mut lambda = Lambda::start_for(time_out, "audit", world).await;

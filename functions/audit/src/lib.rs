@@ -12,7 +12,6 @@ pub async fn handle(app: &App, time: Duration) -> Result<Value, lambda_http::Err
     let report = app.store().audit_within(time).await?;
     for finding in &report.findings {
         tracing::error!(
-            function = "audit",
             invariant = finding.invariant.number(),
             key = finding.key,
             expected = finding.expected,
@@ -21,17 +20,15 @@ pub async fn handle(app: &App, time: Duration) -> Result<Value, lambda_http::Err
         );
     }
     if report.is_cut_short {
-        tracing::error!(function = "audit", "more is broken than is told here");
+        tracing::error!("more is broken than is told here");
     }
     if report.is_incomplete {
         tracing::error!(
-            function = "audit",
             items = report.items,
             "incomplete: the time ran out before everything was looked at"
         );
     }
     tracing::info!(
-        function = "audit",
         audit_broken = report.findings.len(),
         audit_items = report.items,
         audit_incomplete = u64::from(report.is_incomplete),

@@ -11,11 +11,10 @@ pub async fn handle(app: &App) -> Result<Value, lambda_http::Error> {
         .await
         .map_err(|refusal| format!("{refusal:?}"))?;
     for (event_id, waiting) in &summary.waiting {
-        tracing::info!(function = "promote", %event_id, waiting, "queue");
+        tracing::info!(%event_id, waiting, "queue");
     }
     let counts = app.metrics().take_unreported();
     tracing::info!(
-        function = "promote",
         events = summary.events,
         lanes_promoted = summary.promoted,
         lanes_failed = summary.failed,

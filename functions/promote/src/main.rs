@@ -3,13 +3,15 @@
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use shared::lambda::{Init, start};
+use shared::telemetry;
+use tracing::Instrument;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::telemetry::init_lambda();
+    telemetry::init_lambda();
     let app = &start(Init::Catalog).await?;
-    lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| {
-        promote::handle(app)
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        promote::handle(app).instrument(telemetry::invocation("promote", Some(&event.context)))
     }))
     .await
 }

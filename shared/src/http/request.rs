@@ -78,21 +78,6 @@ impl ApiRequest {
         self.event_id_in_path().ok()
     }
 
-    /// For the log: by which Lambda's own lines and a trace are found.
-    pub(crate) fn request_id(&self) -> Option<&str> {
-        let context = self.request.lambda_context_ref()?;
-        Some(context.request_id.as_str())
-    }
-
-    /// For the log: the trace's id, where there is one.
-    pub(crate) fn trace_id(&self) -> Option<&str> {
-        let context = self.request.lambda_context_ref()?;
-        let header = context.xray_trace_id.as_deref()?;
-        header
-            .split(';')
-            .find_map(|part| part.trim().strip_prefix("Root="))
-    }
-
     /// Notes whose request it is, where no token says so.
     pub fn is_by(&mut self, user_id: UserId) {
         self.user_id = Some(user_id);
