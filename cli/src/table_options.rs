@@ -5,9 +5,9 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use clap::Args;
 use domain::clock::Clock;
+use shared::http_client;
 use shared::loopback::is_loopback;
 use shared::store::{Connection, Store, TableNames, connect};
-use shared::transport::Transport;
 
 /// Where DynamoDB is. Without options, the standard AWS environment decides.
 #[derive(Args, Clone, Debug)]
@@ -69,21 +69,21 @@ impl TableOptions {
 #[must_use]
 pub fn local_connection(endpoint_url: &str) -> Connection {
     let credentials = Credentials::from_keys("local", "local", None);
-    let transport = if endpoint_url.starts_with("http:") {
-        Transport::without_tls()
+    let http_client = if endpoint_url.starts_with("http:") {
+        http_client::for_plain_http()
     } else {
-        Transport::to_anybody()
+        http_client::for_any_server()
     };
     Connection {
         region: LOCAL_REGION.to_owned(),
         credentials: SharedCredentialsProvider::new(credentials),
         endpoint_url: Some(endpoint_url.to_owned()),
-        http_client: transport.into_http_client(),
+        http_client,
     }
 }
 
 async fn cloud_connection(endpoint_url: Option<String>) -> Result<Connection> {
-    let http_client = Transport::to_anybody().into_http_client();
+    let http_client = http_client::for_any_server();
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
         .http_client(http_client.clone())
         .load()

@@ -5,9 +5,9 @@ use std::env;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 
+use crate::http_client;
 use crate::oidc::{InvalidIssuer, Issuer};
 use crate::store::{Connection, TableNames};
-use crate::transport::Transport;
 
 /// Why a process cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -97,19 +97,19 @@ pub fn connection() -> Result<Connection, MissingVariable> {
         required("AWS_SECRET_ACCESS_KEY")?,
         optional("AWS_SESSION_TOKEN"),
     );
-    let transport = match optional(CA_BUNDLE) {
+    let http_client = match optional(CA_BUNDLE) {
         Some(file) => std::fs::read(file)
             .ok()
-            .and_then(|text| Transport::to_those_under(&text).ok())
+            .and_then(|text| http_client::for_servers_under(&text).ok())
             .ok_or(MissingVariable(CA_BUNDLE))?,
-        None => Transport::to_aws(),
+        None => http_client::for_aws(),
     };
     Ok(Connection {
         region: required("AWS_REGION")?,
         credentials: SharedCredentialsProvider::new(credentials),
         endpoint_url: optional("AWS_ENDPOINT_URL_DYNAMODB")
             .or_else(|| optional("AWS_ENDPOINT_URL")),
-        http_client: transport.into_http_client(),
+        http_client,
     })
 }
 

@@ -10,6 +10,7 @@
 pub mod app;
 pub mod config;
 pub mod http;
+pub mod http_client;
 pub mod lambda;
 pub mod loopback;
 pub mod metrics;
@@ -19,4 +20,3 @@ pub mod openapi;
 pub mod store;
 pub mod telemetry;
 pub mod token;
-pub mod transport;

@@ -170,6 +170,10 @@ impl Lines {
     fn line(&self, mut line: Map<String, Value>, now: EpochMs) -> Map<String, Value> {
         if let Some(Value::Object(mut span)) = line.remove("span") {
             span.remove("name");
+            // Lines of the runtime itself, like that of a failed run, are only within its own span.
+            if let Some(id) = span.remove("requestId") {
+                span.insert("request_id".to_owned(), id);
+            }
             for (field, value) in span {
                 line.entry(field).or_insert(value);
             }

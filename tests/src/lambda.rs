@@ -396,12 +396,13 @@ async fn every_line_of_a_request_has_its_id() {
     for (function, message, log) in [promoted, asked] {
         let lines = lines(&log);
         let failure = lines.iter().find(|line| line["message"] == message);
-        assert_eq!(failure.expect(message)["level"], "ERROR");
+        let failure = failure.expect(message);
+        assert_eq!(failure["level"], "ERROR");
+        assert_eq!(failure["function"], function);
+        assert_eq!(failure["trace_id"], TRACE_ID);
         assert!(lines.len() > 1, "{log}");
         for line in &lines {
-            assert_eq!(line["function"], function, "{line}");
             assert_eq!(line["request_id"], "request", "{line}");
-            assert_eq!(line["trace_id"], TRACE_ID, "{line}");
         }
     }
 }

@@ -17,7 +17,6 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use shared::transport::Transport;
 
 use crate::gate::{Gate, Pass};
 
@@ -119,7 +118,7 @@ pub struct Wire {
 impl Default for Wire {
     fn default() -> Self {
         Self {
-            inner: Transport::without_tls().into_http_client(),
+            inner: shared::http_client::for_plain_http(),
             state: Arc::default(),
         }
     }

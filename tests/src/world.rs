@@ -18,7 +18,6 @@ use serde_json::{Value, json};
 use shared::app::App;
 use shared::lambda::Function;
 use shared::store::{Change, Connection, Settings, Store, TableNames, connect, create_tables};
-use shared::transport::Transport;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
@@ -198,7 +197,7 @@ impl World {
             dynoxide::server::serve_on(listener, database).await;
         });
         let wire = Wire::default();
-        let dynamodb = client(&endpoint_url, Transport::without_tls().into_http_client());
+        let dynamodb = client(&endpoint_url, shared::http_client::for_plain_http());
         let tables = TableNames {
             main: "boxoffice".to_owned(),
             keys: "boxoffice-keys".to_owned(),

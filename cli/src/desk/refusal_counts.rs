@@ -9,7 +9,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::MetricDataQuery;
 use serde::Serialize;
 use shared::app::App;
-use shared::transport::Transport;
+use shared::http_client;
 
 /// Where the counts come from.
 pub enum RefusalSource {
@@ -50,7 +50,7 @@ impl RefusalSource {
     /// Reads the metrics of a stack with the operator's own credentials.
     pub async fn cloud_watch(namespace: &str) -> Self {
         let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
-            .http_client(Transport::to_anybody().into_http_client())
+            .http_client(http_client::for_any_server())
             .load()
             .await;
         Self::CloudWatch {

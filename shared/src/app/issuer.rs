@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aws_smithy_http_client::Connector;
+
 use super::App;
+use crate::http_client;
 use crate::oidc::{Identified, Issuer, IssuerKeys, Unverified, fetch};
 use crate::store::Consistency;
 use crate::token::{Rejection, Token};
-use crate::transport::Transport;
 use domain::clock::{Clock, EpochMs};
 use domain::ids::{EventId, UserId};
 use domain::refusal::Refusal;
@@ -65,7 +67,7 @@ fn is_within(at: EpochMs, now: EpochMs, ms: i64) -> bool {
 #[derive(Debug)]
 pub(super) struct KnownIssuer {
     issuer: Issuer,
-    transport: Transport,
+    connector: Connector,
     state: Mutex<KeysInUse>,
     /// Held by whoever reads; the others wait for what that brings.
     reading: tokio::sync::Mutex<()>,
@@ -75,7 +77,7 @@ impl KnownIssuer {
     pub(super) fn new(issuer: Issuer) -> Self {
         Self {
             issuer,
-            transport: Transport::to_anybody(),
+            connector: http_client::connector(),
             state: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
         }
@@ -118,7 +120,7 @@ impl KnownIssuer {
                 _ => Err(Refusal::IssuerUnreachable),
             };
         }
-        let read = fetch::keys(&self.transport, &self.issuer).await;
+        let read = fetch::keys(&self.connector, &self.issuer).await;
         let now = clock.now();
         let mut state = self.state();
         state.last = Some((now, read.is_ok()));

@@ -1,7 +1,9 @@
 //! Reading an issuer's keys.
 
+use std::error::Error;
 use std::time::Duration;
 
+use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
@@ -9,7 +11,6 @@ use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 
 use super::{Issuer, IssuerKeys, is_secret_from_others};
-use crate::transport::{Transport, causes};
 
 /// A document that has not arrived whole within this does not arrive. Two are read in init, which may take 10 s.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -37,9 +38,9 @@ struct Discovery {
 }
 
 /// The keys that the issuer publishes now.
-pub(crate) async fn keys(transport: &Transport, issuer: &Issuer) -> Result<IssuerKeys, Unreadable> {
+pub(crate) async fn keys(connector: &Connector, issuer: &Issuer) -> Result<IssuerKeys, Unreadable> {
     let url = issuer.discovery_url();
-    let document = get(transport, &url).await?;
+    let document = get(connector, &url).await?;
     let malformed = |why| Unreadable::Malformed(url.clone(), why);
     let discovery: Discovery =
         serde_json::from_slice(&document).map_err(|_| malformed("no issuer and jwks_uri in it"))?;
@@ -52,7 +53,7 @@ pub(crate) async fn keys(transport: &Transport, issuer: &Issuer) -> Result<Issue
     if !is_safe {
         return Err(malformed("its jwks_uri is no https URL"));
     }
-    let set = get(transport, &discovery.jwks_uri).await?;
+    let set = get(connector, &discovery.jwks_uri).await?;
     let malformed = |why| Unreadable::Malformed(discovery.jwks_uri.clone(), why);
     let keys = IssuerKeys::read(&set).ok_or_else(|| malformed("no JWK set"))?;
     if keys.0.is_empty() {
@@ -62,20 +63,20 @@ pub(crate) async fn keys(transport: &Transport, issuer: &Issuer) -> Result<Issue
 }
 
 /// A document, whole and not too large. Redirections are not followed.
-async fn get(transport: &Transport, url: &str) -> Result<Vec<u8>, Unreadable> {
-    tokio::time::timeout(TIMEOUT, get_at_leisure(transport, url))
+async fn get(connector: &Connector, url: &str) -> Result<Vec<u8>, Unreadable> {
+    tokio::time::timeout(TIMEOUT, get_at_leisure(connector, url))
         .await
         .unwrap_or_else(|_| Err(Unreadable::Late(url.to_owned())))
 }
 
-async fn get_at_leisure(transport: &Transport, url: &str) -> Result<Vec<u8>, Unreadable> {
+async fn get_at_leisure(connector: &Connector, url: &str) -> Result<Vec<u8>, Unreadable> {
     let mut request = Request::new(SdkBody::empty());
     request
         .set_uri(url)
         .map_err(|_| Unreadable::Malformed(url.to_owned(), "no URL"))?;
     request.headers_mut().insert("accept", "application/json");
     let unreachable = |error| Unreadable::Unreachable(url.to_owned(), error);
-    let response = transport
+    let response = connector
         .call(request)
         .await
         .map_err(|error| unreachable(causes(&error)))?;
@@ -89,4 +90,12 @@ async fn get_at_leisure(transport: &Transport, url: &str) -> Result<Vec<u8>, Unr
         .await
         .map_err(|error| unreachable(error.to_string()))?;
     Ok(whole.to_bytes().to_vec())
+}
+
+/// The messages of an error and of its sources. The outermost alone says little about a failed connection.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    std::iter::successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
