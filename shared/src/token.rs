@@ -2,15 +2,13 @@
 //! living session lets them shop.
 
 use std::collections::BTreeMap;
-use std::sync::Once;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey, Header, Validation};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use signature::{Signer, Verifier};
 
 use domain::clock::EpochMs;
 use domain::ids::{EventId, Lane, UserId};
@@ -43,6 +41,20 @@ impl Token {
             expires_at: issued_at.plus_seconds(TOKEN_LIFETIME_SECONDS),
         }
     }
+}
+
+/// The only algorithm that a token may name.
+#[derive(Serialize, Deserialize)]
+enum Algorithm {
+    HS256,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    #[serde(default)]
+    typ: Option<String>,
+    alg: Algorithm,
+    kid: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,7 +124,6 @@ impl KeyRing {
     /// A ring; none where there is no key. Key ids are ordered as they were made.
     #[must_use]
     pub fn new(keys: Vec<SigningKey>) -> Option<Self> {
-        install_hs256();
         let keys: BTreeMap<_, _> = keys.into_iter().map(|key| (key.kid.clone(), key)).collect();
         let oldest = keys.first_key_value()?.1.clone();
         Some(Self { oldest, keys })
@@ -121,15 +132,16 @@ impl KeyRing {
     /// Signs a token with the newest key that had settled when it was issued.
     ///
     /// # Errors
-    /// Never with a ring's keys; the JWT library's signature allows for it.
-    pub fn sign(&self, token: &Token) -> Result<String, jsonwebtoken::errors::Error> {
+    /// If the token cannot be written as JSON, which does not happen.
+    pub fn sign(&self, token: &Token) -> Result<String, serde_json::Error> {
         let has_settled =
             |key: &&SigningKey| key.created_at.plus_seconds(SETTLING_SECONDS) <= token.issued_at;
         let key = self.keys.values().rev().find(has_settled);
         let key = key.unwrap_or(&self.oldest);
         let header = Header {
-            kid: Some(key.kid.clone()),
-            ..Header::new(Algorithm::HS256)
+            typ: Some("JWT".to_owned()),
+            alg: Algorithm::HS256,
+            kid: key.kid.clone(),
         };
         let claims = Claims {
             sub: token.user_id,
@@ -139,24 +151,25 @@ impl KeyRing {
             iat: token.issued_at.0 / 1000,
             exp: token.expires_at.0 / 1000,
         };
-        jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key.secret))
+        let message = format!("{}.{}", encode(&header)?, encode(&claims)?);
+        let signature = mac(key, &message).finalize().into_bytes();
+        Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
     /// Reads a token that is genuine and not expired at `now`.
     pub fn verify(&self, text: &str, now: EpochMs) -> Result<Token, Rejection> {
-        let header = jsonwebtoken::decode_header(text).map_err(|_| Rejection::Invalid)?;
-        let kid = header.kid.ok_or(Rejection::Invalid)?;
-        let key = self.keys.get(&kid).ok_or(Rejection::UnknownKey)?;
-        let mut validation = Validation::new(Algorithm::HS256);
-        // The library would ask the machine's clock, and one audience for all: both are checked by
-        // us, against the clock that is passed in and the event that is asked for.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        let key = DecodingKey::from_secret(&key.secret);
-        let claims = jsonwebtoken::decode::<Claims>(text, &key, &validation)
-            .map_err(|_| Rejection::Invalid)?
-            .claims;
+        let (message, signature) = text.rsplit_once('.').ok_or(Rejection::Invalid)?;
+        let (header, claims) = message.split_once('.').ok_or(Rejection::Invalid)?;
+        let header: Header = decode(header)?;
+        let key = self.keys.get(&header.kid).ok_or(Rejection::UnknownKey)?;
+        let signature = URL_SAFE_NO_PAD
+            .decode(signature)
+            .map_err(|_| Rejection::Invalid)?;
+        // In constant time.
+        mac(key, message)
+            .verify_slice(&signature)
+            .map_err(|_| Rejection::Invalid)?;
+        let claims: Claims = decode(claims)?;
         let token = Token {
             user_id: claims.sub,
             event_id: claims.aud,
@@ -172,82 +185,27 @@ impl KeyRing {
     }
 }
 
-/// The JWT library's own providers bring RSA and elliptic curves along. Tokens need HMAC-SHA-256 and nothing
-/// else, so nothing else can be asked for.
-static HS256: CryptoProvider = CryptoProvider {
-    signer_factory: |algorithm, key| {
-        check_family(*algorithm, key.family())?;
-        Ok(Box::new(HmacSha256::new(key.as_bytes())?))
-    },
-    verifier_factory: |algorithm, key| {
-        check_family(*algorithm, key.family())?;
-        Ok(Box::new(HmacSha256::new(key.try_get_as_bytes()?)?))
-    },
-    key_utils: KeyUtils::new_unimplemented(),
-};
-
-fn install_hs256() {
-    static INSTALL: Once = Once::new();
-    // An error says that a provider is installed already, which only this line does.
-    INSTALL.call_once(|| {
-        let _ = HS256.install_default();
-    });
+fn mac(key: &SigningKey, message: &str) -> Hmac<Sha256> {
+    Hmac::new_from_slice(&key.secret)
+        .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
+        .chain_update(message)
 }
 
-fn check_family(
-    algorithm: Algorithm,
-    family: AlgorithmFamily,
-) -> Result<(), jsonwebtoken::errors::Error> {
-    if algorithm == Algorithm::HS256 && family == AlgorithmFamily::Hmac {
-        Ok(())
-    } else {
-        Err(ErrorKind::InvalidAlgorithm.into())
-    }
+/// A header or claims, as they stand in a token.
+fn encode(part: &impl Serialize) -> Result<String, serde_json::Error> {
+    Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(part)?))
 }
 
-struct HmacSha256(Hmac<Sha256>);
-
-impl HmacSha256 {
-    fn new(secret: &[u8]) -> Result<Self, jsonwebtoken::errors::Error> {
-        Hmac::new_from_slice(secret)
-            .map(Self)
-            .map_err(|_| ErrorKind::InvalidKeyFormat.into())
-    }
-}
-
-impl Signer<Vec<u8>> for HmacSha256 {
-    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
-        let mac = self.0.clone().chain_update(message);
-        Ok(mac.finalize().into_bytes().to_vec())
-    }
-}
-
-impl Verifier<Vec<u8>> for HmacSha256 {
-    /// In constant time.
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
-        let mac = self.0.clone().chain_update(message);
-        mac.verify_slice(signature)
-            .map_err(|_| signature::Error::new())
-    }
-}
-
-impl JwtSigner for HmacSha256 {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::HS256
-    }
-}
-
-impl JwtVerifier for HmacSha256 {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::HS256
-    }
+fn decode<T: DeserializeOwned>(part: &str) -> Result<T, Rejection> {
+    let json = URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| Rejection::Invalid)?;
+    serde_json::from_slice(&json).map_err(|_| Rejection::Invalid)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
     fn key(kid: &str, fill: u8) -> SigningKey {
@@ -276,6 +234,19 @@ mod tests {
         let read = ring.verify(&text, token.issued_at).unwrap();
         assert_eq!(read.number, 7);
         assert_eq!(read.expires_at, token.expires_at);
+    }
+
+    /// Tokens live for 30 days, across deployments: their form must not change.
+    #[test]
+    fn the_form_of_a_token_is_fixed() {
+        let ring = KeyRing::new(vec![key("1", 1)]).unwrap();
+        let token = Token {
+            user_id: UserId::parse("0192f0a1-7c5e-4d3b-9a8f-1234567890ab").unwrap(),
+            ..token()
+        };
+        let text = ring.sign(&token).unwrap();
+        assert_eq!(text, "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIwMTkyZjBhMS03YzVlLTRkM2ItOWE4Zi0xMjM0NTY3ODkwYWIiLCJhdWQiOiJ3aW50ZXItbGl2ZSIsIm51bSI6NywibGFuZSI6MCwiaWF0IjoxNzkzMDAwMDAwLCJleHAiOjE3OTU1OTIwMDB9.beYaYzxlW2Ue9WzlyYr3gYp1_8_7U7IVfoEXL1h4A3M");
+        assert_eq!(ring.verify(&text, token.issued_at), Ok(token));
     }
 
     #[test]
