@@ -76,7 +76,10 @@ pub(crate) fn connector() -> Connector {
         .build()
 }
 
-#[expect(clippy::expect_used, reason = "only fails where rustls is not compiled in")]
+#[expect(
+    clippy::expect_used,
+    reason = "only fails where rustls is not compiled in"
+)]
 fn context(trusted: TrustStore) -> TlsContext {
     TlsContext::builder()
         .with_trust_store(trusted)

@@ -245,7 +245,10 @@ mod tests {
             ..token()
         };
         let text = ring.sign(&token).unwrap();
-        assert_eq!(text, "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIwMTkyZjBhMS03YzVlLTRkM2ItOWE4Zi0xMjM0NTY3ODkwYWIiLCJhdWQiOiJ3aW50ZXItbGl2ZSIsIm51bSI6NywibGFuZSI6MCwiaWF0IjoxNzkzMDAwMDAwLCJleHAiOjE3OTU1OTIwMDB9.beYaYzxlW2Ue9WzlyYr3gYp1_8_7U7IVfoEXL1h4A3M");
+        assert_eq!(
+            text,
+            "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIwMTkyZjBhMS03YzVlLTRkM2ItOWE4Zi0xMjM0NTY3ODkwYWIiLCJhdWQiOiJ3aW50ZXItbGl2ZSIsIm51bSI6NywibGFuZSI6MCwiaWF0IjoxNzkzMDAwMDAwLCJleHAiOjE3OTU1OTIwMDB9.beYaYzxlW2Ue9WzlyYr3gYp1_8_7U7IVfoEXL1h4A3M"
+        );
         assert_eq!(ring.verify(&text, token.issued_at), Ok(token));
     }
 

@@ -437,7 +437,10 @@ fn what_dashboard_and_alarms_look_at_is_what_the_functions_count() {
 
 /// The fields of all lines and spans of the functions.
 fn fields_of_lines() -> BTreeSet<String> {
-    let mut sources = vec![read("shared/src/lambda.rs"), read("shared/src/telemetry.rs")];
+    let mut sources = vec![
+        read("shared/src/lambda.rs"),
+        read("shared/src/telemetry.rs"),
+    ];
     for (_, function) in resources_of(&template(), FUNCTION) {
         sources.push(read(&format!("functions/{}/src/lib.rs", binary(function))));
     }
