@@ -4,6 +4,8 @@
 //! take turns. `-- --runs N` sets the number of starts. `-- --smoke` starts each function a few times, for CI: this only
 //! checks that they start and answer.
 //!
+//! An executable `plain` in such a folder is measured too: see docs/adr/0026.
+//!
 //! The program fails if an executable is too large or needs a newer C library than Lambda has. Times and memory are
 //! only printed.
 #![allow(
