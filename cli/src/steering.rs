@@ -87,9 +87,6 @@ fn steered(event: &Event, steering: &Steering, now: EpochMs) -> Result<Control, 
                 "--max-active: must be at least {lanes}: each lane needs a slot"
             ));
         }
-        if max_active != event.queue().max_active {
-            control.limits_count_from = Some(now);
-        }
         control.max_active = Some(max_active);
     }
     if let Some(batch_size) = steering.batch_size {

@@ -50,6 +50,8 @@ pub struct Reservation {
     pub event_name: String,
     pub seats: Vec<ReservedSeat>,
     pub quantity: u32,
+    /// The event's `maxSeatsPerUser` when this was made. The audit compares the quantity with it.
+    pub seat_limit: u32,
     pub total_price: Money,
     pub state: State,
     /// From where the tickets of general admission were taken.
@@ -149,6 +151,7 @@ mod tests {
                 })
                 .to_vec(),
             quantity: 2,
+            seat_limit: 2,
             total_price: Money(200),
             state,
             stock: Vec::new(),

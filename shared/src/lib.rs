@@ -8,6 +8,7 @@
 //! the functions call.
 
 pub mod app;
+pub mod audit;
 pub mod config;
 pub mod http;
 pub mod http_client;

@@ -66,7 +66,7 @@ impl Plan {
                 Some(former) => {
                     plan.conflicts
                         .extend(conflicts(store, &former, &programme, now).await?);
-                    update(&former, programme, now)
+                    update(&former, programme)
                 }
             };
             plan.steps.push(step);
@@ -75,20 +75,14 @@ impl Plan {
     }
 }
 
-fn update(former: &Programme, mut programme: Programme, now: EpochMs) -> Step {
-    programme.event.control =
-        former
-            .event
-            .control
-            .under(&former.event.terms.queue, &programme.event.terms.queue, now);
+fn update(former: &Programme, mut programme: Programme) -> Step {
+    programme.event.control = former
+        .event
+        .control
+        .under(&former.event.terms.queue, &programme.event.terms.queue);
     if former.event.terms.beacon != programme.event.terms.beacon {
         // The given value came from the former source.
         programme.event.control.beacon = None;
-    }
-    let seat_limit = |programme: &Programme| programme.event.terms.max_seats_per_user;
-    if seat_limit(&programme) < seat_limit(former) {
-        let highest = &mut programme.event.control.highest_seat_limit;
-        *highest = seat_limit(former).max(*highest);
     }
     programme.event.first_applied_at = former.event.first_applied_at;
     let id = programme.event.event_id.clone();

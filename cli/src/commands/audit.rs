@@ -8,7 +8,7 @@ use domain::ids::EventId;
 use domain::invariants::Finding;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use shared::store::AuditReport;
+use shared::audit::AuditReport;
 
 use crate::outcome::Outcome;
 use crate::table_options::TableOptions;
@@ -35,9 +35,10 @@ struct JsonReport<'a> {
 pub async fn run(args: &AuditArgs, tables: &TableOptions) -> Result<Outcome> {
     let store = tables.store().await?;
     let bar = progress_bar(store.item_count().await.unwrap_or(0));
-    let report = store
-        .audit(args.event.as_ref(), |items| bar.set_position(items))
-        .await;
+    let report = shared::audit::run(&store, args.event.as_ref(), |items| {
+        bar.set_position(items);
+    })
+    .await;
     bar.finish_and_clear();
     let report = report?;
     let mut out = std::io::stdout().lock();

@@ -1,37 +1,31 @@
-//! What operators do to a queue while it runs.
+//! What operators change about a queue while it runs.
 
 use serde::{Deserialize, Serialize};
 
 use super::{QueuePolicy, Strategy};
 use crate::clock::EpochMs;
 
-/// What operators did to a queue. It stays when a catalogue is applied again.
+/// What operators have changed about a queue. It is kept when a catalogue is applied again.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Control {
-    /// The last pause.
+    /// The last pause. It is on until it has an end.
     pub pause: Pause,
     /// Closed by hand.
     pub closed: bool,
-    /// In place of the catalogue's.
+    /// Replaces the catalogue's value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_active: Option<u32>,
-    /// In place of the catalogue's.
+    /// Replaces the catalogue's value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u32>,
     /// The announced random value, once it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beacon: Option<String>,
-    /// Who was called before that, by the terms of now, may finish under the limits of then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limits_count_from: Option<EpochMs>,
-    /// The greatest `maxSeatsPerUser` that a catalogue has replaced by a lower one.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub highest_seat_limit: u32,
 }
 
 impl Control {
-    /// The catalogue's policy as operators have changed it.
+    /// The catalogue's policy with the operators' changes.
     #[must_use]
     pub fn applied_to(&self, policy: QueuePolicy) -> QueuePolicy {
         QueuePolicy {
@@ -50,27 +44,16 @@ impl Control {
         }
     }
 
-    /// What stays of it where a catalogue brings another policy: the latest word counts, so what the catalogue
-    /// changes is no longer in an operator's hand.
+    /// What remains of it under a new policy. The latest change wins: a value that the catalogue changes replaces the
+    /// operator's.
     #[must_use]
-    pub fn under(&self, former: &QueuePolicy, policy: &QueuePolicy, now: EpochMs) -> Self {
+    pub fn under(&self, former: &QueuePolicy, policy: &QueuePolicy) -> Self {
         let mut control = self.clone();
         if former.max_active != policy.max_active || former.lanes != policy.lanes {
             control.max_active = None;
         }
         if former.strategy != policy.strategy || former.lanes != policy.lanes {
             control.batch_size = None;
-        }
-        let limits =
-            |policy: QueuePolicy| (policy.max_active, policy.overbook_percent, policy.lanes);
-        let have_changed = limits(self.applied_to(*former)) != limits(control.applied_to(*policy));
-        let shorter = former
-            .session_seconds
-            .saturating_sub(policy.session_seconds)
-            + former.grace_seconds.saturating_sub(policy.grace_seconds);
-        if have_changed || (shorter > 0 && control.limits_count_from.is_some()) {
-            // By the shorter times, who came before seems to have come later.
-            control.limits_count_from = Some(now.plus_seconds(shorter));
         }
         control
     }
@@ -84,8 +67,7 @@ impl Control {
         }
     }
 
-    /// The queue closed at `now`. It stands still as in a pause, so that a sale that is opened again takes up where it
-    /// was.
+    /// The queue closed at `now`. Closing also pauses, so that a sale that is opened again continues where it was.
     #[must_use]
     pub fn closed_at(self, now: EpochMs, grace_seconds: u32) -> Self {
         Self {
@@ -94,7 +76,7 @@ impl Control {
         }
     }
 
-    /// The queue running again from `now` on, after a pause or a close by hand.
+    /// The queue running again from `now` on, after a pause or after being closed by hand.
     #[must_use]
     pub fn resumed_at(self, now: EpochMs) -> Self {
         Self {
@@ -105,12 +87,7 @@ impl Control {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-/// A pause: nobody is called, nobody arrives.
+/// A pause: nobody is called and nobody can arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Pause {
@@ -123,14 +100,14 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// Whether the queue stands still.
+    /// Whether the pause is on.
     #[must_use]
     pub fn is_on(self) -> bool {
         self.began_at.is_some() && self.ended_at.is_none()
     }
 
-    /// A pause from `now` on. One within a grace of the last one's end continues that one: those whom it spared have
-    /// still not had their time.
+    /// A pause from `now` on. Within a grace of the last pause's end it continues that pause, because the users whom that
+    /// one spared have not had their full time to arrive yet.
     #[must_use]
     pub fn begun_at(self, now: EpochMs, grace_seconds: u32) -> Self {
         if self.is_on() {
@@ -146,7 +123,7 @@ impl Pause {
         }
     }
 
-    /// No pause from `now` on.
+    /// The pause ended at `now`, if it is on.
     #[must_use]
     pub fn ended_at(self, now: EpochMs) -> Self {
         if self.is_on() {
@@ -161,9 +138,9 @@ impl Pause {
 
     /// A called session is alive at `now` if its `expiresAt` is later than this.
     ///
-    /// Without a pause that is `now`. Who was still awaited when the pause began may come until a
-    /// grace after its end, so during the pause and that grace it is the pause's beginning. Who had
-    /// let the turn pass before the pause is not raised by it: the place has been given away.
+    /// Without a pause, that is `now`. Called users whose grace was running when a pause began may arrive until a grace
+    /// after its end. So during the pause and that grace it is the beginning of the pause. A pause does not revive
+    /// sessions that had expired before it began: their slots have been given away.
     #[must_use]
     pub fn called_cutoff(self, now: EpochMs, grace_seconds: u32) -> EpochMs {
         match (self.began_at, self.ended_at) {
@@ -193,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_closed_by_hand_can_be_opened_again_and_spares_the_called_as_a_pause_does() {
+    fn a_queue_closed_by_hand_can_be_opened_again_and_spares_called_users_like_a_pause() {
         let closed = Control::default().closed_at(EpochMs(50_000), GRACE);
         assert!(closed.closed && closed.pause.is_on());
         let again = closed.resumed_at(EpochMs(600_000));
@@ -203,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_word_counts() {
+    fn the_latest_change_wins() {
         let catalogue = QueuePolicy::default();
         let control = Control {
             max_active: Some(7),
@@ -214,17 +191,11 @@ mod tests {
             session_seconds: 900,
             ..catalogue
         };
-        assert_eq!(
-            control.under(&catalogue, &longer, EpochMs(0)).max_active,
-            Some(7)
-        );
+        assert_eq!(control.under(&catalogue, &longer).max_active, Some(7));
         let larger = QueuePolicy {
             max_active: 200,
             ..catalogue
         };
-        assert_eq!(
-            control.under(&catalogue, &larger, EpochMs(0)).max_active,
-            None
-        );
+        assert_eq!(control.under(&catalogue, &larger).max_active, None);
     }
 }

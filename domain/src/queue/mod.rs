@@ -25,7 +25,7 @@ pub use draw::{Draw, PROCEDURE, Permutation, Ranking, Secret};
 pub use head::{BatchWindow, Head, Outlook, PollAfter};
 pub use policy::{Batch, LaneLimits, Lanes, Order, QueuePolicy, Reissue, Strategy, TokenEndsOn};
 pub use rate::Rate;
-pub use session::Session;
+pub use session::{Opening, Session};
 pub use survey::{Survey, survey};
 pub use turnout::Turnout;
 

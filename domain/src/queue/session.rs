@@ -25,6 +25,14 @@ pub enum Session {
     },
 }
 
+/// What promotion stores with a session that it opens, for the audit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Opening {
+    pub at: EpochMs,
+    /// At most this many sessions of the lane were allowed to live, this one included.
+    pub slot_limit: u32,
+}
+
 impl Session {
     /// Whether the holder may shop.
     #[must_use]

@@ -401,7 +401,9 @@ impl PromotionRun<'_> {
         {
             return Ok(Opened::Dead);
         }
-        let found = store.open_session(&self.session_key(rank)).await?;
+        let found = store
+            .open_session(&self.session_key(rank), self.limits.overbooked)
+            .await?;
         let pause = self.event.control.pause;
         Ok(match found {
             // Another run opened this session, and it uses a slot as well. If it is dead, its user

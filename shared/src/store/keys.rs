@@ -88,8 +88,10 @@ pub(super) fn user_pk(user: UserId) -> String {
     format!("USER#{user}")
 }
 
+pub(super) const ENTRY_PREFIX: &str = "ENTRY#";
+
 pub(super) fn queue_entry(user: UserId, event: &EventId) -> Key {
-    key(user_pk(user), format!("ENTRY#{event}"))
+    key(user_pk(user), format!("{ENTRY_PREFIX}{event}"))
 }
 
 pub(super) const RESERVATION_PREFIX: &str = "RESERVATION#";
@@ -115,8 +117,10 @@ pub(super) fn wallet_pk(user: UserId) -> String {
     format!("WALLET#{user}")
 }
 
+pub(super) const BALANCE: &str = "BALANCE";
+
 pub(super) fn wallet(user: UserId) -> Key {
-    key(wallet_pk(user), "BALANCE")
+    key(wallet_pk(user), BALANCE)
 }
 
 pub(super) const LEDGER_PREFIX: &str = "LEDGER#";
@@ -125,8 +129,10 @@ pub(super) fn ledger_entry(user: UserId, seq: u64) -> Key {
     key(wallet_pk(user), format!("{LEDGER_PREFIX}{seq:012}"))
 }
 
+pub(super) const CHARGE_KEY_PREFIX: &str = "IDEMPOTENCY#";
+
 pub(super) fn charge_key(user: UserId, sha256: &str) -> Key {
-    key(wallet_pk(user), format!("IDEMPOTENCY#{sha256}"))
+    key(wallet_pk(user), format!("{CHARGE_KEY_PREFIX}{sha256}"))
 }
 
 /// All signing keys, in the table of their own.

@@ -3,12 +3,12 @@
 //! One concrete type over DynamoDB. Reads return domain types; writes say in a condition what must hold, and a
 //! refused write reads the reason from the item that refused it instead of asking again.
 
-mod audit;
 mod client;
 mod connect;
 mod error;
 mod events;
 mod expression;
+mod inspection;
 mod item;
 mod keys;
 mod queue;
@@ -20,11 +20,14 @@ mod stock;
 mod tables;
 mod wallets;
 
-pub use audit::AuditReport;
 pub use client::{Consistency, Store, TableNames};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
 pub use events::{ApplyRefused, Change};
+pub use inspection::{
+    InspectedClaim, InspectedUser, PageStart, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN,
+    event_key, first_stock_key, head_key, sessions_key,
+};
 pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
 pub use reservations::{HoldConflict, HoldRequest, TicketConflict, TicketRequest, TransactionLost};
 pub use signing_keys::Rotation;

@@ -12,7 +12,8 @@ use crate::store::refused::WriteError;
 use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::ids::{EventId, Lane, Rank, UserId};
-use domain::queue::{Head, Session, TOMBSTONE_SECONDS};
+use domain::invariants::OpenedSession;
+use domain::queue::{Head, Opening, Session, TOMBSTONE_SECONDS};
 
 /// Identifies a session: a rank of a lane of an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,6 +52,20 @@ struct SessionRecord {
     hold_by: Option<EpochMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user_id: Option<UserId>,
+    // Only for the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opened_at: Option<EpochMs>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slot_limit: Option<u32>,
+}
+
+impl SessionRecord {
+    fn opening(&self) -> Option<Opening> {
+        Some(Opening {
+            at: self.opened_at?,
+            slot_limit: self.slot_limit?,
+        })
+    }
 }
 
 impl TryFrom<SessionRecord> for Session {
@@ -78,6 +93,15 @@ impl TryFrom<SessionRecord> for Session {
 
 pub(in crate::store) fn read_session(item: Item) -> Result<Session> {
     read_item::<SessionRecord>(item)?.try_into()
+}
+
+/// A session with what promotion stored for the audit.
+pub(in crate::store) fn read_opened_session(item: Item) -> Result<OpenedSession> {
+    let record = read_item::<SessionRecord>(item)?;
+    Ok(OpenedSession {
+        opening: record.opening(),
+        session: record.try_into()?,
+    })
 }
 
 /// TTL removes a session's item a day after the session ends.
@@ -111,15 +135,21 @@ fn arrive(session: &SessionKey, user: UserId, cutoff: EpochMs, expires_at: Epoch
     .bind(":ttl", session_ttl(expires_at))
 }
 
-fn open_session(session: &SessionKey) -> Write {
+/// Opens a session, also one that is OPEN already: a promotion that passes a rank again, after the watermark has moved
+/// back, stores the limit by which it counted.
+fn open_session(session: &SessionKey, opening: Opening) -> Write {
     let record = SessionRecord {
         state: SessionState::Open,
         expires_at: None,
         hold_by: None,
         user_id: None,
+        opened_at: Some(opening.at),
+        slot_limit: Some(opening.slot_limit),
     };
     let key = keys::session(&session.event_id, session.lane, session.rank);
-    Write::put(key, write_item(&record)).when_absent()
+    Write::put(key, write_item(&record))
+        .when("attribute_not_exists(#pk) OR #state = :open")
+        .bind(":open", "OPEN")
 }
 
 /// Starts the grace of an open session: its number has been issued and its rank called.
@@ -215,10 +245,17 @@ impl Store {
             .collect()
     }
 
-    /// Opens a session at a rank. Returns the session that is there already, if any.
-    pub async fn open_session(&self, session: &SessionKey) -> Result<Option<Session>> {
+    /// Opens a session at a rank. `slot_limit` is how many slots the lane is allowed. Returns the session that is there
+    /// already, unless that is still OPEN.
+    pub async fn open_session(
+        &self,
+        session: &SessionKey,
+        slot_limit: u32,
+    ) -> Result<Option<Session>> {
         match self
-            .write(Returning::Nothing, |_| open_session(session))
+            .write(Returning::Nothing, |at| {
+                open_session(session, Opening { at, slot_limit })
+            })
             .await
         {
             Ok(_) => Ok(None),
@@ -249,10 +286,11 @@ mod tests {
             lane: Lane::FIRST,
             rank: Rank(7),
         };
+        let opening = Opening { at, slot_limit: 1 };
         for write in [
             end_session(&session, at),
             arrive(&session, UserId::random(), at, at),
-            open_session(&session),
+            open_session(&session, opening),
             call(&session, at),
         ] {
             write.check().unwrap();

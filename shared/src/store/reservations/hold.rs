@@ -46,6 +46,7 @@ impl HoldRequest<'_> {
             event_name: self.event.terms.name.clone(),
             seats: self.seats.clone(),
             quantity: u32::try_from(self.seats.len()).unwrap_or(u32::MAX),
+            seat_limit: self.event.terms.max_seats_per_user,
             total_price: self.seats.iter().map(|seat| seat.price).sum(),
             state: State::Held { held_until },
             stock: Vec::new(),

@@ -27,6 +27,7 @@ pub(super) struct ReservationRecord {
     event_name: String,
     seats: Vec<ReservedSeat>,
     quantity: u32,
+    seat_limit: u32,
     total_price: Money,
     status: StoredStatus,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +101,7 @@ impl From<Reservation> for ReservationRecord {
             event_name: r.event_name,
             seats: r.seats,
             quantity: r.quantity,
+            seat_limit: r.seat_limit,
             total_price: r.total_price,
             status,
             held_until,
@@ -138,6 +140,7 @@ impl TryFrom<ReservationRecord> for Reservation {
             event_name: r.event_name,
             seats: r.seats,
             quantity: r.quantity,
+            seat_limit: r.seat_limit,
             total_price: r.total_price,
             state,
             stock: r.stock,

@@ -98,6 +98,7 @@ impl TicketRequest<'_> {
             event_name: self.event.terms.name.clone(),
             seats: Vec::new(),
             quantity: self.quantity,
+            seat_limit: self.event.terms.max_seats_per_user,
             total_price: self.total_price,
             state: State::Confirmed { payment },
             stock: self.takes.clone(),

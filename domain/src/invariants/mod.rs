@@ -1,0 +1,80 @@
+//! The audit's rules: what must hold for the items of the table at all times.
+//!
+//! The rules only judge values. `shared::audit` reads the items. The numbers of the invariants are those of
+//! docs/ARCHITECTURE.md.
+
+mod lane;
+mod seats;
+mod stock;
+mod user;
+
+use serde::{Serialize, Serializer};
+
+pub use lane::{LaneSnapshot, NumberOwners, OpenedSession};
+pub use seats::{SeatClaim, check_seats, owner_of};
+pub use stock::{ConfirmedTickets, StockLeft};
+pub use user::{RememberedCharge, UserItems};
+
+/// What must always hold.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Invariant {
+    /// A seat has at most one living claim. Every SOLD claim belongs to one CONFIRMED reservation, and every seat of a
+    /// CONFIRMED reservation has a SOLD claim.
+    OneOwner = 1,
+    /// A wallet is the sum of its ledger and never negative. Payments less refunds are the price of the CONFIRMED
+    /// reservations.
+    Money = 2,
+    /// A user has at most one living reservation for a date, of no more seats than were allowed.
+    OneReservation = 3,
+    /// Remaining tickets and confirmed tickets add up to all tickets.
+    Stock = 4,
+    /// The queue calls in rank order, and uses no more slots than were allowed.
+    Queue = 5,
+}
+
+impl Invariant {
+    /// Its number in docs/ARCHITECTURE.md.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+impl Serialize for Invariant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.number())
+    }
+}
+
+/// A broken invariant.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+pub struct Finding {
+    pub invariant: Invariant,
+    /// The item's key: `pk`, a space, `sk`.
+    pub key: String,
+    pub expected: String,
+    pub found: String,
+}
+
+impl Finding {
+    pub fn new(
+        invariant: Invariant,
+        key: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self {
+            invariant,
+            key: key.into(),
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+}
+
+/// A stored value, with its item's key as a finding names it.
+#[derive(Clone, Debug)]
+pub struct Stored<T> {
+    pub key: String,
+    pub value: T,
+}

@@ -1,0 +1,79 @@
+//! The tickets of general admission.
+
+use super::{Finding, Invariant};
+use crate::clock::EpochMs;
+use crate::event::{Admission, Event};
+use crate::reservation::{Reservation, State};
+
+/// The stock of an event, as read at `at`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StockLeft {
+    pub at: EpochMs,
+    pub shards: Vec<u32>,
+}
+
+/// An event's confirmed tickets, counted from its reservations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ConfirmedTickets {
+    /// Confirmed when the reservation was read.
+    seen: u64,
+    /// Confirmed when the stock was read.
+    at_stock: u64,
+    /// Confirmed or cancelled so close to the reading of the stock that the order is unknown.
+    in_doubt: u64,
+}
+
+/// A write takes effect within two seconds of its time stamp. The rest allows for differing clocks.
+const DOUBT_MS: i64 = 5_000;
+
+impl ConfirmedTickets {
+    /// Counts a reservation. `at` is when the stock was read.
+    pub fn add(&mut self, reservation: &Reservation, at: EpochMs) {
+        let quantity = u64::from(reservation.quantity);
+        let ended = match reservation.state {
+            State::Confirmed { .. } => {
+                self.seen += quantity;
+                None
+            }
+            State::Cancelled { .. } => Some(reservation.modified_at),
+            State::Held { .. } => return,
+        };
+        let is_near = |moment: EpochMs| moment.ms_since(at).abs() <= DOUBT_MS;
+        if is_near(reservation.created_at) || ended.is_some_and(is_near) {
+            self.in_doubt += quantity;
+        } else if reservation.created_at < at && ended.is_none_or(|ended| ended > at) {
+            self.at_stock += quantity;
+        }
+    }
+
+    /// Checks that confirmed and remaining tickets add up to all tickets. The check is exact if the stock did not change
+    /// while the reservations were read. Otherwise tickets in doubt may count either way.
+    pub fn check(
+        self,
+        event: &Event,
+        key: &str,
+        before: &StockLeft,
+        after: &StockLeft,
+    ) -> Option<Finding> {
+        let Admission::General { total_tickets, .. } = event.terms.admission else {
+            return None;
+        };
+        let total = u64::from(total_tickets);
+        let left: u64 = before.shards.iter().copied().map(u64::from).sum();
+        let (confirmed, in_doubt) = if before.shards == after.shards {
+            (self.seen, 0)
+        } else {
+            (self.at_stock, self.in_doubt)
+        };
+        let accounted = left + confirmed;
+        let is_sound = accounted <= total && total - accounted <= in_doubt;
+        (!is_sound).then(|| {
+            Finding::new(
+                Invariant::Stock,
+                key,
+                format!("{total} tickets, left or confirmed"),
+                format!("{left} left, {confirmed} confirmed"),
+            )
+        })
+    }
+}

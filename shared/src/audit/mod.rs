@@ -1,0 +1,365 @@
+//! The audit: reads the whole table, and checks it by [`domain::invariants`].
+//!
+//! A scan finds the users and sections. Each user, section and lane is then checked as a whole, by consistent reads of its
+//! items. The audit keeps in memory only the events, a hash for each user and section, and the owner of each queue number
+//! (about 60 bytes). Sales continue meanwhile, so a subject with findings is read again, and only findings that persist are
+//! reported.
+
+mod lanes;
+mod stock;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::stream::{StreamExt, iter};
+
+use crate::store::{Consistency, InspectedUser, READABLE, Store, StoreError, Subject, UNKNOWN};
+use domain::event::Programme;
+use domain::ids::{DateKey, EventId, Lane, UserId};
+use domain::invariants::{
+    ConfirmedTickets, Finding, Invariant, NumberOwners, SeatClaim, StockLeft, Stored, UserItems,
+    check_seats, owner_of,
+};
+use domain::queue::QueueEntry;
+use domain::seats::Claim;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// The result of an audit.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AuditReport {
+    /// Items that were read.
+    pub items: u64,
+    /// In the order of invariants and keys.
+    pub findings: Vec<Finding>,
+    /// There were more findings; the audit ended early.
+    pub is_cut_short: bool,
+    /// The time ran out before everything was read. The findings hold all the same.
+    pub is_incomplete: bool,
+}
+
+impl AuditReport {
+    fn in_order(mut self) -> Self {
+        self.findings.sort_unstable();
+        self.findings.dedup();
+        self.is_cut_short = self.findings.len() > MAX_FINDINGS;
+        self.findings.truncate(MAX_FINDINGS);
+        self
+    }
+}
+
+/// More findings than this say nothing new.
+const MAX_FINDINGS: usize = 1_000;
+/// A finding is reported if it is there each time in this many reads.
+const READS: usize = 3;
+/// Long enough for a write that is under way to end.
+const BETWEEN_READS: Duration = Duration::from_millis(200);
+/// Subjects that are read at the same time.
+const CONCURRENCY: usize = 16;
+/// Pages are up to a megabyte: a terabyte in all.
+const MAX_PAGES: usize = 1_000_000;
+
+/// Checks every invariant on the whole table, or on the items of one event. Calls `progress` with the number of items that
+/// have been read.
+pub async fn run(
+    store: &Store,
+    only: Option<&EventId>,
+    progress: impl FnMut(u64),
+) -> Result<AuditReport> {
+    let mut report = AuditReport::default();
+    run_into(store, &mut report, only, progress).await?;
+    Ok(report.in_order())
+}
+
+/// Checks as much of the whole table as can be read within `time`.
+pub async fn run_within(store: &Store, time: Duration) -> Result<AuditReport> {
+    let mut report = AuditReport::default();
+    // The audit only reads, so it can be stopped at any point. Boxed, because the future is large and is moved by callers.
+    let run = Box::pin(run_into(store, &mut report, None, |_| {}));
+    match tokio::time::timeout(time, run).await {
+        Ok(ended) => ended?,
+        Err(_) => report.is_incomplete = true,
+    }
+    Ok(report.in_order())
+}
+
+async fn run_into(
+    store: &Store,
+    report: &mut AuditReport,
+    only: Option<&EventId>,
+    mut progress: impl FnMut(u64),
+) -> Result<()> {
+    let mut audit = Audit {
+        store,
+        only,
+        events: BTreeMap::new(),
+        stock: BTreeMap::new(),
+        tallies: Mutex::default(),
+    };
+    for event in store.events(Consistency::Strong).await? {
+        let id = event.event_id;
+        let programme = store.programme(&id, Consistency::Strong).await?;
+        let programme = programme.ok_or_else(|| {
+            StoreError::Unreadable(format!("the event {id} is listed but does not exist"))
+        })?;
+        report
+            .findings
+            .extend(audit.read_stock(&programme.event).await?);
+        audit.events.insert(id, programme);
+    }
+    audit.check_subjects(report, &mut progress).await?;
+    audit.check_lanes(report).await?;
+    audit.check_stock(report).await
+}
+
+/// Counted over all users.
+#[derive(Default)]
+struct Tallies {
+    numbers: HashMap<(EventId, Lane), NumberOwners>,
+    confirmed: BTreeMap<EventId, ConfirmedTickets>,
+}
+
+struct Audit<'a> {
+    store: &'a Store,
+    only: Option<&'a EventId>,
+    events: BTreeMap<EventId, Programme>,
+    /// The stock of each general-admission event when the audit began.
+    stock: BTreeMap<EventId, StockLeft>,
+    tallies: Mutex<Tallies>,
+}
+
+fn hash_of(subject: &Subject) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    subject.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Audit<'_> {
+    fn covers(&self, event: &EventId) -> bool {
+        self.only.is_none_or(|only| only == event)
+    }
+
+    fn tallies(&self) -> MutexGuard<'_, Tallies> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Checks users and sections in the order in which a scan finds them.
+    async fn check_subjects(
+        &self,
+        report: &mut AuditReport,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<()> {
+        let mut seen = HashSet::new();
+        let mut start = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.store.scan_subjects(start).await?;
+            let subjects: Vec<Subject> = page
+                .subjects
+                .into_iter()
+                .filter(|subject| seen.insert(hash_of(subject)))
+                .filter(|subject| self.is_in_scope(subject))
+                .collect();
+            let mut checks = iter(subjects)
+                .map(|subject| async move { self.check_subject(&subject).await })
+                .buffer_unordered(CONCURRENCY);
+            while let Some(findings) = checks.next().await {
+                report.findings.extend(findings?);
+            }
+            report.items += page.items;
+            progress(report.items);
+            start = page.next;
+            if start.is_none() || report.findings.len() > MAX_FINDINGS {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_in_scope(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::User(_) => true,
+            Subject::Section(event, ..) => self.covers(event),
+            Subject::Unknown(..) => self.only.is_none(),
+        }
+    }
+
+    async fn check_subject(&self, subject: &Subject) -> Result<Vec<Finding>> {
+        let mut findings = self.read_subject(subject, true).await?;
+        for _ in 1..READS {
+            if findings.is_empty() {
+                break;
+            }
+            tokio::time::sleep(BETWEEN_READS).await;
+            let again = self.read_subject(subject, false).await?;
+            findings.retain(|finding| again.contains(finding));
+        }
+        Ok(findings)
+    }
+
+    async fn read_subject(&self, subject: &Subject, is_first: bool) -> Result<Vec<Finding>> {
+        match subject {
+            Subject::User(user) => self.check_user(*user, is_first).await,
+            Subject::Section(event, date, section) if is_first => {
+                let programme = self.events.get(event);
+                self.check_section(programme, event, *date, section).await
+            }
+            Subject::Section(event, date, section) => {
+                let now = self.store.programme(event, Consistency::Strong).await?;
+                self.check_section(now.as_ref(), event, *date, section)
+                    .await
+            }
+            Subject::Unknown(invariant, key) => {
+                Ok(vec![Finding::new(*invariant, key, READABLE, UNKNOWN)])
+            }
+        }
+    }
+
+    async fn check_user(&self, user: UserId, is_first: bool) -> Result<Vec<Finding>> {
+        let InspectedUser {
+            items,
+            entries,
+            unreadable,
+        } = self.store.inspect_user(user).await?;
+        if is_first {
+            self.count(&items, &entries, user);
+        }
+        let mut findings = unreadable;
+        for (event, entry) in entries.iter().filter(|(event, _)| self.covers(event)) {
+            findings.extend(self.check_number(event, user, entry).await?);
+        }
+        let reread = self.events_of(&items, is_first).await?;
+        let events = if is_first { &self.events } else { &reread };
+        let now = self.store.clock().now();
+        findings.extend(items.check(user, events, self.only, now));
+        for reservation in &items.reservations {
+            if self.covers(reservation.value.event_id()) {
+                let claims = self.store.claims_of(&reservation.value).await?;
+                let now = self.store.clock().now();
+                findings.extend(check_seats(reservation, &claims, now));
+            }
+        }
+        Ok(findings)
+    }
+
+    /// The events of a user's reservations, for a second read: a catalogue may have been applied since the audit began.
+    async fn events_of(
+        &self,
+        items: &UserItems,
+        is_first: bool,
+    ) -> Result<BTreeMap<EventId, Programme>> {
+        let mut events = BTreeMap::new();
+        if is_first {
+            return Ok(events);
+        }
+        for reservation in items.reservations.iter().chain(&items.archived) {
+            let id = reservation.value.event_id();
+            if !events.contains_key(id)
+                && let Some(programme) = self.store.programme(id, Consistency::Strong).await?
+            {
+                events.insert(id.clone(), programme);
+            }
+        }
+        Ok(events)
+    }
+
+    fn count(&self, items: &UserItems, entries: &[(EventId, Stored<QueueEntry>)], user: UserId) {
+        let mut tallies = self.tallies();
+        for (event, entry) in entries {
+            let QueueEntry { lane, number, .. } = entry.value;
+            let numbers = tallies.numbers.entry((event.clone(), lane)).or_default();
+            numbers.add(number, user);
+        }
+        for reservation in items.reservations.iter().chain(&items.archived) {
+            let event = reservation.value.event_id();
+            if let Some(stock) = self.stock.get(event) {
+                let confirmed = tallies.confirmed.entry(event.clone()).or_default();
+                confirmed.add(&reservation.value, stock.at);
+            }
+        }
+    }
+
+    /// Checks that a number was handed out, and to no other user.
+    async fn check_number(
+        &self,
+        event: &EventId,
+        user: UserId,
+        entry: &Stored<QueueEntry>,
+    ) -> Result<Vec<Finding>> {
+        let mut findings = Vec::new();
+        let QueueEntry { lane, number, .. } = entry.value;
+        let mut found = |expected: String, found: String| {
+            findings.push(Finding::new(Invariant::Queue, &entry.key, expected, found));
+        };
+        let other = self
+            .tallies()
+            .numbers
+            .get(&(event.clone(), lane))
+            .and_then(|numbers| numbers.other_owner(number, user));
+        if let Some(other) = other {
+            // The other user may have joined again since.
+            let now = self
+                .store
+                .queue_entry(other, event, Consistency::Strong)
+                .await?;
+            if now.is_some_and(|now| now.lane == lane && now.number == number) {
+                found(
+                    "a number that no other user has".to_owned(),
+                    format!("number {number}, which user {other} has too"),
+                );
+            }
+        }
+        // The cheaper read is enough unless it is behind.
+        let head = self.store.head(event, lane, Consistency::Eventual).await?;
+        let issued = match head {
+            Some(head) if head.issued >= number => head.issued,
+            _ => {
+                let head = self.store.head(event, lane, Consistency::Strong).await?;
+                head.map_or(0, |head| head.issued)
+            }
+        };
+        if number > issued {
+            found(
+                format!("a number that was handed out, so at most {issued}"),
+                number.to_string(),
+            );
+        }
+        Ok(findings)
+    }
+
+    async fn check_section(
+        &self,
+        programme: Option<&Programme>,
+        event: &EventId,
+        date: DateKey,
+        section: &str,
+    ) -> Result<Vec<Finding>> {
+        let on_sale = programme.and_then(|programme| {
+            let date = programme.dates.get(&date)?;
+            date.sections.iter().find(|on_sale| on_sale.name == section)
+        });
+        let (claims, mut findings) = self.store.inspect_claims(event, date, section).await?;
+        for inspected in claims {
+            let claim = &inspected.claim;
+            let now = self.store.clock().now();
+            let (user, of_event, of_date) = owner_of(claim);
+            let is_its_own = of_event == event && of_date == Some(date);
+            let is_living = !matches!(claim, Claim::Held { held_until, .. } if *held_until <= now);
+            let owner = if is_living && is_its_own {
+                self.store.reservation_for(user, event, Some(date)).await?
+            } else {
+                None
+            };
+            let claim = SeatClaim {
+                key: inspected.key,
+                seat: inspected.seat,
+                claim,
+                has_ttl: inspected.has_ttl,
+                owner: owner.as_ref(),
+            };
+            findings.extend(claim.check(on_sale, self.store.clock().now()));
+        }
+        Ok(findings)
+    }
+}
