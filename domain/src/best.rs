@@ -1,4 +1,5 @@
-//! The best seats that are left: together, near the stage and its middle, and leaving no single seat alone.
+//! Best available: picks seats next to each other, near the stage and the middle, preferably
+//! without leaving a single free seat between taken ones.
 
 use std::cmp::Reverse;
 
@@ -6,45 +7,48 @@ use crate::event::Section;
 use crate::ids::SeatNumber;
 use crate::seats::SeatStatus;
 
-/// Buyers who ask at the same moment must not all be given the same block: one of the best so many is picked at random.
-/// Twice as many after each failure, since what is known of the house may be a second old, and the front long gone.
+/// Buyers who ask at the same moment must not all get the same block, so one of this many best
+/// blocks is picked at random. The number doubles with each failure: the seat map may be a second
+/// old, and the best blocks may be gone.
 const CHOICES: usize = 6;
 const MOST_CHOICES: usize = 400;
 
-/// Which of the good blocks is picked.
+/// Decides which of the best blocks is picked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Pick {
+pub struct BlockPicker {
     pub random: usize,
-    /// So many picks turned out to be somebody else's.
+    /// The number of picks so far that turned out to be taken.
     pub failures: u32,
 }
 
-impl Pick {
-    fn among(self) -> usize {
+impl BlockPicker {
+    fn choices(self) -> usize {
         MOST_CHOICES.min(CHOICES << self.failures.min(8))
     }
 }
 
-/// Seats of one section that somebody may be given.
+/// A block of seats in one section.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Block {
     pub seats: Vec<SeatNumber>,
-    /// How many single seats between taken ones it would leave: nobody wants to sit alone.
+    /// The number of single free seats between taken ones that it would leave: nobody wants to sit
+    /// alone.
     orphans: u32,
-    /// From the middle of the front row, in half seats.
+    /// The distance from the middle of the front row, in half seats.
     distance: u32,
 }
 
-/// One row is as far behind the next as so many half seats to the side.
+/// One row further back counts as this many half seats to the side.
 const ROW_DISTANCE: u32 = 4;
 
-/// A line of seats next to each other.
+/// A row of adjacent seats.
 struct Row {
     /// Counted from 0 at the stage.
     index: u32,
     first: usize,
     len: usize,
-    /// Where the catalogue tells no rows, low numbers are taken to be the good ones, and there is no middle.
+    /// `false` if the catalogue does not define rows. Then there is no middle, and low numbers
+    /// count as better.
     has_middle: bool,
 }
 
@@ -83,7 +87,7 @@ fn distance(row: &Row, at: usize, count: usize) -> u32 {
     row.index * ROW_DISTANCE + u32::try_from(sideways).unwrap_or(u32::MAX / 2)
 }
 
-/// All blocks of `count` seats next to each other, the best first. `statuses` are the section's, in order.
+/// All blocks of `count` adjacent seats, best first. `statuses` has the section's seats in order.
 fn blocks(section: &Section, statuses: &[SeatStatus], count: usize) -> Vec<Block> {
     let is_free = |at: usize| statuses.get(at) == Some(&SeatStatus::Available);
     let mut blocks = Vec::new();
@@ -108,7 +112,7 @@ fn blocks(section: &Section, statuses: &[SeatStatus], count: usize) -> Vec<Block
     blocks
 }
 
-/// Where no block is left: the seats of the section that are nearest to each other.
+/// Used if no block is left: the free seats of the section that are closest to each other.
 fn scattered(section: &Section, statuses: &[SeatStatus], count: usize) -> Option<Block> {
     let free: Vec<SeatNumber> = section
         .seat_numbers()
@@ -133,11 +137,11 @@ fn numbers(section: &Section, range: std::ops::Range<usize>) -> Vec<SeatNumber> 
         .collect()
 }
 
-/// Some of the best blocks that do not overlap, the best first.
+/// Up to `most` of the best blocks that do not overlap, best first.
 fn choices(section: &Section, statuses: &[SeatStatus], count: usize, most: usize) -> Vec<Block> {
     let mut chosen: Vec<Block> = Vec::new();
     for block in blocks(section, statuses, count) {
-        // Leaving somebody alone is only for where it cannot be avoided.
+        // A block that leaves a single seat is used only if there is no other.
         let is_worse = chosen
             .first()
             .is_some_and(|best| block.orphans > best.orphans);
@@ -152,21 +156,22 @@ fn choices(section: &Section, statuses: &[SeatStatus], count: usize, most: usize
     chosen
 }
 
-/// Good seats for `count` people in one of the sections, which are in the order in which they are preferred; none where no
-/// section has so many. Together if any section has them so.
+/// Picks `count` seats in one of the sections, which are in order of preference. Adjacent seats in
+/// a later section are preferred to separate seats in an earlier one. Returns `None` if no section
+/// has enough free seats.
 #[must_use]
 pub fn best_seats(
     sections: &[(&Section, &[SeatStatus])],
     count: usize,
-    pick: Pick,
+    picker: BlockPicker,
 ) -> Option<Vec<SeatNumber>> {
     if count == 0 {
         return None;
     }
     for (section, statuses) in sections {
-        let mut choices = choices(section, statuses, count, pick.among());
+        let mut choices = choices(section, statuses, count, picker.choices());
         if !choices.is_empty() {
-            return Some(choices.swap_remove(pick.random % choices.len()).seats);
+            return Some(choices.swap_remove(picker.random % choices.len()).seats);
         }
     }
     sections
@@ -182,13 +187,13 @@ mod tests {
     use crate::money::Money;
     use proptest::prelude::*;
 
-    const FIRST: Pick = Pick {
+    const FIRST: BlockPicker = BlockPicker {
         random: 0,
         failures: 0,
     };
 
-    fn pick(random: usize) -> Pick {
-        Pick { random, ..FIRST }
+    fn pick(random: usize) -> BlockPicker {
+        BlockPicker { random, ..FIRST }
     }
 
     fn section(seats: u32, rows: Option<u32>) -> Section {
@@ -201,7 +206,7 @@ mod tests {
         }
     }
 
-    /// `.` is free, anything else taken.
+    /// `.` is free, anything else is taken.
     fn statuses(plan: &str) -> Vec<SeatStatus> {
         plan.chars()
             .filter(|c| !c.is_whitespace())
@@ -235,9 +240,9 @@ mod tests {
 
     #[test]
     fn nobody_is_left_alone_where_that_can_be_avoided() {
-        // The middle two would leave one on either side of a gap of four.
+        // The middle two would leave a single seat on either side.
         assert_eq!(best("xxx....xxx", Some(1), 2), Some(vec![4, 5]));
-        // Where every choice leaves one alone, one is left.
+        // Every choice leaves a single seat.
         assert_eq!(best("xxx...xxxx", Some(1), 2), Some(vec![5, 6]));
     }
 

@@ -1,4 +1,4 @@
-//! Time: epoch milliseconds, UTC, and where they come from.
+//! Time: milliseconds since 1970 in UTC, and the clock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-/// A moment: milliseconds since 1970-01-01T00:00:00Z. Stored as a number, shown as RFC 3339.
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z. Stored as a number, shown as RFC 3339.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EpochMs(pub i64);
 
 impl EpochMs {
-    /// The end of the year 9999, the last moment that RFC 3339 can write.
+    /// The end of the year 9999, the last time that RFC 3339 can represent.
     pub const MAX: Self = Self(253_402_300_799_999);
 
     /// `seconds` later, never past [`EpochMs::MAX`].
@@ -25,28 +25,28 @@ impl EpochMs {
         self.plus_ms(i64::from(seconds) * 1000)
     }
 
-    /// `ms` milliseconds later (earlier where negative), within what RFC 3339 can write.
+    /// `ms` milliseconds later, or earlier if negative; clamped to what RFC 3339 can represent.
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Self {
         Self(self.0.saturating_add(ms).clamp(0, Self::MAX.0))
     }
 
-    /// Milliseconds from `earlier` until this moment; negative where it is the later one.
+    /// Milliseconds from `earlier` to this time. Negative if `earlier` is the later one.
     #[must_use]
     pub fn ms_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Whole seconds since 1970, rounded up: what DynamoDB's TTL wants.
+    /// Whole seconds since 1970, rounded up, as DynamoDB's TTL expects.
     #[must_use]
     pub fn ttl_seconds(self) -> i64 {
         self.0.div_euclid(1000) + 1
     }
 
-    /// Reads RFC 3339 with any offset.
+    /// Parses RFC 3339 with any offset.
     ///
     /// # Errors
-    /// Where the text is no RFC 3339 time, or lies before 1970.
+    /// If the text is not an RFC 3339 time, or is before 1970.
     pub fn parse(text: &str) -> Result<Self, String> {
         let moment = OffsetDateTime::parse(text, &Rfc3339)
             .map_err(|e| format!("not an RFC 3339 time: {e}"))?;
@@ -54,10 +54,10 @@ impl EpochMs {
             .ok()
             .filter(|ms| (0..=Self::MAX.0).contains(ms))
             .map(Self)
-            .ok_or_else(|| "a time before 1970 or after 9999".to_owned())
+            .ok_or_else(|| "the time is before 1970 or after 9999".to_owned())
     }
 
-    /// The moment as a date and time in UTC.
+    /// The time as a date and time in UTC.
     #[must_use]
     pub fn to_utc(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
@@ -76,22 +76,22 @@ impl fmt::Display for EpochMs {
     }
 }
 
-/// For fields of HTTP answers: `#[serde(serialize_with = "rfc3339::serialize")]`.
+/// For fields of HTTP responses: `#[serde(serialize_with = "rfc3339::serialize")]`.
 pub mod rfc3339 {
     use super::EpochMs;
     use serde::Serializer;
 
-    /// Writes the moment as RFC 3339.
+    /// Serializes the time as RFC 3339.
     pub fn serialize<S: Serializer>(moment: &EpochMs, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(moment)
     }
 
-    /// The same for an optional field; pair it with `skip_serializing_if`.
+    /// The same for an optional field. Combine it with `skip_serializing_if`.
     pub mod option {
         use super::super::EpochMs;
         use serde::Serializer;
 
-        /// Writes the moment as RFC 3339, or nothing.
+        /// Serializes the time as RFC 3339, or nothing.
         pub fn serialize<S: Serializer>(
             moment: &Option<EpochMs>,
             serializer: S,
@@ -104,17 +104,17 @@ pub mod rfc3339 {
     }
 }
 
-/// Where `now` comes from: the machine's clock, or one that a test moves by hand.
+/// The source of `now`: the system clock, or a clock that tests set.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The machine's clock.
+    /// The system clock.
     System,
-    /// A clock that stands still until it is moved.
+    /// A clock that moves only when told to.
     Manual(ManualClock),
 }
 
 impl Clock {
-    /// The present moment.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> EpochMs {
         match self {
@@ -129,12 +129,12 @@ impl Clock {
     }
 }
 
-/// A clock for tests; clones show the same time.
+/// A clock for tests. Clones share the same time.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 
 impl ManualClock {
-    /// A clock that stands at `start`.
+    /// A clock that shows `start`.
     #[must_use]
     pub fn at(start: EpochMs) -> Self {
         Self(Arc::new(AtomicI64::new(start.0)))
@@ -146,17 +146,17 @@ impl ManualClock {
         EpochMs(self.0.load(Ordering::SeqCst))
     }
 
-    /// Moves it forward by `ms` milliseconds.
+    /// Advances the clock by `ms` milliseconds.
     pub fn advance_ms(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 
-    /// Moves it forward by whole seconds.
+    /// Advances the clock by whole seconds.
     pub fn advance_seconds(&self, seconds: u32) {
         self.advance_ms(i64::from(seconds) * 1000);
     }
 
-    /// Sets it.
+    /// Sets the clock.
     pub fn set(&self, to: EpochMs) {
         self.0.store(to.0, Ordering::SeqCst);
     }

@@ -9,7 +9,7 @@ use crate::ids::{DateKey, EventId, Lane, SeatNumber};
 use crate::money::{Currency, Money};
 use crate::queue::{Control, Head, Order, Permutation, QueuePolicy, Ranking};
 
-/// What an operator's catalogue says of an event.
+/// An event as the operator's catalogue defines it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Terms {
@@ -17,44 +17,45 @@ pub struct Terms {
     pub venue: String,
     pub admission: Admission,
     pub currency: Currency,
-    /// Tickets in one reservation, 1 to 20.
+    /// The maximum number of tickets in one reservation, 1 to 20.
     pub max_seats_per_user: u32,
-    /// How long a hold lives, in seconds.
+    /// How long a hold lasts, in seconds.
     pub hold_seconds: u32,
-    /// A paid reservation can be cancelled until so many hours before the start.
+    /// A paid reservation can be cancelled until this many hours before the start.
     pub cancel_until_hours: u32,
-    /// When the sale opens; none: it is open.
+    /// When the sale opens. `None`: it is open from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<EpochMs>,
-    /// When the sale closes, where the catalogue says it.
+    /// When the sale closes, if the catalogue defines it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closes_at: Option<EpochMs>,
-    /// The start of the last date; none for general admission without a start.
+    /// The start of the last date. `None` for general admission without a start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_start: Option<EpochMs>,
     pub queue: QueuePolicy,
-    /// Where the random value comes from that is mixed into the draw; none: the draw waits for no value.
+    /// The announced source of the random value that is mixed into the draw. `None`: the draw does
+    /// not wait for a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beacon: Option<String>,
 }
 
-/// How people get in: to a seat of a date, or to the whole event.
+/// How an event admits people: to a numbered seat on a date, or to the whole event.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Admission {
     /// Numbered seats on dates.
     Seated,
-    /// So many tickets, no dates.
+    /// A number of tickets, without dates.
     General {
         total_tickets: u32,
         price: Money,
-        /// In how many parts the stock is kept, so that many can take from it at once.
+        /// The number of parts of the stock. Several parts allow concurrent purchases.
         stock_shards: u32,
     },
 }
 
 impl Admission {
-    /// The word of the contract.
+    /// The name in the API.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -72,33 +73,33 @@ pub struct Event {
     pub terms: Terms,
     #[serde(default)]
     pub control: Control,
-    /// When a catalogue first named it; relative dates count from here.
+    /// When a catalogue first contained the event. Relative dates count from here.
     pub first_applied_at: EpochMs,
 }
 
-/// Whether tickets can be had. The first that fits, in this order.
+/// Whether tickets are on sale. The first that applies, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SaleState {
-    /// Over for good, or until an operator says otherwise.
+    /// Over for good, or until an operator reopens the sale.
     Closed,
-    /// Before `opensAt`: one may join, not enter.
+    /// Before `opensAt`: users can join the queue, but nobody is admitted.
     NotOpen,
-    /// The operator stopped calling and arriving for a while.
+    /// The operator has paused the queue: nobody is called, and nobody can arrive.
     Paused,
     /// On sale.
     Open,
 }
 
 impl Event {
-    /// When the sale ends: what the catalogue says, else the start of the last date.
+    /// When the sale ends: `closesAt` of the catalogue, otherwise the start of the last date.
     #[must_use]
     pub fn closes_at(&self) -> Option<EpochMs> {
         self.terms.closes_at.or(self.terms.last_start)
     }
 
-    /// Whether tickets can be had at `now`.
+    /// The state of the sale at `now`.
     #[must_use]
     pub fn sale_state(&self, now: EpochMs) -> SaleState {
         if self.control.closed || self.closes_at().is_some_and(|at| at <= now) {
@@ -112,19 +113,19 @@ impl Event {
         }
     }
 
-    /// The queue's policies as operators have changed them.
+    /// The queue's policies with the operators' changes.
     #[must_use]
     pub fn queue(&self) -> QueuePolicy {
         self.control.applied_to(self.terms.queue)
     }
 
-    /// Whether the hour of opening has come, whatever else keeps people out.
+    /// Whether the opening time has come, regardless of pauses and closings.
     #[must_use]
     pub fn has_opened(&self, now: EpochMs) -> bool {
         self.terms.opens_at.is_none_or(|at| at <= now)
     }
 
-    /// In which order a lane calls its numbers.
+    /// The order in which a lane calls its numbers.
     #[must_use]
     pub fn ranking(&self, lane: Lane, head: &Head) -> Ranking {
         let draw = match self.terms.queue.order {
@@ -147,8 +148,8 @@ impl Event {
         }
     }
 
-    /// Until when what belongs to the sale (tickets in line, marks of those who left early) must be
-    /// kept: 30 days, the life of a token, after the sale or after `now`, whichever is later.
+    /// How long data of the sale (queue entries, departure marks) must be kept: for the lifetime of
+    /// a token, 30 days, after the end of the sale or after `now`, whichever is later.
     #[must_use]
     pub fn keep_until(&self, now: EpochMs) -> EpochMs {
         let end = self.closes_at().map_or(now, |at| at.max(now));
@@ -165,7 +166,7 @@ pub struct EventDate {
     pub sections: Vec<Section>,
 }
 
-/// A block of seats of one price, numbered on from the section before it.
+/// A block of seats with one price. The numbering continues from the previous section.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Section {
@@ -173,7 +174,7 @@ pub struct Section {
     pub price: Money,
     pub first_seat: SeatNumber,
     pub seats: u32,
-    /// In how many rows the seats stand, the first row nearest the stage.
+    /// The number of rows. The first row is nearest to the stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u32>,
 }
@@ -196,8 +197,8 @@ impl Section {
         (self.first_seat.0..=self.last_seat().0).map(SeatNumber)
     }
 
-    /// The seat's row, counted from 1 at the stage; none where the section has no rows. Rows are as long as each other, but for
-    /// one seat more in the front ones where the seats do not divide.
+    /// The seat's row, counted from 1 at the stage. `None` if the section has no rows. If the seats
+    /// cannot be divided evenly, the front rows have one seat more.
     #[must_use]
     pub fn row_of(&self, seat: SeatNumber) -> Option<u32> {
         let rows = self.rows?;
@@ -213,19 +214,19 @@ impl Section {
 }
 
 impl EventDate {
-    /// All seats of the date.
+    /// The number of seats of the date.
     #[must_use]
     pub fn total_seats(&self) -> u32 {
         self.sections.iter().map(|s| s.seats).sum()
     }
 
-    /// The section that has the seat.
+    /// The section that contains the seat.
     #[must_use]
     pub fn section_of(&self, seat: SeatNumber) -> Option<&Section> {
         self.sections.iter().find(|section| section.has(seat))
     }
 
-    /// Whether the performance has begun: nobody can buy for it any more.
+    /// Whether the performance has begun. Then nothing can be bought for it.
     #[must_use]
     pub fn has_begun(&self, now: EpochMs) -> bool {
         self.starts_at <= now

@@ -1,4 +1,4 @@
-//! Identifiers: parsed once at the edge, and right ever after.
+//! Identifiers. They are parsed at the boundary and valid from then on.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::clock::EpochMs;
 
-/// Why a text is not the identifier it should be; a sentence for the person who sent it.
+/// Why a text is not a valid identifier, as a sentence for the sender.
 pub type Malformed = String;
 
 /// An event's id: `[a-z0-9-]{1,64}`.
@@ -19,10 +19,10 @@ pub type Malformed = String;
 pub struct EventId(String);
 
 impl EventId {
-    /// The longest id, in bytes.
+    /// The maximum length in bytes.
     pub const MAX_LEN: usize = 64;
 
-    /// Reads an id.
+    /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         let fits = (1..=Self::MAX_LEN).contains(&text.len())
             && text
@@ -31,7 +31,7 @@ impl EventId {
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err("an event id is 1 to 64 of a-z, 0-9 and -".to_owned())
+            Err("an event id has 1 to 64 characters: a-z, 0-9 and -".to_owned())
         }
     }
 
@@ -61,13 +61,13 @@ impl fmt::Display for EventId {
     }
 }
 
-/// A buyer: a UUID.
+/// A user: a UUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UserId(Uuid);
 
 impl UserId {
-    /// Reads a UUID in its usual form, 36 characters with hyphens, in either case.
+    /// Parses a UUID in its canonical form: 36 characters with hyphens, in upper or lower case.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         if text.len() != 36 {
             return Err("a user id is a UUID of 36 characters".to_owned());
@@ -83,7 +83,7 @@ impl UserId {
         self.0.as_bytes()
     }
 
-    /// A new user, whom nobody can guess.
+    /// A new, unguessable user id.
     #[must_use]
     pub fn random() -> Self {
         Self(Uuid::new_v4())
@@ -115,8 +115,8 @@ impl fmt::Display for UserId {
     }
 }
 
-/// A date on which an event is performed: a day, or a day and a time where a day has several
-/// performances. Ordered as it is written.
+/// The key of a date: a day, or a day and a time if several performances take place on that day.
+/// Its order is that of its text form.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DateKey {
@@ -128,10 +128,10 @@ pub struct DateKey {
 const MINUTES_A_DAY: u32 = 1440;
 
 impl DateKey {
-    /// Reads `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM`, from 1970 on.
+    /// Parses `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM`, from 1970 on.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         Self::read(text).ok_or_else(|| {
-            "a date is YYYY-MM-DD, or YYYY-MM-DDTHH:MM where a day has several performances"
+            "a date is YYYY-MM-DD, or YYYY-MM-DDTHH:MM if the day has several performances"
                 .to_owned()
         })
     }
@@ -147,13 +147,13 @@ impl DateKey {
         })
     }
 
-    /// The day as a date without a time.
+    /// The date of a day, without a time.
     #[must_use]
     pub fn on_day(day: Date) -> Self {
         Self { day, minute: None }
     }
 
-    /// Whether its day is `day` or a later one.
+    /// Whether its day is not before the day of `day`.
     #[must_use]
     pub fn is_from(self, day: Self) -> bool {
         self.day >= day.day
@@ -233,7 +233,7 @@ impl fmt::Display for DateKey {
     }
 }
 
-/// A seat of a date, numbered from 1 through all its sections.
+/// A seat of a date. The numbering starts at 1 and continues through all sections.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SeatNumber(pub u32);
@@ -244,13 +244,13 @@ impl fmt::Display for SeatNumber {
     }
 }
 
-/// A place in line, counted from 1 within a lane: whoever has the lower rank is called first.
+/// A position in a lane's order of calling, counted from 1. Lower ranks are called first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rank(pub u64);
 
 impl Rank {
-    /// The rank behind this one.
+    /// The following rank.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
@@ -269,7 +269,7 @@ impl fmt::Display for Rank {
 pub struct Lane(pub u8);
 
 impl Lane {
-    /// The first lane, and the only one of a queue with one.
+    /// The first lane, and the only lane of most queues.
     pub const FIRST: Self = Self(0);
 }
 
@@ -279,10 +279,11 @@ impl fmt::Display for Lane {
     }
 }
 
-/// A reservation's id. It says where the reservation is stored (event, date, and since when), so
-/// that it is found without an index; 74 random bits make it unguessable.
+/// A reservation's id. It contains the key of the reservation's item (event, date and time of
+/// creation), so that no index is needed. 74 random bits make it unguessable.
 ///
-/// 16 bytes of a version 7 UUID, 4 bytes of date, then the event id, in URL-safe base64.
+/// The id consists of 16 bytes of a UUID version 7, 4 bytes of date, and the event id, in URL-safe
+/// base64.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ReservationId {
@@ -291,7 +292,7 @@ pub struct ReservationId {
     unique: Uuid,
 }
 
-/// Stands in the date's four bytes where a reservation has none (general admission).
+/// The four date bytes of a general-admission reservation.
 const NO_DATE: u32 = u32::MAX;
 
 impl ReservationId {
@@ -305,7 +306,7 @@ impl ReservationId {
         }
     }
 
-    /// Reads an id.
+    /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         Self::read(text).ok_or_else(|| "not a reservation id".to_owned())
     }
@@ -323,17 +324,17 @@ impl ReservationId {
             date,
             unique: Uuid::from_bytes(*unique),
         };
-        // One id has one spelling.
+        // Only the canonical spelling is valid.
         (id.to_string() == text).then_some(id)
     }
 
-    /// The event whose tickets these are.
+    /// The event that the tickets are for.
     #[must_use]
     pub fn event_id(&self) -> &EventId {
         &self.event_id
     }
 
-    /// The date; none for general admission.
+    /// The date. `None` for general admission.
     #[must_use]
     pub fn date(&self) -> Option<DateKey> {
         self.date
@@ -377,7 +378,7 @@ fn uuid_v7(now: EpochMs) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
-/// The id of a ledger entry: a charge's `chargeId`, a payment's `paymentId`, a refund's.
+/// The id of a ledger entry: a charge's `chargeId`, a payment's `paymentId`, or the id of a refund.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EntryId(Uuid);
@@ -402,7 +403,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn event_ids_are_small_letters_digits_and_hyphens() {
+    fn event_ids_are_lower_case_letters_digits_and_hyphens() {
         for good in ["a", "winter-live", "2026", &"x".repeat(64)] {
             assert_eq!(EventId::parse(good).unwrap().as_str(), good);
         }
@@ -479,7 +480,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_or_refused_but_never_panics(text in ".{0,140}") {
+        fn parsing_any_text_never_panics(text in ".{0,140}") {
             let _ = ReservationId::parse(&text);
             let _ = DateKey::parse(&text);
             let _ = UserId::parse(&text);

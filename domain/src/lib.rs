@@ -1,7 +1,8 @@
 //! Boxoffice's rules, as functions of values.
 //!
-//! Nothing here does I/O or reads the time: `now` is an argument. The crate depends on no AWS SDK, no async runtime and no
-//! HTTP library, so the compiler keeps the rules apart from the store and from the API.
+//! Nothing here does I/O or reads the clock: `now` is an argument. The crate depends on no AWS SDK,
+//! no async runtime and no HTTP library, so the compiler keeps the rules apart from the store and
+//! from the API.
 
 pub mod best;
 pub mod clock;

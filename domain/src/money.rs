@@ -6,11 +6,11 @@ use std::ops::{Add, Neg, Sub};
 
 use serde::{Deserialize, Serialize};
 
-/// An amount in the minor unit of the table's one currency (for KRW: won). Signed: ledger entries
-/// subtract.
+/// An amount in the minor unit of the table's currency (for KRW: won). Negative amounts occur in
+/// ledger entries.
 ///
-/// Every amount that enters is at most [`Money::MAX`], so that sums of any number of entries that a
-/// wallet could hold stay far from the integer's end.
+/// Every incoming amount is at most [`Money::MAX`], so the sum of all entries that a wallet can
+/// hold stays far below the limit of the integer.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
 )]
@@ -18,13 +18,13 @@ use serde::{Deserialize, Serialize};
 pub struct Money(pub i64);
 
 impl Money {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Self = Self(0);
-    /// The largest amount, price or ceiling: 2^53 − 1, the last integer that every JSON reader
-    /// keeps exact.
+    /// The largest amount, price or ceiling: 2^53 − 1, the last integer that every JSON parser
+    /// represents exactly.
     pub const MAX: Self = Self(9_007_199_254_740_991);
 
-    /// So many times the amount.
+    /// The amount multiplied by `count`.
     #[must_use]
     pub fn times(self, count: u32) -> Self {
         Self(self.0.saturating_mul(count.into()))

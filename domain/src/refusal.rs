@@ -1,4 +1,4 @@
-//! Every way in which the system says no, by name. [`crate::http::problem`] gives each its status code.
+//! All refusals. The HTTP layer maps each to a problem with a status code.
 
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// An error of a field.
+    /// Creates an error of a field.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),
@@ -27,19 +27,19 @@ impl FieldError {
     }
 }
 
-/// What would be too much.
+/// The limit that a request exceeds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Limit {
-    /// More seats than one user may have for a date.
+    /// The number of seats that one user may have for a date.
     Seats { most: u32 },
-    /// More money than a wallet may hold.
+    /// The amount that a wallet may hold.
     Wallet { balance: Money, ceiling: Money },
 }
 
 /// Why the store failed, for the log.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// A refusal. Declared in the order of precedence: where several apply, the first answers.
+/// A refusal. The variants are in order of precedence: if several apply, the first one is returned.
 #[derive(Debug)]
 pub enum Refusal {
     RouteNotFound,
@@ -56,7 +56,7 @@ pub enum Refusal {
     WrongAdmission,
     NotOpen(&'static str),
     NotAdmitted {
-        /// None before the draw.
+        /// `None` before the draw.
         position: Option<u64>,
         poll_after: PollAfter,
     },
@@ -79,12 +79,12 @@ pub enum Refusal {
         balance: Money,
         required: Money,
     },
-    /// DynamoDB has no capacity for this now.
+    /// DynamoDB has no capacity at the moment.
     Throttled,
-    /// The store did not answer, or too many are at the same items. What was asked for may or may not have been
-    /// done; asking again is safe.
+    /// The store did not respond, or too many requests use the same items. The operation may or may
+    /// not have taken effect; it is safe to repeat it.
     Busy(Cause),
-    /// The issuer by whose tokens users are known does not give its keys, so nobody can say who calls.
+    /// The OpenID Connect issuer's keys cannot be read, so the caller's token cannot be verified.
     IssuerUnreachable,
 }
 

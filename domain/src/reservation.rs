@@ -1,13 +1,13 @@
-//! Reservations: held, confirmed, cancelled, or lapsed.
+//! Reservations: held, confirmed, cancelled, or expired.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
 use crate::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
 use crate::money::Money;
-use crate::stock::Take;
+use crate::stock::Allocation;
 
-/// A seat of a reservation, with what it cost when it was held.
+/// A seat of a reservation, with its price at the time of the hold.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservedSeat {
@@ -16,18 +16,18 @@ pub struct ReservedSeat {
     pub price: Money,
 }
 
-/// What was paid.
+/// The payment of a reservation.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Payment {
     pub payment_id: EntryId,
     pub amount: Money,
-    /// The wallet's balance after it: a repeated payment answers with the same.
+    /// The wallet's balance after the payment. A repeated payment request returns the same value.
     pub balance_after: Money,
     pub paid_at: EpochMs,
 }
 
-/// A reservation's state as it is stored. A hold that lapsed is still stored as held.
+/// The stored state of a reservation. An expired hold is still stored as held.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum State {
     Held {
@@ -54,40 +54,40 @@ pub struct Reservation {
     pub seat_limit: u32,
     pub total_price: Money,
     pub state: State,
-    /// From where the tickets of general admission were taken.
-    pub stock: Vec<Take>,
-    /// The session that made it, which payment ends.
+    /// The shards that general-admission tickets were taken from.
+    pub stock: Vec<Allocation>,
+    /// The session that made the reservation. Payment ends it.
     pub lane: Lane,
     pub rank: Rank,
     pub created_at: EpochMs,
     pub modified_at: EpochMs,
 }
 
-/// A reservation's status as everybody sees it.
+/// A reservation's status at a given time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "ReservationStatus"))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
-    /// To be paid before `heldUntil`.
+    /// Not paid yet. It must be paid before `heldUntil`.
     Held,
     /// Paid, or free of charge.
     Confirmed,
-    /// Released, or given back.
+    /// A released hold, or a cancelled purchase.
     Cancelled,
-    /// A hold that lapsed.
+    /// A hold that was not paid in time.
     Expired,
 }
 
 impl Status {
-    /// Reads the contract's word.
+    /// Parses the name in the API.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "HELD" => Ok(Self::Held),
             "CONFIRMED" => Ok(Self::Confirmed),
             "CANCELLED" => Ok(Self::Cancelled),
             "EXPIRED" => Ok(Self::Expired),
-            _ => Err("one of HELD, CONFIRMED, CANCELLED, EXPIRED".to_owned()),
+            _ => Err("must be one of HELD, CONFIRMED, CANCELLED, EXPIRED".to_owned()),
         }
     }
 }
@@ -105,7 +105,7 @@ impl Reservation {
         self.reservation_id.date()
     }
 
-    /// What it is at `now`.
+    /// The status at `now`.
     #[must_use]
     pub fn status(&self, now: EpochMs) -> Status {
         match &self.state {
@@ -116,7 +116,8 @@ impl Reservation {
         }
     }
 
-    /// Whether it still binds: a user has one of these for a date.
+    /// Whether the reservation is held or confirmed. A user has at most one such reservation per
+    /// date.
     #[must_use]
     pub fn is_live(&self, now: EpochMs) -> bool {
         match self.status(now) {
@@ -125,7 +126,8 @@ impl Reservation {
         }
     }
 
-    /// Whether it is a living hold of just these seats: asking for it again gives the same.
+    /// Whether this is a valid hold of exactly these seats. Repeating such a request returns the
+    /// same hold.
     #[must_use]
     pub fn is_same_hold(&self, seats: &[SeatNumber], now: EpochMs) -> bool {
         self.status(now) == Status::Held && self.seats.iter().map(|s| &s.seat_number).eq(seats)

@@ -1,4 +1,4 @@
-//! The schemas of ids, times and money: what the parsers of these types take.
+//! JSON schemas of ids, times and amounts. They must match the parsers of these types.
 
 use std::borrow::Cow;
 
@@ -45,7 +45,7 @@ scalars! {
         "examples": ["0c0189ef-94ac-4db1-a220-ff8f573e1f55"]
     }
     DateKey {
-        "description": "A day of performance; with the time where a day has several.",
+        "description": "A date of an event: a day, or a day and a time if the day has several performances.",
         "type": "string",
         "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2})?$",
         "examples": ["2026-12-24"]
@@ -63,7 +63,7 @@ scalars! {
         "examples": ["01a1fad1-d47c-7988-8655-931c9fddefb4"]
     }
     SeatNumber {
-        "description": "A seat's number; a date's seats are counted from 1 through all its sections.",
+        "description": "A seat's number. The seats of a date are numbered from 1 through all its sections.",
         "type": "integer",
         "minimum": 1,
         "maximum": 4_294_967_295_u32
@@ -84,7 +84,7 @@ scalars! {
         "examples": ["KRW"]
     }
     EpochMs {
-        "description": "A time: RFC 3339, UTC, with milliseconds.",
+        "description": "A time in RFC 3339, UTC, with milliseconds.",
         "type": "string",
         "format": "date-time",
         "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",

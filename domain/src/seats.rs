@@ -1,4 +1,4 @@
-//! Seats: who has one, and how many are left.
+//! Seats: claims, statuses, and seat maps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use crate::clock::EpochMs;
 use crate::ids::{ReservationId, SeatNumber, UserId};
 use crate::reservation::{Reservation, Status};
 
-/// A claim on a seat. There is none while the seat is free, so a free seat costs nothing, and a hold that has lapsed
-/// is as good as none: no job has to release it.
+/// A claim on a seat. A free seat has none, so it costs no storage. A lapsed hold counts as free,
+/// so no job has to release it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Claim {
     Held {
@@ -23,21 +23,21 @@ pub enum Claim {
     },
 }
 
-/// What a buyer sees of a seat.
+/// A seat's status for buyers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum SeatStatus {
-    /// It can be held.
+    /// Can be held.
     Available,
-    /// Somebody has it for some minutes.
+    /// Held by a user who has some minutes to pay.
     Held,
-    /// It is bought.
+    /// Sold.
     Sold,
 }
 
 impl SeatStatus {
-    /// What a claim means at `now`.
+    /// The status that a claim means at `now`.
     #[must_use]
     pub fn of(claim: Option<&Claim>, now: EpochMs) -> Self {
         match claim {
@@ -65,7 +65,7 @@ impl SeatStatus {
     }
 }
 
-/// A section's seats at a moment: two bits a seat, in order of their numbers.
+/// The statuses of a section's seats at one time: two bits per seat, in order of the seat numbers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SeatMap {
     bits: Vec<u8>,
@@ -76,7 +76,8 @@ pub struct SeatMap {
 }
 
 impl SeatMap {
-    /// The map of a section of `seats` seats from `first_seat` on, of which only the claimed are given.
+    /// Builds the map of a section of `seats` seats from `first_seat` on. `claims` has only the
+    /// claimed seats.
     #[must_use]
     pub fn build(
         first_seat: SeatNumber,
@@ -103,7 +104,8 @@ impl SeatMap {
         map
     }
 
-    /// A map as it was stored; none where the bytes do not fit the number of seats (the section was changed since).
+    /// A stored map. `None` if the bytes do not match the number of seats, because the section has
+    /// been changed since.
     #[must_use]
     pub fn from_stored(bits: Vec<u8>, seats: u32, built_at: EpochMs) -> Option<Self> {
         if bits.len() != seats.div_ceil(4) as usize {
@@ -129,7 +131,7 @@ impl SeatMap {
         &self.bits
     }
 
-    /// How many seats can be had; a held one counts as taken.
+    /// The number of free seats. Held seats count as taken.
     #[must_use]
     pub fn available(&self) -> u32 {
         self.available
@@ -143,19 +145,19 @@ impl SeatMap {
     }
 }
 
-/// The seats that one hold asks for: at least one, none twice, in order.
+/// The seats of one hold request: at least one, without duplicates, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SeatSelection(Vec<SeatNumber>);
 
 impl SeatSelection {
-    /// A selection; a sentence where it is none.
+    /// Creates a selection, or returns an error for the sender.
     pub fn new(seats: &[SeatNumber]) -> Result<Self, String> {
         let unique: BTreeSet<_> = seats.iter().copied().collect();
         if unique.is_empty() {
-            return Err("at least one seat".to_owned());
+            return Err("must contain at least one seat".to_owned());
         }
         if unique.len() < seats.len() {
-            return Err("each seat once".to_owned());
+            return Err("must not contain a seat twice".to_owned());
         }
         Ok(Self(unique.into_iter().collect()))
     }
@@ -167,16 +169,17 @@ impl SeatSelection {
     }
 }
 
-/// So many seats of a date, whichever are best.
+/// A request for a number of seats, whichever are best.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BestAvailable {
     pub count: u32,
-    /// Only of this section.
+    /// Restricts the choice to this section.
     pub section: Option<String>,
 }
 
 impl BestAvailable {
-    /// Whether it is a living hold of what is asked for: asking again gives the same, not other seats.
+    /// Whether this is a valid hold that matches the request. Repeating such a request returns the
+    /// same hold instead of other seats.
     #[must_use]
     pub fn is_same_hold(&self, former: &Reservation, now: EpochMs) -> bool {
         former.status(now) == Status::Held
@@ -188,11 +191,11 @@ impl BestAvailable {
     }
 }
 
-/// What a hold asks for.
+/// The seats that a hold request asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Wanted {
+pub enum SeatChoice {
     Seats(SeatSelection),
-    Best(BestAvailable),
+    BestAvailable(BestAvailable),
 }
 
 #[cfg(test)]

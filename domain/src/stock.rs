@@ -1,19 +1,21 @@
-//! General-admission stock: tickets left, in shards, so that many can take from it at once.
+//! Stock of general admission: remaining tickets, in shards that allow concurrent purchases.
 
 use serde::{Deserialize, Serialize};
 
-/// Tickets that a reservation took from a shard, to be put back there if it is cancelled.
+/// Tickets taken from a shard by a reservation. They go back to the same shard if it is cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Take {
+pub struct Allocation {
     pub shard: u32,
     pub quantity: u32,
 }
 
-/// From which shards to take `quantity` tickets, where `left` is what each has; none where all together have too few.
-/// One shard where one has enough, and then any of those, so that buyers miss each other; else as few as possible.
+/// Chooses the shards to take `quantity` tickets from; `left` has the remaining tickets per shard.
+/// If one shard has enough, a random one of those is chosen, so that concurrent buyers use
+/// different shards. Otherwise as few shards as possible are used. Returns `None` if there are not
+/// enough tickets in total.
 #[must_use]
-pub fn plan(left: &[u32], quantity: u32, random: usize) -> Option<Vec<Take>> {
+pub fn allocate(left: &[u32], quantity: u32, random: usize) -> Option<Vec<Allocation>> {
     let shards = || (0_u32..).zip(left.iter().copied());
     let enough: Vec<u32> = shards()
         .filter(|(_, left)| *left >= quantity)
@@ -21,18 +23,18 @@ pub fn plan(left: &[u32], quantity: u32, random: usize) -> Option<Vec<Take>> {
         .collect();
     if !enough.is_empty() {
         let shard = enough[random % enough.len()];
-        return Some(vec![Take { shard, quantity }]);
+        return Some(vec![Allocation { shard, quantity }]);
     }
     let mut fullest: Vec<(u32, u32)> = shards().filter(|(_, left)| *left > 0).collect();
     fullest.sort_by_key(|(_, left)| std::cmp::Reverse(*left));
-    let mut takes = Vec::new();
+    let mut allocations = Vec::new();
     let mut missing = quantity;
     for (shard, left) in fullest {
         let quantity = left.min(missing);
-        takes.push(Take { shard, quantity });
+        allocations.push(Allocation { shard, quantity });
         missing -= quantity;
         if missing == 0 {
-            return Some(takes);
+            return Some(allocations);
         }
     }
     None
@@ -45,10 +47,13 @@ mod tests {
 
     #[test]
     fn the_last_tickets_may_come_from_several_shards() {
-        let take = |shard, quantity| Take { shard, quantity };
-        assert_eq!(plan(&[1, 0, 2], 3, 0), Some(vec![take(2, 2), take(0, 1)]));
-        assert_eq!(plan(&[1, 0, 2], 4, 0), None);
-        assert_eq!(plan(&[], 1, 0), None);
+        let allocation = |shard, quantity| Allocation { shard, quantity };
+        assert_eq!(
+            allocate(&[1, 0, 2], 3, 0),
+            Some(vec![allocation(2, 2), allocation(0, 1)])
+        );
+        assert_eq!(allocate(&[1, 0, 2], 4, 0), None);
+        assert_eq!(allocate(&[], 1, 0), None);
     }
 
     proptest! {
@@ -58,16 +63,16 @@ mod tests {
             quantity in 1..=20_u32,
             random: usize,
         ) {
-            let plan = plan(&left, quantity, random);
-            prop_assert_eq!(plan.is_some(), left.iter().sum::<u32>() >= quantity);
-            if let Some(takes) = plan {
-                prop_assert_eq!(takes.iter().map(|take| take.quantity).sum::<u32>(), quantity);
+            let allocated = allocate(&left, quantity, random);
+            prop_assert_eq!(allocated.is_some(), left.iter().sum::<u32>() >= quantity);
+            if let Some(allocations) = allocated {
+                prop_assert_eq!(allocations.iter().map(|allocation| allocation.quantity).sum::<u32>(), quantity);
                 let mut after = left.clone();
-                for take in takes {
-                    prop_assert!(take.quantity > 0);
-                    let shard = &mut after[take.shard as usize];
-                    prop_assert!(*shard >= take.quantity);
-                    *shard -= take.quantity;
+                for allocation in allocations {
+                    prop_assert!(allocation.quantity > 0);
+                    let shard = &mut after[allocation.shard as usize];
+                    prop_assert!(*shard >= allocation.quantity);
+                    *shard -= allocation.quantity;
                 }
             }
         }
@@ -79,7 +84,7 @@ mod tests {
         ) {
             let most = left.iter().copied().max().unwrap();
             if most > 0 {
-                prop_assert_eq!(plan(&left, most, random).unwrap().len(), 1);
+                prop_assert_eq!(allocate(&left, most, random).unwrap().len(), 1);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Wallets: a balance that is always the sum of its ledger.
+//! Wallets: the balance is always the sum of the ledger.
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ use crate::clock::EpochMs;
 use crate::ids::{EntryId, ReservationId};
 use crate::money::Money;
 
-/// A wallet; one that has never been charged is empty.
+/// A wallet. One that was never charged is empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Wallet {
     pub balance: Money,
-    /// How many ledger entries there are; the next has this number plus one.
+    /// The number of ledger entries. The next entry has the following number.
     pub seq: u64,
 }
 
-/// What kind of change an entry records.
+/// The kind of a ledger entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "LedgerEntryKind"))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum EntryKind {
-    /// Money came in.
+    /// Money was added.
     Charge,
     /// A reservation was paid.
     Payment,
-    /// A cancelled reservation was given back.
+    /// A cancelled reservation was refunded.
     Refund,
 }
 
@@ -36,7 +36,7 @@ pub enum EntryKind {
 pub struct LedgerEntry {
     pub entry_id: EntryId,
     pub kind: EntryKind,
-    /// Signed: a payment is negative.
+    /// Negative for payments.
     pub amount: Money,
     pub balance_after: Money,
     pub reservation_id: Option<ReservationId>,
@@ -46,14 +46,14 @@ pub struct LedgerEntry {
 /// Why a wallet refuses a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WalletRefusal {
-    /// A payment of more than there is.
+    /// The payment exceeds the balance.
     Insufficient { balance: Money, required: Money },
-    /// A charge over the ceiling.
+    /// The charge would exceed the ceiling.
     OverCeiling { balance: Money, ceiling: Money },
 }
 
 impl Wallet {
-    /// The wallet with `amount` more; refused over the ceiling.
+    /// The wallet after a charge of `amount`. Refused if the balance would exceed the ceiling.
     pub fn charged(self, amount: Money, ceiling: Money) -> Result<Self, WalletRefusal> {
         let balance = self.balance + amount;
         if balance > ceiling {
@@ -65,7 +65,7 @@ impl Wallet {
         Ok(self.changed_to(balance))
     }
 
-    /// The wallet after paying `price`; refused where that is more than there is.
+    /// The wallet after a payment of `price`. Refused if the price exceeds the balance.
     pub fn paid(self, price: Money) -> Result<Self, WalletRefusal> {
         if self.balance < price {
             return Err(WalletRefusal::Insufficient {
@@ -76,7 +76,7 @@ impl Wallet {
         Ok(self.changed_to(self.balance - price))
     }
 
-    /// The wallet with a payment given back. No ceiling: the money is the buyer's.
+    /// The wallet after a refund. There is no ceiling, because the money is the buyer's.
     #[must_use]
     pub fn refunded(self, amount: Money) -> Self {
         self.changed_to(self.balance + amount)
@@ -90,17 +90,18 @@ impl Wallet {
     }
 }
 
-/// The client's name for one charge, so that a repeated request charges once. Stored only as its hash.
+/// The client's name for one charge, so that a repeated request charges only once. Only its hash is
+/// stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Reads a header's value: 1 to 64 visible ASCII characters.
+    /// Parses a header value: 1 to 64 visible ASCII characters.
     pub fn parse(text: &str) -> Result<Self, String> {
         if (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err("1 to 64 visible ASCII characters".to_owned())
+            Err("must be 1 to 64 visible ASCII characters".to_owned())
         }
     }
 

@@ -1,11 +1,9 @@
-//! Boxoffice's domain crate.
+//! Boxoffice's application library, used by all functions and by the command line.
 //!
-//! Three things are kept apart here. The rules ([`event`], [`queue`], [`seats`], [`reservation`],
-//! [`wallet`], [`token`], [`oidc`]) are pure: no I/O and no clock, `now` is passed in; but for
-//! reading an issuer's keys. The [`store`] is the only
-//! place that knows table keys, expressions and the AWS SDK. [`http`] is the only place that knows
-//! status codes. [`app`] holds what a process keeps between requests and the operations that
-//! the functions call.
+//! The rules are in the crate `domain`. Here, the [`store`] is the only layer that knows table
+//! keys, expressions and the AWS SDK; [`http`] is the only layer that knows status codes; [`app`]
+//! has the state that a process keeps between requests and the operations that the functions call;
+//! [`token`] and [`oidc`] sign and verify tokens.
 
 pub mod app;
 pub mod audit;

@@ -1,6 +1,6 @@
-//! Whether a URL stays on this machine.
+//! Detects URLs of the local machine.
 
-/// Whether a URL's host is this machine, so that what goes there stays here.
+/// Whether the URL's host is the local machine, so that requests to it stay there.
 #[must_use]
 pub fn is_loopback(url: &str) -> bool {
     let host = url

@@ -1,7 +1,8 @@
-//! Tokens of an OpenID Connect issuer: who somebody is, by what another system has signed.
+//! ID tokens of an OpenID Connect issuer, which identify users.
 //!
-//! A key knows the one algorithm that it is for, and verifies by that; what a token says of its algorithm is only compared with it.
-//! So no token can have its key used otherwise than the issuer meant.
+//! A key is bound to one algorithm and verifies only with that. The algorithm stated by a token is
+//! only compared with it, so a token cannot make its key be used in a way that the issuer did not
+//! intend.
 
 pub(crate) mod fetch;
 
@@ -21,38 +22,38 @@ use crate::token::Rejection;
 use domain::clock::EpochMs;
 use domain::ids::UserId;
 
-/// The issuer's clock may differ so much from ours.
+/// The allowed difference between the issuer's clock and ours.
 const LEEWAY_MS: i64 = 30_000;
-/// OpenID Connect's own bound on `sub`.
+/// The maximum length of `sub` in OpenID Connect.
 const LONGEST_SUBJECT: usize = 255;
-/// More keys of a set are not looked at; issuers publish a handful.
+/// Further keys of a set are ignored; issuers publish a handful.
 const MOST_KEYS: usize = 64;
 /// RSA keys of 2048 to 8192 bits.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 /// A coordinate of P-256.
 const P256_BYTES: usize = 32;
 
-/// Why something is no issuer.
+/// Why an issuer's configuration is not valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum InvalidIssuer {
     #[error(
-        "an issuer is an https URL without user, query and fragment (http only on this machine)"
+        "the issuer must be an https URL without user, query and fragment (http only on this machine)"
     )]
     Url,
-    #[error("an audience is one or more characters without control characters")]
+    #[error("the audience must not be empty or contain control characters")]
     Audience,
 }
 
-/// Whose tokens are believed, and those made for whom.
+/// The issuer whose tokens are accepted, and the audience that they must be for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Issuer {
-    /// Exactly as the issuer says it in `iss`.
+    /// Exactly as in the `iss` claim.
     url: String,
     audience: String,
 }
 
 impl Issuer {
-    /// An issuer by its URL, and the audience that its tokens must be for.
+    /// An issuer with its URL and the audience that its tokens must be for.
     pub fn new(url: &str, audience: &str) -> Result<Self, InvalidIssuer> {
         if !is_secret_from_others(url) || url.contains(['?', '#']) {
             return Err(InvalidIssuer::Url);
@@ -66,20 +67,22 @@ impl Issuer {
         })
     }
 
-    /// The URL, as the issuer's tokens say it.
+    /// The URL as in the issuer's tokens.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where the issuer says where its keys are (OpenID Connect Discovery 1.0, section 4).
+    /// Where the issuer publishes the location of its keys (OpenID Connect Discovery 1.0, section
+    /// 4).
     fn discovery_url(&self) -> String {
         let base = self.url.trim_end_matches('/');
         format!("{base}/.well-known/openid-configuration")
     }
 
-    /// The user whom the issuer calls `subject`: a UUID of version 5 of the subject, in a namespace that is itself one of the
-    /// issuer's URL, in RFC 9562's namespace of URLs. Whoever knows both can compute it.
+    /// The user with this subject: a UUID version 5 of the subject. Its namespace is the UUID
+    /// version 5 of the issuer's URL in RFC 9562's URL namespace. Anybody who knows both can
+    /// compute it.
     #[must_use]
     pub fn user(&self, subject: &str) -> UserId {
         let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, self.url.as_bytes());
@@ -87,7 +90,7 @@ impl Issuer {
     }
 }
 
-/// Whether nobody on the way can change what this URL answers: https, or http that does not leave this machine.
+/// Whether responses from this URL cannot be modified in transit: https, or http on this machine.
 fn is_secret_from_others(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else {
         return false;
@@ -101,19 +104,19 @@ fn is_secret_from_others(url: &str) -> bool {
     }
 }
 
-/// How an issuer signs. There is no other way.
+/// The supported signature algorithms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 enum Algorithm {
     RS256,
     ES256,
 }
 
-/// A text that has the form of an issuer's token. Nothing that it says has been verified.
+/// A token that has the form of an ID token. Nothing in it has been verified.
 #[derive(Debug)]
 pub struct Unverified<'a> {
     algorithm: Algorithm,
     kid: String,
-    /// Header and payload, as they were signed.
+    /// The signed part: header and payload.
     message: &'a str,
     payload: &'a str,
     signature: Vec<u8>,
@@ -125,13 +128,13 @@ struct Header {
     kid: String,
     #[serde(default)]
     typ: Option<String>,
-    /// Extensions that must be understood; none is.
+    /// Critical extensions. None is supported.
     #[serde(default)]
     crit: Option<serde_json::Value>,
 }
 
 impl<'a> Unverified<'a> {
-    /// Reads a token's form; none where it can be no issuer's, like a queue token.
+    /// Parses a token. `None` if it cannot be an ID token, for example if it is a queue token.
     #[must_use]
     pub fn read(text: &'a str) -> Option<Self> {
         let (message, signature) = text.rsplit_once('.')?;
@@ -140,13 +143,13 @@ impl<'a> Unverified<'a> {
             return None;
         }
         let header: Header = from_base64_json(header)?;
-        // A logout token has the same issuer and audience, and says who leaves, not who comes.
-        let is_of_a_user = header.typ.is_none_or(|typ| {
+        // A logout token has the same issuer and audience, but does not identify a caller.
+        let is_user_token = header.typ.is_none_or(|typ| {
             ["JWT", "at+jwt", "application/at+jwt"]
                 .iter()
                 .any(|known| known.eq_ignore_ascii_case(&typ))
         });
-        if !is_of_a_user || header.crit.is_some() {
+        if !is_user_token || header.crit.is_some() {
             return None;
         }
         Some(Self {
@@ -163,7 +166,7 @@ fn from_base64_json<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
-/// Whom a genuine token names, and until when it says so.
+/// The user that a verified token identifies, and its expiry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identified {
     pub user_id: UserId,
@@ -187,29 +190,29 @@ impl OneOrMany {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct IdTokenClaims {
     iss: String,
     sub: String,
     aud: OneOrMany,
-    /// Seconds, which may have a fraction.
+    /// Seconds, possibly with a fraction.
     exp: f64,
     #[serde(default)]
     nbf: Option<f64>,
-    /// What a token that tells of events has, and one of a user has not.
+    /// Present in security event tokens, which do not identify a caller.
     #[serde(default)]
     events: Option<serde_json::Value>,
 }
 
-/// A JWT's time.
+/// Converts a JWT's time.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "beyond what an i64 holds it is the largest or smallest; both are far beyond any clock"
+    reason = "the cast saturates, far beyond any clock"
 )]
 fn moment(seconds: f64) -> EpochMs {
     EpochMs(0).plus_ms((seconds * 1000.0) as i64)
 }
 
-/// A public key, for the one algorithm that it is for.
+/// A public key, bound to one algorithm.
 #[derive(Clone, PartialEq, Eq)]
 enum PublicKey {
     Rs256 {
@@ -228,7 +231,7 @@ impl PublicKey {
         }
     }
 
-    fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+    fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Rs256 { modulus, exponent } => RsaPublicKeyComponents {
                 n: modulus,
@@ -249,7 +252,7 @@ struct NamedKey {
     key: PublicKey,
 }
 
-/// A key as it is published (RFC 7517).
+/// A published key (RFC 7517).
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -271,7 +274,7 @@ struct Jwk {
 }
 
 impl Jwk {
-    /// None where it is for something else.
+    /// `None` if the key is for another purpose.
     fn read(self) -> Option<NamedKey> {
         if self.r#use.is_some_and(|purpose| purpose != "sig") {
             return None;
@@ -292,7 +295,7 @@ impl Jwk {
                 PublicKey::Rs256 { modulus, exponent }
             }
             ("EC", None | Some("ES256"), Some("P-256")) => {
-                // 4: a point of which both coordinates are given.
+                // 4 marks an uncompressed point, with both coordinates.
                 PublicKey::Es256([vec![4], coordinate(self.x)?, coordinate(self.y)?].concat())
             }
             _ => return None,
@@ -301,7 +304,7 @@ impl Jwk {
     }
 }
 
-/// The keys that an issuer has published and that are for signing.
+/// The published signing keys of an issuer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IssuerKeys(Vec<NamedKey>);
 
@@ -314,7 +317,7 @@ impl fmt::Debug for IssuerKeys {
 }
 
 impl IssuerKeys {
-    /// Reads a JWK set. Keys of other kinds, without an id, or for other purposes are passed over.
+    /// Parses a JWK set. Skips keys of other types, without an id, or for other purposes.
     #[must_use]
     pub fn read(set: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
@@ -331,7 +334,7 @@ impl IssuerKeys {
         Some(Self(keys))
     }
 
-    /// Whom a token names that this issuer has signed, for us, and that is in force at `now`.
+    /// Verifies a token: its signature, issuer, audience and validity at `now`.
     pub fn verify(
         &self,
         issuer: &Issuer,
@@ -342,24 +345,24 @@ impl IssuerKeys {
         if named.is_empty() {
             return Err(Rejection::UnknownKey);
         }
-        // An issuer may use one name for a key of each algorithm.
-        let is_genuine = named
+        // An issuer may use the same key id for keys of different algorithms.
+        let is_signed = named
             .iter()
             .map(|named| &named.key)
             .filter(|key| key.algorithm() == token.algorithm)
-            .any(|key| key.has_signed(token.message.as_bytes(), &token.signature));
-        if !is_genuine {
+            .any(|key| key.verifies(token.message.as_bytes(), &token.signature));
+        if !is_signed {
             return Err(Rejection::Invalid);
         }
-        let claims: Claims = from_base64_json(token.payload).ok_or(Rejection::Invalid)?;
+        let claims: IdTokenClaims = from_base64_json(token.payload).ok_or(Rejection::Invalid)?;
         let expires_at = moment(claims.exp);
         let is_in_force = expires_at.plus_ms(LEEWAY_MS) > now
             && claims
                 .nbf
                 .is_none_or(|nbf| moment(nbf) <= now.plus_ms(LEEWAY_MS));
         let is_for_us = claims.iss == issuer.url && claims.aud.contains(&issuer.audience);
-        let names_somebody = (1..=LONGEST_SUBJECT).contains(&claims.sub.len());
-        if !is_in_force || !is_for_us || !names_somebody || claims.events.is_some() {
+        let has_subject = (1..=LONGEST_SUBJECT).contains(&claims.sub.len());
+        if !is_in_force || !is_for_us || !has_subject || claims.events.is_some() {
             return Err(Rejection::Invalid);
         }
         Ok(Identified {
@@ -374,7 +377,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_issuer_is_an_https_url_or_one_of_this_machine() {
+    fn an_issuer_must_use_https_or_be_local() {
         for url in [
             "https://id.example.com",
             "https://id.example.com/",
@@ -409,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_of_an_issuer_are_looked_for_where_the_standard_says() {
+    fn the_discovery_url_follows_the_standard() {
         for (url, expected) in [
             (
                 "https://id.example.com",
@@ -424,7 +427,8 @@ mod tests {
         }
     }
 
-    /// Others compute it: this value must never change. With Python: `uuid5(uuid5(NAMESPACE_URL, issuer), sub)`.
+    /// Other systems compute this id, so the value must never change. With Python:
+    /// `uuid5(uuid5(NAMESPACE_URL, issuer), sub)`.
     #[test]
     fn a_users_id_follows_from_issuer_and_subject() {
         let issuer = Issuer::new("https://id.example.com", "shop").unwrap();
@@ -437,13 +441,13 @@ mod tests {
     }
 
     #[test]
-    fn only_keys_that_sign_by_the_two_algorithms_are_taken() {
+    fn only_signing_keys_of_the_two_algorithms_are_used() {
         let n = URL_SAFE_NO_PAD.encode([255; 256]);
         let short = URL_SAFE_NO_PAD.encode([255; 128]);
         let x = URL_SAFE_NO_PAD.encode([1; 32]);
         let rsa = |extra: &str| format!(r#"{{"kty":"RSA","n":"{n}","e":"AQAB"{extra}}}"#);
         let ec = |extra: &str| format!(r#"{{"kty":"EC","x":"{x}","y":"{x}"{extra}}}"#);
-        for (key, is_taken) in [
+        for (key, is_used) in [
             (rsa(r#","kid":"1""#), true),
             (
                 rsa(r#","kid":"1","use":"sig","alg":"RS256","x5t":"t""#),
@@ -467,7 +471,7 @@ mod tests {
         ] {
             let set = format!(r#"{{"keys":[{key}]}}"#);
             let keys = IssuerKeys::read(set.as_bytes()).unwrap();
-            assert_eq!(keys.0.len(), usize::from(is_taken), "{key}");
+            assert_eq!(keys.0.len(), usize::from(is_used), "{key}");
         }
         assert!(IssuerKeys::read(b"[]").is_none());
         let many = vec![rsa(r#","kid":"1""#); 1000].join(",");
@@ -476,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_the_form_of_an_issuers_token_is_none() {
+    fn only_tokens_in_the_form_of_id_tokens_are_parsed() {
         let token = |header: &str| format!("{}.e30.AAAA", URL_SAFE_NO_PAD.encode(header));
         assert!(Unverified::read(&token(r#"{"alg":"ES256","kid":"1"}"#)).is_some());
         assert!(Unverified::read(&token(r#"{"alg":"RS256","kid":"1","typ":"jwt"}"#)).is_some());
@@ -510,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn times_far_out_do_not_overflow() {
+    fn extreme_times_do_not_overflow() {
         assert_eq!(moment(1.5), EpochMs(1500));
         assert_eq!(moment(-1.0), EpochMs(0));
         assert_eq!(moment(1e300), EpochMs::MAX);

@@ -1,10 +1,10 @@
-//! The draw: those who joined before the opening are called in an order that nobody could know, and that anybody can
-//! check afterwards.
+//! The draw: users who joined before the opening are called in an order that nobody can predict and
+//! everybody can verify afterwards.
 //!
-//! A keyed permutation of the numbers 1 to `count` gives each its rank, so that a draw among a million costs no write for
-//! any of them. The key mixes a secret, whose hash is published when the queue is made, with the count, which is fixed
-//! only at the opening, and with an announced random value where there is one. docs/QUEUE.md has it in a few lines
-//! of Python.
+//! A keyed permutation of the numbers 1 to `count` assigns the ranks, so a draw among a million
+//! users needs no write per user. The key combines a secret whose hash is published when the queue
+//! is created, the count, which is fixed only at the opening, and an announced random value, if
+//! any. docs/QUEUE.md has the procedure in a few lines of Python.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
@@ -12,26 +12,27 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{EventId, Lane, Rank};
 
-/// The name of the procedure; it is part of the key, so that another procedure would give another order.
+/// The name of the procedure. It is part of the key, so another procedure would yield another
+/// order.
 pub const PROCEDURE: &str = "boxoffice-draw-1";
 
-/// 32 random bytes, published only when nobody can join the draw any more.
+/// 32 random bytes, published only after nobody can join the draw any more.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Secret([u8; 32]);
 
 impl Secret {
-    /// A new one.
+    /// A new secret.
     ///
     /// # Errors
-    /// Where the operating system has no randomness to give.
+    /// If the operating system provides no randomness.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 
-    /// Reads 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut bytes = [0; 32];
         hex::decode_to_slice(text, &mut bytes)
@@ -39,13 +40,13 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// Its SHA-256, in hexadecimal digits: what is published beforehand.
+    /// The SHA-256 of the secret in hexadecimal, which is published in advance.
     #[must_use]
     pub fn commitment(&self) -> String {
         hex::encode(Sha256::digest(self.0))
     }
 
-    /// 64 hexadecimal digits, for the day on which it may be known.
+    /// The secret as 64 hexadecimal digits, to be published after the opening.
     #[must_use]
     pub fn reveal(&self) -> String {
         hex::encode(self.0)
@@ -71,30 +72,30 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// A lane's draw, as its head keeps it.
+/// A lane's draw, as stored in its head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Draw {
     /// The same in all lanes of an event.
     pub secret: Secret,
-    /// The numbers 1 to this take part; absent until the opening.
+    /// The numbers 1 to `count` take part. Absent until the opening.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
 }
 
-/// In which order a lane calls its numbers.
+/// The order in which a lane calls its numbers.
 #[derive(Clone, Debug)]
 pub enum Ranking {
-    /// As they came: the rank is the number.
+    /// In order of arrival: the rank is the number.
     ByArrival,
-    /// By lot, but the draw is still to come. The numbers up to `count`, once that is fixed, have no rank yet.
+    /// The draw is still to come. Once `count` is fixed, the numbers up to it have no rank yet.
     NotDrawn { count: Option<u64> },
-    /// By lot.
+    /// The draw has been held.
     Drawn(Permutation),
 }
 
 impl Ranking {
-    /// A number's rank; none before the draw.
+    /// A number's rank. `None` before the draw.
     #[must_use]
     pub fn rank_of(&self, number: u64) -> Option<Rank> {
         match self {
@@ -106,7 +107,7 @@ impl Ranking {
         }
     }
 
-    /// The number of somebody who took part in the draw and has this rank.
+    /// The number that drew this rank. `None` if the rank was not drawn.
     #[must_use]
     pub fn drawn_number_at(&self, rank: Rank) -> Option<u64> {
         match self {
@@ -115,18 +116,18 @@ impl Ranking {
         }
     }
 
-    /// Whether people can be called: everybody who is to be called by lot has drawn.
+    /// Whether ranks can be called: no number is waiting for the draw.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         !matches!(self, Self::NotDrawn { .. })
     }
 }
 
-/// So many rounds: six for each half.
+/// Six rounds for each half.
 const ROUNDS: u64 = 12;
 
-/// A permutation of 1 to `count`: a Feistel network over pairs (left, right) of a grid that just holds `count`, whose few
-/// surplus pairs are walked over.
+/// A permutation of 1 to `count`: a Feistel network over the cells (row, column) of the smallest
+/// grid that holds `count`. Results in surplus cells are skipped by cycle walking.
 #[derive(Clone, Debug)]
 pub struct Permutation {
     mac: Hmac<Sha256>,
@@ -136,12 +137,12 @@ pub struct Permutation {
 }
 
 impl Permutation {
-    /// The order of a lane's draw. Without an announced random value `beacon` is empty.
+    /// The order of a lane's draw. `beacon` is empty if no random value was announced.
     #[must_use]
     pub fn new(secret: &Secret, event: &EventId, lane: Lane, count: u64, beacon: &str) -> Self {
         let label = format!("{PROCEDURE}|{event}|{lane}|{count}|{beacon}");
         let key = mac(&secret.0).chain_update(label).finalize().into_bytes();
-        // The smallest square that holds `count`, less the rows that it does not need.
+        // The smallest square that holds `count`, without the rows that are not needed.
         let columns = count.saturating_sub(1).isqrt() + 1;
         Self {
             mac: mac(&key),
@@ -151,7 +152,7 @@ impl Permutation {
         }
     }
 
-    /// The rank that a number drew; none for who came later.
+    /// The rank that a number drew. `None` for numbers issued after the opening.
     #[must_use]
     pub fn rank_of(&self, number: u64) -> Option<Rank> {
         self.walk(number, Self::forwards).map(Rank)
@@ -163,8 +164,8 @@ impl Permutation {
         self.walk(rank.0, Self::backwards)
     }
 
-    /// Applies a permutation of the grid again and again until it leads to somewhere that exists. It does at last:
-    /// the way would else lead back to where it began, which exists.
+    /// Cycle walking: applies a permutation of the grid until the result is within `count`. This
+    /// terminates because the cycle returns to its start, which is within `count`.
     fn walk(&self, start: u64, step: impl Fn(&Self, u64) -> u64) -> Option<u64> {
         if !(1..=self.count).contains(&start) {
             return None;
@@ -201,7 +202,7 @@ impl Permutation {
         row * self.columns + column
     }
 
-    /// A round's random number for a half: the first eight bytes of the keyed hash of both.
+    /// A round's pseudorandom number for a half: the first eight bytes of the keyed hash of both.
     fn shift(&self, round: u64, half: u64) -> u64 {
         let mac = self.mac.clone().chain_update(format!("{round}|{half}"));
         let hash = mac.finalize().into_bytes();
@@ -253,7 +254,7 @@ mod tests {
         assert_eq!(draw(1, 10).number_at(Rank(11)), None);
     }
 
-    /// The chi-square statistic of observed counts against equal ones.
+    /// The chi-square statistic of observed counts against a uniform distribution.
     #[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
     fn chi_square(observed: &[u32]) -> f64 {
         let expected = f64::from(observed.iter().sum::<u32>()) / observed.len() as f64;
@@ -277,7 +278,8 @@ mod tests {
             }
         }
         for (number, ranks) in ranks.iter().enumerate() {
-            // 9 degrees of freedom: 33.7 is passed once in ten thousand times. The seeds are fixed, so is the result.
+            // 9 degrees of freedom: 33.7 is exceeded once in ten thousand runs. The seeds are
+            // fixed, so the result is too.
             let statistic = chi_square(ranks);
             assert!(statistic < 33.7, "number {}: {statistic}", number + 1);
         }
@@ -293,7 +295,7 @@ mod tests {
         }
         let observed: Vec<u32> = orders.into_values().collect();
         assert_eq!(observed.len(), 24);
-        // 23 degrees of freedom: 57.1 is passed once in ten thousand times.
+        // 23 degrees of freedom: 57.1 is exceeded once in ten thousand runs.
         assert!(chi_square(&observed) < 57.1, "{observed:?}");
     }
 

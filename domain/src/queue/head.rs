@@ -1,4 +1,4 @@
-//! A lane's head, and what it tells those who wait.
+//! A lane's head, and the estimates for waiting users.
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -6,52 +6,53 @@ use super::{Batch, Draw, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Turnout};
 use crate::clock::EpochMs;
 use crate::ids::Rank;
 
-/// A lane's head: what changes with every join and every promotion.
+/// A lane's head: the values that change with joins and promotions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Head {
-    /// Numbers handed out.
+    /// The number of issued numbers.
     pub issued: u64,
-    /// The watermark; ahead of `issued` while places are kept for those to come.
+    /// The watermark. It is ahead of `issued` while slots are open for users who have not joined
+    /// yet.
     pub admitted: u64,
     /// All sessions up to this rank are dead.
     pub floor: u64,
-    /// When a promotion last ended.
+    /// When the last promotion ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promoted_at: Option<EpochMs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
-    /// The running batch, where people are called in batches.
+    /// The current batch window, with the batch strategy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchWindow>,
-    /// How many of the called came, of the ranks up to the floor.
+    /// The turnout of the ranks up to the floor.
     pub turnout: Turnout,
-    /// Where the order is drawn.
+    /// Only if the order is drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw: Option<Draw>,
 }
 
-/// A batch that is being called.
+/// A window in which one batch is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchWindow {
-    /// When its window began.
+    /// When the window began.
     pub since: EpochMs,
-    /// How many places it has used.
+    /// How many slots of the batch have been used.
     pub used: u32,
-    /// How many were kept for those to come when the last promotion ended. Who takes one of them in a later window uses
-    /// up a place of that.
+    /// How many open slots were ahead of the issued numbers when the last promotion ended. If one
+    /// of them is taken in a later window, it counts there.
     pub kept: u32,
 }
 
 impl Head {
-    /// Numbers handed out and not called yet.
+    /// Issued numbers that have not been called.
     #[must_use]
     pub fn waiting(&self) -> u64 {
         self.issued.saturating_sub(self.admitted)
     }
 
-    /// Of the numbers handed out, how many have been called.
+    /// Issued numbers that have been called.
     #[must_use]
     pub fn called(&self) -> u64 {
         self.issued.min(self.admitted)
@@ -63,7 +64,7 @@ impl Head {
         rank.0 <= self.admitted
     }
 
-    /// Whether the last promotion is so old that the next is due.
+    /// Whether enough time has passed since the last promotion for the next one.
     #[must_use]
     pub fn promotion_is_due(&self, now: EpochMs) -> bool {
         self.promoted_at.is_none_or(|at| {
@@ -71,8 +72,9 @@ impl Head {
         })
     }
 
-    /// The batch that is being called at `now`. Windows follow each other without a gap, whenever somebody looks; a batch that
-    /// was not used up is lost, and places that were kept from it for those to come use up the next.
+    /// The batch window at `now`. Windows follow each other without gaps, even if no promotion
+    /// runs. The unused part of a batch is lost, and slots that it left open ahead of the issued
+    /// numbers count in the next window.
     #[must_use]
     pub fn batch_at(&self, now: EpochMs, batch: Batch) -> BatchWindow {
         let Some(window) = self.batch else {
@@ -85,7 +87,7 @@ impl Head {
         let length = i64::from(batch.seconds.max(1)) * 1000;
         let windows = now.ms_since(window.since).div_euclid(length);
         if windows < 1 {
-            // Also where another clock, that is ahead, began it.
+            // Also if a clock that runs ahead began the window.
             return window;
         }
         BatchWindow {
@@ -95,25 +97,26 @@ impl Head {
         }
     }
 
-    /// 1 for the next to be called, an upper bound: who left ahead counts until passed.
+    /// The position in the lane: 1 is called next. It is an upper bound, because users ahead who
+    /// have left are counted until their ranks are passed.
     #[must_use]
     pub fn position(&self, rank: Rank) -> u64 {
         rank.0.saturating_sub(self.admitted).max(1)
     }
 
-    /// What may be told to somebody at a position; none: to somebody who has not drawn one yet.
+    /// The estimate for a position. `None` is a user who has no rank before the draw.
     #[must_use]
-    pub fn outlook(&self, position: Option<u64>, grace_seconds: u32) -> Outlook {
+    pub fn wait_estimate(&self, position: Option<u64>, grace_seconds: u32) -> WaitEstimate {
         let estimated_wait_seconds = position
             .zip(self.rate.and_then(Rate::per_minute))
             .map(|(position, per_minute)| seconds_until(position, per_minute));
-        // Where nothing has been measured, somebody far back will not be the next either: a million who ask every other
-        // second would be half a million requests a second.
+        // Without a measured rate, users far back poll less often, too: a million users polling
+        // every other second would be half a million requests per second.
         let seconds = match estimated_wait_seconds {
             Some(wait) => wait / 10,
             None => position.unwrap_or(self.waiting()) / 100,
         };
-        Outlook {
+        WaitEstimate {
             estimated_wait_seconds,
             poll_after: PollAfter::about(seconds, grace_seconds),
         }
@@ -130,16 +133,16 @@ fn seconds_until(position: u64, per_minute: f64) -> u64 {
     (position as f64 * 60.0 / per_minute).ceil() as u64
 }
 
-/// How long a waiting user will wait, and when to ask again.
+/// How long a user will probably wait, and when to poll again.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Outlook {
-    /// Absent until a rate has been measured.
+pub struct WaitEstimate {
+    /// `None` until a rate has been measured.
     pub estimated_wait_seconds: Option<u64>,
     pub poll_after: PollAfter,
 }
 
-impl Outlook {
-    /// Before the sale opens: nothing happens until then, so ask about half way.
+impl WaitEstimate {
+    /// Before the sale opens nothing happens, so poll after half the remaining time.
     #[must_use]
     pub fn before(opens_at: EpochMs, now: EpochMs, grace_seconds: u32) -> Self {
         let seconds = u64::try_from(opens_at.ms_since(now) / 2000).unwrap_or(0);
@@ -150,14 +153,15 @@ impl Outlook {
     }
 }
 
-/// A poll hint, in milliseconds.
+/// When to poll again, in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PollAfter {
     milliseconds: u64,
 }
 
 impl PollAfter {
-    /// About so many seconds, within bounds, and never over half the grace: who is called meanwhile must have time to come.
+    /// A hint of `seconds`, limited to a reasonable range and to half the grace, because a user who
+    /// is called in the meantime needs time to arrive.
     #[must_use]
     pub fn about(seconds: u64, grace_seconds: u32) -> Self {
         let seconds = seconds.clamp(SHORTEST_POLL_SECONDS, LONGEST_POLL_SECONDS);
@@ -166,7 +170,7 @@ impl PollAfter {
         }
     }
 
-    /// A hint of whole seconds, for requests that are refused whatever the queue does.
+    /// A hint of whole seconds, for refusals that do not depend on the queue.
     #[must_use]
     pub const fn seconds(seconds: u64) -> Self {
         Self {
@@ -174,18 +178,18 @@ impl PollAfter {
         }
     }
 
-    /// The hint with jitter, so that those who were told at the same moment do not come back at the same
-    /// moment: between 75 and 100 % of itself. `random` is in 0..=255.
+    /// The hint with jitter, 75 to 100 % of its value, so that clients that were answered together
+    /// do not poll together. `random` is in 0..=255.
     #[must_use]
     pub fn jittered(self, random: u8) -> Self {
         let shorter = self.milliseconds - self.milliseconds * u64::from(random) / 1024;
-        // Half seconds are only for a grace that leaves no whole one.
+        // Half seconds occur only with a grace that is too short for a whole second.
         Self {
             milliseconds: shorter.max(self.milliseconds.min(1000)),
         }
     }
 
-    /// The hint in whole seconds, at least one: what `Retry-After` can say.
+    /// The hint in whole seconds, at least one, for `Retry-After`.
     #[must_use]
     pub fn whole_seconds(self) -> u64 {
         (self.milliseconds / 1000).max(1)
@@ -203,10 +207,10 @@ impl Serialize for PollAfter {
     }
 }
 
-/// Hints are never longer than this, even far back: browsers wake hidden tabs once a minute, and a far
-/// rank can be called suddenly.
+/// The longest hint, even for users far back: browsers wake hidden tabs once a minute, and the
+/// watermark may advance suddenly.
 const LONGEST_POLL_SECONDS: u64 = 30;
-/// Nor shorter than this, but for a grace that demands it.
+/// The shortest hint, unless the grace requires a shorter one.
 const SHORTEST_POLL_SECONDS: u64 = 2;
 
 #[cfg(test)]
@@ -252,7 +256,8 @@ mod tests {
     #[test]
     fn no_wait_is_estimated_until_a_rate_has_been_measured_nor_before_the_draw() {
         let unmeasured = Head::default();
-        let estimate = |head: &Head, position| head.outlook(position, GRACE).estimated_wait_seconds;
+        let estimate =
+            |head: &Head, position| head.wait_estimate(position, GRACE).estimated_wait_seconds;
         assert_eq!(estimate(&unmeasured, Some(100)), None);
         assert_eq!(estimate(&at_rate(60_000), Some(100)), Some(100));
         assert_eq!(estimate(&at_rate(60_000), None), None);
@@ -263,7 +268,7 @@ mod tests {
         for head in [Head::default(), at_rate(60_000)] {
             let hints: Vec<_> = [1, 500, 100_000]
                 .map(|position| {
-                    head.outlook(Some(position), GRACE)
+                    head.wait_estimate(Some(position), GRACE)
                         .poll_after
                         .whole_seconds()
                 })
@@ -278,7 +283,7 @@ mod tests {
     #[test]
     fn before_the_opening_one_asks_about_half_way() {
         let hint = |remaining: i64| {
-            Outlook::before(EpochMs(remaining), EpochMs(0), GRACE)
+            WaitEstimate::before(EpochMs(remaining), EpochMs(0), GRACE)
                 .poll_after
                 .whole_seconds()
         };
@@ -298,7 +303,7 @@ mod tests {
         assert_eq!((first.since, first.used), (EpochMs(5_000), 0));
         head.batch = Some(BatchWindow { used: 10, ..first });
         assert_eq!(head.batch_at(EpochMs(64_999), BATCH).used, 10);
-        // A clock that is behind sees the window as running too.
+        // A clock that is behind also sees the window as current.
         assert_eq!(head.batch_at(EpochMs(4_000), BATCH).used, 10);
         let later = head.batch_at(EpochMs(305_001), BATCH);
         assert_eq!((later.since, later.used), (EpochMs(305_000), 0));
@@ -327,10 +332,10 @@ mod tests {
             random: u8,
         ) {
             let head = rate.map_or_else(Head::default, at_rate);
-            let waiting = head.outlook(position, grace);
-            let before = Outlook::before(EpochMs(remaining), EpochMs(0), grace);
-            for outlook in [waiting, before] {
-                let hint = outlook.poll_after.jittered(random);
+            let waiting = head.wait_estimate(position, grace);
+            let before = WaitEstimate::before(EpochMs(remaining), EpochMs(0), grace);
+            for estimate in [waiting, before] {
+                let hint = estimate.poll_after.jittered(random);
                 let seconds = serde_json::to_value(hint).unwrap().as_f64().unwrap();
                 prop_assert!(seconds > 0.0 && seconds * 2.0 <= f64::from(grace));
                 prop_assert!(hint.whole_seconds() >= 1);

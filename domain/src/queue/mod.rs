@@ -1,8 +1,8 @@
 //! The queue's rules: a number dispenser with a watermark.
 //!
-//! `issued` counts the numbers handed out; `admitted` is the watermark: whoever's rank is at or under
-//! it has been called. A [`Session`] per rank is a place inside. docs/QUEUE.md tells how it works, and
-//! docs/ARCHITECTURE.md why each step is safe.
+//! `issued` counts the issued numbers. `admitted` is the watermark: ranks up to it have been
+//! called. Each called rank has a [`Session`], which uses a slot while it is alive. docs/QUEUE.md
+//! describes how the queue works, and docs/ARCHITECTURE.md why each step is safe.
 
 mod capacity;
 mod control;
@@ -22,55 +22,55 @@ use crate::ids::{Lane, Rank};
 pub use capacity::Capacity;
 pub use control::{Control, Pause};
 pub use draw::{Draw, PROCEDURE, Permutation, Ranking, Secret};
-pub use head::{BatchWindow, Head, Outlook, PollAfter};
+pub use head::{BatchWindow, Head, PollAfter, WaitEstimate};
 pub use policy::{Batch, LaneLimits, Lanes, Order, QueuePolicy, Reissue, Strategy, TokenEndsOn};
 pub use rate::Rate;
 pub use session::{Opening, Session};
 pub use survey::{Survey, survey};
 pub use turnout::Turnout;
 
-/// A session counts as dead for promotion only so long after it is dead for its owner: clocks differ by
-/// up to a second, and a write that was decided while it lived may run for two more (the store's
-/// operation time-out); the rest is margin.
+/// A session counts as dead for promotion only this long after it is dead for its owner. Clocks
+/// differ by up to a second, and a write that was decided before the end may run for two more
+/// seconds (the store's operation timeout). The rest is margin.
 pub const SKEW_MS: i64 = 5_000;
 
-/// Promotions of a lane start at most once in so many milliseconds.
+/// Promotions of a lane start at most once per this many milliseconds.
 pub const PROMOTION_INTERVAL_MS: i64 = 1_000;
 
-/// So many places are kept ahead of the last number handed out, so that who comes to an idle event is
-/// let in by the first answer.
+/// This many slots may be open ahead of the last issued number, so that a user who joins an idle
+/// queue is admitted in the first response.
 pub const SLOTS_AHEAD: u64 = 100;
 
-/// Tombstones, and sessions that ended by themselves, are swept so long after their end.
+/// TTL removes tombstones and lapsed sessions this long after their end.
 pub const TOMBSTONE_SECONDS: u32 = 24 * 60 * 60;
 
-/// How long a queue token lives: 30 days.
+/// The lifetime of a queue token: 30 days.
 pub const TOKEN_LIFETIME_SECONDS: u32 = 30 * 24 * 60 * 60;
 
-/// Where a number stands.
+/// The state of a queue token's number.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Standing {
-    /// None before the draw.
+pub struct TokenStatus {
+    /// `None` before the draw.
     pub rank: Option<Rank>,
     pub turn: Turn,
 }
 
-/// Whose turn it is.
+/// Whether it is the user's turn.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Turn {
-    /// Not called yet, or called while the queue stands still.
+    /// Not called yet, or called while the queue is paused.
     Waiting {
-        /// 1 for the next; none before the draw.
+        /// 1 is called next. `None` before the draw.
         position: Option<u64>,
-        outlook: Outlook,
+        estimate: WaitEstimate,
     },
-    /// Inside.
+    /// The session is live.
     Active { expires_at: EpochMs },
-    /// The turn is over; a new number can be had.
+    /// The turn is over. The user can join again.
     Over,
 }
 
-/// A waiting user's place in line, as it is stored.
+/// The item that holds a user's number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QueueEntry {

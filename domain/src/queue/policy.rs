@@ -1,4 +1,4 @@
-//! What a catalogue says of a queue.
+//! The policies of a queue, as the catalogue defines them.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -9,24 +9,24 @@ use crate::ids::{Lane, UserId};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct QueuePolicy {
-    /// How many are called, and when.
+    /// How many ranks are called, and when.
     pub strategy: Strategy,
-    /// At most so many are inside at once, 1 to 100,000.
+    /// The maximum number of used slots, 1 to 100,000.
     pub max_active: u32,
-    /// How long who has arrived may shop, in seconds.
+    /// The length of a session after arrival, in seconds.
     pub session_seconds: u32,
-    /// How long who has been called may take to arrive, in seconds.
+    /// The time to arrive after the call, in seconds.
     pub grace_seconds: u32,
-    /// What becomes of a place when its holder joins again.
+    /// What happens to a waiting user's number when the user joins again.
     pub reissue: Reissue,
     /// What ends a session.
     pub token_ends_on: TokenEndsOn,
-    /// In which order those are called who were there before the opening.
+    /// The order in which users who joined before the opening are called.
     pub order: Order,
-    /// In how many lines people stand.
+    /// The number of lanes.
     pub lanes: Lanes,
-    /// So many percent more than `max_active` may be inside or called, to make up for those who do not come;
-    /// 0 to 100.
+    /// By how many percent the used slots may exceed `max_active`, to compensate for no-shows; 0 to
+    /// 100.
     pub overbook_percent: u32,
 }
 
@@ -46,28 +46,29 @@ impl Default for QueuePolicy {
     }
 }
 
-/// How many are called, and when.
+/// How many ranks are called, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Strategy {
-    /// The bank counter: one leaves, the next comes.
+    /// Like a bank counter: when a slot becomes free, the next rank is called.
     Slots,
-    /// The amusement park: so many at a time, and never more than `max_active` inside.
+    /// Like a ride in an amusement park: a fixed number at a time, but never more than
+    /// `max_active`.
     Batch {
-        /// At most so many are called in a window, 1 to 100,000.
+        /// The maximum number of ranks called in a window, 1 to 100,000.
         batch_size: u32,
-        /// How long a window lasts, in seconds.
+        /// The length of a window, in seconds.
         batch_seconds: u32,
     },
 }
 
-/// What becomes of a place when its holder joins again.
+/// What happens to a user's number when the user joins again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Reissue {
-    /// It stays.
+    /// The user keeps it.
     Keep,
-    /// It is given up for a new one at the end.
+    /// It is replaced by a new number at the end of the line.
     Requeue,
 }
 
@@ -75,51 +76,52 @@ pub enum Reissue {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TokenEndsOn {
-    /// Paying what is held. Until then its holder may look on, and hold on other dates.
+    /// A payment. Until then the user may look around and hold seats on other dates.
     Payment,
-    /// Holding: who holds has had the turn, and has only to pay.
+    /// A hold. After it the user only has to pay.
     Hold,
 }
 
-/// In which order those are called who were there before the opening.
+/// The order in which users who joined before the opening are called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Order {
-    /// As they came.
+    /// In order of arrival.
     Arrival,
-    /// By lot; who comes later stands behind them in order of arrival.
+    /// By lot. Users who join after the opening come behind them, in order of arrival.
     Draw,
 }
 
-/// How many lines there are, 1 to 64. Users are spread over them by hash.
+/// The number of lanes, 1 to 64. Users are distributed by hash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Lanes(u8);
 
 impl Lanes {
-    /// The usual number: one line in exact order.
+    /// The default: one lane in exact order.
     pub const ONE: Self = Self(1);
-    /// More lines than any sale has needed.
+    /// More lanes than any sale has needed.
     pub const MOST: u8 = 64;
 
-    /// So many lanes; none where it is not 1 to 64.
+    /// A number of lanes. `None` if it is not 1 to 64.
     #[must_use]
     pub fn new(count: u8) -> Option<Self> {
         (1..=Self::MOST).contains(&count).then_some(Self(count))
     }
 
-    /// How many.
+    /// The number of lanes.
     #[must_use]
     pub fn count(self) -> u8 {
         self.0
     }
 
-    /// Each of them.
+    /// All lanes.
     pub fn all(self) -> impl ExactSizeIterator<Item = Lane> + use<> {
         (0..self.0).map(Lane)
     }
 
-    /// A user's lane: always the same one. By hash, since ids may be numbered on or carry the time.
+    /// A user's lane, which never changes. It is chosen by hash, because ids may be sequential or
+    /// contain the time.
     #[must_use]
     pub fn of(self, user: UserId) -> Lane {
         if self == Self::ONE {
@@ -131,7 +133,8 @@ impl Lanes {
         Lane(u8::try_from(spread).unwrap_or_default())
     }
 
-    /// A lane's share of a number: all lanes' shares are the number, and differ by one at most.
+    /// A lane's share of a total. The shares of all lanes add up to the total and differ by at most
+    /// one.
     #[must_use]
     pub fn share(self, of: u32, lane: Lane) -> u32 {
         let (lanes, lane) = (u32::from(self.0), u32::from(lane.0));
@@ -142,14 +145,14 @@ impl Lanes {
     }
 }
 
-/// What one lane's promotion keeps to.
+/// The limits of one lane's promotion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LaneLimits {
-    /// So many may be inside.
+    /// The lane's share of the slots.
     pub max_active: u32,
-    /// So many may be inside or called where some of the called do not come; not under `max_active`.
+    /// The lane's share of the slots including overbooking; not less than `max_active`.
     pub overbooked: u32,
-    /// So many are called in a window of so many seconds.
+    /// The lane's batch, with the batch strategy.
     pub batch: Option<Batch>,
 }
 
@@ -158,13 +161,13 @@ pub struct LaneLimits {
 pub struct Batch {
     pub size: u32,
     pub seconds: u32,
-    /// How long who arrives may shop: tells of a session when its holder came.
+    /// The length of a session. It is needed to compute when a session's user arrived.
     pub session_seconds: u32,
 }
 
 impl QueuePolicy {
-    /// A lane's share. Each lane keeps to its own: capacity that lanes shared would be given away twice, since
-    /// their promotions do not wait for each other.
+    /// A lane's limits. Each lane has its own share: shared capacity would be given away twice,
+    /// because the lanes' promotions do not wait for each other.
     #[must_use]
     pub fn limits(&self, lane: Lane) -> LaneLimits {
         let more = u64::from(self.max_active) * u64::from(self.overbook_percent) / 100;
@@ -224,12 +227,12 @@ mod tests {
         let lanes = Lanes::new(8).unwrap();
         let mut count = [0_u32; 8];
         for n in 0..8_000_u128 {
-            // Numbered on: the worst case for a spread.
+            // Sequential ids are the worst case for the distribution.
             let user = UserId::parse(&uuid::Uuid::from_u128(n).to_string()).unwrap();
             assert_eq!(lanes.of(user), lanes.of(user));
             count[usize::from(lanes.of(user).0)] += 1;
         }
-        // Binomial with mean 1,000 and deviation 30: five deviations.
+        // Binomial with mean 1,000 and standard deviation 30: five deviations.
         assert!(count.iter().all(|n| (850..1150).contains(n)), "{count:?}");
     }
 

@@ -1,27 +1,29 @@
-//! How fast a lane moves.
+//! The speed of a lane.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
 
-/// How fast a lane calls those who wait, measured over windows.
+/// How fast a lane calls users, measured over windows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rate {
-    /// When the running window began.
+    /// When the current window began.
     pub since: EpochMs,
-    /// How many had been called then.
+    /// How many users had been called when the window began.
     pub called: u64,
-    /// Calls per minute, in thousandths, smoothed over windows; absent until one has ended.
+    /// Calls per minute in thousandths, smoothed over windows. Absent until the first window has
+    /// ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_minute_milli: Option<u64>,
 }
 
-/// A window of measurement lasts at least this long; where people are called in batches, as long as a batch.
+/// The minimum length of a window. With the batch strategy it is at least as long as a batch
+/// window.
 const SHORTEST_WINDOW_MS: i64 = 10_000;
 
 impl Rate {
-    /// Calls per minute; none where nothing was measured, or nobody was called.
+    /// Calls per minute. `None` if nothing has been measured or nobody was called.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "thousandths of a rate")]
     pub fn per_minute(self) -> Option<f64> {
@@ -30,8 +32,8 @@ impl Rate {
             .map(|milli| milli as f64 / 1000.0)
     }
 
-    /// The rate after a promotion at `now`, by which `called` of those with a number have been called.
-    /// Only time in which somebody waits counts: an idle queue is not a slow one.
+    /// The rate after a promotion at `now`. `called` is the number of issued numbers that have been
+    /// called by then. Only time in which users wait counts: an idle queue is not slow.
     #[must_use]
     pub fn observe(
         before: Option<Self>,
@@ -76,7 +78,7 @@ mod tests {
         assert_eq!(start.per_minute(), None);
         let soon = Rate::observe(Some(start), EpochMs(9_999), 10, true, None);
         assert_eq!(soon.per_minute(), None);
-        // 20 in 20 seconds are 60 a minute.
+        // 20 in 20 seconds are 60 per minute.
         let measured = Rate::observe(Some(start), EpochMs(20_000), 20, true, None);
         assert_eq!(measured.per_minute(), Some(60.0));
     }

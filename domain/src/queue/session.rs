@@ -1,26 +1,27 @@
-//! Places inside.
+//! Sessions, one per rank.
 
 use super::{Pause, SKEW_MS};
 use crate::clock::EpochMs;
 use crate::ids::UserId;
 
-/// A place inside.
+/// A session. It uses a slot while it is open, called or live.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Session {
-    /// Kept for a rank; does not expire.
+    /// Waits for a user without a deadline.
     Open,
-    /// At or under the watermark, number out, holder not seen yet.
+    /// The rank has been called and its number issued. The user has to arrive before the deadline.
     Called { expires_at: EpochMs },
-    /// The holder came.
+    /// The user has arrived.
     Live {
         user_id: UserId,
         expires_at: EpochMs,
-        /// Seats may be held until then; holding does not move it.
+        /// Until when seats may be held. Holding does not extend it.
         hold_by: EpochMs,
     },
-    /// Paid, or left: a tombstone, so that the rank is never called again.
+    /// A tombstone after a payment or a departure. It makes sure that the rank is never called
+    /// again.
     Ended {
-        /// Whether the holder had come.
+        /// Whether the user had arrived.
         arrived: bool,
     },
 }
@@ -34,13 +35,13 @@ pub struct Opening {
 }
 
 impl Session {
-    /// Whether the holder may shop.
+    /// Whether the user may shop.
     #[must_use]
     pub fn is_live(&self, now: EpochMs) -> bool {
         matches!(self, Self::Live { expires_at, .. } if *expires_at > now)
     }
 
-    /// Whether the holder may still come.
+    /// Whether the user may still arrive.
     #[must_use]
     pub fn awaits(&self, now: EpochMs, pause: Pause, grace_seconds: u32) -> bool {
         match self {
@@ -50,7 +51,8 @@ impl Session {
         }
     }
 
-    /// Whether it uses up a place, as promotion counts: [`SKEW_MS`] longer than for its owner.
+    /// Whether promotion counts it as using a slot: [`SKEW_MS`] longer than it is alive for its
+    /// owner.
     #[must_use]
     pub fn uses_a_slot(&self, now: EpochMs, pause: Pause, grace_seconds: u32) -> bool {
         let lenient = now.plus_ms(-SKEW_MS);

@@ -1,14 +1,14 @@
-//! The schedule, each night: whether the books add up, on the whole table.
+//! Scheduled nightly: audits the whole table.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use shared::app::App;
 
-/// One run, of so much time at most. What is broken is a line each; the numbers of all are metrics.
+/// Runs the audit, at most for `time`. Each finding is a log line, and the totals are metrics.
 pub async fn handle(app: &App, time: Duration) -> Result<Value, lambda_http::Error> {
     let began = Instant::now();
-    // An error is not an outcome: Lambda tries again.
+    // An error means that there is no result. Lambda retries.
     let report = shared::audit::run_within(app.store(), time).await?;
     for finding in &report.findings {
         tracing::error!(

@@ -1,4 +1,4 @@
-//! Init and run, nothing else.
+//! Starts the function.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,8 +8,8 @@ use shared::lambda::{Init, start};
 use shared::telemetry;
 use tracing::Instrument;
 
-/// Enough to tell what was found before Lambda ends the run.
-const TO_TELL: Duration = Duration::from_secs(10);
+/// The time reserved for logging the findings before Lambda ends the run.
+const TIME_TO_LOG: Duration = Duration::from_secs(10);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -17,7 +17,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let app = &start(Init::Catalog).await?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let left = event.context.deadline().duration_since(SystemTime::now());
-        audit::handle(app, left.unwrap_or_default().saturating_sub(TO_TELL))
+        audit::handle(app, left.unwrap_or_default().saturating_sub(TIME_TO_LOG))
             .instrument(telemetry::invocation("audit", Some(&event.context)))
     }))
     .await

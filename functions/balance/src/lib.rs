@@ -1,4 +1,4 @@
-//! GET /users/{userId}/wallet: one's own balance.
+//! GET /users/{userId}/wallet: the caller's balance.
 
 use domain::ids::UserId;
 use domain::money::{Currency, Money};
@@ -17,25 +17,25 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "GET /users/{userId}/wallet",
         Tag::Wallet,
-        Who::Known,
+        Access::Identified,
     )
-    .says(
-        "See one's balance",
-        "A wallet that was never charged has none.",
+    .describe(
+        "See the balance",
+        "The balance of a wallet that was never charged is 0.",
     )
-    .answers::<Body<'_>>(200, "The balance.")
-    .refuses(&[problem::INVALID_REQUEST, problem::NOT_YOURS])
+    .response::<Body<'_>>(200, "The balance.")
+    .problems(&[problem::INVALID_REQUEST, problem::NOT_YOURS])
 }
 
 #[derive(Serialize)]
@@ -49,9 +49,9 @@ struct Body<'a> {
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let known = request.known(app).await?;
+    let caller = request.caller(app).await?;
     let user_id = request.path_user()?;
-    ApiRequest::check_own(known, user_id)?;
+    ApiRequest::check_own(caller, user_id)?;
     let settings = app.settings(request.now()).await?;
     let wallet = app.store().wallet(user_id, Consistency::Strong).await?;
     Ok(Answer::ok(&Body {

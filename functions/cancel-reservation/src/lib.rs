@@ -1,4 +1,5 @@
-//! DELETE /reservations/{reservationId}: releases a hold, or gives a paid reservation back for a refund.
+//! DELETE /reservations/{reservationId}: releases a hold or cancels a paid reservation with a
+//! refund.
 
 use domain::refusal::Refusal;
 use shared::app::App;
@@ -13,33 +14,34 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "DELETE /reservations/{reservationId}",
         Tag::Reservations,
-        Who::Known,
+        Access::Identified,
     )
-    .says(
+    .describe(
         "Cancel a reservation",
-        "Releases a hold; gives back what was paid, until `cancelUntilHours` before the \
-         start.",
+        "Releases a hold, or cancels a paid reservation and refunds it, until `cancelUntilHours` \
+         before the start.",
     )
-    .answers::<ReservationView<'_>>(
+    .response::<ReservationView<'_>>(
         200,
-        "Cancelled, now or before: `refunded` is what went back to the wallet.",
+        "Cancelled, now or by an earlier request. `refunded` is the amount that went back to the \
+         wallet.",
     )
-    .refuses(&[problem::RESERVATION_NOT_FOUND, problem::NOT_CANCELLABLE])
+    .problems(&[problem::RESERVATION_NOT_FOUND, problem::NOT_CANCELLABLE])
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let user_id = request.known(app).await?;
+    let user_id = request.caller(app).await?;
     let id = request.path_reservation()?;
     let reservation = app.cancel(user_id, &id, request.now()).await?;
     Ok(Answer::ok(&ReservationView::of(

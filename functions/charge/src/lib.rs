@@ -1,11 +1,11 @@
-//! POST /users/{userId}/wallet/charges: puts money into one's own wallet, once for each Idempotency-Key.
+//! POST /users/{userId}/wallet/charges: charges the caller's wallet, once per Idempotency-Key.
 
 use domain::ids::EntryId;
 use domain::money::Money;
 use domain::refusal::Refusal;
 use domain::wallet::IdempotencyKey;
 use serde::Serialize;
-use shared::app::{Answered, App};
+use shared::app::{App, Outcome};
 use shared::http::field_types::{FieldType, WholeNumber};
 use shared::http::{Answer, ApiRequest, BodyFields};
 use shared::lambda::{Function, Init};
@@ -18,34 +18,38 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use serde_json::json;
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "POST /users/{userId}/wallet/charges",
         Tag::Wallet,
-        Who::Known,
+        Access::Identified,
     )
-    .says(
-        "Put money into the wallet",
-        "Once for each `Idempotency-Key`. Whoever may call it makes money: put a payment \
-         provider in front.",
+    .describe(
+        "Charge the wallet",
+        "Adds money to the wallet, once per `Idempotency-Key`. Callers create money with this \
+         operation, so put a payment provider in front of it.",
     )
     .header(
         "Idempotency-Key",
-        "Names this one charge, for ever. Visible ASCII; each user has keys of their own.",
+        "Identifies this charge permanently. Visible ASCII characters. Each user has separate \
+         keys.",
         json!({"type": "string", "pattern": "^[!-~]{1,64}$", "examples": ["charge-1"]}),
     )
     .body(true, read_amount)
-    .answers::<Body>(201, "Charged.")
-    .answers::<Body>(200, "Charged before with this key: the same answer.")
-    .refuses(&[
+    .response::<Body>(201, "Charged.")
+    .response::<Body>(
+        200,
+        "An earlier request with this key made the charge. The response is the same.",
+    )
+    .problems(&[
         problem::NOT_YOURS,
         problem::IDEMPOTENCY_KEY_REUSED,
         problem::LIMIT_EXCEEDED,
@@ -59,24 +63,24 @@ pub fn operation() -> shared::openapi::Operation {
 struct Body {
     charge_id: EntryId,
     amount: Money,
-    /// As it was after the charge.
+    /// The balance after the charge.
     balance: Money,
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let known = request.known(app).await?;
+    let caller = request.caller(app).await?;
     let user_id = request.path_user()?;
     let (key, amount) = read(request)?;
-    ApiRequest::check_own(known, user_id)?;
-    let (answered, charge) = app.charge(user_id, &key, amount, request.now()).await?;
+    ApiRequest::check_own(caller, user_id)?;
+    let (outcome, charge) = app.charge(user_id, &key, amount, request.now()).await?;
     let body = Body {
         charge_id: charge.charge_id,
         amount: charge.amount,
         balance: charge.balance,
     };
-    Ok(match answered {
-        Answered::Now => Answer::created(&format!("/users/{user_id}/wallet"), &body),
-        Answered::Before => Answer::ok(&body),
+    Ok(match outcome {
+        Outcome::Done => Answer::created(&format!("/users/{user_id}/wallet"), &body),
+        Outcome::AlreadyDone => Answer::ok(&body),
     })
 }
 

@@ -1,4 +1,4 @@
-//! GET /events/{eventId}: an event with its dates, prices and what is left, for anyone.
+//! GET /events/{eventId}: an event with dates, prices and availability. Public.
 
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, EventDate, Programme};
@@ -18,21 +18,26 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
-    Operation::new(&FUNCTION, "GET /events/{eventId}", Tag::Events, Who::Anyone)
-        .says(
-            "See an event",
-            "Its dates, prices, and how many places are left; those up to a second old.",
-        )
-        .answers::<Body<'_>>(200, "The event.")
-        .public()
-        .refuses(&[problem::INVALID_REQUEST, problem::EVENT_NOT_FOUND])
+    Operation::new(
+        &FUNCTION,
+        "GET /events/{eventId}",
+        Tag::Events,
+        Access::Anyone,
+    )
+    .describe(
+        "See an event",
+        "The event with its dates, prices and availability. Availability may be a second old.",
+    )
+    .response::<Body<'_>>(200, "The event.")
+    .public()
+    .problems(&[problem::INVALID_REQUEST, problem::EVENT_NOT_FOUND])
 }
 
 #[derive(Serialize)]
@@ -42,26 +47,26 @@ pub fn operation() -> shared::openapi::Operation {
 struct Body<'a> {
     #[serde(flatten)]
     event: EventView<'a>,
-    /// Seats of all dates; or tickets, where admission is general.
+    /// All seats of all dates, or all tickets for general admission.
     total_tickets: u32,
     /// Neither sold nor held.
     available_tickets: u32,
     max_seats_per_user: u32,
-    /// How long a hold lasts.
+    /// How long a hold lasts, in seconds.
     hold_seconds: u32,
-    /// Of a ticket, where admission is general.
+    /// The price of a ticket, for general admission.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Money>,
-    /// Where admission is seated: in ascending order, past ones too.
+    /// For seated admission: all dates including past ones, in ascending order.
     #[serde(skip_serializing_if = "Option::is_none")]
-    dates: Option<Vec<DateView<'a>>>,
+    dates: Option<Vec<DateDetailsView<'a>>>,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "DateOnSale"))]
 #[serde(rename_all = "camelCase")]
-struct DateView<'a> {
+struct DateDetailsView<'a> {
     date: DateKey,
     #[serde(serialize_with = "rfc3339::serialize")]
     starts_at: EpochMs,
@@ -77,9 +82,9 @@ struct DateView<'a> {
 struct SectionView<'a> {
     name: &'a str,
     price: Money,
-    /// How many it has.
+    /// The number of seats.
     seats: u32,
-    /// In how many rows they stand, where that is known.
+    /// The number of rows, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<u32>,
 }
@@ -106,12 +111,12 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     Ok(Answer::ok(&body).public())
 }
 
-fn dates<'a>(programme: &'a Programme, left: &[DateAvailability]) -> Vec<DateView<'a>> {
+fn dates<'a>(programme: &'a Programme, left: &[DateAvailability]) -> Vec<DateDetailsView<'a>> {
     programme
         .dates
         .values()
         .zip(left)
-        .map(|(date, left)| DateView {
+        .map(|(date, left)| DateDetailsView {
             date: date.date,
             starts_at: date.starts_at,
             available_seats: left.available_seats,

@@ -1,4 +1,4 @@
-//! GET /reservations/{reservationId}: one of the user's own reservations.
+//! GET /reservations/{reservationId}: one reservation of the caller.
 
 use domain::refusal::Refusal;
 use shared::app::App;
@@ -13,26 +13,26 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "GET /reservations/{reservationId}",
         Tag::Reservations,
-        Who::Known,
+        Access::Identified,
     )
-    .says("See a reservation", "One of the token's user.")
-    .answers::<ReservationView<'_>>(200, "The reservation.")
-    .refuses(&[problem::RESERVATION_NOT_FOUND])
+    .describe("See a reservation", "A reservation of the token's user.")
+    .response::<ReservationView<'_>>(200, "The reservation.")
+    .problems(&[problem::RESERVATION_NOT_FOUND])
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let user_id = request.known(app).await?;
+    let user_id = request.caller(app).await?;
     let id = request.path_reservation()?;
     let reservation = app.reservation(user_id, &id).await?;
     Ok(Answer::ok(&ReservationView::of(

@@ -1,9 +1,9 @@
-//! POST /events/{eventId}/holds: holds seats of a date for the user who is inside.
+//! POST /events/{eventId}/holds: holds seats of a date for an admitted user.
 
 use domain::ids::{DateKey, SeatNumber};
 use domain::refusal::Refusal;
-use domain::seats::{BestAvailable, SeatSelection, Wanted};
-use shared::app::{Answered, App};
+use domain::seats::{BestAvailable, SeatChoice, SeatSelection};
+use shared::app::{App, Outcome};
 use shared::http::field_types::{Date, FieldType, List, Object, Text, WholeNumber};
 use shared::http::{Alternative, Answer, ApiRequest, BodyFields, views::ReservationView};
 use shared::lambda::{Function, Init};
@@ -16,28 +16,28 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "POST /events/{eventId}/holds",
         Tag::Seats,
-        Who::Inside,
+        Access::Admitted,
     )
-    .says(
+    .describe(
         "Hold seats",
-        "For the event's `holdSeconds`, all or none. Name one seat, or several, or let \
-         the best that are left be chosen: together, near the front and the middle.",
+        "Holds all requested seats or none, for the event's `holdSeconds`. Name one or several \
+         seats, or request the best available ones: adjacent, near the front and the middle.",
     )
     .body(true, read_hold)
-    .answers::<ReservationView<'_>>(201, "The seats are held; `heldUntil` says until when.")
-    .answers::<ReservationView<'_>>(200, "The same seats, which the user holds already.")
-    .refuses(&[
+    .response::<ReservationView<'_>>(201, "The seats are held until `heldUntil`.")
+    .response::<ReservationView<'_>>(200, "The user already holds these seats.")
+    .problems(&[
         problem::EVENT_NOT_FOUND,
         problem::WRONG_ADMISSION,
         problem::NOT_OPEN,
@@ -50,7 +50,7 @@ pub fn operation() -> shared::openapi::Operation {
     ])
 }
 
-/// More seats than any event's `maxSeatsPerUser` are not even read.
+/// More seats than the `maxSeatsPerUser` of any event.
 const MOST_SEATS: u32 = 100;
 
 const SEAT: WholeNumber<u32> = WholeNumber {
@@ -59,17 +59,17 @@ const SEAT: WholeNumber<u32> = WholeNumber {
     most: u32::MAX,
 };
 
-fn read_hold(body: &mut BodyFields) -> Option<(DateKey, Wanted)> {
+fn read_hold(body: &mut BodyFields) -> Option<(DateKey, SeatChoice)> {
     let date = body.required("date", &Date);
     let select = |seats: &[u32]| {
         let seats: Vec<_> = seats.iter().copied().map(SeatNumber).collect();
-        SeatSelection::new(&seats).map(Wanted::Seats)
+        SeatSelection::new(&seats).map(SeatChoice::Seats)
     };
     let several = List {
         item: SEAT.with_example(7),
         most: MOST_SEATS as usize,
     };
-    let wanted = body.one_of([
+    let choice = body.one_of([
         Alternative::new(
             "One seat",
             "seatNumber",
@@ -81,15 +81,15 @@ fn read_hold(body: &mut BodyFields) -> Option<(DateKey, Wanted)> {
             several.map(move |seats| select(&seats)),
         ),
         Alternative::new(
-            "The best that are left",
+            "The best available seats",
             "bestAvailable",
             Object(read_best_available),
         ),
     ]);
-    date.zip(wanted)
+    date.zip(choice)
 }
 
-fn read_best_available(fields: &mut BodyFields) -> Option<Wanted> {
+fn read_best_available(fields: &mut BodyFields) -> Option<SeatChoice> {
     let count = WholeNumber {
         noun: "a number of seats",
         least: 1,
@@ -97,10 +97,10 @@ fn read_best_available(fields: &mut BodyFields) -> Option<Wanted> {
     };
     let count = fields.required(
         "count",
-        &count.described("How many, up to the event's `maxSeatsPerUser`."),
+        &count.described("The number of seats, up to the event's `maxSeatsPerUser`."),
     );
     let section = fields.optional("section", &Text.described("Only in this section."));
-    Some(Wanted::Best(BestAvailable {
+    Some(SeatChoice::BestAvailable(BestAvailable {
         count: count?,
         section,
     }))
@@ -108,17 +108,17 @@ fn read_best_available(fields: &mut BodyFields) -> Option<Wanted> {
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let token = request.event_token(app).await?;
-    let (date, wanted) = request.read_body(read_hold)?;
+    let (date, choice) = request.read_body(read_hold)?;
     let programme = app.programme(&token.event_id, request.now()).await?;
-    let (answered, reservation) = app
-        .hold(&programme, &token, date, &wanted, request.now())
+    let (outcome, reservation) = app
+        .hold(&programme, &token, date, &choice, request.now())
         .await?;
     let view = ReservationView::of(&reservation, request.now());
-    Ok(match answered {
-        Answered::Now => {
+    Ok(match outcome {
+        Outcome::Done => {
             let path = format!("/reservations/{}", reservation.reservation_id);
             Answer::created(&path, &view)
         }
-        Answered::Before => Answer::ok(&view),
+        Outcome::AlreadyDone => Answer::ok(&view),
     })
 }

@@ -15,54 +15,55 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "POST /events/{eventId}/tokens",
         Tag::Queue,
-        Who::Joiner,
+        Access::SignedIn,
     )
-    .says(
+    .describe(
         "Join the queue",
-        "Gives a number and a token. Who has a place already keeps it, and gets a new \
-         token for it; where the event requeues, it is given up for a new one at the end \
-         of the line. One may join before the sale opens, and while it is paused.",
+        "Returns a number and a token. A user who is already in line keeps the number and gets a \
+         new token; if the event requeues, the user gets a new number at the end of the line \
+         instead. Joining is possible before the sale opens and while it is paused.",
     )
     .body(false, read_user_id)
-    .answers::<views::JoinedView<'_>>(201, "A new place in line.")
-    .answers::<views::JoinedView<'_>>(200, "The place that the user has already.")
-    .says_when_to_ask_again()
-    .refuses(&[problem::EVENT_NOT_FOUND, problem::NOT_OPEN])
+    .response::<views::JoinedView<'_>>(201, "A new place in line.")
+    .response::<views::JoinedView<'_>>(200, "The user's existing place in line.")
+    .retry_after()
+    .problems(&[problem::EVENT_NOT_FOUND, problem::NOT_OPEN])
 }
 
 fn read_user_id(body: &mut BodyFields) -> Option<Option<UserId>> {
     let user_id = User.described(
-        "Who joins; without, somebody new, whom the answer names. Where people sign in with an \
-         issuer: no other than the token's user, the UUID of version 5 of issuer and `sub`.",
+        "The user who joins. If omitted, the response contains the id of a new user. If users \
+         sign in with an issuer, only the ID token's user is allowed: the UUID version 5 of \
+         issuer and `sub`.",
     );
     Some(body.optional("userId", &user_id))
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let signed_in = request.joiner(app).await?;
+    let signed_in = request.signed_in_user(app).await?;
     let event_id = request.path_event()?;
     let user_id = request.read_body(read_user_id)?;
     let user_id = match (signed_in, user_id) {
-        (Some(known), named) => {
-            ApiRequest::check_own(known, named.unwrap_or(known))?;
-            known
+        (Some(signed_in), named) => {
+            ApiRequest::check_own(signed_in, named.unwrap_or(signed_in))?;
+            signed_in
         }
-        (None, Some(believed)) => believed,
-        // Who names nobody is somebody new; the answer says who.
+        (None, Some(named)) => named,
+        // A new user, who learns the id from the response.
         (None, None) => UserId::random(),
     };
-    request.is_by(user_id);
+    request.set_user(user_id);
     let joined = app.join(user_id, &event_id, request.now()).await?;
     let signed = app.sign(&joined.token).await?;
     Ok(views::joined(&joined, &signed))

@@ -1,4 +1,4 @@
-//! DELETE /events/{eventId}/tokens/me: leaves the queue, inside or waiting.
+//! DELETE /events/{eventId}/tokens/me: leaves the queue, before or after being called.
 
 use domain::refusal::Refusal;
 use shared::app::App;
@@ -13,27 +13,30 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "DELETE /events/{eventId}/tokens/me",
         Tag::Queue,
-        Who::Known,
+        Access::Identified,
     )
-    .says("Leave", "The place goes to the next. A hold stays payable.")
-    .answers_nothing("The number is out of the queue, whatever it was before.")
-    .refuses(&[problem::INVALID_REQUEST, problem::EVENT_NOT_FOUND])
+    .describe(
+        "Leave the queue",
+        "The slot goes to the next user. A hold remains payable.",
+    )
+    .no_content("The number is not in the queue any more, whatever its status was.")
+    .problems(&[problem::INVALID_REQUEST, problem::EVENT_NOT_FOUND])
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let (known, event_id) = request.known_in_line(app).await?;
-    if let Some(token) = app.place_in_line(known, &event_id).await? {
+    let (caller, event_id) = request.event_caller(app).await?;
+    if let Some(token) = app.queue_token_of(caller, &event_id).await? {
         app.leave(&token, request.now()).await?;
     }
     Ok(Answer::no_content())

@@ -1,4 +1,4 @@
-//! GET /events/{eventId}/dates: the dates that one can still buy for.
+//! GET /events/{eventId}/dates: the dates that are on sale.
 
 use domain::clock::{EpochMs, rfc3339};
 use domain::ids::DateKey;
@@ -16,23 +16,23 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use serde_json::json;
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "GET /events/{eventId}/dates",
         Tag::Seats,
-        Who::Inside,
+        Access::Admitted,
     )
-    .says(
+    .describe(
         "List the dates",
-        "Those that have not begun and have seats left, in ascending order.",
+        "Dates that have not begun and have free seats, in ascending order.",
     )
     .query(
         "from",
@@ -41,11 +41,11 @@ pub fn operation() -> shared::openapi::Operation {
     )
     .query(
         "soldOut",
-        "`true`: also the dates that have none left.",
+        "`true` includes dates without free seats.",
         json!({"type": "boolean", "default": false}),
     )
-    .answers::<Body>(200, "The dates.")
-    .refuses(&[
+    .response::<Body>(200, "The dates.")
+    .problems(&[
         problem::INVALID_REQUEST,
         problem::EVENT_NOT_FOUND,
         problem::WRONG_ADMISSION,
@@ -57,7 +57,7 @@ pub fn operation() -> shared::openapi::Operation {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "DateAvailability"))]
 #[serde(rename_all = "camelCase")]
-struct DateView {
+struct DateAvailabilityView {
     date: DateKey,
     #[serde(serialize_with = "rfc3339::serialize")]
     starts_at: EpochMs,
@@ -69,10 +69,10 @@ struct DateView {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Dates"))]
 struct Body {
-    dates: Vec<DateView>,
+    dates: Vec<DateAvailabilityView>,
 }
 
-impl From<DateAvailability> for DateView {
+impl From<DateAvailability> for DateAvailabilityView {
     fn from(date: DateAvailability) -> Self {
         Self {
             date: date.date,
@@ -101,7 +101,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         .await?
         .into_iter()
         .filter(|date| shows_sold_out || date.available_seats > 0)
-        .map(DateView::from)
+        .map(DateAvailabilityView::from)
         .collect();
     Ok(Answer::ok(&Body { dates }))
 }

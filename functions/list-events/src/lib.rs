@@ -1,4 +1,4 @@
-//! GET /events: all events, for anyone.
+//! GET /events: all events. Public.
 
 use domain::refusal::Refusal;
 use serde::Serialize;
@@ -15,15 +15,18 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
-    Operation::new(&FUNCTION, "GET /events", Tag::Events, Who::Anyone)
-        .says("List the events", "What is on sale, was, or will be.")
-        .answers::<Body<'_>>(200, "All events.")
+    Operation::new(&FUNCTION, "GET /events", Tag::Events, Access::Anyone)
+        .describe(
+            "List the events",
+            "All events, including past and future sales.",
+        )
+        .response::<Body<'_>>(200, "All events.")
         .public()
 }
 

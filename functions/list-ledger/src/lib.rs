@@ -1,4 +1,4 @@
-//! GET /users/{userId}/wallet/ledger: every change of the user's wallet, newest first.
+//! GET /users/{userId}/wallet/ledger: all changes of the caller's wallet, newest first.
 
 use domain::clock::{EpochMs, rfc3339};
 use domain::ids::{EntryId, ReservationId};
@@ -18,29 +18,29 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "GET /users/{userId}/wallet/ledger",
         Tag::Wallet,
-        Who::Known,
+        Access::Identified,
     )
-    .says(
-        "List a wallet's changes",
-        "Every charge, payment and refund, newest first, each with the balance after it.",
+    .describe(
+        "List the ledger",
+        "All charges, payments and refunds, newest first, each with the balance after it.",
     )
-    .pages(DEFAULT_LIMIT, MOST)
-    .answers::<Body>(200, "A page of entries.")
-    .refuses(&[problem::INVALID_REQUEST, problem::NOT_YOURS])
+    .paginated(DEFAULT_LIMIT, MOST)
+    .response::<Body>(200, "A page of entries.")
+    .problems(&[problem::INVALID_REQUEST, problem::NOT_YOURS])
 }
 
-/// A page's length where the request does not say it, and the longest.
+/// The default and the maximum length of a page.
 const DEFAULT_LIMIT: usize = 20;
 const MOST: usize = 100;
 
@@ -51,7 +51,7 @@ const MOST: usize = 100;
 struct Body {
     /// Newest first.
     entries: Vec<EntryView>,
-    /// There are more: the `cursor` of the next page.
+    /// The `cursor` of the next page. Omitted on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -63,10 +63,10 @@ struct Body {
 struct EntryView {
     entry_id: EntryId,
     kind: EntryKind,
-    /// Below zero for a payment. The sum of all is the balance.
+    /// Negative for a payment. The sum of all entries is the balance.
     amount: Money,
     balance_after: Money,
-    /// Of a payment or a refund.
+    /// For a payment or a refund.
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation_id: Option<ReservationId>,
     #[serde(serialize_with = "rfc3339::serialize")]
@@ -87,14 +87,14 @@ impl From<LedgerEntry> for EntryView {
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let known = request.known(app).await?;
+    let caller = request.caller(app).await?;
     let user_id = request.path_user()?;
     let limit = request.limit(DEFAULT_LIMIT, MOST)?;
     let before = match request.query("cursor", |text| Ok(text.to_owned()))? {
         Some(cursor) => Some(decode_cursor(&cursor)?),
         None => None,
     };
-    ApiRequest::check_own(known, user_id)?;
+    ApiRequest::check_own(caller, user_id)?;
     let (entries, next) = app.ledger(user_id, before, limit).await?;
     Ok(Answer::ok(&Body {
         entries: entries.into_iter().map(Into::into).collect(),

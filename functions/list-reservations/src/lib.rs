@@ -1,4 +1,5 @@
-//! GET /users/{userId}/reservations: all that the user ever reserved, newest first.
+//! GET /users/{userId}/reservations: all reservations of the caller, past and present, newest
+//! first.
 
 use domain::refusal::Refusal;
 use domain::reservation::Status;
@@ -15,35 +16,35 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use serde_json::json;
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "GET /users/{userId}/reservations",
         Tag::Reservations,
-        Who::Known,
+        Access::Identified,
     )
-    .says(
-        "List one's reservations",
-        "All that the user ever had, newest first.",
+    .describe(
+        "List reservations",
+        "All reservations of the user, past and present, newest first.",
     )
     .query(
         "status",
-        "Only those that are now so.",
+        "Only reservations with this status now.",
         json!({"type": "string", "enum": ["HELD", "CONFIRMED", "CANCELLED", "EXPIRED"]}),
     )
-    .pages(DEFAULT_LIMIT, MOST)
-    .answers::<Body<'_>>(200, "A page of reservations.")
-    .refuses(&[problem::INVALID_REQUEST, problem::NOT_YOURS])
+    .paginated(DEFAULT_LIMIT, MOST)
+    .response::<Body<'_>>(200, "A page of reservations.")
+    .problems(&[problem::INVALID_REQUEST, problem::NOT_YOURS])
 }
 
-/// A page's length where the request does not say it, and the longest.
+/// The default and the maximum length of a page.
 const DEFAULT_LIMIT: usize = 20;
 const MOST: usize = 100;
 
@@ -54,13 +55,13 @@ const MOST: usize = 100;
 struct Body<'a> {
     /// Newest first.
     reservations: Vec<ReservationView<'a>>,
-    /// There are more: the `cursor` of the next page.
+    /// The `cursor` of the next page. Omitted on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let known = request.known(app).await?;
+    let caller = request.caller(app).await?;
     let user_id = request.path_user()?;
     let status = request.query("status", Status::parse)?;
     let limit = request.limit(DEFAULT_LIMIT, MOST)?;
@@ -68,7 +69,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         Some(cursor) => Some(decode_cursor(&cursor)?),
         None => None,
     };
-    ApiRequest::check_own(known, user_id)?;
+    ApiRequest::check_own(caller, user_id)?;
     let (reservations, next) = app
         .reservations(user_id, status, before, limit, request.now())
         .await?;

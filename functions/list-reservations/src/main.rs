@@ -1,4 +1,4 @@
-//! Init and run, nothing else.
+//! Starts the function.
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

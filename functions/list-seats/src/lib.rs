@@ -1,4 +1,4 @@
-//! GET /events/{eventId}/dates/{date}/seats: a date's seats.
+//! GET /events/{eventId}/dates/{date}/seats: the seats of a date.
 
 use domain::event::{EventDate, Programme, Section};
 use domain::ids::{DateKey, EventId, SeatNumber};
@@ -18,37 +18,37 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use serde_json::json;
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "GET /events/{eventId}/dates/{date}/seats",
         Tag::Seats,
-        Who::Inside,
+        Access::Admitted,
     )
-    .says(
+    .describe(
         "List the seats of a date",
-        "In ascending order. A section of more than 500 may be a second old.",
+        "In ascending order. Sections with more than 500 seats may be a second old.",
     )
     .query(
         "status",
-        "`all`: also those that are held or sold.",
+        "`all` includes held and sold seats.",
         json!({"type": "string", "enum": ["available", "all"], "default": "available"}),
     )
     .query(
         "section",
-        "Only those of this section.",
+        "Only seats of this section.",
         json!({"type": "string"}),
     )
-    .pages(MOST_SEATS, MOST_SEATS)
-    .answers::<Body>(200, "The seats.")
-    .refuses(&[
+    .paginated(MOST_SEATS, MOST_SEATS)
+    .response::<Body>(200, "The seats.")
+    .problems(&[
         problem::INVALID_REQUEST,
         problem::EVENT_NOT_FOUND,
         problem::WRONG_ADMISSION,
@@ -57,7 +57,7 @@ pub fn operation() -> shared::openapi::Operation {
     ])
 }
 
-/// A page of seats is at most so long; without `limit` it is as long.
+/// The default and maximum length of a page.
 const MOST_SEATS: usize = 1_000;
 
 #[derive(Serialize)]
@@ -68,13 +68,13 @@ struct Body {
     date: DateKey,
     /// In ascending order.
     seats: Vec<SeatView>,
-    /// For people, where no seat is left.
+    /// A message for people if no seat is left.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
-    /// Where no seat is left: the dates that follow and have some.
+    /// If no seat is left: later dates with free seats.
     #[serde(skip_serializing_if = "Option::is_none")]
     later_dates: Option<Vec<LaterDate>>,
-    /// There are more: the `cursor` of the next page.
+    /// The `cursor` of the next page. Omitted on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -86,7 +86,7 @@ struct Body {
 struct SeatView {
     seat_number: SeatNumber,
     section: String,
-    /// Counted from the front, where the section has rows.
+    /// The row, counted from the front, if the section has rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     row: Option<u32>,
     price: Money,
@@ -169,7 +169,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     }))
 }
 
-/// `status=all`, or only what is available.
+/// Whether `status` is `all`.
 fn which(text: &str) -> Result<bool, String> {
     match text {
         "all" => Ok(true),
@@ -178,7 +178,7 @@ fn which(text: &str) -> Result<bool, String> {
     }
 }
 
-/// The sections that a page may need: the one that was asked for, or all, from the cursor on.
+/// The sections of a page: the requested one or all, starting at the cursor.
 fn sections(
     date: &EventDate,
     wanted: Option<&str>,
@@ -187,7 +187,7 @@ fn sections(
     if let Some(name) = wanted
         && !date.sections.iter().any(|section| section.name == name)
     {
-        return Err(FieldError::new("query:section", "is no section of this date").into());
+        return Err(FieldError::new("query:section", "is not a section of this date").into());
     }
     Ok(date
         .sections

@@ -5,7 +5,7 @@ use domain::ids::{EntryId, ReservationId};
 use domain::money::Money;
 use domain::refusal::Refusal;
 use serde::Serialize;
-use shared::app::{Answered, App};
+use shared::app::{App, Outcome};
 use shared::http::{Answer, ApiRequest, no_fields};
 use shared::lambda::{Function, Init};
 
@@ -17,27 +17,27 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "POST /reservations/{reservationId}/payment",
         Tag::Reservations,
-        Who::Known,
+        Access::Identified,
     )
-    .says(
+    .describe(
         "Pay a hold",
-        "From the wallet. It ends the session, so that the next can come in.",
+        "Pays from the wallet. Ends the session, so that the next user can be called.",
     )
     .body(false, no_fields)
-    .answers::<Body>(201, "Paid: the seats are sold.")
-    .answers::<Body>(200, "Paid before: the same answer.")
-    .refuses(&[
+    .response::<Body>(201, "Paid. The seats are sold.")
+    .response::<Body>(200, "Already paid. The response is the same.")
+    .problems(&[
         problem::RESERVATION_NOT_FOUND,
         problem::NOT_PAYABLE,
         problem::HOLD_EXPIRED,
@@ -53,17 +53,17 @@ struct Body {
     payment_id: EntryId,
     reservation_id: ReservationId,
     amount: Money,
-    /// As it was after the payment.
+    /// The balance after the payment.
     balance: Money,
     #[serde(serialize_with = "rfc3339::serialize")]
     paid_at: EpochMs,
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let user_id = request.known(app).await?;
+    let user_id = request.caller(app).await?;
     request.read_body(no_fields)?;
     let reservation_id = request.path_reservation()?;
-    let (answered, payment) = app.pay(user_id, &reservation_id, request.now()).await?;
+    let (outcome, payment) = app.pay(user_id, &reservation_id, request.now()).await?;
     let path = format!("/reservations/{reservation_id}");
     let body = Body {
         payment_id: payment.payment_id,
@@ -72,8 +72,8 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         balance: payment.balance_after,
         paid_at: payment.paid_at,
     };
-    Ok(match answered {
-        Answered::Now => Answer::created(&path, &body),
-        Answered::Before => Answer::ok(&body),
+    Ok(match outcome {
+        Outcome::Done => Answer::created(&path, &body),
+        Outcome::AlreadyDone => Answer::ok(&body),
     })
 }

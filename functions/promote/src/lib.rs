@@ -1,10 +1,11 @@
-//! The schedule, each minute: promotes every open event's queue, so that it moves also while nobody polls.
+//! Scheduled every minute: promotes the queues of all open events, so that they also move while
+//! nobody polls.
 
 use serde_json::{Value, json};
 use shared::app::App;
 use shared::metrics::Count;
 
-/// One scheduled run; its summary is the function's result.
+/// Runs the scheduled promotion. Its summary is the function's result.
 pub async fn handle(app: &App) -> Result<Value, lambda_http::Error> {
     let summary = app
         .promote_all()
@@ -20,14 +21,15 @@ pub async fn handle(app: &App) -> Result<Value, lambda_http::Error> {
         lanes_failed = summary.failed,
         lanes_skipped = summary.skipped,
         promotion_stalled = summary.stalled,
-        // Of all events together.
+        // The total of all events.
         waiting = summary.waiting.values().sum::<u64>(),
         admissions = counts.some(Count::Admissions),
         conflicts = counts.some(Count::Conflicts),
         "promotion"
     );
     if summary.failed > 0 {
-        // Lambda counts it as an error, which an alarm can see; the next minute tries again.
+        // Lambda counts this as an error, which triggers the alarm. The next scheduled run tries
+        // again.
         return Err(format!("{} lanes could not be promoted", summary.failed).into());
     }
     Ok(

@@ -1,4 +1,4 @@
-//! Init and run, nothing else.
+//! Starts the function.
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;

@@ -1,10 +1,10 @@
-//! GET /events/{eventId}/queue: a queue's public numbers, for anyone; the same for everybody, so that a CDN can answer a
-//! million pollers.
+//! GET /events/{eventId}/queue: the public numbers of a queue. The response is the same for
+//! everybody, so a CDN can answer a million pollers.
 
 use domain::clock::EpochMs;
 use domain::event::{Event, SaleState};
 use domain::ids::EventId;
-use domain::queue::{Head, Outlook, PollAfter, Rate};
+use domain::queue::{Head, PollAfter, Rate, WaitEstimate};
 use domain::refusal::Refusal;
 use futures::future::try_join_all;
 use serde::Serialize;
@@ -20,27 +20,27 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "GET /events/{eventId}/queue",
         Tag::Queue,
-        Who::Anyone,
+        Access::Anyone,
     )
-    .says(
+    .describe(
         "See a queue",
-        "The numbers that anybody may know: the same for everybody, so that a CDN \
-         answers a million who ask.",
+        "The public numbers of a queue. They are the same for everybody, so a CDN can answer a \
+         million clients.",
     )
-    .answers::<Body<'_>>(200, "The queue.")
+    .response::<Body<'_>>(200, "The queue.")
     .public()
-    .refuses(&[problem::INVALID_REQUEST, problem::EVENT_NOT_FOUND])
+    .problems(&[problem::INVALID_REQUEST, problem::EVENT_NOT_FOUND])
 }
 
 #[derive(Serialize)]
@@ -50,19 +50,19 @@ pub fn operation() -> shared::openapi::Operation {
 struct Body<'a> {
     event_id: EventId,
     state: SaleState,
-    /// Numbers handed out, in all lanes.
+    /// Numbers issued in all lanes.
     issued: u64,
     /// How many of them have been called.
     admitted: u64,
-    /// How many have not.
+    /// How many of them have not been called.
     waiting: u64,
-    lanes: Vec<LaneView>,
-    /// Left out until it has been measured.
+    lanes: Vec<LaneCounts>,
+    /// Omitted until it has been measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     admitted_per_minute: Option<f64>,
     /// When to ask again.
     poll_after_seconds: PollAfter,
-    /// Where the order is drawn.
+    /// Only if the order is drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     draw: Option<views::DrawView<'a>>,
 }
@@ -70,10 +70,10 @@ struct Body<'a> {
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Lane"))]
-struct LaneView {
-    /// Numbers handed out; each lane counts from 1.
+struct LaneCounts {
+    /// Issued numbers. Each lane counts from 1.
     issued: u64,
-    /// Up to which rank the lane has called.
+    /// The last rank that the lane has called.
     admitted: u64,
 }
 
@@ -92,7 +92,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         waiting: sum(Head::waiting),
         lanes: heads
             .iter()
-            .map(|head| LaneView {
+            .map(|head| LaneCounts {
                 issued: head.issued,
                 admitted: head.called(),
             })
@@ -101,20 +101,22 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
             .iter()
             .filter_map(|head| head.rate.and_then(Rate::per_minute))
             .reduce(|sum, lane| sum + lane),
-        poll_after_seconds: outlook(event, &heads, now).poll_after,
+        poll_after_seconds: wait_estimate(event, &heads, now).poll_after,
         draw: views::DrawView::of(event, &heads),
         event_id,
     };
     Ok(Answer::ok(&body).public())
 }
 
-/// For somebody in the middle of the longest line. No jitter: the answer is shared.
-fn outlook(event: &Event, heads: &[Head], now: EpochMs) -> Outlook {
+/// The estimate for the middle of the longest lane. Without jitter, because the response is shared.
+fn wait_estimate(event: &Event, heads: &[Head], now: EpochMs) -> WaitEstimate {
     let grace_seconds = event.terms.queue.grace_seconds;
     let longest = heads.iter().max_by_key(|head| head.waiting());
     match (event.terms.opens_at, longest) {
-        (Some(opens_at), _) if opens_at > now => Outlook::before(opens_at, now, grace_seconds),
-        (_, Some(head)) => head.outlook(Some(head.waiting().div_ceil(2).max(1)), grace_seconds),
-        (_, None) => Head::default().outlook(None, grace_seconds),
+        (Some(opens_at), _) if opens_at > now => WaitEstimate::before(opens_at, now, grace_seconds),
+        (_, Some(head)) => {
+            head.wait_estimate(Some(head.waiting().div_ceil(2).max(1)), grace_seconds)
+        }
+        (_, None) => Head::default().wait_estimate(None, grace_seconds),
     }
 }

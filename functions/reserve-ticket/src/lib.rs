@@ -1,4 +1,4 @@
-//! POST /events/{eventId}/reservations: tickets of general admission, for the user who is inside.
+//! POST /events/{eventId}/reservations: reserves general-admission tickets for an admitted user.
 
 use domain::refusal::Refusal;
 use shared::app::App;
@@ -14,27 +14,27 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "POST /events/{eventId}/reservations",
         Tag::Reservations,
-        Who::Inside,
+        Access::Admitted,
     )
-    .says(
+    .describe(
         "Reserve tickets",
-        "For an event of general admission. Where they have a price, it is paid from the \
-         wallet in the same step. It ends the session.",
+        "For general admission. If the tickets have a price, it is paid from the wallet in the \
+         same step. Ends the session.",
     )
     .body(false, read_quantity)
-    .answers::<ReservationView<'_>>(201, "The tickets are the user's.")
-    .refuses(&[
+    .response::<ReservationView<'_>>(201, "The reservation is confirmed.")
+    .problems(&[
         problem::EVENT_NOT_FOUND,
         problem::WRONG_ADMISSION,
         problem::NOT_OPEN,
@@ -45,7 +45,7 @@ pub fn operation() -> shared::openapi::Operation {
     ])
 }
 
-/// More than any event's `maxSeatsPerUser`.
+/// More tickets than the `maxSeatsPerUser` of any event.
 const MOST_TICKETS: u32 = 100;
 
 fn read_quantity(body: &mut BodyFields) -> Option<u32> {
@@ -54,7 +54,7 @@ fn read_quantity(body: &mut BodyFields) -> Option<u32> {
         least: 1,
         most: MOST_TICKETS,
     }
-    .described("How many tickets, up to the event's `maxSeatsPerUser`.");
+    .described("The number of tickets, up to the event's `maxSeatsPerUser`.");
     Some(body.optional_or("quantity", &quantity, 1))
 }
 

@@ -1,4 +1,4 @@
-//! GET /events/{eventId}/tokens/me: where the token's number stands.
+//! GET /events/{eventId}/tokens/me: the status of the caller's place in line.
 
 use domain::refusal::Refusal;
 use shared::app::App;
@@ -13,28 +13,29 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-/// What the API's document says of it.
+/// The operation in the API document.
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
     use shared::http::problem;
-    use shared::openapi::{Operation, Tag, Who};
+    use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
         &FUNCTION,
         "GET /events/{eventId}/tokens/me",
         Tag::Queue,
-        Who::Known,
+        Access::Identified,
     )
-    .says(
-        "See where one stands",
-        "Ask again after `pollAfterSeconds`. Who is called arrives by asking. With the issuer's \
-         token it is the place of the user's ticket, `turn_over` where there is none, and \
-         `tokenExpiresAt` is that token's; asking with the queue token costs less.",
+    .describe(
+        "See the place in line",
+        "Ask again after `pollAfterSeconds`. A called user arrives with this request. With an ID \
+         token, the response has the user's place in line and the expiry of the ID token as \
+         `tokenExpiresAt`, or `turn_over` if there is no place in line. A queue token costs \
+         less.",
     )
-    .answers::<views::TokenView<'_>>(200, "Where the number stands.")
-    .says_when_to_ask_again()
-    .refuses(&[
+    .response::<views::TokenView<'_>>(200, "The place in line.")
+    .retry_after()
+    .problems(&[
         problem::INVALID_REQUEST,
         problem::EVENT_NOT_FOUND,
         problem::TURN_OVER,
@@ -42,10 +43,10 @@ pub fn operation() -> shared::openapi::Operation {
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let (known, event_id) = request.known_in_line(app).await?;
+    let (caller, event_id) = request.event_caller(app).await?;
     let programme = app.programme(&event_id, request.now()).await?;
-    let place = app.place_in_line(known, &event_id).await?;
+    let place = app.queue_token_of(caller, &event_id).await?;
     let token = place.ok_or(Refusal::TurnOver)?;
-    let standing = app.standing(&programme, &token, request.now()).await?;
-    Ok(views::token_status(&token, standing))
+    let status = app.token_status(&programme, &token, request.now()).await?;
+    Ok(views::token_status(&token, status))
 }

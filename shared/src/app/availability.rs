@@ -1,4 +1,4 @@
-//! What is left of a house: seats on sale, and counts.
+//! Availability: the seats of sections, and counts per date and event.
 
 use std::sync::Arc;
 
@@ -16,21 +16,21 @@ use domain::seats::{SeatMap, SeatStatus};
 /// By event, date and section.
 pub(super) type SeatMapCache = Cache<(EventId, DateKey, String), SeatMap>;
 
-/// Counts are at most so old.
+/// The maximum age of counts.
 const SEAT_MAP_MS: i64 = 1_000;
-/// Sections up to this size are listed live; larger ones from their seat map, for a list of 50,000 claims would cost a
-/// thousand read units.
+/// Sections up to this size are listed live. Larger ones are listed from their seat map, because
+/// reading 50,000 claims would cost a thousand read units.
 const LARGEST_LIVE_SECTION: u32 = 500;
-/// So many sections are read at once.
+/// The number of sections that are read concurrently.
 const SECTIONS_AT_ONCE: usize = 8;
 
-/// How much of a date is left.
+/// The number of free seats of a date.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DateAvailability {
     pub date: DateKey,
     pub starts_at: EpochMs,
     pub total_seats: u32,
-    /// A held seat counts as taken.
+    /// Held seats count as taken.
     pub available_seats: u32,
 }
 
@@ -52,7 +52,7 @@ pub struct SeatOnSale {
 }
 
 impl SectionSeats {
-    /// Each seat with what a buyer wants to know of it.
+    /// Each seat with the details that buyers see.
     pub fn seats(&self) -> impl Iterator<Item = SeatOnSale> + '_ {
         self.section
             .seat_numbers()
@@ -67,7 +67,7 @@ impl SectionSeats {
     }
 }
 
-/// The events that sell seats in lists of dates.
+/// Refuses events without numbered seats.
 pub fn check_seated(event: &Event) -> Result<(), Refusal> {
     match event.terms.admission {
         Admission::Seated => Ok(()),
@@ -75,7 +75,7 @@ pub fn check_seated(event: &Event) -> Result<(), Refusal> {
     }
 }
 
-/// Who is inside of a sale that has closed can do nothing there any more.
+/// Refuses if the sale has closed. Then even admitted users cannot do anything.
 pub fn check_not_closed(event: &Event, now: EpochMs) -> Result<(), Refusal> {
     match event.sale_state(now) {
         SaleState::Closed => Err(Refusal::NotOpen("the sale is closed")),
@@ -84,7 +84,7 @@ pub fn check_not_closed(event: &Event, now: EpochMs) -> Result<(), Refusal> {
 }
 
 impl App {
-    /// What is left of these dates, in their order.
+    /// The availability of these dates, in their order.
     pub async fn availability(
         &self,
         event: &EventId,
@@ -112,7 +112,7 @@ impl App {
             .collect())
     }
 
-    /// Tickets or seats of an event in all, and left: of the dates that have not begun.
+    /// The total and remaining tickets or seats of an event, of the dates that have not begun.
     pub async fn tickets_left(
         &self,
         programme: &Programme,
@@ -143,7 +143,7 @@ impl App {
         }
     }
 
-    /// A section's seats: live where it is small, at most a second old where it is large.
+    /// The seats of sections: live for small sections, at most a second old for large ones.
     pub async fn section_seats(
         &self,
         event: &EventId,
@@ -171,8 +171,8 @@ impl App {
             .await
     }
 
-    /// The seat maps of these sections, none older than a second: from this process, else from the table, else built from
-    /// the claims.
+    /// The seat maps of these sections, at most a second old. Each comes from this process's cache,
+    /// from the table, or is built from the claims, in this order.
     async fn seat_maps(
         &self,
         event: &EventId,

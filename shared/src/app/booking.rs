@@ -1,4 +1,4 @@
-//! Paying and cancelling, and what a user has.
+//! Payments, cancellations, and the user's reservations and wallet.
 
 use super::App;
 use crate::metrics::Count;
@@ -12,31 +12,32 @@ use domain::refusal::{Limit, Refusal};
 use domain::reservation::{Payment, Reservation, State, Status};
 use domain::wallet::{IdempotencyKey, LedgerEntry, Wallet, WalletRefusal};
 
-/// A transaction that found something changed since it was read is decided anew, so many times at most.
+/// If items have changed since they were read, the operation is decided again, at most this many
+/// times.
 const ATTEMPTS: usize = 6;
 
-/// Where a page of a user's history ends: when the reservation was made, and its id.
+/// Where a page of a user's history ends: the creation time and id of the last reservation.
 pub type HistoryPosition = (EpochMs, String);
 
-/// So many archived reservations are read at once, and so often for one page.
+/// The number of archived reservations per read, and the number of reads per page.
 const ARCHIVE_PAGE: usize = 100;
 const MOST_ARCHIVE_PAGES: usize = 20;
 
-/// Whether an answer is the first one or the first one again.
+/// Whether a request took effect now, or an earlier identical one did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answered {
-    Now,
-    Before,
+pub enum Outcome {
+    Done,
+    AlreadyDone,
 }
 
 impl App {
-    /// Pays a hold from the user's wallet. Paying again gives the first payment.
+    /// Pays a hold from the user's wallet. Repeating the request returns the first payment.
     pub async fn pay(
         &self,
         user: UserId,
         id: &ReservationId,
         now: EpochMs,
-    ) -> Result<(Answered, Payment), Refusal> {
+    ) -> Result<(Outcome, Payment), Refusal> {
         let mut now = now;
         for _ in 0..ATTEMPTS {
             let (reservation, wallet) = self.reservation_and_wallet(user, id).await?;
@@ -47,9 +48,9 @@ impl App {
                         payment: Some(payment),
                     },
                 ) => {
-                    return Ok((Answered::Before, payment.clone()));
+                    return Ok((Outcome::AlreadyDone, payment.clone()));
                 }
-                // Confirmed without a price, or cancelled: there is nothing to pay.
+                // There is nothing to pay: the reservation was free or is cancelled.
                 (Status::Confirmed | Status::Cancelled, _) => return Err(Refusal::NotPayable),
                 (Status::Expired, _) => return Err(Refusal::HoldExpired),
                 (Status::Held, _) => {}
@@ -62,7 +63,7 @@ impl App {
             {
                 Ok(payment) => {
                     self.count_sale(reservation.seats.len(), payment.amount);
-                    return Ok((Answered::Now, payment));
+                    return Ok((Outcome::Done, payment));
                 }
                 Err(TransactionLost::Changed) => now = self.clock().now(),
                 Err(TransactionLost::Store(error)) => return Err(error.into()),
@@ -71,7 +72,7 @@ impl App {
         Err(StoreError::Conflict.into())
     }
 
-    /// The reservation and the wallet of a payment, read at once, both for sure.
+    /// The reservation and the wallet for a payment, by a strongly consistent read in one call.
     async fn reservation_and_wallet(
         &self,
         user: UserId,
@@ -92,7 +93,7 @@ impl App {
         Ok((reservation, wallet))
     }
 
-    /// A user's own reservation; another's is as unknown as none.
+    /// A reservation of the user. One of another user is reported as not found.
     pub async fn reservation(
         &self,
         user: UserId,
@@ -104,8 +105,8 @@ impl App {
             .ok_or(Refusal::ReservationNotFound)
     }
 
-    /// Cancels a reservation: a hold is released, what was paid goes back to the wallet. Cancelling again gives the
-    /// same answer.
+    /// Cancels a reservation: releases a hold, or refunds a payment. Repeating the request returns
+    /// the same result.
     pub async fn cancel(
         &self,
         user: UserId,
@@ -118,7 +119,7 @@ impl App {
             let wallet = match &reservation.state {
                 State::Cancelled { .. } => return Ok(reservation),
                 State::Held { held_until } if *held_until <= now => {
-                    return Err(Refusal::NotCancellable("the hold has lapsed"));
+                    return Err(Refusal::NotCancellable("the hold has expired"));
                 }
                 State::Held { .. } => None,
                 State::Confirmed { payment } => {
@@ -147,7 +148,7 @@ impl App {
         Err(StoreError::Conflict.into())
     }
 
-    /// One page of a user's reservations, newest first, and where the next begins.
+    /// One page of a user's reservations, newest first, and the position of the next page.
     pub async fn reservations(
         &self,
         user: UserId,
@@ -161,7 +162,7 @@ impl App {
         let mut rest: Vec<Reservation> = self.store.current_reservations(user).await?;
         rest.retain(|r| before.as_ref().is_none_or(|before| position(r) < *before));
         let mut archived_before = before;
-        // Each round reads a page of the archive; a filter may ask for many.
+        // Each iteration reads one page of the archive. With a filter, many may be needed.
         for _ in 0..MOST_ARCHIVE_PAGES {
             let archived = self
                 .store
@@ -173,7 +174,8 @@ impl App {
                 .map(position);
             rest.extend(archived);
             rest.sort_by_cached_key(|r| std::cmp::Reverse(position(r)));
-            // What is older than the archive has been read waits: the archive may have newer ones.
+            // Reservations that are older than the part of the archive read so far have to wait,
+            // because the archive may have newer ones.
             let ready = rest.partition_point(|r| {
                 read_to
                     .as_ref()
@@ -197,21 +199,21 @@ impl App {
         Ok((page, next))
     }
 
-    /// Puts money into a wallet, once for each key.
+    /// Charges a wallet, once per key.
     pub async fn charge(
         &self,
         user: UserId,
         key: &IdempotencyKey,
         amount: Money,
         now: EpochMs,
-    ) -> Result<(Answered, ChargeRecord), Refusal> {
+    ) -> Result<(Outcome, ChargeRecord), Refusal> {
         let ceiling = self.settings(now).await?.wallet_ceiling;
         match self.store.charge(user, key, amount, ceiling).await {
-            Ok(Charged::Now(charge)) => {
+            Ok(Charged::Done(charge)) => {
                 self.metrics().add(Count::Charges, 1);
-                Ok((Answered::Now, charge))
+                Ok((Outcome::Done, charge))
             }
-            Ok(Charged::Before(charge)) => Ok((Answered::Before, charge)),
+            Ok(Charged::AlreadyDone(charge)) => Ok((Outcome::AlreadyDone, charge)),
             Err(ChargeRefused::KeyReused) => Err(Refusal::IdempotencyKeyReused),
             Err(ChargeRefused::OverCeiling { balance, ceiling }) => {
                 Err(Refusal::LimitExceeded(Limit::Wallet { balance, ceiling }))
@@ -220,7 +222,8 @@ impl App {
         }
     }
 
-    /// One page of a wallet's ledger, newest first, and before which entry the next begins.
+    /// One page of a wallet's ledger, newest first, and the entry before which the next page
+    /// begins.
     pub async fn ledger(
         &self,
         user: UserId,
@@ -234,7 +237,7 @@ impl App {
         Ok((page.into_iter().map(|(_, entry)| entry).collect(), next))
     }
 
-    /// What is paid can be cancelled until so many hours before the start.
+    /// A confirmed reservation can be cancelled until `cancelUntilHours` before the start.
     async fn check_cancellable(
         &self,
         reservation: &Reservation,

@@ -1,4 +1,4 @@
-//! A small cache by time: what was read, and when.
+//! A small cache in memory, by time.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::clock::EpochMs;
 
-/// More entries than this are not kept; a process that has so many starts afresh.
+/// With this many entries the cache is cleared.
 const MOST_ENTRIES: usize = 10_000;
 
 #[derive(Debug)]
 struct Entry<V> {
     value: Arc<V>,
     read_at: EpochMs,
-    /// Somebody has been reading it anew since then; the others make do with what is there.
+    /// Since then another request has been refreshing the value. Meanwhile the old one is used.
     claimed_at: EpochMs,
 }
 
-/// Values with the time at which they were read.
+/// Values with the times at which they were read.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
     entries: Mutex<HashMap<K, Entry<V>>>,
@@ -33,11 +33,11 @@ impl<K, V> Default for Cache<K, V> {
 
 impl<K: Eq + Hash + Clone, V> Cache<K, V> {
     fn entries(&self) -> MutexGuard<'_, HashMap<K, Entry<V>>> {
-        // A panic between two lines of this file leaves a whole map.
+        // No code of this file can panic in the middle of a change, so the map is consistent.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The value, however old.
+    /// The value, whatever its age.
     pub(crate) fn any(&self, key: &K) -> Option<Arc<V>> {
         self.entries().get(key).map(|entry| entry.value.clone())
     }
@@ -49,8 +49,8 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
         is_fresh(entry.read_at, now, max_age_ms).then(|| entry.value.clone())
     }
 
-    /// The value, if it is younger than `max_age_ms`; or younger than twice that while somebody else reads it anew.
-    /// None means: it is you who reads.
+    /// The value if it is younger than `max_age_ms`, or younger than twice that while another
+    /// request refreshes it. `None` means that the caller has to refresh it.
     pub(crate) fn fresh_or_claim(&self, key: &K, now: EpochMs, max_age_ms: i64) -> Option<Arc<V>> {
         let mut entries = self.entries();
         let entry = entries.get_mut(key)?;
@@ -63,12 +63,12 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
         None
     }
 
-    /// The next who asks reads anew.
+    /// Makes the next request read the value again.
     pub(crate) fn forget(&self, key: &K) {
         self.entries().remove(key);
     }
 
-    /// Keeps a value that was read at `now`.
+    /// Stores a value that was read at `now`.
     pub(crate) fn put(&self, key: K, value: V, now: EpochMs) -> Arc<V> {
         let value = Arc::new(value);
         let mut entries = self.entries();
@@ -87,7 +87,7 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
     }
 }
 
-/// A time ahead of `now` is a clock that was set back: not fresh.
+/// A time after `now` means that the clock was set back; such a value is not fresh.
 fn is_fresh(at: EpochMs, now: EpochMs, max_age_ms: i64) -> bool {
     (0..max_age_ms).contains(&now.ms_since(at))
 }

@@ -1,49 +1,52 @@
-//! Holding seats: those that are named, or the best that are left.
+//! Holding seats: named seats, or the best available.
 
 use std::collections::BTreeSet;
 
 use super::App;
-use super::booking::Answered;
-use super::line::session_key;
+use super::booking::Outcome;
+use super::queue::session_key;
 use crate::metrics::Count;
 use crate::store::{HoldConflict, HoldRequest, StoreError};
 use crate::token::Token;
-use domain::best::{Pick, best_seats};
+use domain::best::{BlockPicker, best_seats};
 use domain::clock::EpochMs;
 use domain::event::{Admission, EventDate, Programme, SaleState, Section};
 use domain::ids::{DateKey, SeatNumber};
 use domain::queue::Session;
 use domain::refusal::{FieldError, Limit, Refusal};
 use domain::reservation::{Reservation, ReservedSeat};
-use domain::seats::{BestAvailable, Claim, SeatSelection, SeatStatus, Wanted};
+use domain::seats::{BestAvailable, Claim, SeatChoice, SeatSelection, SeatStatus};
 
-/// A transaction that found something changed since it was read is decided anew, so many times at most.
+/// If items have changed since they were read, the operation is decided again, at most this many
+/// times.
 const ATTEMPTS: usize = 6;
-/// So many blocks are tried where others are faster each time.
+/// How many blocks are tried if other buyers are faster each time.
 const BLOCKS_TRIED: u32 = 10;
 
-/// Why a hold is refused before the store is asked.
-enum Unfit {
-    /// Said whether or not the user is inside.
-    Anyone(Refusal),
-    /// Said only to those who are inside.
-    Inside(Refusal),
+/// A refusal that is known before the store is asked.
+enum EarlyRefusal {
+    /// Takes precedence over "not admitted".
+    BeforeAdmission(Refusal),
+    /// Returned only to admitted users.
+    AfterAdmission(Refusal),
 }
 
 impl App {
-    /// Holds seats of a date for a user who is inside. Asking for the same hold again gives the same one, before
-    /// anything else is looked at.
+    /// Holds seats of a date for an admitted user. If the user already has the same hold, it is
+    /// returned before any other check.
     pub async fn hold(
         &self,
         programme: &Programme,
         token: &Token,
         date: DateKey,
-        wanted: &Wanted,
+        choice: &SeatChoice,
         now: EpochMs,
-    ) -> Result<(Answered, Reservation), Refusal> {
-        match wanted {
-            Wanted::Seats(seats) => self.hold_seats(programme, token, date, seats, now).await,
-            Wanted::Best(best) => self.hold_best(programme, token, date, best, now).await,
+    ) -> Result<(Outcome, Reservation), Refusal> {
+        match choice {
+            SeatChoice::Seats(seats) => self.hold_seats(programme, token, date, seats, now).await,
+            SeatChoice::BestAvailable(best) => {
+                self.hold_best(programme, token, date, best, now).await
+            }
         }
     }
 
@@ -54,13 +57,13 @@ impl App {
         date: DateKey,
         seats: &SeatSelection,
         now: EpochMs,
-    ) -> Result<(Answered, Reservation), Refusal> {
+    ) -> Result<(Outcome, Reservation), Refusal> {
         let same = |former: &Reservation, now| former.is_same_hold(seats.seats(), now);
         let reserved = match fitting_seats(programme, date, seats, now) {
             Ok(reserved) => reserved,
-            Err(unfit) => {
+            Err(refusal) => {
                 return self
-                    .hold_unfit(programme, token, date, &same, unfit, now)
+                    .existing_hold_or(programme, token, date, &same, refusal, now)
                     .await;
             }
         };
@@ -68,7 +71,7 @@ impl App {
             .await
     }
 
-    /// Seats that a rule has picked; where somebody else is faster, it picks again.
+    /// Holds the best block. If another buyer is faster, picks again.
     async fn hold_best(
         &self,
         programme: &Programme,
@@ -76,13 +79,13 @@ impl App {
         date: DateKey,
         best: &BestAvailable,
         now: EpochMs,
-    ) -> Result<(Answered, Reservation), Refusal> {
+    ) -> Result<(Outcome, Reservation), Refusal> {
         let same = |former: &Reservation, now| best.is_same_hold(former, now);
         let (on_sale, sections) = match fitting_sections(programme, date, best, now) {
             Ok(found) => found,
-            Err(unfit) => {
+            Err(refusal) => {
                 return self
-                    .hold_unfit(programme, token, date, &same, unfit, now)
+                    .existing_hold_or(programme, token, date, &same, refusal, now)
                     .await;
             }
         };
@@ -90,16 +93,16 @@ impl App {
         for failures in 0..BLOCKS_TRIED {
             let now = self.clock().now();
             let block = self
-                .pick(programme, date, &sections, best.count, &lost, failures)
+                .pick_block(programme, date, &sections, best.count, &lost, failures)
                 .await?;
             let Some(block) = block else {
                 return self
-                    .hold_unfit(
+                    .existing_hold_or(
                         programme,
                         token,
                         date,
                         &same,
-                        Unfit::Inside(Refusal::SoldOut),
+                        EarlyRefusal::AfterAdmission(Refusal::SoldOut),
                         now,
                     )
                     .await;
@@ -121,8 +124,8 @@ impl App {
         Err(StoreError::Conflict.into())
     }
 
-    /// The best seats that seem to be left, but for those that turned out to be taken.
-    async fn pick(
+    /// Picks one of the best blocks, without the seats that turned out to be taken.
+    async fn pick_block(
         &self,
         programme: &Programme,
         date: DateKey,
@@ -147,11 +150,11 @@ impl App {
             .iter()
             .map(|section| (&section.section, &section.statuses[..]))
             .collect();
-        let pick = Pick {
+        let picker = BlockPicker {
             random: fastrand::usize(..),
             failures,
         };
-        Ok(best_seats(&seats, count as usize, pick))
+        Ok(best_seats(&seats, count as usize, picker))
     }
 
     async fn try_to_hold(
@@ -162,9 +165,9 @@ impl App {
         reserved: Vec<ReservedSeat>,
         same: &(impl Fn(&Reservation, EpochMs) -> bool + Sync),
         now: EpochMs,
-    ) -> Result<(Answered, Reservation), Refusal> {
+    ) -> Result<(Outcome, Reservation), Refusal> {
         let Some(rank) = self.rank(programme, token, now).await? else {
-            // Before the draw nobody is inside.
+            // Nobody is admitted before the draw.
             self.admit(programme, token, now).await?;
             return Err(StoreError::Conflict.into());
         };
@@ -181,42 +184,45 @@ impl App {
                 Ok(reservation) => {
                     let seats = reservation.seats.len() as u64;
                     self.metrics().add(Count::SeatsHeld, seats);
-                    return Ok((Answered::Now, reservation));
+                    return Ok((Outcome::Done, reservation));
                 }
                 Err(conflict) => conflict,
             };
             let now = self.clock().now();
-            match self.judge(programme, token, same, conflict, now).await? {
-                Judgement::Same(reservation) => return Ok((Answered::Before, reservation)),
-                Judgement::Replace(ended) => replaced = Some(ended),
-                Judgement::TryAgain => {}
+            match self
+                .resolve_conflict(programme, token, same, conflict, now)
+                .await?
+            {
+                Resolution::Same(reservation) => return Ok((Outcome::AlreadyDone, reservation)),
+                Resolution::Replace(ended) => replaced = Some(ended),
+                Resolution::TryAgain => {}
             }
         }
         Err(StoreError::Conflict.into())
     }
 
-    /// A hold that cannot be made may still be one that was made before.
-    async fn hold_unfit(
+    /// Returns the user's existing hold if the request repeats it, and otherwise the refusal.
+    async fn existing_hold_or(
         &self,
         programme: &Programme,
         token: &Token,
         date: DateKey,
         same: &(impl Fn(&Reservation, EpochMs) -> bool + Sync),
-        unfit: Unfit,
+        refusal: EarlyRefusal,
         now: EpochMs,
-    ) -> Result<(Answered, Reservation), Refusal> {
+    ) -> Result<(Outcome, Reservation), Refusal> {
         let former = self
             .store
             .reservation_for(token.user_id, &programme.event.event_id, Some(date))
             .await?
             .filter(|reservation| reservation.is_live(now));
-        match (former, unfit) {
-            (Some(former), _) if same(&former, now) => Ok((Answered::Before, former)),
-            (_, Unfit::Anyone(refusal)) => Err(refusal),
-            (former, Unfit::Inside(refusal)) => {
+        match (former, refusal) {
+            (Some(former), _) if same(&former, now) => Ok((Outcome::AlreadyDone, former)),
+            (_, EarlyRefusal::BeforeAdmission(refusal)) => Err(refusal),
+            (former, EarlyRefusal::AfterAdmission(refusal)) => {
                 self.admit(programme, token, now).await?;
                 match (former, refusal) {
-                    // Said before it.
+                    // It has precedence.
                     (Some(former), Refusal::SoldOut) => {
                         Err(Refusal::AlreadyReserved(former.reservation_id))
                     }
@@ -226,23 +232,23 @@ impl App {
         }
     }
 
-    /// What a refused hold means, in the order in which refusals answer.
-    async fn judge(
+    /// Decides what a failed hold means, in order of precedence.
+    async fn resolve_conflict(
         &self,
         programme: &Programme,
         token: &Token,
         same: &(impl Fn(&Reservation, EpochMs) -> bool + Sync),
         conflict: HoldConflict,
         now: EpochMs,
-    ) -> Result<Judgement, Refusal> {
+    ) -> Result<Resolution, Refusal> {
         if let Some(former) = &conflict.reservation
             && same(former, now)
         {
-            return Ok(Judgement::Same(former.clone()));
+            return Ok(Resolution::Same(former.clone()));
         }
         match conflict.session {
             None => {}
-            // It lives, but seats could only be held until `holdBy`.
+            // The session is live, but seats could be held only until `holdBy`.
             Some(Some(Session::Live {
                 expires_at,
                 hold_by,
@@ -250,7 +256,8 @@ impl App {
             })) if expires_at > now && hold_by <= now => {
                 return Err(Refusal::TurnOver);
             }
-            // Not seen yet, or not called yet, or over: arriving tells.
+            // The user has not arrived, has not been called, or the turn is over. Admission decides
+            // which.
             Some(_) => self.admit(programme, token, now).await?,
         }
         if let Some(former) = &conflict.reservation
@@ -271,41 +278,43 @@ impl App {
                     held_until: None,
                 });
             }
-            // It lapsed between the refusal and now.
+            // The hold lapsed after the failed write.
             Some(_) | None => {}
         }
         match conflict.reservation {
-            Some(ended) => Ok(Judgement::Replace(ended)),
-            None => Ok(Judgement::TryAgain),
+            Some(ended) => Ok(Resolution::Replace(ended)),
+            None => Ok(Resolution::TryAgain),
         }
     }
 }
 
-enum Judgement {
-    /// It is the very hold that the user has.
+enum Resolution {
+    /// The user already has this hold.
     Same(Reservation),
-    /// An ended reservation is in the way: archive and replace it.
+    /// There is an ended reservation: archive and replace it.
     Replace(Reservation),
     TryAgain,
 }
 
-/// The seats with their sections and prices, where the date is on sale and has them all.
+/// The seats with sections and prices, if the date is on sale and has all of them.
 fn fitting_seats(
     programme: &Programme,
     date: DateKey,
     seats: &SeatSelection,
     now: EpochMs,
-) -> Result<Vec<ReservedSeat>, Unfit> {
+) -> Result<Vec<ReservedSeat>, EarlyRefusal> {
     let date = on_sale(programme, date, now)?;
     let reserved = seats
         .seats()
         .iter()
         .map(|seat| reserved_seat(date, *seat))
         .collect::<Result<Vec<_>, _>>()
-        .map_err(Unfit::Inside)?;
+        .map_err(EarlyRefusal::AfterAdmission)?;
     let most = programme.event.terms.max_seats_per_user;
     if reserved.len() > most as usize {
-        return Err(Unfit::Inside(Refusal::LimitExceeded(Limit::Seats { most })));
+        return Err(EarlyRefusal::AfterAdmission(Refusal::LimitExceeded(
+            Limit::Seats { most },
+        )));
     }
     Ok(reserved)
 }
@@ -316,7 +325,7 @@ fn fitting_sections<'a>(
     date: DateKey,
     best: &BestAvailable,
     now: EpochMs,
-) -> Result<(&'a EventDate, Vec<Section>), Unfit> {
+) -> Result<(&'a EventDate, Vec<Section>), EarlyRefusal> {
     let date = on_sale(programme, date, now)?;
     let sections: Vec<Section> = date
         .sections
@@ -329,28 +338,32 @@ fn fitting_sections<'a>(
         .cloned()
         .collect();
     if sections.is_empty() {
-        let error = FieldError::new("bestAvailable.section", "is no section of this date");
-        return Err(Unfit::Anyone(error.into()));
+        let error = FieldError::new("bestAvailable.section", "is not a section of this date");
+        return Err(EarlyRefusal::BeforeAdmission(error.into()));
     }
     let most = programme.event.terms.max_seats_per_user;
     if best.count > most {
-        return Err(Unfit::Inside(Refusal::LimitExceeded(Limit::Seats { most })));
+        return Err(EarlyRefusal::AfterAdmission(Refusal::LimitExceeded(
+            Limit::Seats { most },
+        )));
     }
     Ok((date, sections))
 }
 
-fn on_sale(programme: &Programme, date: DateKey, now: EpochMs) -> Result<&EventDate, Unfit> {
+fn on_sale(programme: &Programme, date: DateKey, now: EpochMs) -> Result<&EventDate, EarlyRefusal> {
     if programme.event.terms.admission != Admission::Seated {
-        return Err(Unfit::Anyone(Refusal::WrongAdmission));
+        return Err(EarlyRefusal::BeforeAdmission(Refusal::WrongAdmission));
     }
     if programme.event.sale_state(now) == SaleState::Closed {
-        return Err(Unfit::Anyone(Refusal::NotOpen("the sale is closed")));
+        return Err(EarlyRefusal::BeforeAdmission(Refusal::NotOpen(
+            "the sale is closed",
+        )));
     }
     match programme.dates.get(&date) {
-        None => Err(Unfit::Inside(Refusal::DateNotFound)),
-        Some(date) if date.has_begun(now) => {
-            Err(Unfit::Anyone(Refusal::NotOpen("the performance has begun")))
-        }
+        None => Err(EarlyRefusal::AfterAdmission(Refusal::DateNotFound)),
+        Some(date) if date.has_begun(now) => Err(EarlyRefusal::BeforeAdmission(Refusal::NotOpen(
+            "the performance has begun",
+        ))),
         Some(date) => Ok(date),
     }
 }

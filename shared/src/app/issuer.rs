@@ -1,4 +1,4 @@
-//! The issuer by whose tokens users are known, with its keys as this process has read them.
+//! The OpenID Connect issuer that identifies users, with a cache of its keys.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,67 +13,68 @@ use domain::clock::{Clock, EpochMs};
 use domain::ids::{EventId, UserId};
 use domain::refusal::Refusal;
 
-/// Keys are read again after an hour, so that one that the issuer has withdrawn is not believed for ever.
+/// Keys are read again after an hour, so that withdrawn keys expire.
 const KEYS_MAX_AGE_MS: i64 = 60 * 60_000;
-/// Where the issuer is down, its keys are good for a day.
+/// If the issuer is not reachable, its keys are used for up to a day.
 const KEYS_LONGEST_AGE_MS: i64 = 24 * 60 * 60_000;
-/// A process that knows keys reads them at most so often, whatever key ids it is sent.
+/// A process that has keys reads them at most this often, whatever key ids it receives.
 const READ_EVERY_MS: i64 = 10_000;
-/// One that knows none, and so can answer nobody, tries as often as clients are told to come back.
+/// A process without keys cannot answer anybody. It retries as often as clients are told to repeat
+/// their requests.
 const TRY_EVERY_MS: i64 = 1_000;
 
-/// Who calls, wherever a user must be known.
+/// The identity of the caller.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Known {
-    /// By a token of a queue.
-    Queue(Token),
-    /// By a token of the issuer.
-    Issuer(Identified),
+pub enum Caller {
+    /// Identified by a queue token.
+    QueueToken(Token),
+    /// Identified by an ID token of the issuer.
+    IdToken(Identified),
 }
 
-impl Known {
-    /// The user.
+impl Caller {
+    /// The user's id.
     #[must_use]
     pub fn user_id(&self) -> UserId {
         match self {
-            Self::Queue(token) => token.user_id,
-            Self::Issuer(identified) => identified.user_id,
+            Self::QueueToken(token) => token.user_id,
+            Self::IdToken(identified) => identified.user_id,
         }
     }
 }
 
-/// What was read, and when.
+/// The keys, and when they were read.
 #[derive(Clone, Debug, Default)]
-struct KeysInUse {
+struct CachedKeys {
     keys: Option<(Arc<IssuerKeys>, EpochMs)>,
-    /// When reading was last tried, and whether it succeeded.
+    /// When the last attempt to read them was made, and whether it succeeded.
     last: Option<(EpochMs, bool)>,
 }
 
-impl KeysInUse {
-    /// The keys, if they are younger than that.
+impl CachedKeys {
+    /// The keys, if they are younger than `max_age_ms`.
     fn within(&self, now: EpochMs, max_age_ms: i64) -> Option<Arc<IssuerKeys>> {
         let (keys, read_at) = self.keys.as_ref()?;
         is_within(*read_at, now, max_age_ms).then(|| keys.clone())
     }
 }
 
-/// A time ahead of `now` is a clock that was set back: not within.
+/// A time after `now` means that the clock was set back; it does not count as recent.
 fn is_within(at: EpochMs, now: EpochMs, ms: i64) -> bool {
     (0..ms).contains(&now.ms_since(at))
 }
 
 /// An issuer and its keys.
 #[derive(Debug)]
-pub(super) struct KnownIssuer {
+pub(super) struct CachedIssuer {
     issuer: Issuer,
     connector: Connector,
-    state: Mutex<KeysInUse>,
-    /// Held by whoever reads; the others wait for what that brings.
+    state: Mutex<CachedKeys>,
+    /// Held while the keys are read. Other requests wait for the result.
     reading: tokio::sync::Mutex<()>,
 }
 
-impl KnownIssuer {
+impl CachedIssuer {
     pub(super) fn new(issuer: Issuer) -> Self {
         Self {
             issuer,
@@ -83,12 +84,12 @@ impl KnownIssuer {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, KeysInUse> {
-        // A panic between two lines of this file leaves a whole state.
+    fn state(&self) -> MutexGuard<'_, CachedKeys> {
+        // No code of this file can panic in the middle of a change, so the state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The keys to verify by: as they are known, and read again where that is long ago.
+    /// The keys for verification. Refreshes them if they are old.
     async fn keys(&self, clock: &Clock) -> Result<Arc<IssuerKeys>, Refusal> {
         let known = self.state().within(clock.now(), KEYS_MAX_AGE_MS);
         if let Some(keys) = known {
@@ -103,7 +104,7 @@ impl KnownIssuer {
         }
     }
 
-    /// The keys as they are now, or as they were when somebody last read them, a few seconds ago.
+    /// Reads the keys, or returns the result of another request that has just read them.
     async fn read(&self, clock: &Clock) -> Result<Arc<IssuerKeys>, Refusal> {
         let _turn = self.reading.lock().await;
         let state = self.state().clone();
@@ -137,8 +138,8 @@ impl KnownIssuer {
         }
     }
 
-    /// Whom the token names. One of an unknown key makes this process read the keys again; while that fails, nobody can say that
-    /// the token is not genuine.
+    /// Verifies an ID token. If its key is unknown, reads the keys again. If that fails, the token
+    /// cannot be called invalid.
     async fn verify(
         &self,
         token: &Unverified<'_>,
@@ -159,26 +160,28 @@ impl KnownIssuer {
 }
 
 impl App {
-    /// The same process, whose users are known by this issuer.
+    /// Sets the issuer that identifies users.
     #[must_use]
     pub fn with_issuer(self, issuer: Issuer) -> Self {
         Self {
-            issuer: Some(KnownIssuer::new(issuer)),
+            issuer: Some(CachedIssuer::new(issuer)),
             ..self
         }
     }
 
-    /// Reads the issuer's keys, where there is an issuer, so that no request has to wait for them. One that cannot be reached now is
-    /// asked again when somebody needs it; who has a queue token needs it not.
+    /// Reads the issuer's keys in advance, if an issuer is configured, so that the first request
+    /// does not wait for them. A failure is ignored: the next ID token triggers another attempt,
+    /// and queue tokens need no issuer.
     pub async fn meet_issuer(&self) {
         if let Some(issuer) = &self.issuer {
-            // It is in the log.
+            // The failure has been logged.
             let _ = issuer.read(self.clock()).await;
         }
     }
 
-    /// Who joins, where an issuer must say so; none where users are believed.
-    pub async fn joiner(
+    /// The user named by an ID token. `None` if no issuer is configured; then requests state the
+    /// user id.
+    pub async fn signed_in_user(
         &self,
         bearer: Option<&str>,
         now: EpochMs,
@@ -192,29 +195,30 @@ impl App {
         Ok(Some(identified.user_id))
     }
 
-    /// Who somebody is, by a token of a queue or of the issuer.
-    pub async fn known(&self, text: &str, now: EpochMs) -> Result<Known, Refusal> {
+    /// Identifies the caller by a queue token or an ID token.
+    pub async fn caller(&self, text: &str, now: EpochMs) -> Result<Caller, Refusal> {
         match (&self.issuer, Unverified::read(text)) {
             (Some(issuer), Some(token)) => issuer
                 .verify(&token, self.clock(), now)
                 .await
-                .map(Known::Issuer),
-            (Some(_), None) | (None, _) => self.verify(text, now).await.map(Known::Queue),
+                .map(Caller::IdToken),
+            (Some(_), None) | (None, _) => self.verify(text, now).await.map(Caller::QueueToken),
         }
     }
 
-    /// The place of somebody in an event's line: the token's, or that of the user's entry; none where the user has none.
-    pub async fn place_in_line(
+    /// The caller's queue token for an event. For an ID token it is made from the user's queue
+    /// entry; `None` if there is no entry.
+    pub async fn queue_token_of(
         &self,
-        known: Known,
+        caller: Caller,
         event: &EventId,
     ) -> Result<Option<Token>, Refusal> {
-        let identified = match known {
-            Known::Queue(token) => return Ok(Some(token)),
-            Known::Issuer(identified) => identified,
+        let identified = match caller {
+            Caller::QueueToken(token) => return Ok(Some(token)),
+            Caller::IdToken(identified) => identified,
         };
         let user_id = identified.user_id;
-        // The latest place, also of somebody who has just joined anew.
+        // A strong read, because the user may have joined just now.
         let entry = self
             .store
             .queue_entry(user_id, event, Consistency::Strong)

@@ -1,13 +1,14 @@
-//! What a process keeps between requests, and the operations that the functions call: each loads what a rule
-//! needs, lets the rule decide, and has the store write.
+//! The application: the state that a process keeps between requests, and the operations that the
+//! functions call. Each operation loads the data that a rule needs, applies the rule, and has the
+//! store write the result.
 
 mod availability;
 mod booking;
 mod cache;
 mod holding;
 mod issuer;
-mod line;
 mod promotion;
+mod queue;
 mod tickets;
 
 use std::sync::Arc;
@@ -26,21 +27,21 @@ use domain::refusal::Refusal;
 pub use availability::{
     DateAvailability, SeatOnSale, SectionSeats, check_not_closed, check_seated,
 };
-pub use booking::{Answered, HistoryPosition};
-pub use issuer::Known;
-pub use line::{Joined, Joining};
+pub use booking::{HistoryPosition, Outcome};
+pub use issuer::Caller;
 pub use promotion::{PromotionOutcome, PromotionSummary};
+pub use queue::{JoinOutcome, Joined};
 
-/// Policies are cached so long: a pause or a new price is seen by every process within it.
+/// How long policies are cached: every process sees a pause or a new price within this time.
 pub(crate) const PROGRAMME_CACHE_MS: i64 = 2_000;
-/// A lane's head is cached so long: a waiting poll then costs nothing.
+/// How long a lane's head is cached. Within this time, polls of waiting users read nothing.
 const HEAD_CACHE_MS: i64 = 1_000;
-/// A process that signs reads the keys again after so long, or it would never hear of a new one.
+/// A process that signs tokens reads the keys again after this time, to learn of new ones.
 const KEYS_MAX_AGE_MS: i64 = 5 * 60_000;
-/// A token of an unknown key makes a process read the keys again, at most so often.
+/// A token with an unknown key makes a process read the keys again, at most this often.
 const KEYS_CACHE_MS: i64 = 10_000;
 
-/// One process's view of the system. Shared by all its requests.
+/// The state of one process, shared by all its requests.
 #[derive(Debug)]
 pub struct App {
     store: Store,
@@ -49,14 +50,15 @@ pub struct App {
     programmes: Cache<EventId, Programme>,
     heads: Cache<(EventId, Lane), Head>,
     seat_maps: availability::SeatMapCache,
-    /// What is left in each shard.
+    /// The remaining tickets of each shard.
     stocks: Cache<EventId, Vec<u32>>,
-    /// By whom users are known; none where what they say of themselves is believed.
-    issuer: Option<issuer::KnownIssuer>,
+    /// Identifies users. `None` if requests state the user id.
+    issuer: Option<issuer::CachedIssuer>,
 }
 
 impl App {
-    /// A process over a store. Users are believed, unless [`App::with_issuer`] says otherwise.
+    /// Creates the state over a store. Requests state their user ids unless [`App::with_issuer`] is
+    /// used.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self {
@@ -77,19 +79,19 @@ impl App {
         self.store.clock()
     }
 
-    /// The store, for what needs no cache.
+    /// The store, for operations without a cache.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// What this process's operations have done.
+    /// The metrics of this process.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         self.store.metrics()
     }
 
-    /// A sale: so many seats or tickets, for so much.
+    /// Counts a sale.
     fn count_sale(&self, tickets: usize, revenue: Money) {
         let metrics = self.metrics();
         metrics.add(Count::Sales, 1);
@@ -97,7 +99,7 @@ impl App {
         metrics.add_money(Count::Revenue, revenue);
     }
 
-    /// The signing keys, read once.
+    /// The signing keys, read once per process.
     pub async fn keys(&self) -> Result<Arc<KeyRing>, StoreError> {
         match self.keys.any(&()) {
             Some(ring) => Ok(ring),
@@ -110,13 +112,13 @@ impl App {
         Ok(self.keys.put((), ring, self.clock().now()))
     }
 
-    /// Signs a token with the newest key, of which a process hears within some minutes.
+    /// Signs a token with the newest key. A process learns of new keys within some minutes.
     pub async fn sign(&self, token: &Token) -> Result<String, StoreError> {
         let now = self.clock().now();
         let known = self.keys.fresh_or_claim(&(), now, KEYS_MAX_AGE_MS);
         let ring = match (known, self.keys.any(&())) {
             (Some(ring), _) => ring,
-            // Where the keys cannot be read, those that are known sign on.
+            // If the keys cannot be read, the known ones are used.
             (None, Some(old)) => self.read_keys().await.unwrap_or(old),
             (None, None) => self.read_keys().await?,
         };
@@ -124,7 +126,8 @@ impl App {
             .map_err(|error| StoreError::Unavailable(format!("cannot sign: {error}")))
     }
 
-    /// Reads a token. One signed by a key that is younger than this process makes it read the keys again.
+    /// Verifies a queue token. If its key is unknown, it may be newer than this process's keys, so
+    /// the keys are read again.
     pub async fn verify(&self, text: &str, now: EpochMs) -> Result<Token, Refusal> {
         match self.keys().await?.verify(text, now) {
             Ok(token) => Ok(token),
@@ -140,7 +143,8 @@ impl App {
         }
     }
 
-    /// The table's currency and ceiling. A table without a catalogue has no events and no users either.
+    /// The table's currency and wallet ceiling. A table without a catalogue has neither events nor
+    /// users.
     pub async fn settings(&self, now: EpochMs) -> Result<Arc<Settings>, Refusal> {
         if let Some(settings) = self.settings.fresh(&(), now, PROGRAMME_CACHE_MS) {
             return Ok(settings);
@@ -164,8 +168,8 @@ impl App {
         Ok(self.programmes.put(id.clone(), programme, now))
     }
 
-    /// A lane's head, at most a second old. Whoever reads it anew and finds people waiting and the last promotion
-    /// older than a second promotes.
+    /// A lane's head, at most a second old. If this request has to refresh it, users are waiting,
+    /// and a promotion is due, it also runs the promotion.
     pub async fn head(
         &self,
         programme: &Programme,

@@ -1,9 +1,9 @@
-//! Reserving tickets of general admission.
+//! Reserving general-admission tickets.
 
 use std::sync::Arc;
 
 use super::App;
-use super::line::session_key;
+use super::queue::session_key;
 use crate::store::{Consistency, StoreError, TicketConflict, TicketRequest};
 use crate::token::Token;
 use domain::clock::EpochMs;
@@ -12,15 +12,15 @@ use domain::ids::{EventId, ReservationId};
 use domain::money::Money;
 use domain::refusal::{Limit, Refusal};
 use domain::reservation::Reservation;
-use domain::stock::{Take, plan};
+use domain::stock::{Allocation, allocate};
 
-/// What is left is at most so old where it is shown, or where it decides from which shard to take.
+/// The maximum age of stock counts, both for display and for choosing a shard.
 const STOCK_MS: i64 = 1_000;
-/// A reservation that found something changed since it was read is tried again, so many times at most. The last tickets are
-/// taken from under each other's hands.
+/// If items have changed since they were read, the reservation is tried again, at most this many
+/// times. Many buyers compete for the last tickets.
 const ATTEMPTS: usize = 12;
 
-/// An event's stock, as its terms have it.
+/// The price and the number of shards of an event's stock.
 #[derive(Clone, Copy)]
 struct Stock {
     price: Money,
@@ -44,7 +44,8 @@ impl Stock {
 }
 
 impl App {
-    /// Reserves tickets for a user who is inside, and pays for them. One reservation for a user and event.
+    /// Reserves tickets for an admitted user and pays for them. A user has one reservation per
+    /// event.
     pub async fn reserve(
         &self,
         programme: &Programme,
@@ -56,7 +57,7 @@ impl App {
         let stock = Stock::of(event)?;
         super::check_not_closed(event, now)?;
         let Some(rank) = self.rank(programme, token, now).await? else {
-            // Before the draw nobody is inside.
+            // Nobody is admitted before the draw.
             self.admit(programme, token, now).await?;
             return Err(StoreError::Conflict.into());
         };
@@ -74,7 +75,7 @@ impl App {
             session: session_key(token, rank),
             wallet: None,
             replaced: None,
-            takes: self.first_takes(&event.event_id, stock.shards, quantity, now),
+            allocations: self.guess_allocations(&event.event_id, stock.shards, quantity, now),
         };
         self.read_wallet(programme, token, &mut request, stock, now)
             .await?;
@@ -90,7 +91,7 @@ impl App {
             if let Some(mine) = &conflict.reservation
                 && mine.reservation_id == request.reservation_id
             {
-                // It was made; only its answer was lost.
+                // The reservation was made, but the response was lost.
                 return Ok(mine.clone());
             }
             self.resolve(programme, token, &mut request, stock, conflict, now)
@@ -99,7 +100,7 @@ impl App {
         Err(StoreError::Conflict.into())
     }
 
-    /// Mends what stood in the way, or says no: in the order in which refusals answer.
+    /// Adapts the request to a conflict, or refuses it, in order of precedence.
     async fn resolve(
         &self,
         programme: &Programme,
@@ -110,7 +111,8 @@ impl App {
         now: EpochMs,
     ) -> Result<(), Refusal> {
         if conflict.session.is_some() {
-            // Not seen yet, or not called yet, or over: arriving tells.
+            // The user has not arrived, has not been called, or the turn is over. Admission decides
+            // which.
             self.admit(programme, token, now).await?;
         }
         match conflict.reservation {
@@ -121,8 +123,8 @@ impl App {
             None => {}
         }
         if conflict.out_of_stock {
-            request.takes = self
-                .takes_for_sure(
+            request.allocations = self
+                .allocate_from_stock(
                     &programme.event.event_id,
                     stock.shards,
                     request.quantity,
@@ -137,32 +139,40 @@ impl App {
         Ok(())
     }
 
-    /// Any shard will do that seemed to have enough a moment ago.
-    fn first_takes(&self, event: &EventId, shards: u32, quantity: u32, now: EpochMs) -> Vec<Take> {
-        let random = fastrand::usize(..);
-        self.stocks
-            .fresh(event, now, STOCK_MS)
-            .and_then(|left| plan(&left, quantity, random))
-            .unwrap_or_else(|| {
-                let shard = u32::try_from(random % shards.max(1) as usize).unwrap_or(0);
-                vec![Take { shard, quantity }]
-            })
-    }
-
-    /// Only a consistent read of all shards may say that the event is sold out.
-    async fn takes_for_sure(
+    /// A shard that had enough tickets according to the cached counts.
+    fn guess_allocations(
         &self,
         event: &EventId,
         shards: u32,
         quantity: u32,
         now: EpochMs,
-    ) -> Result<Vec<Take>, Refusal> {
-        let left = self.store.stock(event, shards, Consistency::Strong).await?;
-        let left = self.stocks.put(event.clone(), left, now);
-        plan(&left, quantity, fastrand::usize(..)).ok_or(Refusal::SoldOut)
+    ) -> Vec<Allocation> {
+        let random = fastrand::usize(..);
+        self.stocks
+            .fresh(event, now, STOCK_MS)
+            .and_then(|left| allocate(&left, quantity, random))
+            .unwrap_or_else(|| {
+                let shard = u32::try_from(random % shards.max(1) as usize).unwrap_or(0);
+                vec![Allocation { shard, quantity }]
+            })
     }
 
-    /// The wallet before and after. Too little money is said only where nothing else says no.
+    /// Allocates from the current counts. Only a strongly consistent read of all shards can show
+    /// that the event is sold out.
+    async fn allocate_from_stock(
+        &self,
+        event: &EventId,
+        shards: u32,
+        quantity: u32,
+        now: EpochMs,
+    ) -> Result<Vec<Allocation>, Refusal> {
+        let left = self.store.stock(event, shards, Consistency::Strong).await?;
+        let left = self.stocks.put(event.clone(), left, now);
+        allocate(&left, quantity, fastrand::usize(..)).ok_or(Refusal::SoldOut)
+    }
+
+    /// Reads the wallet and computes it after the payment. Insufficient balance is reported only if
+    /// no other refusal applies.
     async fn read_wallet(
         &self,
         programme: &Programme,
@@ -209,12 +219,12 @@ impl App {
         if let Some(former) = former {
             return Err(Refusal::AlreadyReserved(former.reservation_id));
         }
-        self.takes_for_sure(event, stock.shards, request.quantity, now)
+        self.allocate_from_stock(event, stock.shards, request.quantity, now)
             .await?;
         Ok(())
     }
 
-    /// Tickets left in all, at most a second old.
+    /// The total of remaining tickets, at most a second old.
     pub(super) async fn stock_left(
         &self,
         event: &EventId,

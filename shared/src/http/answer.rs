@@ -1,4 +1,4 @@
-//! Answers: a status, a JSON body, headers.
+//! Responses: status, JSON body, headers.
 
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use lambda_http::http::{HeaderName, HeaderValue, StatusCode};
@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use domain::queue::PollAfter;
 
-/// A body that anybody may see may be kept by a CDN for a second.
+/// Public bodies may be cached by a CDN for a second.
 const PUBLIC: &str = "public, max-age=1";
 const PRIVATE: &str = "no-store";
 
-/// What a handler answers.
+/// A handler's response.
 #[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
@@ -33,32 +33,32 @@ impl Answer {
     }
 
     fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        // Bodies are plain structs and maps with text keys: they always serialize.
+        // Bodies are plain structs and maps with string keys, which always serialize.
         Self {
             body: Some(serde_json::to_vec(body).unwrap_or_default()),
             ..Self::new(status)
         }
     }
 
-    /// 200.
+    /// 200 OK.
     #[must_use]
     pub fn ok(body: &impl Serialize) -> Self {
         Self::json(StatusCode::OK, body)
     }
 
-    /// 201, with the path of what was made.
+    /// 201 Created, with the path of the new resource.
     #[must_use]
     pub fn created(location: &str, body: &impl Serialize) -> Self {
         Self::json(StatusCode::CREATED, body).with(LOCATION, location)
     }
 
-    /// 204.
+    /// 204 No Content.
     #[must_use]
     pub fn no_content() -> Self {
         Self::new(StatusCode::NO_CONTENT)
     }
 
-    /// A page of text.
+    /// A page.
     #[must_use]
     pub fn page(content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self {
@@ -68,13 +68,13 @@ impl Answer {
         }
     }
 
-    /// 304: what the client has is still what there is.
+    /// 304 Not Modified.
     #[must_use]
     pub fn not_modified() -> Self {
         Self::new(StatusCode::NOT_MODIFIED)
     }
 
-    /// How long it may be kept, where that is neither not at all nor a second.
+    /// Sets `Cache-Control`.
     #[must_use]
     pub fn kept(self, cache_control: &'static str) -> Self {
         Self {
@@ -90,7 +90,8 @@ impl Answer {
         }
     }
 
-    /// A CDN and browsers may keep it for a second: it is the same for everybody.
+    /// Allows CDNs and browsers to cache the response for a second, because it is the same for
+    /// everybody.
     #[must_use]
     pub fn public(self) -> Self {
         Self {
@@ -99,20 +100,20 @@ impl Answer {
         }
     }
 
-    /// When to ask again.
+    /// Sets `Retry-After`.
     #[must_use]
     pub fn retry_after(self, poll_after: PollAfter) -> Self {
         self.with(RETRY_AFTER, &poll_after.whole_seconds().to_string())
     }
 
-    /// With a header.
+    /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    /// The response, as the Lambda runtime and the local front send it.
+    /// Converts it to the response of the Lambda runtime.
     #[must_use]
     pub fn into_response(self) -> Response<Body> {
         let body = match self.body {
@@ -131,7 +132,7 @@ impl Answer {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         }
         for (name, value) in self.headers {
-            // Ids, numbers and methods: always visible ASCII.
+            // The values are ids, numbers and methods, which are visible ASCII.
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }

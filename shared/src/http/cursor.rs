@@ -1,4 +1,4 @@
-//! Cursors: where a list goes on, opaque to clients.
+//! Cursors: the position at which a list continues, opaque to clients.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,13 +7,13 @@ use serde::de::DeserializeOwned;
 
 use domain::refusal::{FieldError, Refusal};
 
-/// Makes a cursor of where the next page begins.
+/// Encodes the position at which the next page begins.
 #[must_use]
 pub fn encode_cursor(position: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(position).unwrap_or_default())
 }
 
-/// Reads a cursor that an answer gave.
+/// Decodes a cursor from an earlier response.
 pub fn decode_cursor<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     URL_SAFE_NO_PAD
         .decode(text)

@@ -1,4 +1,4 @@
-//! HTTP: the only place that knows status codes, headers and JSON bodies.
+//! HTTP: the only layer that knows status codes, headers and JSON bodies.
 
 mod answer;
 mod body;
@@ -15,5 +15,5 @@ pub use body::{Alternative, BodyFields, no_fields};
 pub use cursor::{decode_cursor, encode_cursor};
 pub use request::ApiRequest;
 
-/// The largest request body, in bytes.
+/// The maximum size of a request body, in bytes.
 pub const LARGEST_BODY: usize = 16 * 1024;

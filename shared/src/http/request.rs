@@ -1,4 +1,4 @@
-//! A request, read bit by bit in the order in which refusals answer.
+//! A request of the API. Handlers read its parts in the order of precedence of the refusals.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,13 @@ use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::percent_decode_str;
 
 use super::{BodyFields, LARGEST_BODY};
-use crate::app::{App, Known};
+use crate::app::{App, Caller};
 use crate::token::Token;
 use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId, Malformed, ReservationId, UserId};
 use domain::refusal::{FieldError, Refusal};
 
-/// One request, and when it came. The clock is read once.
+/// A request and the time of its arrival. The clock is read once per request.
 #[derive(Debug)]
 pub struct ApiRequest {
     request: Request,
@@ -31,7 +31,7 @@ impl ApiRequest {
         }
     }
 
-    /// When the request came.
+    /// The time of the request.
     #[must_use]
     pub fn now(&self) -> EpochMs {
         self.now
@@ -43,13 +43,13 @@ impl ApiRequest {
         self.request.method()
     }
 
-    /// The path as it was sent.
+    /// The path as received.
     #[must_use]
     pub fn path(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.request.raw_http_path())
     }
 
-    /// For the log: the method and the route. Ids stand in fields of their own, and a path that is none of ours may hold
+    /// For the log: method and route. Ids have fields of their own, and unknown paths may contain
     /// anything.
     pub(crate) fn route(&self) -> String {
         let parameters = self.request.path_parameters();
@@ -60,7 +60,7 @@ impl ApiRequest {
             .map(|segment| percent_decode_str(segment).decode_utf8_lossy())
             .collect();
         for (name, value) in parameters.iter() {
-            // The last one that fits: an event may be called `events`.
+            // The last match, because an event may be called `events`.
             if let Some(segment) = segments.iter_mut().rfind(|segment| *segment == value) {
                 *segment = Cow::Owned(format!("{{{name}}}"));
             }
@@ -68,7 +68,7 @@ impl ApiRequest {
         format!("{} {}", self.method(), segments.join("/"))
     }
 
-    /// For the log: whose request it was, once the token has said so.
+    /// For the log: the user, as soon as the token has been read.
     pub(crate) fn user_id(&self) -> Option<UserId> {
         self.user_id
     }
@@ -78,8 +78,8 @@ impl ApiRequest {
         self.event_id_in_path().ok()
     }
 
-    /// Notes whose request it is, where no token says so.
-    pub fn is_by(&mut self, user_id: UserId) {
+    /// Sets the user for the log if no token identifies the user.
+    pub fn set_user(&mut self, user_id: UserId) {
         self.user_id = Some(user_id);
     }
 
@@ -97,13 +97,13 @@ impl ApiRequest {
         match self.request.body() {
             Body::Text(text) => text.as_bytes(),
             Body::Binary(bytes) => bytes,
-            // Empty; and kinds that later versions of the runtime may bring.
+            // Empty, or a kind of body that a later version of the runtime adds.
             _ => &[],
         }
     }
 
-    /// Media type and size, which answer before anything else that a function looks at. An empty body, or an empty
-    /// object, needs no media type.
+    /// Checks media type and size, before anything else. An empty body or an empty object needs no
+    /// media type.
     pub(crate) fn check_body(&self) -> Result<(), Refusal> {
         let body = self.body();
         let is_empty = matches!(body.trim_ascii(), b"" | b"{}");
@@ -139,27 +139,27 @@ impl ApiRequest {
         fields.finish(value)
     }
 
-    /// *known*: by a genuine, unexpired token of any event, or of the issuer.
-    pub async fn known(&mut self, app: &App) -> Result<UserId, Refusal> {
+    /// Identifies the caller by a valid queue token of any event, or by an ID token of the issuer.
+    pub async fn caller(&mut self, app: &App) -> Result<UserId, Refusal> {
         let text = self.bearer().ok_or(Refusal::TokenMissing)?;
-        let user_id = app.known(text, self.now).await?.user_id();
+        let user_id = app.caller(text, self.now).await?.user_id();
         self.user_id = Some(user_id);
         Ok(user_id)
     }
 
-    /// *known*, and the event in the path: a token of another event is none.
-    pub async fn known_in_line(&mut self, app: &App) -> Result<(Known, EventId), Refusal> {
+    /// Identifies the caller. A queue token must be for the event in the path.
+    pub async fn event_caller(&mut self, app: &App) -> Result<(Caller, EventId), Refusal> {
         let text = self.bearer().ok_or(Refusal::TokenMissing)?;
-        let known = app.known(text, self.now).await?;
-        self.user_id = Some(known.user_id());
-        let event_id = match &known {
-            Known::Queue(token) => self.own_event(token)?,
-            Known::Issuer(_) => self.path_event()?,
+        let caller = app.caller(text, self.now).await?;
+        self.user_id = Some(caller.user_id());
+        let event_id = match &caller {
+            Caller::QueueToken(token) => self.own_event(token)?,
+            Caller::IdToken(_) => self.path_event()?,
         };
-        Ok((known, event_id))
+        Ok((caller, event_id))
     }
 
-    /// For what is *inside*: a genuine, unexpired token of the queue of the event in the path.
+    /// The queue token of an admitted user's request. It must be for the event in the path.
     pub async fn event_token(&mut self, app: &App) -> Result<Token, Refusal> {
         let text = self.bearer().ok_or(Refusal::TokenMissing)?;
         let token = app.verify(text, self.now).await?;
@@ -175,14 +175,15 @@ impl ApiRequest {
             .ok_or(Refusal::TokenInvalid)
     }
 
-    /// Who joins, where an issuer must say so; none where users are believed.
-    pub async fn joiner(&self, app: &App) -> Result<Option<UserId>, Refusal> {
-        app.joiner(self.bearer(), self.now).await
+    /// The user named by an ID token. `None` if no issuer is configured; then requests state the
+    /// user id.
+    pub async fn signed_in_user(&self, app: &App) -> Result<Option<UserId>, Refusal> {
+        app.signed_in_user(self.bearer(), self.now).await
     }
 
-    /// *known*, and the user who is named; the last check of a request before it is looked up.
-    pub fn check_own(known: UserId, user: UserId) -> Result<(), Refusal> {
-        if known == user {
+    /// Refuses a request for another user's data. This is the last check before the store is read.
+    pub fn check_own(caller: UserId, user: UserId) -> Result<(), Refusal> {
+        if caller == user {
             Ok(())
         } else {
             Err(Refusal::NotYours)
@@ -225,13 +226,13 @@ impl ApiRequest {
         self.parameter("date", DateKey::parse)
     }
 
-    /// The reservation in the path; a text that is no id names none.
+    /// The reservation in the path. A malformed id is reported as not found.
     pub fn path_reservation(&self) -> Result<ReservationId, Refusal> {
         self.parameter("reservationId", ReservationId::parse)
             .map_err(|_| Refusal::ReservationNotFound)
     }
 
-    /// A query parameter that is there is read by `parse`.
+    /// An optional query parameter.
     pub fn query<T>(
         &self,
         name: &str,
@@ -245,7 +246,7 @@ impl ApiRequest {
             .map_err(|message| FieldError::new(format!("query:{name}"), message))
     }
 
-    /// `limit`: 1 to `most`.
+    /// The query parameter `limit`: 1 to `most`.
     pub fn limit(&self, default: usize, most: usize) -> Result<usize, FieldError> {
         let limit = self.query("limit", |text| {
             text.parse()

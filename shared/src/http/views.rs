@@ -1,4 +1,4 @@
-//! JSON bodies that more than one function answers with.
+//! JSON bodies that several functions return.
 
 use serde::Serialize;
 
@@ -9,22 +9,22 @@ use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, Event, SaleState};
 use domain::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
 use domain::money::{Currency, Money};
-use domain::queue::{Head, Order, PROCEDURE, PollAfter, Standing, Turn};
+use domain::queue::{Head, Order, PROCEDURE, PollAfter, TokenStatus, Turn};
 use domain::reservation::{Reservation, ReservedSeat, State, Status};
 
-/// How people get in.
+/// How the event admits people.
 #[derive(Clone, Copy, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Admission"))]
 #[serde(rename_all = "lowercase")]
 enum AdmissionView {
-    /// To numbered seats of dates: hold, then pay.
+    /// To numbered seats of dates. Hold a seat, then pay.
     Seated,
-    /// To the whole event: reserve.
+    /// To the whole event. Reserve tickets.
     General,
 }
 
-/// An event in lists.
+/// An event.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Event"))]
@@ -35,13 +35,14 @@ pub struct EventView<'a> {
     venue: &'a str,
     admission: AdmissionView,
     currency: &'a Currency,
-    /// From when on one can shop; left out where it is open from the start. One may join before.
+    /// The start of the sale. Omitted if the sale is open from the start. Users can join the queue
+    /// before.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
         skip_serializing_if = "Option::is_none"
     )]
     opens_at: Option<EpochMs>,
-    /// Until when one can shop; left out where it never closes.
+    /// The end of the sale. Omitted if it never closes.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
         skip_serializing_if = "Option::is_none"
@@ -70,7 +71,7 @@ impl<'a> EventView<'a> {
     }
 }
 
-/// Where a number stands.
+/// The state of a place in line.
 #[derive(Clone, Copy, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "QueueStatus"))]
@@ -78,44 +79,45 @@ impl<'a> EventView<'a> {
 enum StatusView {
     /// Not called yet.
     Waiting,
-    /// Called: inside, or about to be.
+    /// Called, and the session is live.
     Active,
     /// The turn or the session is over.
     Expired,
 }
 
-/// Where a user stands in line.
+/// A user's place in line.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Place"))]
 #[serde(rename_all = "camelCase")]
 pub struct TokenView<'a> {
-    /// The end of the token, not of the session.
+    /// The expiry of the token, not of the session.
     #[serde(serialize_with = "rfc3339::serialize")]
     token_expires_at: EpochMs,
     user_id: UserId,
     event_id: &'a EventId,
-    /// Counted from 1 in each lane, in order of arrival.
+    /// The number in the order of arrival, counted from 1 in each lane.
     queue_number: u64,
-    /// Counted from 0.
+    /// The lane, counted from 0.
     lane: u8,
-    /// The order in which the lane calls; left out before a draw.
+    /// The position in the lane's order of calling. Omitted before a draw.
     #[serde(skip_serializing_if = "Option::is_none")]
     rank: Option<u64>,
     status: StatusView,
-    /// 1 for the next to be called, 0 when ACTIVE; left out when EXPIRED and before a draw. An upper bound.
+    /// 1 for the next to be called, 0 when ACTIVE. Omitted when EXPIRED and before a draw. An upper
+    /// bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
-    /// How many are called before.
+    /// The number of users ahead.
     #[serde(skip_serializing_if = "Option::is_none")]
     ahead: Option<u64>,
-    /// Left out while it is not known.
+    /// Omitted until it can be estimated.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_wait_seconds: Option<u64>,
-    /// When to ask again; only while WAITING.
+    /// When to ask again. Only while WAITING.
     #[serde(skip_serializing_if = "Option::is_none")]
     poll_after_seconds: Option<PollAfter>,
-    /// The end of the turn or of the session; only while ACTIVE.
+    /// The end of the session. Only while ACTIVE.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
         skip_serializing_if = "Option::is_none"
@@ -123,27 +125,27 @@ pub struct TokenView<'a> {
     expires_at: Option<EpochMs>,
 }
 
-/// The same for who has just joined: with the token.
+/// A user's place in line, with the token.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Joined"))]
 #[serde(rename_all = "camelCase")]
 pub struct JoinedView<'a> {
-    /// Opaque; to be sent as `Authorization: Bearer`.
+    /// Opaque. Send it as `Authorization: Bearer`.
     token: &'a str,
     #[serde(flatten)]
     place: TokenView<'a>,
 }
 
 impl<'a> TokenView<'a> {
-    fn of(token: &'a Token, standing: &Standing) -> Self {
+    fn of(token: &'a Token, status: &TokenStatus) -> Self {
         let view = Self {
             token_expires_at: token.expires_at,
             user_id: token.user_id,
             event_id: &token.event_id,
             queue_number: token.number,
             lane: token.lane.0,
-            rank: standing.rank.map(|rank| rank.0),
+            rank: status.rank.map(|rank| rank.0),
             status: StatusView::Expired,
             position: None,
             ahead: None,
@@ -151,7 +153,7 @@ impl<'a> TokenView<'a> {
             poll_after_seconds: None,
             expires_at: None,
         };
-        match &standing.turn {
+        match &status.turn {
             Turn::Over => view,
             Turn::Active { expires_at } => Self {
                 status: StatusView::Active,
@@ -160,38 +162,39 @@ impl<'a> TokenView<'a> {
                 expires_at: Some(*expires_at),
                 ..view
             },
-            Turn::Waiting { position, outlook } => Self {
+            Turn::Waiting { position, estimate } => Self {
                 status: StatusView::Waiting,
                 position: *position,
                 ahead: position.map(|position| position.saturating_sub(1)),
-                estimated_wait_seconds: outlook.estimated_wait_seconds,
-                poll_after_seconds: Some(outlook.poll_after),
+                estimated_wait_seconds: estimate.estimated_wait_seconds,
+                poll_after_seconds: Some(estimate.poll_after),
                 ..view
             },
         }
     }
 }
 
-/// A draw, as anybody may see it: enough to check every rank, once nobody can join the draw any more.
+/// The public data of a draw. After the opening it is enough to verify every rank.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Draw"))]
 #[serde(rename_all = "camelCase")]
 pub struct DrawView<'a> {
-    /// How ranks are drawn.
+    /// The name of the procedure.
     procedure: &'static str,
     /// SHA-256 of the secret.
     commitment: String,
-    /// The random value that is mixed in, where one was announced.
+    /// The random value that is mixed in, if one was announced.
     #[serde(skip_serializing_if = "Option::is_none")]
     beacon: Option<BeaconView<'a>>,
-    /// How many take part, over all lanes; known from the opening on, as are `counts` and `secret`.
+    /// The number of participants in all lanes. Known from the opening on, like `counts` and
+    /// `secret`.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u64>,
-    /// How many take part in each lane.
+    /// The number of participants in each lane.
     #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<Vec<u64>>,
-    /// Proves the commitment and gives every rank.
+    /// Proves the commitment and determines every rank.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
 }
@@ -200,16 +203,16 @@ pub struct DrawView<'a> {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Beacon"))]
 struct BeaconView<'a> {
-    /// Where the value comes from, as it was announced.
+    /// The source of the value, as announced.
     source: &'a str,
-    /// Left out until it is given.
+    /// Omitted until the value is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a str>,
 }
 
 impl<'a> DrawView<'a> {
-    /// None where nothing is drawn. The secret is told only when the count of every lane is fixed: who knew it before could
-    /// join strangers until the order pleases.
+    /// `None` if the event has no draw. The secret is published only after the count of every lane
+    /// is fixed. With the secret, one could keep adding users until the order suits.
     #[must_use]
     pub fn of(event: &'a Event, heads: &[Head]) -> Option<Self> {
         if event.terms.queue.order == Order::Arrival {
@@ -231,50 +234,50 @@ impl<'a> DrawView<'a> {
     }
 }
 
-/// The standing with its hint jittered, so that those who ask together do not come back together.
-fn jittered(standing: Standing) -> Standing {
-    let turn = match standing.turn {
+/// Adds jitter to the poll hint, so that clients that were answered together do not poll together.
+fn jittered(status: TokenStatus) -> TokenStatus {
+    let turn = match status.turn {
         Turn::Waiting {
             position,
-            mut outlook,
+            mut estimate,
         } => {
-            outlook.poll_after = outlook.poll_after.jittered(fastrand::u8(..));
-            Turn::Waiting { position, outlook }
+            estimate.poll_after = estimate.poll_after.jittered(fastrand::u8(..));
+            Turn::Waiting { position, estimate }
         }
         turn @ (Turn::Active { .. } | Turn::Over) => turn,
     };
-    Standing { turn, ..standing }
+    TokenStatus { turn, ..status }
 }
 
-/// The answer to who asks where a token stands.
+/// The response of a status poll.
 #[must_use]
-pub fn token_status(token: &Token, standing: Standing) -> Answer {
-    let standing = jittered(standing);
-    let answer = Answer::ok(&TokenView::of(token, &standing));
-    with_retry_after(answer, &standing)
+pub fn token_status(token: &Token, status: TokenStatus) -> Answer {
+    let status = jittered(status);
+    let answer = Answer::ok(&TokenView::of(token, &status));
+    with_retry_after(answer, &status)
 }
 
-/// The answer to who joined: with the token itself.
+/// The response to joining, which contains the token.
 #[must_use]
 pub fn joined(joined: &Joined, signed: &str) -> Answer {
-    let standing = jittered(joined.standing);
+    let status = jittered(joined.status);
     let view = JoinedView {
         token: signed,
-        place: TokenView::of(&joined.token, &standing),
+        place: TokenView::of(&joined.token, &status),
     };
-    let answer = match joined.joining {
-        crate::app::Joining::New => {
+    let answer = match joined.outcome {
+        crate::app::JoinOutcome::New => {
             let path = format!("/events/{}/tokens/me", joined.token.event_id);
             Answer::created(&path, &view)
         }
-        crate::app::Joining::Kept => Answer::ok(&view),
+        crate::app::JoinOutcome::Kept => Answer::ok(&view),
     };
-    with_retry_after(answer, &standing)
+    with_retry_after(answer, &status)
 }
 
-fn with_retry_after(answer: Answer, standing: &Standing) -> Answer {
-    match standing.turn {
-        Turn::Waiting { outlook, .. } => answer.retry_after(outlook.poll_after),
+fn with_retry_after(answer: Answer, status: &TokenStatus) -> Answer {
+    match status.turn {
+        Turn::Waiting { estimate, .. } => answer.retry_after(estimate.poll_after),
         Turn::Active { .. } | Turn::Over => answer,
     }
 }
@@ -289,25 +292,25 @@ pub struct ReservationView<'a> {
     event_id: &'a EventId,
     event_name: &'a str,
     user_id: UserId,
-    /// Left out for general admission.
+    /// Omitted for general admission.
     #[serde(skip_serializing_if = "Option::is_none")]
     date: Option<DateKey>,
     /// Empty for general admission.
     seats: Vec<ReservedSeatView<'a>>,
-    /// How many tickets.
+    /// The number of tickets.
     quantity: u32,
     total_price: Money,
     status: Status,
-    /// Of a hold: pay before.
+    /// For a hold: pay before this time.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
         skip_serializing_if = "Option::is_none"
     )]
     held_until: Option<EpochMs>,
-    /// Of what was paid.
+    /// For a paid reservation.
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_id: Option<EntryId>,
-    /// Of what was cancelled: what went back to the wallet; 0 for a hold.
+    /// For a cancelled reservation: the amount that went back to the wallet; 0 for a hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunded: Option<Money>,
     #[serde(serialize_with = "rfc3339::serialize")]

@@ -1,4 +1,4 @@
-//! Puts the operations together.
+//! Builds the API document from the operations.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::operation::{Operation, Parameter, RequestBody, Success, Tag, Who};
+use super::operation::{Access, Operation, Parameter, RequestBody, Success, Tag};
 use crate::http::problem::{self, KINDS, Kind};
 use domain::ids::{DateKey, EventId, ReservationId, UserId};
 
-/// The whole document, in the order in which people read it.
+/// The whole document, in reading order.
 #[derive(Serialize)]
 pub struct Document {
     openapi: &'static str,
@@ -21,7 +21,7 @@ pub struct Document {
     tags: Vec<Value>,
     paths: BTreeMap<&'static str, BTreeMap<String, OperationObject>>,
     components: Components,
-    /// Every code, what it means and what to do: `/docs/errors` is made from it.
+    /// All codes with their meaning and advice. `/docs/errors` is generated from this.
     #[serde(rename = "x-problems")]
     problems: &'static [Kind],
 }
@@ -88,25 +88,30 @@ struct Components {
     schemas: Map<String, Value>,
 }
 
-/// For those who read the document as a page.
+/// The introduction of the rendered document.
 const DESCRIPTION: &str = "\
-Concert tickets: a fair queue, a seat held for minutes, a prepaid wallet, one payment.
+Concert tickets: a fair queue, seats held for some minutes, a prepaid wallet, and one payment.
 
-1. `POST /events/{eventId}/tokens` joins the queue and gives a token: send it as `Authorization: Bearer`. Where the deployment
-   has an OpenID Connect issuer, joining needs the issuer's token.
-2. `GET /events/{eventId}/tokens/me` tells where one stands; ask again after `pollAfterSeconds`, until `status` is `ACTIVE`.
-3. `GET /events/{eventId}/dates` and `…/dates/{date}/seats` show what is left; `POST /events/{eventId}/holds` holds a seat.
-4. `POST /users/{userId}/wallet/charges` fills the wallet; `POST /reservations/{reservationId}/payment` buys.
+1. `POST /events/{eventId}/tokens` joins the queue and returns a token. Send it as `Authorization:
+   Bearer`. If the deployment has an OpenID Connect issuer, joining requires the issuer's ID token.
+2. `GET /events/{eventId}/tokens/me` returns the place in line. Ask again after `pollAfterSeconds`,
+   until `status` is `ACTIVE`.
+3. `GET /events/{eventId}/dates` and `…/dates/{date}/seats` show the free seats; `POST
+   /events/{eventId}/holds` holds seats.
+4. `POST /users/{userId}/wallet/charges` charges the wallet; `POST
+   /reservations/{reservationId}/payment` pays.
 
-Times are RFC 3339 in UTC with milliseconds. Money is an integer in the minor unit of the one currency. An optional value is
-left out, never null. Answers may get more fields; what is here stays. A request's field that is not here is an error, an unknown
-query parameter is ignored. A body has at most 16 KiB. Paths are exact, their segments percent-decoded once.
+Times are in RFC 3339, in UTC, with milliseconds. Money is an integer in the minor unit of the one
+currency. Optional values are omitted, never null. Responses may get additional fields; existing
+fields stay. Unknown fields of a request are an error; unknown query parameters are ignored. A body
+has at most 16 KiB. Paths are exact, and their segments are percent-decoded once.
 
-Every no is a problem (RFC 9457) with a `code` that stays the same; [all codes](/docs/errors). Where several apply, the
-first in the order of that page answers. A path that is none of these gives `route_not_found` (404), another method
-`method_not_allowed` (405, with `Allow`). What API Gateway itself refuses has its own form, `{\"message\"}`.";
+Every error is a problem (RFC 9457) with a stable `code`; see [all codes](/docs/errors). If several
+apply, the first in the order of that page is returned. An unknown path returns `route_not_found`
+(404), another method `method_not_allowed` (405, with `Allow`). Errors of API Gateway itself have
+the form `{\"message\"}`.";
 
-/// The document of these operations.
+/// Builds the document.
 #[must_use]
 pub fn document(operations: &[Operation]) -> Document {
     let settings = SchemaSettings::draft2020_12()
@@ -127,7 +132,7 @@ pub fn document(operations: &[Operation]) -> Document {
             .or_default()
             .insert(operation.method.to_lowercase(), object);
     }
-    // Also where no operation answers with one: the paths that are none do.
+    // Required even without operations: unknown paths respond with a problem.
     problem::schema(&mut generator);
     Document {
         openapi: "3.1.0",
@@ -137,7 +142,7 @@ pub fn document(operations: &[Operation]) -> Document {
             description: DESCRIPTION,
             license: json!({"name": "Apache-2.0", "identifier": "Apache-2.0"}),
         },
-        servers: json!([{"url": "/", "description": "Where this document was read"}]),
+        servers: json!([{"url": "/", "description": "The origin of this document"}]),
         tags: Tag::ALL
             .iter()
             .map(|(_, name, description)| json!({"name": name, "description": description}))
@@ -149,14 +154,15 @@ pub fn document(operations: &[Operation]) -> Document {
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "The `token` that `POST /events/{eventId}/tokens` gave. Opaque; it lives 30 days.",
+                    "description": "The `token` returned by `POST /events/{eventId}/tokens`. Opaque, valid for 30 days.",
                 },
                 "issuerToken": {
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "Only where the deployment has an OpenID Connect issuer: the ID token that it gave, for the deployment's audience. \
-            The user is the UUID of version 5 of `sub`, in the namespace that is the UUID of version 5 of the issuer's URL in the namespace of URLs.",
+                    "description": "Only if the deployment has an OpenID Connect issuer: its ID token, for \
+                        the deployment's audience. The user id is the UUID version 5 of `sub`; its namespace \
+                        is the UUID version 5 of the issuer's URL in the URL namespace.",
                 },
             }),
             headers: headers(),
@@ -183,19 +189,19 @@ fn operation_object(operation: &Operation, generator: &mut SchemaGenerator) -> O
     for (status, kinds) in errors {
         responses.insert(status.to_string(), problem_response(&kinds));
     }
-    let (who, security) = match operation.who {
-        Who::Anyone => ("anyone.", Vec::new()),
-        Who::Joiner => (
-            "anyone; where the deployment has an OpenID Connect issuer, who has its token.",
+    let (who, security) = match operation.access {
+        Access::Anyone => ("anyone.", Vec::new()),
+        Access::SignedIn => (
+            "anyone. If the deployment has an OpenID Connect issuer, users with its ID token.",
             vec![json!({}), json!({"issuerToken": []})],
         ),
-        Who::Known => (
-            "who has a genuine token, wherever its number stands; where the deployment has an OpenID Connect issuer, \
-             its token serves as well.",
+        Access::Identified => (
+            "users with a valid token, whatever the status of its number. If the deployment has \
+             an OpenID Connect issuer, its ID token is valid as well.",
             vec![json!({"queueToken": []}), json!({"issuerToken": []})],
         ),
-        Who::Inside => (
-            "who has a token of this event and is inside: called, and the session lives.",
+        Access::Admitted => (
+            "users with a queue token of this event and a live session.",
             vec![json!({"queueToken": []})],
         ),
     };
@@ -215,7 +221,7 @@ fn operation_object(operation: &Operation, generator: &mut SchemaGenerator) -> O
     }
 }
 
-/// `list-events` is `listEvents`: names that generated clients can have.
+/// Converts `list-events` to `listEvents`, a name that generated clients can use.
 fn camel_case(name: &str) -> String {
     let mut words = name.split('-');
     let mut camel = words.next().unwrap_or_default().to_owned();
@@ -295,7 +301,7 @@ fn success_response(
     if success.status == 201 {
         headers.insert("Location", header("Location"));
     }
-    if operation.may_say_when_to_ask_again {
+    if operation.has_retry_after {
         headers.insert("Retry-After", header("RetryAfterWhileWaiting"));
     }
     let content = success.schema.as_ref().map(|schema| {
@@ -312,7 +318,7 @@ fn success_response(
     }
 }
 
-/// A status, with each code that it may stand for.
+/// The response of a status code, with all problem codes that have it.
 fn problem_response(kinds: &[&Kind]) -> Response {
     let codes: Vec<_> = kinds.iter().map(|kind| kind.code).collect();
     let status = kinds.first().map(|kind| kind.status);
@@ -322,8 +328,8 @@ fn problem_response(kinds: &[&Kind]) -> Response {
         .collect();
     let mut headers = BTreeMap::from([("Cache-Control", header("NoStore"))]);
     let all = |has: fn(&Kind) -> bool| kinds.iter().all(|kind| has(kind));
-    if kinds.iter().any(|kind| says_when_to_ask_again(kind)) {
-        let name = if all(says_when_to_ask_again) {
+    if kinds.iter().any(|kind| has_retry_after(kind)) {
+        let name = if all(has_retry_after) {
             "RetryAfter"
         } else {
             "RetryAfterWhileWaiting"
@@ -354,7 +360,7 @@ fn problem_response(kinds: &[&Kind]) -> Response {
     }
 }
 
-fn says_when_to_ask_again(kind: &Kind) -> bool {
+fn has_retry_after(kind: &Kind) -> bool {
     kind.fields.contains(&"retryAfterSeconds")
 }
 
@@ -364,37 +370,37 @@ fn headers() -> BTreeMap<&'static str, Value> {
     [
         (
             "Location",
-            "The path of what was made.",
+            "The path of the new resource.",
             true,
             json!({"type": "string"}),
         ),
         (
             "NoStore",
-            "It is one user's, or changes any time.",
+            "The response is for one user, or may change at any time.",
             true,
             constant("no-store"),
         ),
         (
             "Public",
-            "The same for everybody: a CDN may keep it for a second.",
+            "The response is the same for everybody. A CDN may cache it for a second.",
             true,
             constant("public, max-age=1"),
         ),
         (
             "RetryAfter",
-            "When to ask again, in seconds.",
+            "When to repeat the request, in seconds.",
             true,
             seconds.clone(),
         ),
         (
             "RetryAfterWhileWaiting",
-            "When to ask again, in seconds; only for those who wait in line.",
+            "When to repeat the request, in seconds. Only while the user waits in line.",
             false,
             seconds,
         ),
         (
             "WwwAuthenticate",
-            "Which kind of token is needed.",
+            "The type of the required token.",
             true,
             constant("Bearer"),
         ),
@@ -406,7 +412,7 @@ fn headers() -> BTreeMap<&'static str, Value> {
     .into()
 }
 
-/// A problem of this kind.
+/// An example of a problem.
 fn example(kind: &Kind) -> Value {
     let mut example = json!({
         "type": format!("/docs/errors#{}", kind.code),
@@ -434,7 +440,7 @@ fn example(kind: &Kind) -> Value {
     example
 }
 
-/// An optional value is left out, never null.
+/// Optional values are omitted and never null.
 fn never_null(schema: &mut Schema) {
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|kind| kind != "null");
@@ -459,7 +465,7 @@ fn never_null(schema: &mut Schema) {
     }
 }
 
-/// Words of which each has its own comment are still one list of words.
+/// Combines an enum whose values have their own comments into one list of values.
 fn plain_enum(schema: &mut Schema) {
     let Some(Value::Array(choices)) = schema.get("oneOf") else {
         return;
@@ -490,7 +496,7 @@ fn plain_enum(schema: &mut Schema) {
     );
 }
 
-/// A comment's line ends mean nothing.
+/// Joins the lines of a comment's paragraphs.
 fn on_one_line(schema: &mut Schema) {
     if let Some(Value::String(text)) = schema.get_mut("description") {
         let lines: Vec<_> = text

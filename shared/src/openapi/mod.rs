@@ -1,8 +1,9 @@
-//! The API's document (OpenAPI 3.1), made from what the functions say of themselves beside their handlers, from the types
-//! that they answer with, and from the table of problems. Only behind the feature `openapi`: no Lambda carries it.
+//! The API document (OpenAPI 3.1). It is generated from the descriptions of the functions, which
+//! are next to the handlers, from the types of their bodies, and from the table of problems. The
+//! feature `openapi` is never enabled in a Lambda function.
 
 mod document;
 mod operation;
 
 pub use document::{Document, document};
-pub use operation::{Operation, Tag, Who};
+pub use operation::{Access, Operation, Tag};

@@ -1,4 +1,4 @@
-//! What a function says of itself.
+//! The description of an operation.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
@@ -7,19 +7,19 @@ use crate::http::problem::{self, Kind};
 use crate::http::{BodyFields, describe};
 use crate::lambda::{Function, Init};
 
-/// Who may call.
+/// Who may call an operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Who {
+pub enum Access {
     Anyone,
-    /// The same; but where there is an OpenID Connect issuer, who has its token.
-    Joiner,
-    /// A genuine, unexpired token of this user, in any state of the queue.
-    Known,
-    /// The same, and the session for the event is live.
-    Inside,
+    /// Anyone; if the deployment has an OpenID Connect issuer, only users with its ID token.
+    SignedIn,
+    /// A user with a valid token, in any state of the queue.
+    Identified,
+    /// A user with a valid queue token of the event and a live session.
+    Admitted,
 }
 
-/// The part of the API to which an operation belongs.
+/// The part of the API that an operation belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tag {
     Events,
@@ -31,26 +31,26 @@ pub enum Tag {
 
 impl Tag {
     pub(super) const ALL: [(Self, &'static str, &'static str); 5] = [
-        (Self::Events, "Events", "What is on sale. For anyone."),
         (
-            Self::Queue,
-            "Queue",
-            "Joining the line, and where one stands in it.",
+            Self::Events,
+            "Events",
+            "Events and their availability. Public.",
         ),
+        (Self::Queue, "Queue", "Joining the queue and waiting in it."),
         (
             Self::Seats,
             "Seats",
-            "What is left, and holding it. For those whose turn it is.",
+            "Free seats and holds. For admitted users.",
         ),
         (
             Self::Reservations,
             "Reservations",
-            "Paying, seeing and cancelling what one has reserved.",
+            "Paying, viewing and cancelling reservations.",
         ),
         (
             Self::Wallet,
             "Wallet",
-            "The prepaid money that reservations are paid from.",
+            "The prepaid balance that pays for reservations.",
         ),
     ];
 
@@ -72,7 +72,7 @@ pub(super) struct Success {
 
 pub(super) struct Parameter {
     pub(super) name: &'static str,
-    /// `query` or `header`; those in the path are known by it.
+    /// `query` or `header`. Path parameters are derived from the path.
     pub(super) place: &'static str,
     pub(super) required: bool,
     pub(super) description: &'static str,
@@ -84,9 +84,9 @@ pub(super) struct RequestBody {
     pub(super) schema: Schema,
 }
 
-/// An endpoint, as the API's document tells of it.
+/// An endpoint of the API.
 pub struct Operation {
-    /// The function that answers.
+    /// The function that handles it.
     pub function: &'static str,
     pub method: &'static str,
     /// As in template.yaml.
@@ -94,19 +94,19 @@ pub struct Operation {
     pub(super) tag: Tag,
     pub(super) summary: &'static str,
     pub(super) description: &'static str,
-    pub(super) who: Who,
+    pub(super) access: Access,
     pub(super) parameters: Vec<Parameter>,
     pub(super) body: Option<RequestBody>,
     pub(super) successes: Vec<Success>,
     pub(super) is_public: bool,
-    pub(super) may_say_when_to_ask_again: bool,
+    pub(super) has_retry_after: bool,
     errors: Vec<Kind>,
 }
 
 impl Operation {
-    /// An operation: its function, `METHOD /path`, and who may call.
+    /// Creates an operation from its function, `METHOD /path`, and who may call it.
     #[must_use]
-    pub fn new(function: &Function, route: &'static str, tag: Tag, who: Who) -> Self {
+    pub fn new(function: &Function, route: &'static str, tag: Tag, access: Access) -> Self {
         let (method, path) = route.split_once(' ').unwrap_or(("GET", route));
         let mut errors = Vec::new();
         if function.takes_body {
@@ -116,15 +116,15 @@ impl Operation {
                 problem::INVALID_REQUEST,
             ]);
         }
-        match who {
-            Who::Anyone => {}
-            Who::Joiner => errors.extend([
+        match access {
+            Access::Anyone => {}
+            Access::SignedIn => errors.extend([
                 problem::TOKEN_MISSING,
                 problem::TOKEN_INVALID,
                 problem::NOT_YOURS,
             ]),
-            Who::Known => errors.extend([problem::TOKEN_MISSING, problem::TOKEN_INVALID]),
-            Who::Inside => errors.extend([
+            Access::Identified => errors.extend([problem::TOKEN_MISSING, problem::TOKEN_INVALID]),
+            Access::Admitted => errors.extend([
                 problem::TOKEN_MISSING,
                 problem::TOKEN_INVALID,
                 problem::NOT_ADMITTED,
@@ -141,19 +141,19 @@ impl Operation {
             tag,
             summary: "",
             description: "",
-            who,
+            access,
             parameters: Vec::new(),
             body: None,
             successes: Vec::new(),
             is_public: false,
-            may_say_when_to_ask_again: false,
+            has_retry_after: false,
             errors,
         }
     }
 
-    /// A few words, and what else one should know.
+    /// Sets the summary and the description.
     #[must_use]
-    pub fn says(self, summary: &'static str, description: &'static str) -> Self {
+    pub fn describe(self, summary: &'static str, description: &'static str) -> Self {
         Self {
             summary,
             description,
@@ -179,33 +179,33 @@ impl Operation {
         self
     }
 
-    /// An optional query parameter.
+    /// Adds an optional query parameter.
     #[must_use]
     pub fn query(self, name: &'static str, description: &'static str, schema: Value) -> Self {
         self.parameter("query", name, false, description, schema)
     }
 
-    /// A header that must be there.
+    /// Adds a required header.
     #[must_use]
     pub fn header(self, name: &'static str, description: &'static str, schema: Value) -> Self {
         self.parameter("header", name, true, description, schema)
     }
 
-    /// `limit` and `cursor`, as [`crate::http::ApiRequest::limit`] reads them.
+    /// Adds `limit` and `cursor`, as [`crate::http::ApiRequest::limit`] reads them.
     #[must_use]
-    pub fn pages(self, default: usize, most: usize) -> Self {
+    pub fn paginated(self, default: usize, most: usize) -> Self {
         let limit = json_schema!({
             "type": "integer", "minimum": 1, "maximum": most, "default": default
         });
-        self.query("limit", "The longest that the list may be.", limit.into())
+        self.query("limit", "The maximum length of the list.", limit.into())
             .query(
                 "cursor",
-                "Where the list goes on: `nextCursor` of the page before. Opaque.",
+                "`nextCursor` of the previous page. Opaque.",
                 json_schema!({"type": "string"}).into(),
             )
     }
 
-    /// The request's body, by the function that reads its fields.
+    /// Sets the request body, by the function that reads its fields.
     #[must_use]
     pub fn body<T>(
         mut self,
@@ -219,9 +219,9 @@ impl Operation {
         self
     }
 
-    /// A success with a body.
+    /// Adds a success response with a body.
     #[must_use]
-    pub fn answers<T: JsonSchema>(mut self, status: u16, description: &'static str) -> Self {
+    pub fn response<T: JsonSchema>(mut self, status: u16, description: &'static str) -> Self {
         self.successes.push(Success {
             status,
             description,
@@ -230,9 +230,9 @@ impl Operation {
         self
     }
 
-    /// 204.
+    /// Adds the success response 204.
     #[must_use]
-    pub fn answers_nothing(mut self, description: &'static str) -> Self {
+    pub fn no_content(mut self, description: &'static str) -> Self {
         self.successes.push(Success {
             status: 204,
             description,
@@ -241,7 +241,7 @@ impl Operation {
         self
     }
 
-    /// Anybody's answer, which a CDN may keep for a second.
+    /// Marks the response as the same for everybody; a CDN may cache it for a second.
     #[must_use]
     pub fn public(self) -> Self {
         Self {
@@ -250,23 +250,23 @@ impl Operation {
         }
     }
 
-    /// Successes carry `Retry-After` while the user waits.
+    /// Success responses have `Retry-After` while the user waits.
     #[must_use]
-    pub fn says_when_to_ask_again(self) -> Self {
+    pub fn retry_after(self) -> Self {
         Self {
-            may_say_when_to_ask_again: true,
+            has_retry_after: true,
             ..self
         }
     }
 
-    /// The codes that it can give beside those that follow from who may call and from a body.
+    /// Adds problems beyond those that follow from the access and the body.
     #[must_use]
-    pub fn refuses(mut self, kinds: &[Kind]) -> Self {
+    pub fn problems(mut self, kinds: &[Kind]) -> Self {
         self.errors.extend_from_slice(kinds);
         self
     }
 
-    /// All codes that it can give, in the order of precedence.
+    /// All problems of the operation, in order of precedence.
     #[must_use]
     pub fn errors(&self) -> Vec<&'static Kind> {
         problem::KINDS

@@ -1,4 +1,5 @@
-//! Calls to DynamoDB: reads, single writes and transactions, with the retries that the SDK does not make.
+//! Calls to DynamoDB: reads, single writes and transactions, with retries of conflicts, which the
+//! SDK does not make.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,15 +17,15 @@ use super::refused::{TransactionError, WriteError, transaction_error, write_erro
 use crate::metrics::{Count, Metrics};
 use domain::clock::{Clock, EpochMs};
 
-/// How often a write that met a conflict is tried in all. The SDK retries no conflicts.
+/// The number of attempts of a write that meets a conflict.
 const CONFLICT_ATTEMPTS: u32 = 6;
 
-/// How closely a read follows the writes before it.
+/// The consistency of a read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Consistency {
-    /// May be some milliseconds behind, at half the price.
+    /// May miss the latest writes, at half the price.
     Eventual,
-    /// Sees every write that was answered before.
+    /// Sees all writes that completed before.
     Strong,
 }
 
@@ -34,16 +35,17 @@ impl Consistency {
     }
 }
 
-/// The tables' names.
+/// The names of the tables.
 #[derive(Clone, Debug)]
 pub struct TableNames {
     /// Events, queues, seats, wallets.
     pub main: String,
-    /// The signing keys, apart: exports and streams of the sales never carry them.
+    /// The signing keys. They are separate so that exports and streams of the main table do not
+    /// contain them.
     pub keys: String,
 }
 
-/// DynamoDB, as the rest of the system sees it.
+/// The store: DynamoDB, behind typed operations.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(super) client: Client,
@@ -64,13 +66,13 @@ impl Store {
         }
     }
 
-    /// What this process's operations have done.
+    /// The metrics of this process.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// The clock that every condition is decided by.
+    /// The clock used in all conditions.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -102,8 +104,8 @@ impl Store {
         Ok(answer.item)
     }
 
-    /// Two items in one call, each as every write before has left it. Two calls at a time would need a second connection,
-    /// which is not open yet in a process that has just begun.
+    /// Two items by a strongly consistent read in one call. Two concurrent calls would need a
+    /// second connection, which a process that has just started does not have.
     pub(super) async fn get_both<A: DeserializeOwned, B: DeserializeOwned>(
         &self,
         one: Key,
@@ -118,7 +120,7 @@ impl Store {
         ))
     }
 
-    /// The items that there are under these keys, in as few calls as it takes.
+    /// The items with these keys, in as few calls as possible.
     pub(super) async fn items(
         &self,
         keys: &[Key],
@@ -191,7 +193,7 @@ impl Store {
         })
     }
 
-    /// All pages of a query, at most [`MAX_PAGES`].
+    /// All pages of a query, at most `MAX_PAGES`.
     pub(super) async fn query_all(&self, query: &Query<'_>) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         let mut start = None;
@@ -208,8 +210,8 @@ impl Store {
         )))
     }
 
-    /// Makes one write; conflicts with transactions are retried, with the clock read anew.
-    /// Gives the item as it is afterwards, where `returning` asks for it.
+    /// Makes one write. Conflicts with transactions are retried, with a new `now` for each attempt.
+    /// Returns the item after the write if `returning` says so.
     pub(super) async fn write(
         &self,
         returning: Returning,
@@ -219,7 +221,7 @@ impl Store {
             let write = build(self.clock.now());
             let result = self.send(write, returning).await;
             let is_conflict = matches!(result, Err(WriteError::Store(StoreError::Conflict)));
-            if !self.tries_again(attempt, is_conflict).await {
+            if !self.should_retry(attempt, is_conflict).await {
                 return result;
             }
         }
@@ -235,8 +237,8 @@ impl Store {
         }
     }
 
-    /// Counts a conflict, and waits until it may be tried again.
-    async fn tries_again(&self, attempt: u32, is_conflict: bool) -> bool {
+    /// Counts a conflict, and waits if the write should be tried again.
+    async fn should_retry(&self, attempt: u32, is_conflict: bool) -> bool {
         if is_conflict {
             self.metrics.add(Count::Conflicts, 1);
         }
@@ -300,8 +302,8 @@ impl Store {
         }
     }
 
-    /// Makes all writes or none. Conflicts are retried a bounded number of times with jitter, with the
-    /// clock read anew for each attempt.
+    /// Makes all writes or none. Conflicts are retried a limited number of times with jitter, with
+    /// a new `now` for each attempt.
     pub(super) async fn transact(
         &self,
         build: impl Fn(EpochMs) -> Vec<Write>,
@@ -320,7 +322,7 @@ impl Store {
                 .await;
             let result = sent.map(|_| ()).map_err(transaction_error);
             let is_conflict = matches!(result, Err(TransactionError::Store(StoreError::Conflict)));
-            if !self.tries_again(attempt, is_conflict).await {
+            if !self.should_retry(attempt, is_conflict).await {
                 return result;
             }
         }
@@ -330,7 +332,7 @@ impl Store {
 
 /// A query of one partition.
 pub(super) struct Query<'a> {
-    /// The main table where it is none.
+    /// `None` for the main table.
     pub(super) table: Option<&'a str>,
     pub(super) condition: &'a str,
     pub(super) values: HashMap<String, AttributeValue>,
@@ -367,19 +369,20 @@ pub(super) struct Page {
     pub(super) next: Option<Item>,
 }
 
-/// A batch reads so many items at most.
+/// DynamoDB's limit of items per batch.
 const BATCH: usize = 100;
-/// What a batch left unread for want of capacity is asked for again so many times.
+/// Keys that a batch left unprocessed for lack of capacity are requested again, up to this many
+/// attempts.
 const BATCH_ATTEMPTS: u32 = 4;
 
-/// A page is up to a megabyte: a thousand of them are more than any partition here should hold.
+/// A page has up to one megabyte, so no partition should need a thousand of them.
 const MAX_PAGES: usize = 1_000;
 
-/// What an update gives back.
+/// What a write returns.
 #[derive(Clone, Copy)]
 pub(super) enum Returning {
     Nothing,
-    /// The whole item as it is afterwards.
+    /// The whole item after the write.
     New,
 }
 
@@ -392,7 +395,7 @@ impl From<Returning> for ReturnValue {
     }
 }
 
-/// Waits before the attempt after this one: up to 15, 30, 60 … ms, at random.
+/// Waits before the next attempt: a random time up to 15, 30, 60 … ms.
 pub(super) async fn back_off(attempt: u32) {
     let longest = 15_u64 << attempt.saturating_sub(1).min(5);
     tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=longest))).await;

@@ -1,4 +1,4 @@
-//! A DynamoDB client with the time-outs and retries that the protocol counts on.
+//! Creates the DynamoDB client, with the timeouts and retries that the protocol depends on.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use aws_sdk_dynamodb::config::{
     BehaviorVersion, Builder, Region, SharedCredentialsProvider, SharedHttpClient,
 };
 
-/// An operation's time-out, retries included: a write decided at t is over by t + 2 s.
+/// The timeout of an operation including retries: a write decided at t is over by t + 2 s.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
-/// One attempt's, so that a lost answer leaves time for a second attempt.
+/// The timeout of one attempt. After a lost response there is time for a second attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(950);
 
-/// Where DynamoDB is and who we are to it.
+/// The endpoint and credentials of DynamoDB.
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub region: String,
     pub credentials: SharedCredentialsProvider,
-    /// Another endpoint than the region's own.
+    /// Overrides the region's endpoint.
     pub endpoint_url: Option<String>,
     pub http_client: SharedHttpClient,
 }
 
-/// Makes the client. Nothing is sent yet.
+/// Creates the client. Sends nothing yet.
 #[must_use]
 pub fn connect(connection: Connection) -> Client {
     let timeouts = TimeoutConfig::builder()

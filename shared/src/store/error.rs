@@ -1,22 +1,23 @@
-//! Why the store cannot answer, and how the SDK's errors become that.
+//! Errors of the store, and their mapping from SDK errors.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use domain::refusal::Refusal;
 
-/// Why the store could not answer. Nothing is half done; whether a write was done may be unknown.
+/// Why the store could not answer. No operation is half done, but it may be unknown whether a write
+/// took effect.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// DynamoDB refused for want of capacity, retries included.
+    /// DynamoDB throttled the request, including its retries.
     #[error("DynamoDB throttles")]
     Throttled,
-    /// Others were at the same items at the same time, retries included.
+    /// Other requests used the same items at the same time, including retries.
     #[error("too many conflicts")]
     Conflict,
-    /// No answer in time, or none at all.
+    /// DynamoDB did not respond in time, or not at all.
     #[error("DynamoDB did not answer: {0}")]
     Unavailable(String),
-    /// An item is not what this version writes.
+    /// An item does not have the format of this version.
     #[error("cannot read an item: {0}")]
     Unreadable(String),
 }
@@ -34,7 +35,7 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// The one place where an SDK error becomes ours.
+/// The only place that maps SDK errors.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "errors are mapped by value: `.map_err(store_error)`"
@@ -48,7 +49,7 @@ pub(super) fn store_error<E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt
     }
 }
 
-/// What happened, without the request that it happened to: that may carry a person's data.
+/// Describes the error without the request, which may contain personal data.
 pub(super) fn describe<E, R>(error: &SdkError<E, R>) -> String {
     let kind = match error {
         SdkError::TimeoutError(_) => "time-out",

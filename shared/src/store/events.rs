@@ -1,4 +1,4 @@
-//! Events and their dates, and the table's settings.
+//! Events, their dates, lanes and stock.
 
 use std::collections::BTreeMap;
 
@@ -16,22 +16,22 @@ use domain::event::{Admission, Event, EventDate, Programme};
 use domain::ids::{DateKey, EventId, Lane};
 use domain::queue::{Control, Draw, Head, Lanes, Order, Secret};
 
-/// What one event's application of a catalogue writes.
+/// What applying a catalogue writes for one event.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// A new event.
     Create(Programme),
-    /// New terms and dates for one that is there. What operators did to its queue stays.
+    /// New terms and dates for an existing event. Operators' changes to its queue remain.
     Update {
         programme: Programme,
-        /// The event as it was: what has changed since is somebody else's.
+        /// The event as it was read. If it has changed since, the update is refused.
         former: Box<Event>,
-        /// Dates that are no more.
+        /// Dates that are to be deleted.
         removed: Vec<DateKey>,
     },
 }
 
-/// Somebody else changed the event meanwhile.
+/// Why an event was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyRefused {
     #[error("the event was changed by somebody else at the same time; try again")]
@@ -50,7 +50,7 @@ impl From<WriteError> for ApplyRefused {
 }
 
 impl Store {
-    /// All events, as they are listed.
+    /// All events of the catalogue.
     pub async fn events(&self, consistency: Consistency) -> Result<Vec<Event>> {
         let query = Query::new("#pk = :pk", [(":pk", keys::CATALOG.into_attribute())])
             .consistency(consistency);
@@ -90,8 +90,8 @@ impl Store {
         Ok(event.map(|event| Programme { event, dates }))
     }
 
-    /// Creates or updates an event. The event itself is written last, so that whoever sees it sees all
-    /// its dates; repeating an application that was cut short completes it.
+    /// Creates or updates an event. The event itself is written last, so a reader who sees the
+    /// event sees all its dates. Repeating an interrupted call completes it.
     pub async fn apply(&self, change: &Change) -> std::result::Result<(), ApplyRefused> {
         match change {
             Change::Create(programme) => {
@@ -133,8 +133,8 @@ impl Store {
         Ok(())
     }
 
-    /// A head for each lane, with the draw's secret where one is drawn; those that are there already stay. A lane that
-    /// somebody has joined cannot become another.
+    /// Creates a head for each lane, with the draw's secret if the order is drawn. Existing heads
+    /// remain. The draw of a lane that somebody has joined cannot change.
     async fn prepare_queue(&self, event: &Event) -> std::result::Result<(), ApplyRefused> {
         let id = &event.event_id;
         let queue = event.terms.queue;
@@ -180,7 +180,7 @@ impl Store {
         Ok(())
     }
 
-    /// The heads of all lanes, in their order; none where the event has no queue (yet).
+    /// The heads of all lanes, in order. `None` if the event has no queue (yet).
     pub async fn heads(
         &self,
         event: &Event,
@@ -206,7 +206,7 @@ impl Store {
             return Ok(());
         };
         for shard in 0..stock_shards {
-            // The first shards take what does not divide.
+            // The first shards get the remainder.
             let left =
                 total_tickets / stock_shards + u32::from(shard < total_tickets % stock_shards);
             self.create(
@@ -218,7 +218,7 @@ impl Store {
         Ok(())
     }
 
-    /// Puts an item where there is none; one that is there stays.
+    /// Writes an item unless it exists.
     async fn create(
         &self,
         key: super::expression::Key,
@@ -235,8 +235,8 @@ impl Store {
         }
     }
 
-    /// Writes the event and its entry in the list together, on condition that its control is still `expected`
-    /// (none: that there is no event).
+    /// Writes the event and its catalogue entry together. Its control must still be `expected`;
+    /// `None` means that the event must not exist.
     async fn put_event(
         &self,
         event: &Event,
@@ -263,7 +263,8 @@ impl Store {
         }
     }
 
-    /// Changes what operators do to a queue, from what it was.
+    /// Replaces the operators' changes to a queue. They must not have changed since the event was
+    /// read.
     pub async fn set_control(
         &self,
         event: &Event,
@@ -277,7 +278,7 @@ impl Store {
         Ok(changed)
     }
 
-    /// When a lane's queue last began a promotion; none before the first.
+    /// When a lane's last promotion began. `None` before the first one.
     pub async fn last_promotion(&self, event: &EventId, lane: Lane) -> Result<Option<EpochMs>> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]

@@ -1,8 +1,8 @@
-//! Writes: key, action, condition and bound values together, so that one definition serves alone and in a
-//! transaction.
+//! Writes: a key with action, condition and values. The same definition is used alone and in
+//! transactions.
 //!
-//! Attribute names are written `#name` in every expression (half of DynamoDB's reserved words are our
-//! attributes); the map of names is read from the expression itself.
+//! Expressions always use `#name` for attributes, because half of DynamoDB's reserved words are
+//! attributes here. The map of names is derived from the expression.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use domain::clock::EpochMs;
 use domain::ids::{EntryId, Rank, ReservationId, UserId};
 use domain::money::Money;
 
-/// An item's primary key.
+/// A primary key.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Key {
     pub(super) pk: String,
@@ -31,7 +31,7 @@ impl Key {
         ])
     }
 
-    /// An item's own; none where it is not of the table.
+    /// The key of an item. `None` if the item has no key.
     pub(super) fn of(item: &Item) -> Option<Self> {
         let text = |name| item.get(name)?.as_s().ok().cloned();
         Some(Self {
@@ -49,7 +49,7 @@ pub(super) enum Action {
     Delete,
 }
 
-/// A write, ready to be sent alone or in a transaction.
+/// A write that can be sent alone or in a transaction.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
     pub(super) key: Key,
@@ -59,7 +59,7 @@ pub(super) struct Write {
 }
 
 impl Write {
-    /// Puts the item under the key.
+    /// Writes the whole item.
     pub(super) fn put(key: Key, item: Item) -> Self {
         let mut whole = key.to_item();
         whole.extend(item);
@@ -83,7 +83,7 @@ impl Write {
         }
     }
 
-    /// The condition on the item as it was before.
+    /// Sets the condition on the item before the write.
     pub(super) fn when(self, condition: impl Into<String>) -> Self {
         Self {
             condition: Some(condition.into()),
@@ -91,12 +91,12 @@ impl Write {
         }
     }
 
-    /// Only where there is no such item yet.
+    /// Requires that the item does not exist.
     pub(super) fn when_absent(self) -> Self {
         self.when("attribute_not_exists(#pk)")
     }
 
-    /// Binds `:name`.
+    /// Binds the value `:name`.
     pub(super) fn bind(mut self, name: &str, value: impl IntoAttribute) -> Self {
         self.values
             .get_or_insert_default()
@@ -104,7 +104,7 @@ impl Write {
         self
     }
 
-    /// Sweeps the item some time after `at`.
+    /// Lets TTL delete the item some time after `at`.
     pub(super) fn with_ttl(mut self, at: EpochMs) -> Self {
         if let Action::Put(item) = &mut self.action {
             item.insert("ttl".to_owned(), at.ttl_seconds().into_attribute());
@@ -162,8 +162,8 @@ impl Write {
             .map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
-    /// Whether every placeholder of the expressions is bound, and every bound one used: DynamoDB refuses
-    /// both.
+    /// Whether all placeholders are bound and all bound values are used. DynamoDB rejects the
+    /// opposite.
     #[cfg(test)]
     pub(super) fn check(&self) -> Result<(), String> {
         let mut text = self.condition.clone().unwrap_or_default();
@@ -186,7 +186,7 @@ impl Write {
     }
 }
 
-/// Values that expressions compare with.
+/// Values that expressions use.
 pub(super) trait IntoAttribute {
     fn into_attribute(self) -> AttributeValue;
 }
@@ -235,7 +235,7 @@ macro_rules! as_string {
 
 as_string!(String, UserId, &ReservationId, EntryId);
 
-/// The `#name` placeholders of an expression, each standing for the attribute of its name.
+/// The `#name` placeholders of an expression, with the attribute names.
 pub(super) fn names_in(expression: &str) -> HashMap<String, String> {
     placeholders(expression, '#')
         .map(|name| (format!("#{name}"), name.to_owned()))

@@ -1,4 +1,4 @@
-//! Items as the SDK has them, and records of ours.
+//! Conversion between items of the SDK and records.
 
 use std::collections::HashMap;
 
@@ -15,6 +15,6 @@ pub(super) fn read_item<T: DeserializeOwned>(item: Item) -> Result<T> {
 }
 
 pub(super) fn write_item<T: Serialize>(record: &T) -> Item {
-    // The records are plain structs of strings and numbers: they always convert.
+    // Records are plain structs of strings and numbers, which always convert.
     serde_dynamo::to_item(record).unwrap_or_default()
 }

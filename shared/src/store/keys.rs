@@ -1,4 +1,4 @@
-//! Every key of the table, in one place. docs/DATA-MODEL.md lists what lies under each.
+//! All keys of the tables. docs/DATA-MODEL.md lists the items.
 
 use super::expression::Key;
 use domain::clock::EpochMs;
@@ -8,7 +8,7 @@ fn key(pk: String, sk: impl Into<String>) -> Key {
     Key { pk, sk: sk.into() }
 }
 
-/// All events, for the list.
+/// The catalogue: all events.
 pub(super) const CATALOG: &str = "CATALOG";
 
 pub(super) fn catalog_entry(event: &EventId) -> Key {
@@ -79,7 +79,7 @@ pub(super) fn session(event: &EventId, lane: Lane, rank: Rank) -> Key {
     key(sessions_pk(event, lane), rank_sk(rank))
 }
 
-/// Numbers whose holders left before the draw gave them a rank.
+/// The departure mark of a number.
 pub(super) fn departure(event: &EventId, lane: Lane, number: u64) -> Key {
     key(format!("DEPARTED#{event}#{lane}"), format!("{number:012}"))
 }
@@ -96,7 +96,7 @@ pub(super) fn queue_entry(user: UserId, event: &EventId) -> Key {
 
 pub(super) const RESERVATION_PREFIX: &str = "RESERVATION#";
 
-/// Where a user's reservation for an event and date is: there is one at most.
+/// A user's reservation for an event and date; there is at most one.
 pub(super) fn reservation(user: UserId, event: &EventId, date: Option<DateKey>) -> Key {
     let date = date.map(|date| date.to_string()).unwrap_or_default();
     key(user_pk(user), format!("{RESERVATION_PREFIX}{event}#{date}"))
@@ -104,7 +104,8 @@ pub(super) fn reservation(user: UserId, event: &EventId, date: Option<DateKey>) 
 
 pub(super) const ARCHIVE_PREFIX: &str = "ARCHIVE#";
 
-/// Where an ended reservation goes when another takes its place; both parts are known from its id.
+/// Where an ended reservation is archived when another one replaces it. Both parts of the key
+/// follow from its id.
 pub(super) fn archive(user: UserId, id: &ReservationId) -> Key {
     key(user_pk(user), archive_sk(id.created_at(), &id.to_string()))
 }
@@ -135,7 +136,7 @@ pub(super) fn charge_key(user: UserId, sha256: &str) -> Key {
     key(wallet_pk(user), format!("{CHARGE_KEY_PREFIX}{sha256}"))
 }
 
-/// All signing keys, in the table of their own.
+/// All signing keys, in their own table.
 pub(super) const SIGNING_KEYS: &str = "SIGNING";
 
 pub(super) fn signing_key(kid: &str) -> Key {

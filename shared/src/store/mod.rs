@@ -1,7 +1,8 @@
-//! The store: the only place that knows table keys, expressions and the AWS SDK.
+//! The store: the only layer that knows table keys, expressions and the AWS SDK.
 //!
-//! One concrete type over DynamoDB. Reads return domain types; writes say in a condition what must hold, and a
-//! refused write reads the reason from the item that refused it instead of asking again.
+//! It is one concrete type over DynamoDB. Reads return domain types. Writes state their
+//! requirements in a condition, and a failed condition returns the item that made it fail, so that
+//! no second read is needed.
 
 mod client;
 mod connect;

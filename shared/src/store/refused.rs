@@ -1,4 +1,4 @@
-//! Writes that DynamoDB did not make because a condition failed, with the items that made it fail.
+//! Failed conditions, with the items that made them fail.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -9,7 +9,7 @@ use super::item::Item;
 
 /// Why a single write was not made.
 pub(super) enum WriteError {
-    /// The condition failed; the item as it is, if there is one.
+    /// The condition failed. Contains the current item, if it exists.
     Refused(Option<Item>),
     Store(StoreError),
 }
@@ -22,22 +22,22 @@ impl From<StoreError> for WriteError {
 
 /// Why a transaction was not made.
 pub(super) enum TransactionError {
-    /// Conditions failed: for each write of the transaction, whether its own did.
+    /// At least one condition failed. Contains the verdict on each write.
     Refused(Vec<Verdict>),
     Store(StoreError),
 }
 
-/// What a cancelled transaction says of one of its writes.
+/// The result of one write of a cancelled transaction.
 #[derive(Debug)]
 pub(super) enum Verdict {
     Fine,
-    /// Its condition failed; the item as it is, if there is one.
+    /// The condition failed. Contains the current item, if it exists.
     Refused(Option<Item>),
 }
 
-/// Errors of single writes that may carry the item that refused them.
+/// Errors of single writes that may contain the item that made the condition fail.
 pub(super) trait ConditionFailure {
-    /// The item, if there is one.
+    /// The item, if it exists.
     fn refused_by(self) -> Option<Item>;
 }
 
@@ -91,8 +91,8 @@ pub(super) fn transaction_error<R: std::fmt::Debug>(
     }
 }
 
-/// A failed condition is an answer, whatever else happened to the transaction; without one, a
-/// conflict or a throttle is worth another attempt.
+/// A failed condition is a result, whatever the other reasons are. Without one, the cause is a
+/// conflict or a throttle, and the transaction may be retried.
 fn cancellation(reasons: Vec<CancellationReason>) -> TransactionError {
     let is = |reason: &CancellationReason, code: &str| reason.code.as_deref() == Some(code);
     let other = reasons

@@ -1,4 +1,4 @@
-//! Seat claims, and the seat maps that are built from them.
+//! Seat claims, and the seat maps built from them.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ pub(super) fn read_claim(item: Item) -> Result<Claim> {
     read_item::<ClaimRecord>(item)?.try_into()
 }
 
-/// Holds a seat that is free: there is no claim, or one that has lapsed.
+/// Holds a free seat: it has no claim, or a lapsed one.
 pub(super) fn hold_claim(
     key: Key,
     user: UserId,
@@ -79,7 +79,7 @@ pub(super) fn hold_claim(
         .with_ttl(held_until)
 }
 
-/// Makes a held seat its holder's for good: the claim must be this reservation's, and the hold must live.
+/// Marks a held seat as sold. The claim must belong to this reservation and must not have lapsed.
 pub(super) fn sell_claim(key: Key, reservation: &ReservationId, now: EpochMs) -> Write {
     Write::update(key, "SET #state = :sold REMOVE #ttl, #heldUntil")
         .when("#reservationId = :reservation AND #state = :held AND #heldUntil > :now")
@@ -89,14 +89,14 @@ pub(super) fn sell_claim(key: Key, reservation: &ReservationId, now: EpochMs) ->
         .bind(":now", now)
 }
 
-/// Gives a seat back, if it is this reservation's.
+/// Frees a seat if its claim belongs to this reservation.
 pub(super) fn release_claim(key: Key, reservation: &ReservationId) -> Write {
     Write::delete(key)
         .when("#reservationId = :reservation")
         .bind(":reservation", reservation)
 }
 
-/// Claims the rebuilding of a section's seat map, at most one a second.
+/// Claims the right to rebuild a section's seat map, at most once per second.
 fn claim_seat_map(key: Key, stale: EpochMs, now: EpochMs) -> Write {
     Write::update(key, "SET #claimedAt = :now")
         .when("attribute_not_exists(#claimedAt) OR #claimedAt <= :stale OR #claimedAt > :skewed")
@@ -115,11 +115,12 @@ fn put_seat_map(key: Key, map: &SeatMap) -> Write {
     .bind(":at", map.built_at)
 }
 
-/// While one process rebuilds a seat map, the others make do with one that is older by so much.
+/// While one process rebuilds a seat map, others use one that is older than allowed by up to this
+/// much.
 const REBUILDING_MS: i64 = 2_000;
 
 impl Store {
-    /// The claims on a section's seats; a seat without one is free.
+    /// The claims of a section. Seats without a claim are free.
     pub async fn claims(
         &self,
         event: &EventId,
@@ -144,7 +145,8 @@ impl Store {
             .collect()
     }
 
-    /// The stored seat maps of these sections, in the same order; none where there is none, or one of another size.
+    /// The stored seat maps of these sections, in order. `None` if there is none or if it has
+    /// another size.
     pub async fn seat_maps(
         &self,
         event: &EventId,
@@ -162,8 +164,9 @@ impl Store {
             .collect())
     }
 
-    /// Builds a section's seat map from its claims, and stores it. Where another is about to do so, `former` will do if it
-    /// is not much too old, so that a crowd does not read the claims of a large section all at once.
+    /// Builds a section's seat map from its claims and stores it. If another process is rebuilding
+    /// it, `former` is used if it is not too old, so that concurrent requests do not all read the
+    /// claims of a large section.
     pub async fn rebuild_seat_map(
         &self,
         event: &EventId,
@@ -181,7 +184,7 @@ impl Store {
         {
             return Ok(former);
         }
-        // The time is read before the claims: the map is never younger than it says.
+        // The clock is read before the claims, so the map is never older than it says.
         let now = self.clock.now();
         let claims = self.claims(event, date, &section.name).await?;
         let map = SeatMap::build(section.first_seat, section.seats, &claims, now);

@@ -1,4 +1,4 @@
-//! The signing keys, in a small table of their own.
+//! The signing keys, in their own small table.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -13,44 +13,45 @@ use crate::token::{KeyRing, SETTLING_SECONDS, SigningKey};
 use domain::clock::EpochMs;
 use domain::queue::TOKEN_LIFETIME_SECONDS;
 
-/// What a key's item says beside its secret.
+/// The attributes of a key besides its secret.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeyRecord {
     sk: String,
     created_at: EpochMs,
-    /// When a younger key took over.
+    /// When a newer key replaced it.
     #[serde(default)]
     retired_at: Option<EpochMs>,
 }
 
-/// Two processes may make a key at the same moment; so many times the winner's is looked for.
+/// Two processes may create a key at the same time. The loser looks for the winner's key up to this
+/// many times.
 const ATTEMPTS: usize = 4;
 
-/// After a key is retired, processes that have not heard of it sign with it for some minutes.
+/// After a key is retired, processes that have not read the new one sign with it for some minutes.
 const LAST_SIGNATURES_SECONDS: u32 = 15 * 60;
 
-/// When the last token of a key that was retired at `at` has ended.
+/// When the last token of a key that was retired at `at` expires.
 fn over_at(at: EpochMs) -> EpochMs {
     at.plus_seconds(TOKEN_LIFETIME_SECONDS)
         .plus_seconds(LAST_SIGNATURES_SECONDS)
 }
 
-/// What a rotation did.
+/// The result of a rotation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rotation {
     /// The new key's id.
     pub kid: String,
-    /// From when on it signs.
+    /// When it begins to sign.
     pub signs_from: EpochMs,
-    /// The keys that it takes over from; their tokens stay valid until they end.
+    /// The keys that it replaces. Their tokens remain valid until they expire.
     pub retired: Vec<String>,
-    /// When the last token of those ends.
+    /// When the last token of the replaced keys expires.
     pub former_until: EpochMs,
 }
 
 impl Store {
-    /// All keys whose tokens may still live; makes the first where there is none.
+    /// All keys that may have valid tokens. Creates the first key if there is none.
     pub async fn signing_keys(&self) -> Result<KeyRing> {
         for _ in 0..ATTEMPTS {
             let now = self.clock.now();
@@ -69,9 +70,9 @@ impl Store {
         Err(StoreError::Conflict)
     }
 
-    /// Makes a new key, and retires those before it. A rotation that broke off is completed by the next.
+    /// Creates a new key and retires the previous ones. Also completes an interrupted rotation.
     pub async fn rotate_signing_keys(&self) -> Result<Rotation> {
-        // There is one to take over from.
+        // Makes sure that there is a key to replace.
         self.signing_keys().await?;
         for _ in 0..ATTEMPTS {
             let items = self.key_items().await?;
@@ -123,7 +124,7 @@ impl Store {
         self.query_all(&query).await
     }
 
-    /// Makes the key with that number; false where somebody else has.
+    /// Creates the key with this number. Returns `false` if it exists.
     async fn make_key(&self, number: u32) -> Result<bool> {
         let key = SigningKey::random(kid(number), self.clock.now())
             .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
@@ -155,12 +156,12 @@ impl Store {
     }
 }
 
-/// Six digits, so that ids are ordered as the keys were made.
+/// Six digits, so that the ids are ordered by creation.
 fn kid(number: u32) -> String {
     format!("{number:06}")
 }
 
-/// A key whose tokens may still live; none where they have all ended.
+/// Reads a key. `None` if all its tokens have expired.
 fn read_key(item: Item, now: EpochMs) -> Result<Option<SigningKey>> {
     let secret = item
         .get("secret")

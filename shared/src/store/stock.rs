@@ -1,4 +1,4 @@
-//! The stock of general admission: how many tickets each shard has left.
+//! Stock of general admission: the remaining tickets of each shard.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::expression::{Key, Write};
 use super::item::read_item;
 use super::keys;
 use domain::ids::EventId;
-use domain::stock::Take;
+use domain::stock::Allocation;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,27 +16,27 @@ pub(super) struct StockRecord {
     pub(super) left: u32,
 }
 
-pub(super) fn take_stock(event: &EventId, take: Take) -> Write {
+pub(super) fn take_stock(event: &EventId, allocation: Allocation) -> Write {
     Write::update(
-        keys::stock(event, take.shard),
+        keys::stock(event, allocation.shard),
         "SET #left = #left - :quantity",
     )
     .when("#left >= :quantity")
-    .bind(":quantity", take.quantity)
+    .bind(":quantity", allocation.quantity)
 }
 
-/// Puts tickets back where they came from.
-pub(super) fn return_stock(event: &EventId, take: Take) -> Write {
+/// Returns tickets to the shard that they were taken from.
+pub(super) fn return_stock(event: &EventId, allocation: Allocation) -> Write {
     Write::update(
-        keys::stock(event, take.shard),
+        keys::stock(event, allocation.shard),
         "SET #left = #left + :quantity",
     )
     .when("attribute_exists(#pk)")
-    .bind(":quantity", take.quantity)
+    .bind(":quantity", allocation.quantity)
 }
 
 impl Store {
-    /// Tickets left in each shard of a general-admission event.
+    /// The remaining tickets of each shard.
     pub async fn stock(
         &self,
         event: &EventId,
@@ -62,11 +62,11 @@ mod tests {
     #[test]
     fn every_placeholder_is_bound() {
         let event = EventId::parse("e").unwrap();
-        let take = Take {
+        let allocation = Allocation {
             shard: 3,
             quantity: 2,
         };
-        take_stock(&event, take).check().unwrap();
-        return_stock(&event, take).check().unwrap();
+        take_stock(&event, allocation).check().unwrap();
+        return_stock(&event, allocation).check().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! The two tables, as template.yaml deploys them: for the embedded engine, which nobody deploys.
+//! The two tables as in template.yaml, for the embedded DynamoDB, which has no deployment.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 use super::client::TableNames;
 use super::error::{StoreError, store_error};
 
-/// Makes the tables where they are missing.
+/// Creates the tables that do not exist.
 pub async fn create_tables(client: &Client, tables: &TableNames) -> Result<(), StoreError> {
     for table in [&tables.main, &tables.keys] {
         let (attributes, schema): (Vec<_>, Vec<_>) =

@@ -1,4 +1,4 @@
-//! Wallets, their ledgers, and the keys of charges.
+//! Wallets, ledgers, and charge keys.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use domain::ids::{EntryId, ReservationId, UserId};
 use domain::money::{Currency, Money};
 use domain::wallet::{EntryKind, IdempotencyKey, LedgerEntry, Wallet, WalletRefusal};
 
-/// What holds for the whole table.
+/// The settings of the whole table.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
@@ -22,26 +22,27 @@ pub struct Settings {
     pub wallet_ceiling: Money,
 }
 
-/// A charge, as its key remembers it for good.
+/// A charge, as stored permanently under its charge key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChargeRecord {
     pub charge_id: EntryId,
     pub amount: Money,
-    /// The balance after it.
+    /// The balance after the charge.
     pub balance: Money,
 }
 
-/// A charge that was made.
+/// The result of a charge.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Charged {
-    Now(ChargeRecord),
-    /// By the first request with this key.
-    Before(ChargeRecord),
+    Done(ChargeRecord),
+    /// An earlier request with the same key made this charge.
+    AlreadyDone(ChargeRecord),
 }
 
-/// A ledger entry as it is stored. `userId` and `eventId` say what the key and the reservation's id say, for those who read
-/// the table's stream (docs/EVENTS.md); they are never read here. Of a charge, `eventId` and `reservationId` are empty.
+/// A ledger entry as it is stored. `userId` and `eventId` repeat what the key and the reservation's
+/// id contain, for readers of the table's stream (docs/EVENTS.md). They are never read here. For a
+/// charge, `eventId` and `reservationId` are empty.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct EntryRecord {
@@ -93,9 +94,9 @@ pub(super) fn read_entry(item: Item) -> Result<LedgerEntry> {
 /// Why a charge was not made.
 #[derive(Debug)]
 pub enum ChargeRefused {
-    /// The key made another charge.
+    /// The key was used for another charge.
     KeyReused,
-    /// The wallet would hold more than it may.
+    /// The balance would exceed the ceiling.
     OverCeiling {
         balance: Money,
         ceiling: Money,
@@ -109,7 +110,8 @@ impl From<StoreError> for ChargeRefused {
     }
 }
 
-/// Sets a wallet from what it was; the sequence number makes sure that nobody else changed it meanwhile.
+/// Updates a wallet. The condition on the sequence number makes sure that nobody else has changed
+/// it.
 pub(super) fn change_wallet(user: UserId, from: Wallet, to: Wallet) -> Write {
     let write = Write::update(keys::wallet(user), "SET #balance = :balance, #seq = :seq")
         .bind(":balance", to.balance)
@@ -121,7 +123,8 @@ pub(super) fn change_wallet(user: UserId, from: Wallet, to: Wallet) -> Write {
     }
 }
 
-/// The entry of a change; its number is the wallet's new one, so no two changes can have the same.
+/// Writes the ledger entry of a change. Its number is the wallet's new one, so two changes cannot
+/// have the same number.
 pub(super) fn put_entry(user: UserId, seq: u64, entry: &LedgerEntry) -> Write {
     let record = EntryRecord::of(entry, user);
     Write::put(keys::ledger_entry(user, seq), write_item(&record)).when_absent()
@@ -131,16 +134,16 @@ fn put_charge_key(key: Key, record: &ChargeRecord) -> Write {
     Write::put(key, write_item(record)).when_absent()
 }
 
-/// A charge meets others of the same wallet at most so many times.
+/// The number of attempts of a charge that conflicts with other changes of the wallet.
 const ATTEMPTS: usize = 8;
 
 impl Store {
-    /// The table's settings; none before the first catalogue.
+    /// The table's settings. `None` before the first catalogue.
     pub async fn settings(&self) -> Result<Option<Settings>> {
         self.get(&keys::settings(), Consistency::Strong).await
     }
 
-    /// Writes the settings. The currency of a table that has one cannot change: false where it would.
+    /// Writes the settings. The currency of a table cannot change: returns `false` if it would.
     pub async fn put_settings(&self, settings: &Settings) -> Result<bool> {
         let put = self
             .write(Returning::Nothing, |_| {
@@ -156,14 +159,14 @@ impl Store {
         }
     }
 
-    /// A user's wallet; an empty one where it has never been charged.
+    /// A user's wallet. It is empty if it was never charged.
     pub async fn wallet(&self, user: UserId, consistency: Consistency) -> Result<Wallet> {
         let wallet = self.get(&keys::wallet(user), consistency).await?;
         Ok(wallet.unwrap_or_default())
     }
 
-    /// Puts money into a wallet: wallet, ledger entry and key in one transaction. The key seen before answers with
-    /// the charge that it made.
+    /// Charges a wallet: updates wallet, ledger entry and charge key in one transaction. If the key
+    /// was used before, the earlier charge is returned.
     pub async fn charge(
         &self,
         user: UserId,
@@ -204,7 +207,7 @@ impl Store {
                 })
                 .await;
             let verdicts = match made {
-                Ok(()) => return Ok(Charged::Now(record)),
+                Ok(()) => return Ok(Charged::Done(record)),
                 Err(TransactionError::Store(error)) => return Err(error.into()),
                 Err(TransactionError::Refused(verdicts)) => verdicts,
             };
@@ -214,15 +217,16 @@ impl Store {
             }
             wallet = match verdicts.next() {
                 Some(Verdict::Refused(Some(item))) => read_item(item)?,
-                // The wallet that was read was a little old, or its entry came first: read it for sure.
+                // The read was slightly outdated, or only the entry conflicted: read again with
+                // strong consistency.
                 _ => self.wallet(user, Consistency::Strong).await?,
             };
         }
         Err(StoreError::Conflict.into())
     }
 
-    /// Over the ceiling; but a charge that has been made before answers as it did then, also if it would not be
-    /// accepted now.
+    /// Handles a charge over the ceiling. A repeated request still returns the earlier charge, even
+    /// if it would not be accepted now.
     async fn charge_refused(
         &self,
         user: UserId,
@@ -232,9 +236,9 @@ impl Store {
     ) -> std::result::Result<Charged, ChargeRefused> {
         let former: Option<ChargeRecord> = self.get(&key, Consistency::Strong).await?;
         if let Some(former) = former.filter(|former| former.amount == amount) {
-            return Ok(Charged::Before(former));
+            return Ok(Charged::AlreadyDone(former));
         }
-        // Nobody is refused by a read that may be old.
+        // Never refuse because of an outdated read.
         let wallet = self.wallet(user, Consistency::Strong).await?;
         match refusal {
             WalletRefusal::OverCeiling { ceiling, .. }
@@ -249,7 +253,7 @@ impl Store {
         }
     }
 
-    /// One page of a wallet's ledger, newest first, of entries before the number `before`.
+    /// One page of a wallet's ledger, newest first: entries before the number `before`.
     pub async fn ledger(
         &self,
         user: UserId,
@@ -289,7 +293,7 @@ impl Store {
 
 fn replay(former: &ChargeRecord, amount: Money) -> std::result::Result<Charged, ChargeRefused> {
     if former.amount == amount {
-        Ok(Charged::Before(*former))
+        Ok(Charged::AlreadyDone(*former))
     } else {
         Err(ChargeRefused::KeyReused)
     }

@@ -1,4 +1,4 @@
-//! Standing in line: `shared::app::line`, call by call.
+//! `shared::app::queue`, request by request.
 
 use domain::clock::EpochMs;
 use domain::queue::Pause;

@@ -9,7 +9,7 @@ use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId, Lane, Rank, SeatNumber, UserId};
 use domain::queue::{Head, Session};
 use domain::reservation::State as ReservationState;
-use domain::seats::{Claim, SeatSelection, Wanted};
+use domain::seats::{Claim, SeatChoice, SeatSelection};
 use proptest::prelude::*;
 use shared::store::Consistency;
 use shared::token::Token;
@@ -169,11 +169,11 @@ impl Real {
             let programme = app.programme(&event, now).await.unwrap();
             match errand {
                 Errand::Join => drop(app.join(user, &event, now).await),
-                Errand::Poll => drop(app.standing(&programme, &token, now).await),
+                Errand::Poll => drop(app.token_status(&programme, &token, now).await),
                 Errand::Leave => drop(app.leave(&token, now).await),
                 Errand::Hold => {
                     let seat = SeatSelection::new(&[SeatNumber(1)]).unwrap();
-                    let wanted = Wanted::Seats(seat);
+                    let wanted = SeatChoice::Seats(seat);
                     drop(app.hold(&programme, &token, date, &wanted, now).await);
                 }
                 Errand::Pay => {

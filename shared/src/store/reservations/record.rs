@@ -8,7 +8,7 @@ use domain::clock::EpochMs;
 use domain::ids::{Lane, Rank, ReservationId, UserId};
 use domain::money::Money;
 use domain::reservation::{Payment, Reservation, ReservedSeat, State};
-use domain::stock::Take;
+use domain::stock::Allocation;
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -38,7 +38,7 @@ pub(super) struct ReservationRecord {
     #[serde(default)]
     refunded: Money,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    stock: Vec<Take>,
+    stock: Vec<Allocation>,
     lane: Lane,
     rank: Rank,
     created_at: EpochMs,

@@ -95,7 +95,7 @@ fn cancel_writes(
     writes.extend(
         from.stock
             .iter()
-            .map(|take| return_stock(from.event_id(), *take)),
+            .map(|allocation| return_stock(from.event_id(), *allocation)),
     );
     if let Some(refund) = refund {
         writes.push(wallets::change_wallet(

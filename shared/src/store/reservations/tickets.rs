@@ -15,7 +15,7 @@ use domain::ids::{EntryId, ReservationId, UserId};
 use domain::money::Money;
 use domain::queue::{Session, TokenEndsOn};
 use domain::reservation::{Payment, Reservation, State};
-use domain::stock::Take;
+use domain::stock::Allocation;
 use domain::wallet::{EntryKind, LedgerEntry, Wallet};
 
 /// A reservation of tickets to be made.
@@ -32,7 +32,7 @@ pub struct TicketRequest<'a> {
     pub wallet: Option<(Wallet, Wallet)>,
     /// An ended reservation at the same key; it is moved to the archive.
     pub replaced: Option<Reservation>,
-    pub takes: Vec<Take>,
+    pub allocations: Vec<Allocation>,
 }
 
 /// Why the tickets were not reserved, read from the items whose conditions failed.
@@ -61,7 +61,12 @@ fn reserve_writes(
         use_session(&request.session, TokenEndsOn::Hold, now, now),
     ];
     let event = &request.event.event_id;
-    writes.extend(request.takes.iter().map(|take| take_stock(event, *take)));
+    writes.extend(
+        request
+            .allocations
+            .iter()
+            .map(|allocation| take_stock(event, *allocation)),
+    );
     if let (
         Some((before, after)),
         State::Confirmed {
@@ -101,7 +106,7 @@ impl TicketRequest<'_> {
             seat_limit: self.event.terms.max_seats_per_user,
             total_price: self.total_price,
             state: State::Confirmed { payment },
-            stock: self.takes.clone(),
+            stock: self.allocations.clone(),
             lane: self.session.lane,
             rank: self.session.rank,
             created_at: self.reservation_id.created_at(),
@@ -118,7 +123,7 @@ impl TicketRequest<'_> {
             match index {
                 0 => conflict.reservation = item.map(read_reservation).transpose()?,
                 1 => conflict.session = Some(item.map(read_session).transpose()?),
-                _ if index < 2 + self.takes.len() => conflict.out_of_stock = true,
+                _ if index < 2 + self.allocations.len() => conflict.out_of_stock = true,
                 _ => conflict.wallet_changed = true,
             }
         }

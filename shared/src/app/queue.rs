@@ -1,4 +1,4 @@
-//! Standing in line: joining, asking, arriving, leaving.
+//! The queue operations: join, poll, arrive, leave.
 
 use futures::future::try_join;
 
@@ -10,27 +10,28 @@ use crate::token::Token;
 use domain::clock::EpochMs;
 use domain::event::{Event, Programme, SaleState};
 use domain::ids::{EventId, Lane, Rank, UserId};
-use domain::queue::{Head, Order, Outlook, QueueEntry, Reissue, Session, Standing, Turn};
+use domain::queue::{Head, Order, QueueEntry, Reissue, Session, TokenStatus, Turn, WaitEstimate};
 use domain::refusal::Refusal;
 
-/// So often a place is given up for a new one while the same user does so elsewhere: each time another tab was faster.
+/// How often a requeueing user's entry is replaced again because a parallel request of the same
+/// user was faster.
 const ATTEMPTS: usize = 25;
 
-/// Whether a place in line is a new one.
+/// Whether joining issued a new number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Joining {
-    /// A number was taken.
+pub enum JoinOutcome {
+    /// A number was issued.
     New,
-    /// The user was in line already, and keeps the place.
+    /// The user already had a number and keeps it.
     Kept,
 }
 
-/// A user in line.
+/// The result of joining.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Joined {
-    pub joining: Joining,
+    pub outcome: JoinOutcome,
     pub token: Token,
-    pub standing: Standing,
+    pub status: TokenStatus,
 }
 
 pub(super) fn session_key(token: &Token, rank: Rank) -> SessionKey {
@@ -45,7 +46,7 @@ fn token_for(user: UserId, event: &EventId, entry: QueueEntry, now: EpochMs) -> 
     Token::new(user, event.clone(), entry.lane, entry.number, now)
 }
 
-/// What ends a number's turn: with what is known of the draw by now.
+/// How to end a number's turn, depending on whether its rank is known.
 fn turn_end(event: &Event, lane: Lane, number: u64, head: &Head) -> TurnEnd {
     match event.ranking(lane, head).rank_of(number) {
         Some(rank) => TurnEnd::At(SessionKey {
@@ -61,18 +62,21 @@ fn turn_end(event: &Event, lane: Lane, number: u64, head: &Head) -> TurnEnd {
     }
 }
 
-/// Who is not called, or not let in now although called: then as good as the next in line.
+/// The state of a number that has not been called, or that was called but cannot be admitted now.
+/// The latter counts as next in line.
 fn waiting(event: &Event, head: &Head, rank: Option<Rank>, now: EpochMs) -> Turn {
     let queue = event.queue();
     let in_lane = rank.map(|rank| head.position(rank));
-    let outlook = match event.terms.opens_at {
-        Some(opens_at) if opens_at > now => Outlook::before(opens_at, now, queue.grace_seconds),
-        Some(_) | None => head.outlook(in_lane, queue.grace_seconds),
+    let estimate = match event.terms.opens_at {
+        Some(opens_at) if opens_at > now => {
+            WaitEstimate::before(opens_at, now, queue.grace_seconds)
+        }
+        Some(_) | None => head.wait_estimate(in_lane, queue.grace_seconds),
     };
     Turn::Waiting {
-        // The lanes move alike, so those ahead in all of them are about as many times more.
+        // All lanes move at the same speed, so about as many users are ahead in each of them.
         position: in_lane.map(|position| position.saturating_mul(queue.lanes.count().into())),
-        outlook,
+        estimate,
     }
 }
 
@@ -81,7 +85,7 @@ fn event_draws(event: &Event) -> bool {
 }
 
 impl App {
-    /// Joins the queue: the place that the user has, or a new one at the end.
+    /// Joins the queue. The user keeps an existing number, or gets a new one at the end.
     pub async fn join(
         &self,
         user: UserId,
@@ -97,25 +101,30 @@ impl App {
             .queue_entry(user, event, Consistency::Eventual)
             .await?;
         let Some(entry) = entry else {
-            return self.join_anew(user, &programme, None, now).await;
+            return self.join_with_new_number(user, &programme, None, now).await;
         };
         if programme.event.terms.queue.reissue == Reissue::Requeue {
-            return self.join_anew(user, &programme, Some(entry), now).await;
+            return self
+                .join_with_new_number(user, &programme, Some(entry), now)
+                .await;
         }
         let token = token_for(user, event, entry, now);
-        let standing = self.standing(&programme, &token, now).await?;
-        if standing.turn == Turn::Over {
-            return self.join_anew(user, &programme, Some(entry), now).await;
+        let status = self.token_status(&programme, &token, now).await?;
+        if status.turn == Turn::Over {
+            return self
+                .join_with_new_number(user, &programme, Some(entry), now)
+                .await;
         }
         Ok(Joined {
-            joining: Joining::Kept,
+            outcome: JoinOutcome::Kept,
             token,
-            standing,
+            status,
         })
     }
 
-    /// Takes a number. Where the same user is faster elsewhere, that number counts, and this one is left.
-    async fn join_anew(
+    /// Issues a number. If a parallel request of the same user was faster, its number is used and
+    /// this one is abandoned.
+    async fn join_with_new_number(
         &self,
         user: UserId,
         programme: &Programme,
@@ -125,7 +134,7 @@ impl App {
         let event = &programme.event;
         let lane = event.terms.queue.lanes.of(user);
         let Some(head) = self.store.take_number(event, lane).await? else {
-            // The lane was closed: the policies that this process knows are of before that.
+            // The lane was closed, so the cached policies are out of date.
             self.programmes.forget(&event.event_id);
             return Err(StoreError::Conflict.into());
         };
@@ -135,33 +144,36 @@ impl App {
             number: head.issued,
             joined_at: now,
         };
-        let entry = self.stand_in_line(user, event, mine, former, &head).await?;
+        let entry = self.store_entry(user, event, mine, former, &head).await?;
         let token = token_for(user, &event.event_id, entry, now);
         if entry.number != mine.number {
             self.end_turn(event, mine.lane, mine.number, &head, now)
                 .await?;
             return Ok(Joined {
-                joining: Joining::Kept,
-                standing: self.standing(programme, &token, now).await?,
+                outcome: JoinOutcome::Kept,
+                status: self.token_status(programme, &token, now).await?,
                 token,
             });
         }
         self.metrics().add(Count::Joins, 1);
         if mine.number <= head.admitted {
-            // A place was kept; no promotion calls this number.
+            // A slot is open for this number, so no promotion will count its admission.
             self.metrics().add(Count::Admissions, 1);
         }
-        let standing = self.standing_of_new(programme, &token, head, now).await?;
+        let status = self
+            .status_of_new_number(programme, &token, head, now)
+            .await?;
         Ok(Joined {
-            joining: Joining::New,
+            outcome: JoinOutcome::New,
             token,
-            standing,
+            status,
         })
     }
 
-    /// Puts the user's entry, and where that gives up a place, ends that turn with it. Of several numbers that the same
-    /// user takes at the same time the first entry counts; where each replaces the last, the highest number.
-    async fn stand_in_line(
+    /// Stores the user's entry. If it replaces another one, that number's turn ends in the same
+    /// step. If parallel requests of the same user issue several numbers, the first stored entry is
+    /// used; if the event requeues, the highest number.
+    async fn store_entry(
         &self,
         user: UserId,
         event: &Event,
@@ -200,20 +212,21 @@ impl App {
         Err(StoreError::Conflict.into())
     }
 
-    /// A number that was just handed out: inside at once where a place was kept for it. Where nobody has been called
-    /// yet, or nobody waits ahead, the newcomer promotes, so that an idle event lets in by the first answer.
-    async fn standing_of_new(
+    /// The status of a number that was just issued. The user is admitted at once if a slot is open
+    /// for it. If nobody has been called yet or nobody is waiting ahead, this request runs a
+    /// promotion, so that a user who joins an idle queue is admitted in the first response.
+    async fn status_of_new_number(
         &self,
         programme: &Programme,
         token: &Token,
         mut head: Head,
         now: EpochMs,
-    ) -> Result<Standing, Refusal> {
+    ) -> Result<TokenStatus, Refusal> {
         let event = &programme.event;
         let rank = event.ranking(token.lane, &head).rank_of(token.number);
-        let standing = |turn| Ok(Standing { rank, turn });
+        let status = |turn| Ok(TokenStatus { rank, turn });
         let Some(known) = rank.filter(|_| event.sale_state(now) == SaleState::Open) else {
-            return standing(waiting(event, &head, rank, now));
+            return status(waiting(event, &head, rank, now));
         };
         let is_next = head.admitted == 0 || known.0 == head.admitted + 1;
         if !head.has_called(known)
@@ -225,19 +238,19 @@ impl App {
             head = promoted;
         }
         if !head.has_called(known) {
-            return standing(waiting(event, &head, rank, now));
+            return status(waiting(event, &head, rank, now));
         }
         match self
             .store
             .arrive(&session_key(token, known), token.user_id, event)
             .await?
         {
-            Arrival::Inside { expires_at } => standing(Turn::Active { expires_at }),
-            Arrival::Missed => standing(Turn::Over),
+            Arrival::Inside { expires_at } => status(Turn::Active { expires_at }),
+            Arrival::Missed => status(Turn::Over),
         }
     }
 
-    /// A token's rank; none before the draw.
+    /// A token's rank. `None` before the draw.
     pub(super) async fn rank(
         &self,
         programme: &Programme,
@@ -248,7 +261,7 @@ impl App {
         if event.terms.queue.order == Order::Arrival {
             return Ok(Some(Rank(token.number)));
         }
-        // A draw is held once: a head of whatever age that knows it will do.
+        // A draw is held once, so a head of any age that has it is good enough.
         let known = self.heads.any(&(token.event_id.clone(), token.lane));
         if let Some(rank) =
             known.and_then(|head| event.ranking(token.lane, &head).rank_of(token.number))
@@ -259,8 +272,9 @@ impl App {
         Ok(event.ranking(token.lane, &head).rank_of(token.number))
     }
 
-    /// The head by which it is told whether a number has been called. One that was cached before the number was handed out
-    /// may have kept a place for it that has been taken back since; one that knows the number may not.
+    /// The head that decides whether a number has been called. A head that was cached before the
+    /// number was issued may have an open slot for it that has been withdrawn since. A head that
+    /// includes the number cannot.
     async fn head_for(
         &self,
         programme: &Programme,
@@ -280,13 +294,13 @@ impl App {
         .await
     }
 
-    /// Where a token's number stands. A called user who asks has arrived.
-    pub async fn standing(
+    /// The status of a token's number. If the user has been called, this request is the arrival.
+    pub async fn token_status(
         &self,
         programme: &Programme,
         token: &Token,
         now: EpochMs,
-    ) -> Result<Standing, Refusal> {
+    ) -> Result<TokenStatus, Refusal> {
         let head = self.head_for(programme, token, now).await?;
         let rank = programme
             .event
@@ -303,11 +317,11 @@ impl App {
                     .await?
             }
         };
-        Ok(Standing { rank, turn })
+        Ok(TokenStatus { rank, turn })
     }
 
-    /// The same for who wants to shop: the session is looked at first, for a living one admits whatever a cached
-    /// head says.
+    /// Checks that the user is admitted. The session is read first, because a live session admits
+    /// whatever a cached head says.
     pub async fn admit(
         &self,
         programme: &Programme,
@@ -323,7 +337,8 @@ impl App {
                 .await?;
             match session {
                 Some(session) if session.is_live(now) => return Ok(()),
-                // The end of every session: an old read is as good as a new one. Also of who left while waiting.
+                // This is final, so an eventually consistent read is enough. It includes users who
+                // left while waiting.
                 Some(Session::Ended { .. }) => return Err(Refusal::TurnOver),
                 Some(_) | None => {}
             }
@@ -339,21 +354,22 @@ impl App {
         match turn {
             Turn::Active { .. } => Ok(()),
             Turn::Over => Err(Refusal::TurnOver),
-            // Who left before the draw left no tombstone, only no entry.
+            // A user who left before the draw has no tombstone, only no entry.
             Turn::Waiting { .. }
                 if event_draws(&programme.event) && !self.is_in_force(token).await? =>
             {
                 Err(Refusal::TurnOver)
             }
-            Turn::Waiting { position, outlook } => Err(Refusal::NotAdmitted {
+            Turn::Waiting { position, estimate } => Err(Refusal::NotAdmitted {
                 position,
-                poll_after: outlook.poll_after,
+                poll_after: estimate.poll_after,
             }),
         }
     }
 
-    /// Nobody is called any more once the sale is closed: waiting must end by itself. And where a new token ends the old
-    /// one's place, that one is dead at once; only there does a poll of who waits read anything.
+    /// The state of a rank that has not been called. Once the sale has closed, nobody is called any
+    /// more, so waiting ends. If the event requeues, a replaced number is over at once; only then
+    /// does a waiting user's poll read an item.
     async fn not_called(
         &self,
         programme: &Programme,
@@ -372,7 +388,7 @@ impl App {
         Ok(waiting(event, head, rank, now))
     }
 
-    /// Whether the token's number is still its user's. Only a consistent read may say that it is not.
+    /// Whether the number still belongs to its user. Only a strongly consistent read can deny it.
     async fn is_in_force(&self, token: &Token) -> Result<bool, Refusal> {
         for consistency in [Consistency::Eventual, Consistency::Strong] {
             let entry = self
@@ -386,8 +402,8 @@ impl App {
         Ok(false)
     }
 
-    /// A rank at or under the watermark. `session` is what an eventually consistent read said; only a consistent one
-    /// may say that the turn is over.
+    /// The state of a called rank. `session` comes from an eventually consistent read; only a
+    /// strongly consistent one can show that the turn is over.
     async fn called(
         &self,
         programme: &Programme,
@@ -418,7 +434,8 @@ impl App {
         }
     }
 
-    /// The first request of a called user: the number must still be the user's, and the queue must move.
+    /// The first request of a called user. The number must still belong to the user, and the queue
+    /// must not be paused.
     async fn arrive(
         &self,
         head: &Head,
@@ -453,12 +470,12 @@ impl App {
         }
     }
 
-    /// Leaves: the place is free for the next, and the token's number is never called (again). What is held stays
-    /// payable.
+    /// Leaves the queue: the slot becomes free, and the number is never called (again). A hold
+    /// remains payable.
     pub async fn leave(&self, token: &Token, now: EpochMs) -> Result<(), Refusal> {
         let programme = match self.programme(&token.event_id, now).await {
             Ok(programme) => programme,
-            // Then there is nothing to leave.
+            // Nothing to leave.
             Err(Refusal::EventNotFound) => return Ok(()),
             Err(refusal) => return Err(refusal),
         };
@@ -488,8 +505,9 @@ impl App {
         self.complete_departure(event, &end, now).await
     }
 
-    /// Who left before the draw left a mark, which promotions look for. One that looked just before it was made has called
-    /// the rank: then the draw has been held by now, and the rank can be ended.
+    /// Completes a departure before the draw. Promotions look for its mark. A promotion that looked
+    /// just before the mark was written may have called the rank. In that case the draw has been
+    /// held by now, and the session at the rank is ended.
     async fn complete_departure(
         &self,
         event: &Event,
