@@ -48,7 +48,7 @@ async fn called() -> (World, Buyer) {
 }
 
 #[tokio::test]
-async fn joining_a_line_takes_three_calls_and_two_writes() {
+async fn joining_a_queue_takes_three_calls_and_two_writes() {
     let world = World::with(concert_for(1)).await;
     world.joins(EVENT).await;
     let path = format!("/events/{EVENT}/tokens");
@@ -58,7 +58,7 @@ async fn joining_a_line_takes_three_calls_and_two_writes() {
 }
 
 #[tokio::test]
-async fn being_inside_at_once_takes_one_call_and_one_write_more() {
+async fn being_admitted_at_once_takes_one_more_call_and_one_more_write() {
     let world = World::new().await;
     world.joins(EVENT).await;
     let path = format!("/events/{EVENT}/tokens");
@@ -68,7 +68,7 @@ async fn being_inside_at_once_takes_one_call_and_one_write_more() {
 }
 
 #[tokio::test]
-async fn asking_while_waiting_costs_nothing() {
+async fn polling_while_waiting_costs_nothing() {
     let world = World::with(concert_for(1)).await;
     world.joins(EVENT).await;
     let waiting = world.joins(EVENT).await;
@@ -86,7 +86,7 @@ async fn arriving_takes_three_calls_and_one_write() {
 }
 
 #[tokio::test]
-async fn asking_while_inside_takes_half_a_read() {
+async fn polling_while_active_takes_half_a_read_unit() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let (reply, cost) = cost_of(&world, world.status(&buyer)).await;
@@ -135,7 +135,7 @@ async fn listing_seats_takes_two_calls_and_no_write() {
 }
 
 #[tokio::test]
-async fn holding_a_seat_is_one_call_of_six_write_units() {
+async fn holding_a_seat_takes_one_call_and_six_write_units() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let (reply, cost) = cost_of(&world, world.hold(&buyer, 7)).await;
@@ -153,7 +153,7 @@ async fn charging_a_wallet_takes_two_calls_and_six_write_units() {
 }
 
 #[tokio::test]
-async fn asking_for_a_balance_is_one_read() {
+async fn reading_a_balance_takes_one_call() {
     let world = World::new().await;
     let buyer = world.joins_with(PRICE).await;
     let path = format!("/users/{}/wallet", buyer.user_id);
@@ -191,7 +191,7 @@ async fn promotion(places: u32, waiting: u32) -> Cost {
 }
 
 #[tokio::test]
-async fn promoting_writes_by_those_who_are_called() {
+async fn promotion_writes_grow_with_the_called_users() {
     for called in [1, 5, 20] {
         let cost = promotion(20, called).await;
         // The places kept for those to come are as many as are free.
@@ -208,7 +208,7 @@ async fn promoting_writes_by_those_who_are_called() {
 }
 
 #[tokio::test]
-async fn a_queue_that_nobody_waits_in_is_promoted_for_the_price_of_a_look() {
+async fn promoting_a_queue_without_waiting_users_writes_nothing() {
     let world = World::new().await;
     world.joins(EVENT).await;
     world.clock.advance_ms(1_000);

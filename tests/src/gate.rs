@@ -2,8 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+
+/// Longer than any call takes to come, however loaded the machine is.
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a call is let through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +30,7 @@ struct Line {
     waiting: VecDeque<Waiting>,
     /// A call that was let through and has not come back yet.
     under_way: bool,
+    is_open: bool,
 }
 
 /// Calls that touch certain items wait here, in the order in which they came.
@@ -58,11 +63,17 @@ impl Gate {
             return None;
         }
         let (pass, passed) = oneshot::channel();
-        self.line().waiting.push_back(Waiting {
-            operation: operation.to_owned(),
-            body: body.to_owned(),
-            call: pass,
-        });
+        {
+            let mut line = self.line();
+            if line.is_open {
+                return None;
+            }
+            line.waiting.push_back(Waiting {
+                operation: operation.to_owned(),
+                body: body.to_owned(),
+                call: pass,
+            });
+        }
         self.changed.notify_one();
         passed.await.ok()
     }
@@ -104,6 +115,31 @@ impl Gate {
         }
         let first = line.waiting.front()?;
         Some((first.operation.clone(), first.body.clone()))
+    }
+
+    /// The test's side: waits until a call waits here.
+    ///
+    /// # Panics
+    /// If none comes for a minute.
+    pub async fn waits(&self) {
+        let waits = async {
+            while self.next().is_none() {
+                self.changed().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waits)
+            .await
+            .expect("a call comes to the gate");
+    }
+
+    /// The test's side: lets all calls through, from now on.
+    pub fn open(&self) {
+        let mut line = self.line();
+        line.is_open = true;
+        for waiting in line.waiting.drain(..) {
+            // A call that is not waiting any more needs no answer.
+            let _ = waiting.call.send(Pass::Whole);
+        }
     }
 
     /// Until something has changed at the gate.

@@ -96,7 +96,7 @@ fn of_a_user(buyer: &Buyer, reservation: &str) -> Vec<Request> {
 
 /// Everything that a function can be asked, by somebody whom it must call first, and where there is no signing key yet.
 #[tokio::test]
-async fn no_function_is_allowed_what_it_does_not_use() {
+async fn every_function_uses_every_permission_that_it_has() {
     let used = Used::default();
     let world_with = async |programme: &Programme| World {
         used: used.clone(),
@@ -231,7 +231,7 @@ async fn the_catalogue_is_read_in_init(world: &World) {
 
 /// Other tests lean on this: it finds what it is there to find.
 #[test]
-fn a_call_that_is_not_allowed_and_a_permission_that_is_not_used_are_found() {
+fn a_forbidden_call_and_an_unused_permission_are_detected() {
     let need = |action: &str, table| Need {
         action: format!("dynamodb:{action}"),
         table,

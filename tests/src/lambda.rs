@@ -251,7 +251,7 @@ async fn check(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_executable_answers_api_gateways_events() {
+async fn every_executable_answers_api_gateway_events() {
     // The executables have the machine's clock; so has this world's only process, by which nothing is asked.
     let world = world().await;
     let events = "/events";
@@ -326,7 +326,7 @@ fn lines(log: &str) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_executable_of_the_schedule_promotes() {
+async fn the_scheduled_executable_promotes() {
     let world = world().await;
     let mut lambda = Lambda::start("promote", &world).await;
     match lambda.invoke(scheduled()).await {
@@ -433,7 +433,7 @@ fn numbers(lines: &[Value]) -> [u64; 3] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_audits_executable_finds_sound_books_sound_and_names_what_is_broken() {
+async fn the_audit_executable_passes_a_sound_table_and_names_a_broken_invariant() {
     let world = world().await;
     let buyer = world.joins_with(50_000).await;
     let time = Duration::from_secs(29);
@@ -477,7 +477,7 @@ async fn the_audits_executable_finds_sound_books_sound_and_names_what_is_broken(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_audit_that_runs_out_of_time_says_that_it_is_incomplete() {
+async fn an_audit_that_runs_out_of_time_reports_that_it_is_incomplete() {
     let world = world().await;
     // Less than it keeps to tell what it found.
     let (result, lines) = audited(&world, Duration::from_secs(9)).await;
@@ -489,7 +489,7 @@ async fn an_audit_that_runs_out_of_time_says_that_it_is_incomplete() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_executable_survives_what_is_no_request_of_its_own() {
+async fn an_executable_survives_an_event_that_is_not_a_request() {
     let world = world().await;
     let mut lambda = Lambda::start("hold-seat", &world).await;
     let path = format!("/events/{EVENT}/holds");
@@ -511,7 +511,7 @@ async fn an_executable_survives_what_is_no_request_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_function_that_knows_users_does_not_start_until_somebody_has_chosen_whom_it_believes() {
+async fn a_function_that_identifies_users_does_not_start_without_a_valid_identity_setting() {
     let connect = ("BOXOFFICE_USER_IDENTITY", "OpenIdConnect");
     let trust = ("BOXOFFICE_USER_IDENTITY", "TrustUserIdInRequest");
     let issuer = ("BOXOFFICE_OIDC_ISSUER", "https://id.example.com");
@@ -541,8 +541,7 @@ async fn a_function_that_knows_users_does_not_start_until_somebody_has_chosen_wh
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_executable_knows_users_by_their_issuer_whose_keys_it_has_read_before_the_first_request()
-{
+async fn an_executable_reads_the_issuers_keys_before_the_first_request_and_accepts_its_tokens() {
     let world = world().await;
     let issuer = LittleIssuer::start().await;
     let variables = [
@@ -570,7 +569,7 @@ async fn an_executable_knows_users_by_their_issuer_whose_keys_it_has_read_before
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_pages_executable_sends_what_is_compressed_in_base64() {
+async fn the_pages_executable_sends_compressed_bodies_in_base64() {
     let world = world().await;
     let headers = [("accept-encoding", "gzip, br")];
     let (function, event) = http_event("GET", "/", &headers, None);
@@ -703,7 +702,7 @@ impl First<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_first_request_is_answered_over_the_connection_that_was_opened_before_it() {
+async fn the_first_request_uses_the_connection_opened_during_init() {
     let world = world().await;
     world.add(long_on_sale(festival())).await;
     // Who comes first to an idle event promotes, and keeps places for others, several at a time.
@@ -718,7 +717,7 @@ async fn a_first_request_is_answered_over_the_connection_that_was_opened_before_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_never_asks_the_store_does_not_even_connect() {
+async fn a_function_without_store_access_opens_no_connection() {
     let world = world().await;
     let relay = Relay::plain(&world.endpoint_url).await;
     let (function, event) = event_by("", ("GET", "/"), None);

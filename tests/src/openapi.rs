@@ -18,7 +18,7 @@ const HEAD: &str = "\
 ";
 
 #[test]
-fn the_document_in_the_repository_is_that_of_the_code() {
+fn the_openapi_document_in_the_repository_matches_the_code() {
     let document = serde_saphyr::to_string(&contract::document()).unwrap();
     let expected = format!("{HEAD}{document}");
     if std::env::var_os("BOXOFFICE_WRITE").is_some() {
@@ -46,7 +46,7 @@ fn code_template_and_document_name_the_same_routes() {
 }
 
 #[test]
-fn the_document_has_every_code_where_it_can_come() {
+fn the_openapi_document_has_every_code_where_it_can_occur() {
     let described: BTreeSet<_> = contract::operations()
         .iter()
         .flat_map(Operation::errors)
@@ -61,7 +61,7 @@ fn the_document_has_every_code_where_it_can_come() {
 
 /// Other tests lean on this: it finds what it is there to find.
 #[test]
-fn an_answer_that_is_not_as_the_document_says_is_found() {
+fn an_answer_that_breaks_the_openapi_document_is_detected() {
     let own = r#"{"userId":"0c0189ef-94ac-4db1-a220-ff8f573e1f55","balance":1,"currency":"KRW"}"#;
     let problem = r#"{"type":"/docs/errors#not_yours","title":"T","status":403,"detail":"D","code":"not_yours"}"#;
     let json = "application/json";

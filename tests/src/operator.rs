@@ -30,7 +30,7 @@ async fn bought(server: &Server, event: &str, date: &str, seat: u32) -> (String,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_operator_audits_a_running_server_and_hears_what_is_broken_where() {
+async fn an_operator_audits_a_running_server_and_sees_the_broken_item() {
     let server = Server::start(&["--in-memory"]).await;
     let (event, date) = something_on_sale(&server).await;
     let (user, ..) = bought(&server, &event, &date, 1).await;
@@ -70,7 +70,7 @@ async fn an_operator_audits_a_running_server_and_hears_what_is_broken_where() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_report_tells_what_was_sold_held_and_paid_back() {
+async fn a_report_counts_sold_held_and_refunded_tickets() {
     let server = Server::start(&["--in-memory"]).await;
     let (event, date) = something_on_sale(&server).await;
     bought(&server, &event, &date, 1).await;
@@ -143,7 +143,7 @@ async fn tokens_of_a_retired_key_stay_valid() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lower_limit_of_seats_leaves_the_seats_of_those_who_have_more() {
+async fn lowering_the_seat_limit_keeps_larger_reservations_valid() {
     let server = Server::start(&["--in-memory"]).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("catalog.yaml");

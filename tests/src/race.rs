@@ -24,8 +24,7 @@ fn statuses(replies: &[Reply]) -> Vec<u16> {
 
 // C17, E7
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn three_hundred_buyers_for_fifty_seats_leave_one_holder_a_seat_and_every_won_accounted_for()
-{
+async fn three_hundred_buyers_for_fifty_seats_fill_each_seat_once_and_every_won_is_accounted_for() {
     let processes = processes(World::with(concert_for(400)).await, 3);
     let joining = (0..300).map(|n| {
         let world = processes[n % processes.len()].clone();
@@ -64,13 +63,13 @@ async fn buys_any_seat(world: &World, buyer: &Buyer, n: usize) -> bool {
     for _ in 0..50 {
         let held = world.hold(buyer, seat).await;
         match (held.status, held.code()) {
-            (200 | 201, _) => {
+            (201, _) => {
                 let paid = world.pay(buyer, held.text_of("reservationId")).await;
                 assert_eq!(paid.status, 201, "{paid:?}");
                 return true;
             }
-            // Too many at once: what a client would do is to come again.
-            (409, "seat_taken") | (503, _) => {}
+            // 503 where too many writes met: a client tries again.
+            (409, "seat_taken") | (503, "busy") => {}
             other => panic!("{other:?}"),
         }
         let path = format!("/events/{EVENT}/dates/{DATE}/seats");
@@ -85,7 +84,7 @@ async fn buys_any_seat(world: &World, buyer: &Buyer, n: usize) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_same_user_from_twenty_tabs_has_one_number() {
+async fn the_same_user_in_twenty_tabs_has_one_queue_number() {
     let processes = processes(World::new().await, 3);
     let user = uuid::Uuid::new_v4().to_string();
     let tabs = (0..20).map(|n| {
@@ -112,7 +111,7 @@ async fn the_same_user_from_twenty_tabs_has_one_number() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_user_who_holds_two_seats_at_the_same_instant_gets_one() {
+async fn a_user_who_holds_several_seats_at_once_gets_one() {
     let processes = processes(World::new().await, 3);
     let buyer = processes[0].joins(EVENT).await;
     let holds = (1..=8).map(|seat| {
@@ -132,7 +131,7 @@ async fn a_user_who_holds_two_seats_at_the_same_instant_gets_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_users_who_want_one_seat_at_the_same_instant_are_told_apart() {
+async fn one_seat_requested_by_several_users_at_once_goes_to_one_of_them() {
     let processes = processes(World::new().await, 3);
     for seat in 1..=10 {
         let mut holds = Vec::new();
@@ -146,12 +145,15 @@ async fn two_users_who_want_one_seat_at_the_same_instant_are_told_apart() {
             .map(Result::unwrap)
             .collect();
         assert_eq!(statuses(&replies), [201, 409, 409, 409]);
+        for refused in replies.iter().filter(|reply| reply.status == 409) {
+            assert_eq!(refused.code(), "seat_taken");
+        }
     }
     books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn ten_clicks_on_pay_pay_once_and_all_answers_agree() {
+async fn ten_concurrent_payments_pay_once_and_all_answers_agree() {
     let processes = processes(World::new().await, 3);
     let buyer = processes[0].joins_with(10 * PRICE).await;
     let held = processes[0].hold(&buyer, 7).await;
@@ -169,16 +171,14 @@ async fn ten_clicks_on_pay_pay_once_and_all_answers_agree() {
         replies.iter().all(|reply| reply.body == replies[0].body),
         "{replies:?}"
     );
-    assert_eq!(
-        replies.iter().filter(|reply| reply.status == 201).count(),
-        1
-    );
+    let expected = [&[200; 9][..], &[201]].concat();
+    assert_eq!(statuses(&replies), expected);
     assert_eq!(processes[0].balance(&buyer).await, 9 * PRICE);
     books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn paying_and_cancelling_at_the_same_instant_has_one_outcome() {
+async fn paying_and_cancelling_at_once_has_one_outcome() {
     let processes = processes(World::new().await, 1);
     for seat in 1..=12 {
         let buyer = processes[0].joins_with(PRICE).await;
@@ -192,9 +192,10 @@ async fn paying_and_cancelling_at_the_same_instant_has_one_outcome() {
         .await;
         assert_eq!(cancelled.status, 200, "{cancelled:?}");
         assert_eq!(cancelled.text_of("status"), "CANCELLED");
-        match paid.status {
-            201 => assert_eq!(cancelled.body["refunded"], PRICE),
-            _ => assert_eq!(paid.code(), "not_payable"),
+        match (paid.status, paid.code()) {
+            (201, _) => assert_eq!(cancelled.body["refunded"], PRICE),
+            (409, "not_payable") => assert_eq!(cancelled.body["refunded"], 0),
+            odd => panic!("{odd:?}"),
         }
         assert_eq!(processes[0].balance(&buyer).await, PRICE);
     }
@@ -202,7 +203,7 @@ async fn paying_and_cancelling_at_the_same_instant_has_one_outcome() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn charges_of_one_wallet_at_the_same_instant_all_count_and_each_key_once() {
+async fn concurrent_charges_of_one_wallet_all_count_once_for_each_key() {
     let processes = processes(World::new().await, 3);
     let buyer = processes[0].joins(EVENT).await;
     let charges = (0..12).map(|n| {
@@ -232,7 +233,7 @@ async fn charges_of_one_wallet_at_the_same_instant_all_count_and_each_key_once()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_promoters_at_once_let_in_as_many_as_there_are_places_and_nobody_out_of_order() {
+async fn concurrent_promotions_fill_the_slots_in_order_and_no_more() {
     let processes = processes(World::with(concert_for(10)).await, 3);
     let mut buyers = Vec::new();
     for _ in 0..60 {
@@ -281,7 +282,7 @@ async fn many_promoters_at_once_let_in_as_many_as_there_are_places_and_nobody_ou
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_user_may_hold_two_dates_at_the_same_instant() {
+async fn one_user_may_hold_seats_of_two_dates_at_once() {
     let processes = processes(World::new().await, 1);
     let buyer = processes[0].joins(EVENT).await;
     let (first, second) = futures::future::join(
@@ -295,7 +296,7 @@ async fn one_user_may_hold_two_dates_at_the_same_instant() {
 
 /// Many runs of the promotion under way at once: each begins a second after the one before, and all are slow.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn promotions_that_overlap_let_in_no_more_than_one_alone_would_and_nobody_out_of_order() {
+async fn overlapping_slow_promotions_admit_in_order_and_never_too_many() {
     let processes = processes(World::with(concert_for(10)).await, 3);
     let joining = (0..200).map(|n| {
         let world = processes[n % 4].clone();
@@ -352,28 +353,23 @@ async fn promotions_that_overlap_let_in_no_more_than_one_alone_would_and_nobody_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whoever_keeps_asking_gets_in_at_last() {
+async fn every_user_who_keeps_polling_is_admitted() {
     let mut programme = concert_for(5);
     // Time flies in this test: nobody is to lose the turn by it.
     programme.event.terms.queue.grace_seconds = 86_400;
     programme.event.terms.queue.session_seconds = 86_400;
     let processes = processes(World::with(programme).await, 3);
     let clock = processes[0].clock.clone();
-    let time = tokio::spawn(async move {
-        loop {
-            clock.advance_ms(250);
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    });
     let users = (0..60).map(|n| {
-        let world = processes[n % 4].clone();
+        let (world, clock) = (processes[n % 4].clone(), clock.clone());
         tokio::spawn(async move {
             let buyer = world.joins(EVENT).await;
             let mut standing = buyer.joined.clone();
-            for _ in 0..10_000 {
+            for _ in 0..1_000 {
                 match standing.text_of("status") {
                     "ACTIVE" => return world.leave(&buyer).await.status == 204,
-                    "WAITING" => tokio::time::sleep(Duration::from_millis(5)).await,
+                    // Time passes by the requests that are made, however long the machine takes for them.
+                    "WAITING" => clock.advance_ms(20),
                     other => panic!("{other}"),
                 }
                 standing = world.status(&buyer).await;
@@ -384,12 +380,11 @@ async fn whoever_keeps_asking_gets_in_at_last() {
     for got_in in join_all(users).await {
         assert!(got_in.unwrap());
     }
-    time.abort();
     books::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_wallet_that_suffices_for_one_of_two_payments_makes_one() {
+async fn a_balance_for_one_of_two_concurrent_payments_makes_one() {
     let processes = processes(World::new().await, 1);
     for seat in 1..=6 {
         let buyer = processes[0].joins_with(PRICE).await;
@@ -407,7 +402,7 @@ async fn a_wallet_that_suffices_for_one_of_two_payments_makes_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_seat_whose_hold_lapses_while_it_is_paid_is_one_users() {
+async fn a_seat_whose_hold_lapses_while_it_is_paid_goes_to_one_user() {
     let processes = processes(World::new().await, 3);
     for seat in 1..=12 {
         let (holder, other) = (
@@ -441,7 +436,7 @@ async fn a_seat_whose_hold_lapses_while_it_is_paid_is_one_users() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_leaves_while_arriving_or_holding_has_left() {
+async fn a_user_who_leaves_while_arriving_and_holding_has_left() {
     let processes = processes(World::with(concert_for(1)).await, 3);
     for seat in 1..=8 {
         let buyer = processes[0].joins(EVENT).await;
@@ -455,21 +450,28 @@ async fn who_leaves_while_arriving_or_holding_has_left() {
         )
         .await;
         assert_eq!((status.status, left.status), (200, 204));
-        assert!(
-            matches!(held.code(), "" | "turn_over" | "not_admitted"),
-            "{held:?}"
-        );
         assert_eq!(
             processes[0].status(&buyer).await.text_of("status"),
             "EXPIRED"
         );
-        // The place is free for the next, and what was held stays payable.
-        if held.status == 201 {
-            processes[0].charge(&buyer, PRICE, "first").await;
-            let paid = processes[0]
-                .pay(&buyer, held.text_of("reservationId"))
-                .await;
-            assert_eq!(paid.status, 201, "{paid:?}");
+        // The slot is free for the next user, and a hold that was made stays payable.
+        match (held.status, held.code()) {
+            (201, _) => {
+                let charged = processes[0].charge(&buyer, PRICE, "first").await;
+                assert_eq!(charged.status, 201, "{charged:?}");
+                let paid = processes[0]
+                    .pay(&buyer, held.text_of("reservationId"))
+                    .await;
+                assert_eq!(paid.status, 201, "{paid:?}");
+            }
+            // Its session ended first, or the process had not seen the call yet.
+            (410, "turn_over") | (403, "not_admitted") => {
+                let other = processes[0].joins(EVENT).await;
+                processes[0].clock.advance_ms(1_000);
+                assert_eq!(processes[0].hold(&other, seat).await.status, 201);
+                assert_eq!(processes[0].leave(&other).await.status, 204);
+            }
+            odd => panic!("{odd:?}"),
         }
         books::check(&processes[0]).await;
     }

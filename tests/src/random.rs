@@ -423,7 +423,7 @@ fn fault(random: &mut Rng) -> Rule {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_thousands_do_at_once_and_whatever_breaks_the_books_add_up() {
+async fn all_invariants_hold_while_thousands_of_users_act_at_once_and_calls_fail() {
     let users = number_of("RANDOM_USERS", 2_000);
     let actions = number_of("RANDOM_ACTIONS", 14_000);
     let seed = std::env::var("RANDOM_SEED")
@@ -483,16 +483,16 @@ async fn is_caught(operation: &'static str, keys: &'static str, invariant: u8) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn holds_that_do_not_look_whether_a_seat_is_free_are_caught() {
+async fn holds_without_the_free_seat_condition_are_caught() {
     is_caught("TransactWriteItems", "SEATS#", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn payments_that_do_not_look_at_the_wallets_last_entry_are_caught() {
+async fn payments_without_the_wallet_condition_are_caught() {
     is_caught("TransactWriteItems", "WALLET#", 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tickets_that_are_taken_whether_or_not_there_are_any_are_caught() {
+async fn reservations_without_the_stock_condition_are_caught() {
     is_caught("TransactWriteItems", "STOCK#", 4).await;
 }

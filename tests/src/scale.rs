@@ -61,7 +61,7 @@ async fn ten_seconds(waiting: u64) -> (usize, f64, f64) {
 }
 
 #[tokio::test]
-async fn a_second_costs_the_same_whether_a_hundred_wait_or_a_million() {
+async fn a_second_costs_the_same_with_a_hundred_or_a_million_waiting() {
     let mut costs = Vec::new();
     for waiting in [100, 10_000, 1_000_000] {
         let cost = ten_seconds(waiting).await;
@@ -77,7 +77,7 @@ async fn a_second_costs_the_same_whether_a_hundred_wait_or_a_million() {
 }
 
 #[tokio::test]
-async fn a_poll_is_told_its_position_among_a_million() {
+async fn a_poll_returns_the_position_among_a_million() {
     let world = World::with(concert_for(2)).await;
     world.joins(EVENT).await;
     world.joins(EVENT).await;
@@ -96,7 +96,7 @@ async fn a_poll_is_told_its_position_among_a_million() {
 }
 
 #[tokio::test]
-async fn of_a_thousand_open_events_those_move_in_which_somebody_waits_and_one_that_fails_stops_no_other()
+async fn of_a_thousand_events_only_those_with_waiting_users_are_promoted_and_a_failing_one_stops_no_other()
  {
     let world = World::with(concert_for(1)).await;
     for n in 0..999 {
@@ -190,7 +190,7 @@ async fn house(seats: u32) -> (World, crate::world::Buyer) {
 }
 
 #[tokio::test]
-async fn a_house_of_twenty_thousand_seats_costs_little_more_to_list_than_one_of_fifty() {
+async fn listing_twenty_thousand_seats_costs_little_more_than_listing_fifty() {
     let mut costs = Vec::new();
     for seats in [50, 2_000, 20_000] {
         let (world, buyer) = house(seats).await;

@@ -44,7 +44,7 @@ fn paused(event: &Event, at: EpochMs, ended_at: Option<EpochMs>) -> Control {
 }
 
 #[tokio::test]
-async fn a_queue_in_which_no_promotion_ends_stands_still_after_two_minutes_until_one_does() {
+async fn a_queue_whose_promotions_fail_is_reported_as_stalled_after_two_minutes() {
     let world = a_place_for_three().await;
     let last = scheduled(&world).await;
     assert_eq!((last.promoted, last.stalled), (1, 0));
@@ -61,7 +61,7 @@ async fn a_queue_in_which_no_promotion_ends_stands_still_after_two_minutes_until
 }
 
 #[tokio::test]
-async fn a_queue_that_another_always_claims_and_never_promotes_stands_still() {
+async fn a_queue_that_another_process_claims_but_never_promotes_is_reported_as_stalled() {
     let world = a_place_for_three().await;
     scheduled(&world).await;
     world.clock.advance_seconds(120);
@@ -79,7 +79,7 @@ async fn a_queue_that_another_always_claims_and_never_promotes_stands_still() {
 }
 
 #[tokio::test]
-async fn a_full_house_never_stands_still() {
+async fn a_sold_out_queue_is_never_reported_as_stalled() {
     let mut concert = concert_for(1);
     concert.event.terms.queue.session_seconds = 86_400;
     let world = World::with(concert).await;
@@ -96,7 +96,7 @@ async fn a_full_house_never_stands_still() {
 }
 
 #[tokio::test]
-async fn an_empty_queue_a_pause_and_its_first_minutes_after_are_no_standstill() {
+async fn an_empty_or_paused_or_just_resumed_queue_is_not_stalled() {
     let world = World::with(concert_for(1)).await;
     promotion_fails(&world);
     world.clock.advance_seconds(600);
@@ -117,7 +117,7 @@ async fn an_empty_queue_a_pause_and_its_first_minutes_after_are_no_standstill() 
 }
 
 #[tokio::test]
-async fn a_sale_that_has_not_opened_or_has_just_opened_is_no_standstill() {
+async fn a_sale_that_has_not_opened_or_has_just_opened_is_not_stalled() {
     let mut concert = concert_for(1);
     let opens_at = EpochMs::parse(START).unwrap().plus_seconds(3_600);
     concert.event.terms.opens_at = Some(opens_at);

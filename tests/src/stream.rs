@@ -366,7 +366,7 @@ async fn cancels(world: &World, buyer: &Buyer, id: &str) {
 }
 
 #[tokio::test]
-async fn a_sale_and_its_refund_are_told_with_all_that_a_subscriber_needs() {
+async fn a_sale_and_its_refund_are_published_in_full() {
     let mut streamed = Streamed::of(concert()).await;
     let start = streamed.world.clock.now().0;
     let buyer = streamed.world.joins(EVENT).await;
@@ -452,7 +452,7 @@ async fn a_sale_and_its_refund_are_told_with_all_that_a_subscriber_needs() {
 }
 
 #[tokio::test]
-async fn a_hold_is_told_of_when_it_is_given_up_and_not_when_it_lapses() {
+async fn a_released_hold_is_published_and_a_lapsed_one_is_not() {
     let mut programme = concert();
     programme.event.terms.hold_seconds = 60;
     programme.event.terms.max_seats_per_user = 4;
@@ -484,7 +484,7 @@ async fn a_hold_is_told_of_when_it_is_given_up_and_not_when_it_lapses() {
 }
 
 #[tokio::test]
-async fn general_admission_is_told_of_like_seats_also_where_it_follows_a_cancelled_one() {
+async fn general_admission_sales_are_published_like_seated_ones() {
     let mut streamed = Streamed::of(concert()).await;
     streamed.world.add(festival()).await;
     let world = &streamed.world;
@@ -516,7 +516,7 @@ async fn general_admission_is_told_of_like_seats_also_where_it_follows_a_cancell
 }
 
 #[tokio::test]
-async fn what_costs_nothing_is_sold_and_given_back_without_an_entry_in_the_ledger() {
+async fn free_tickets_are_published_without_ledger_entries() {
     let mut free = festival();
     free.event.event_id = EventId::parse(FREE).unwrap();
     free.event.terms.admission = Admission::General {
@@ -536,7 +536,7 @@ async fn what_costs_nothing_is_sold_and_given_back_without_an_entry_in_the_ledge
 }
 
 #[tokio::test]
-async fn a_name_that_is_json_itself_is_told_as_it_is() {
+async fn an_event_name_that_contains_json_is_published_unchanged() {
     let mut programme = concert();
     let name = "\"Live\", \\ {\"x\": 1} <$.eventID>\n서울";
     name.clone_into(&mut programme.event.terms.name);
@@ -550,7 +550,7 @@ async fn a_name_that_is_json_itself_is_told_as_it_is() {
 }
 
 #[tokio::test]
-async fn queues_catalogues_counts_and_sweeps_are_never_told() {
+async fn other_changes_of_the_table_are_never_published() {
     let mut streamed = Streamed::of(concert_for(2)).await;
     streamed.world.add(festival()).await;
     let crowd = line::crowd(&streamed.world, 6).await;
@@ -613,7 +613,7 @@ async fn queues_catalogues_counts_and_sweeps_are_never_told() {
 }
 
 #[test]
-fn the_main_table_is_streamed_to_every_pipe_and_that_of_the_keys_to_none() {
+fn only_the_main_table_is_streamed_and_every_pipe_reads_it() {
     let resources = &template().resources;
     let tables = resources
         .iter()
@@ -641,7 +641,7 @@ fn documented(heading: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_document_names_every_field_of_every_event_in_its_order() {
+fn the_events_document_lists_every_field_in_order() {
     for pipe in pipes() {
         let target = &pipe.target_parameters;
         let fields: Vec<&str> = target

@@ -63,7 +63,7 @@ fn referred() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
 }
 
 #[test]
-fn whatever_the_template_refers_to_is_there_and_every_parameter_is_of_use() {
+fn every_reference_in_the_template_resolves_and_every_parameter_is_used() {
     let template = template();
     let parameters = names_of(&template, "Parameters");
     let resources = names_of(&template, "Resources");
@@ -89,7 +89,7 @@ fn whatever_the_template_refers_to_is_there_and_every_parameter_is_of_use() {
 }
 
 #[test]
-fn each_function_is_deployed_with_its_log_and_the_alarm_that_takes_it_back() {
+fn each_function_is_deployed_with_its_log_and_rollback_alarm() {
     let template = template();
     let mut deployed = BTreeSet::new();
     for (id, function) in resources_of(&template, FUNCTION) {
@@ -126,7 +126,7 @@ fn each_function_is_deployed_with_its_log_and_the_alarm_that_takes_it_back() {
 }
 
 #[test]
-fn every_log_is_kept_as_long_as_the_deployer_says_and_no_longer() {
+fn every_log_has_the_configured_retention() {
     let template = template();
     for (id, log) in resources_of(&template, "AWS::Logs::LogGroup") {
         let days = &log["Properties"]["RetentionInDays"];
@@ -201,7 +201,7 @@ fn variables(properties: &Value) -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn each_function_is_told_what_it_reads_and_nothing_else() {
+fn each_function_gets_exactly_the_variables_that_it_reads() {
     let template = template();
     let readers = readers();
     assert_eq!(readers["table_names"].len(), 2, "{readers:?}");
@@ -259,7 +259,7 @@ fn allowed(statements: &Value) -> BTreeSet<(&str, String)> {
 }
 
 #[test]
-fn the_boundary_leaves_each_function_what_its_policy_allows_and_no_other_request() {
+fn the_permissions_boundary_allows_exactly_what_the_policies_allow() {
     let template = template();
     let boundary = text(&template["Globals"]["Function"]["PermissionsBoundary"]);
     let boundary = &template["Resources"][boundary]["Properties"]["PolicyDocument"]["Statement"];
@@ -282,7 +282,7 @@ fn the_boundary_leaves_each_function_what_its_policy_allows_and_no_other_request
 }
 
 #[test]
-fn every_alarm_is_told_shown_and_explained() {
+fn every_alarm_notifies_is_on_the_dashboard_and_is_documented() {
     let template = template();
     let guide = read("docs/OPERATIONS.md");
     let shown: BTreeSet<String> = widgets()
@@ -390,7 +390,7 @@ fn of_alarms(template: &Value) -> Vec<Looked> {
 }
 
 #[test]
-fn what_dashboard_and_alarms_look_at_is_what_the_functions_count() {
+fn every_metric_of_dashboard_and_alarms_is_emitted() {
     let template = template();
     let namespace = &variables(&template["Globals"]["Function"])["BOXOFFICE_METRICS_NAMESPACE"];
     assert_eq!(namespace, NAMESPACE);
@@ -455,7 +455,7 @@ fn fields_of_lines() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_metric_is_a_field_of_some_line() {
+fn every_metric_is_a_field_of_a_log_line() {
     let fields = fields_of_lines();
     for metric in METRICS {
         assert!(fields.contains(metric.field), "{metric:?}");
@@ -516,7 +516,7 @@ fn is_public(method: &str, path: &str) -> bool {
 }
 
 #[test]
-fn the_cdn_caches_what_is_public_and_nothing_else() {
+fn the_cdn_caches_public_answers_only() {
     const NEVER: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
     const ALL_BUT_HOST: &str = "b689b0a8-53d0-40ab-baf2-68738e2966ac";
     let template = template();
@@ -577,7 +577,7 @@ fn the_cdn_caches_what_is_public_and_nothing_else() {
 }
 
 #[test]
-fn the_cdn_keeps_no_error_and_says_of_origins_what_the_api_says() {
+fn the_cdn_caches_no_errors_and_has_the_cors_settings_of_the_api() {
     let template = template();
     let resources = &template["Resources"];
     let errors: BTreeMap<u64, &Value> =
@@ -610,7 +610,7 @@ fn the_cdn_keeps_no_error_and_says_of_origins_what_the_api_says() {
 }
 
 #[test]
-fn the_tables_outlive_the_stack_and_can_be_brought_back() {
+fn the_tables_are_retained_and_can_be_restored() {
     let template = template();
     let tables: Vec<_> = resources_of(&template, "AWS::DynamoDB::Table").collect();
     assert_eq!(tables.len(), 2);
@@ -631,7 +631,7 @@ fn the_tables_outlive_the_stack_and_can_be_brought_back() {
 }
 
 #[test]
-fn every_queue_is_encrypted_and_refuses_who_comes_without_tls() {
+fn every_sqs_queue_is_encrypted_and_requires_tls() {
     let template = template();
     let mut guarded = BTreeSet::new();
     for (id, policy) in resources_of(&template, "AWS::SQS::QueuePolicy") {
@@ -659,7 +659,7 @@ fn every_queue_is_encrypted_and_refuses_who_comes_without_tls() {
 }
 
 #[test]
-fn sam_local_tells_the_functions_all_that_they_need() {
+fn sam_local_sets_every_variable_of_the_functions() {
     let template = template();
     let local: Value = serde_json::from_str(&read("infra/env.local.json")).unwrap();
     let local: BTreeSet<String> = local["Parameters"]
@@ -675,7 +675,7 @@ fn sam_local_tells_the_functions_all_that_they_need() {
 }
 
 #[test]
-fn there_is_a_sample_of_each_functions_event_and_it_reaches_the_function() {
+fn each_function_has_a_sample_event_that_reaches_it() {
     let template = template();
     let mut sampled = BTreeSet::new();
     for entry in std::fs::read_dir(Path::new(ROOT).join("infra/events")).unwrap() {

@@ -18,7 +18,7 @@ fn batches(batch_size: u32, max_active: u32) -> Programme {
 }
 
 #[tokio::test]
-async fn so_many_are_called_at_a_time_and_the_next_when_the_window_has_passed() {
+async fn one_batch_is_called_at_a_time_and_the_next_after_its_window() {
     let world = World::with(batches(3, 100)).await;
     let buyers = crowd(&world, 8).await;
     assert_eq!(statuses(&world, &buyers).await, "AAAWWWWW");
@@ -32,7 +32,7 @@ async fn so_many_are_called_at_a_time_and_the_next_when_the_window_has_passed() 
 }
 
 #[tokio::test]
-async fn a_place_that_becomes_free_is_given_away_only_with_the_next_batch() {
+async fn a_freed_slot_is_filled_only_by_the_next_batch() {
     let world = World::with(batches(2, 100)).await;
     let buyers = crowd(&world, 4).await;
     leaves(&world, &buyers[0]).await;
@@ -44,7 +44,7 @@ async fn a_place_that_becomes_free_is_given_away_only_with_the_next_batch() {
 }
 
 #[tokio::test]
-async fn batches_that_nobody_used_do_not_pile_up() {
+async fn unused_batches_do_not_accumulate() {
     let world = World::with(batches(3, 100)).await;
     world.joins(EVENT).await;
     // Ten windows pass in which nobody comes, some of them with a look at the queue.
@@ -69,7 +69,7 @@ async fn batches_that_nobody_used_do_not_pile_up() {
 }
 
 #[tokio::test]
-async fn never_more_are_inside_than_there_are_places_however_large_the_batch() {
+async fn active_sessions_never_exceed_the_slots_however_large_the_batch() {
     let world = World::with(batches(5, 7)).await;
     let buyers = crowd(&world, 20).await;
     for window in 0..4 {
@@ -82,7 +82,7 @@ async fn never_more_are_inside_than_there_are_places_however_large_the_batch() {
 }
 
 #[tokio::test]
-async fn who_left_while_waiting_uses_nothing_of_a_batch() {
+async fn a_user_who_left_while_waiting_uses_nothing_of_a_batch() {
     let world = World::with(batches(2, 100)).await;
     let buyers = crowd(&world, 7).await;
     leaves(&world, &buyers[2]).await;
@@ -93,7 +93,7 @@ async fn who_left_while_waiting_uses_nothing_of_a_batch() {
 }
 
 #[tokio::test]
-async fn many_promoters_at_once_use_a_batch_once() {
+async fn concurrent_promotions_use_a_batch_once() {
     let world = World::with(batches(4, 100)).await;
     let buyers = crowd(&world, 12).await;
     world.clock.advance_seconds(60);

@@ -78,7 +78,7 @@ async fn a_section_may_be_named() {
 }
 
 #[tokio::test]
-async fn asking_again_gives_the_same_seats_and_not_others() {
+async fn repeating_a_best_available_hold_returns_the_same_seats() {
     let world = World::with(hall()).await;
     let buyer = world.joins(EVENT).await;
     let first = best(&world, &buyer, json!({ "count": 3 })).await;
@@ -93,7 +93,7 @@ async fn asking_again_gives_the_same_seats_and_not_others() {
 }
 
 #[tokio::test]
-async fn forty_who_ask_at_once_all_sit_together_and_nobody_on_anothers_seat() {
+async fn forty_concurrent_best_available_holds_get_adjacent_seats_of_their_own() {
     let world = World::with(hall()).await;
     let buyers = join_all((0..40).map(|_| world.joins(EVENT))).await;
     let replies = join_all(
@@ -128,7 +128,7 @@ async fn forty_who_ask_at_once_all_sit_together_and_nobody_on_anothers_seat() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_by_the_name_of_its_field() {
+async fn an_impossible_selection_is_refused_with_the_name_of_its_field() {
     let world = World::with(hall()).await;
     let buyer = world.joins(EVENT).await;
     for (wanted, field) in [
@@ -154,7 +154,7 @@ async fn what_cannot_be_is_refused_by_the_name_of_its_field() {
 }
 
 #[tokio::test]
-async fn who_is_not_inside_is_told_so_also_where_nothing_is_left() {
+async fn a_user_without_a_session_is_told_so_even_when_sold_out() {
     let mut hall = hall();
     hall.event.terms.queue.max_active = 1;
     let date = DateKey::parse(DATE).unwrap();
@@ -170,7 +170,7 @@ async fn who_is_not_inside_is_told_so_also_where_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn a_large_section_is_picked_from_too() {
+async fn seats_are_picked_from_a_large_section_too() {
     let mut hall = hall();
     let date = DateKey::parse(DATE).unwrap();
     let section = &mut hall.dates.get_mut(&date).unwrap().sections;

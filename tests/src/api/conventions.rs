@@ -19,7 +19,7 @@ fn has_null(value: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn paths_are_exact_and_other_methods_are_refused_with_those_that_there_are() {
+async fn paths_are_exact_and_a_wrong_method_is_answered_with_the_allowed_ones() {
     let world = World::new().await;
     for path in ["/events/", "/event", "/events/a/b/c", "/docs/"] {
         world.get(path, "").await.is_problem(404, "route_not_found");
@@ -63,7 +63,7 @@ async fn a_body_is_json_of_at_most_sixteen_kibibytes_and_its_media_type_may_have
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_request_is_said_field_by_field() {
+async fn errors_of_a_request_are_reported_by_field() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let tokens = format!("/events/{EVENT}/tokens");
@@ -164,7 +164,7 @@ async fn a_percent_encoded_segment_is_the_same_as_a_plain_one() {
 
 // C5
 #[tokio::test]
-async fn who_has_no_token_is_told_to_get_one() {
+async fn requests_that_need_a_token_say_so_when_it_is_missing() {
     let world = World::new().await;
     let paths = [
         ("GET", format!("/events/{EVENT}/tokens/me")),
@@ -189,7 +189,7 @@ async fn who_has_no_token_is_told_to_get_one() {
 }
 
 #[tokio::test]
-async fn the_first_refusal_in_the_stated_order_answers() {
+async fn the_first_refusal_in_the_documented_order_is_returned() {
     let world = World::new().await;
     world.add(festival()).await;
     let buyer = world.joins(EVENT).await;
@@ -279,7 +279,7 @@ async fn unknown_events_are_not_found() {
 }
 
 #[tokio::test]
-async fn answers_are_not_kept_but_for_the_public_ones_and_nothing_is_null() {
+async fn only_public_answers_are_cacheable_and_no_field_is_null() {
     let world = World::new().await;
     let buyer = world.joins_with(80_000).await;
     let held = world.hold(&buyer, 7).await;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use shared::store::Store;
 
 use crate::books;
+use crate::gate::Gate;
 use crate::line::{crowd, leaves, statuses, the_queue_moves};
 use crate::world::{Buyer, EVENT, PRICE, Reply, World, concert_for};
 
@@ -66,7 +67,7 @@ async fn steer(world: &World, steering: Steering) {
 }
 
 #[tokio::test]
-async fn before_the_opening_nobody_has_a_rank_or_a_position_and_the_secret_is_kept() {
+async fn before_the_opening_there_are_no_ranks_or_positions_and_the_secret_is_hidden() {
     let world = World::with(drawing(2)).await;
     let buyers = crowd(&world, 5).await;
     for buyer in &buyers {
@@ -88,7 +89,7 @@ async fn before_the_opening_nobody_has_a_rank_or_a_position_and_the_secret_is_ke
 }
 
 #[tokio::test]
-async fn at_the_opening_lots_are_drawn_and_people_are_called_by_them() {
+async fn at_the_opening_ranks_are_drawn_and_users_are_called_in_their_order() {
     let world = World::with(drawing(3)).await;
     let buyers = crowd(&world, 40).await;
     let commitment = queue(&world).await.body["draw"]["commitment"].clone();
@@ -122,7 +123,7 @@ async fn at_the_opening_lots_are_drawn_and_people_are_called_by_them() {
 }
 
 #[tokio::test]
-async fn who_comes_after_the_opening_stands_behind_the_draw_in_order_of_arrival() {
+async fn users_who_join_after_the_opening_follow_the_draw_in_order_of_arrival() {
     let world = World::with(drawing(1)).await;
     let early = crowd(&world, 10).await;
     world.clock.advance_seconds(3_600);
@@ -139,7 +140,7 @@ async fn who_comes_after_the_opening_stands_behind_the_draw_in_order_of_arrival(
 }
 
 #[tokio::test]
-async fn the_drawn_can_hold_and_pay() {
+async fn users_called_by_the_draw_can_hold_and_pay() {
     let world = World::with(drawing(30)).await;
     let buyer = world.joins_with(PRICE).await;
     crowd(&world, 9).await;
@@ -154,7 +155,7 @@ async fn the_drawn_can_hold_and_pay() {
 }
 
 #[tokio::test]
-async fn a_hold_is_the_first_thing_that_a_called_user_may_ask_for() {
+async fn a_called_users_first_request_can_be_a_hold() {
     let world = World::with(drawing(30)).await;
     let buyers = crowd(&world, 10).await;
     opens(&world).await;
@@ -164,7 +165,7 @@ async fn a_hold_is_the_first_thing_that_a_called_user_may_ask_for() {
 }
 
 #[tokio::test]
-async fn who_left_before_the_draw_costs_the_others_no_place_and_no_time() {
+async fn a_user_who_left_before_the_draw_takes_no_slot_and_no_time() {
     let world = World::with(drawing(3)).await;
     let buyers = crowd(&world, 12).await;
     for buyer in &buyers[..8] {
@@ -181,7 +182,7 @@ async fn who_left_before_the_draw_costs_the_others_no_place_and_no_time() {
 }
 
 #[tokio::test]
-async fn who_leaves_and_comes_back_before_the_draw_has_one_lot() {
+async fn a_user_who_leaves_and_rejoins_before_the_draw_is_drawn_once() {
     let world = World::with(drawing(50)).await;
     let first = world.joins(EVENT).await;
     leaves(&world, &first).await;
@@ -195,7 +196,7 @@ async fn who_leaves_and_comes_back_before_the_draw_has_one_lot() {
 }
 
 #[tokio::test]
-async fn joining_again_before_the_draw_gives_up_the_first_lot_where_places_are_not_kept() {
+async fn rejoining_before_the_draw_gives_up_the_first_number_under_requeue() {
     let mut concert = drawing(50);
     concert.event.terms.queue.reissue = Reissue::Requeue;
     let world = World::with(concert).await;
@@ -210,7 +211,7 @@ async fn joining_again_before_the_draw_gives_up_the_first_lot_where_places_are_n
 }
 
 #[tokio::test]
-async fn a_pause_at_the_hour_of_opening_does_not_let_anybody_into_the_draw() {
+async fn a_pause_at_the_opening_adds_nobody_to_the_draw() {
     let world = World::with(drawing(2)).await;
     let early = crowd(&world, 4).await;
     let pause = Steering {
@@ -233,7 +234,7 @@ async fn a_pause_at_the_hour_of_opening_does_not_let_anybody_into_the_draw() {
 }
 
 #[tokio::test]
-async fn each_lane_draws_for_itself_and_the_secret_is_told_when_all_have() {
+async fn each_lane_has_its_own_draw_and_the_secret_is_published_after_the_last() {
     let mut concert = drawing(6);
     concert.event.terms.queue.lanes = Lanes::new(3).unwrap();
     let world = World::with(concert).await;
@@ -306,7 +307,7 @@ async fn by_the_script_of_the_docs(published: &Value, lane: u8) -> Option<BTreeM
 }
 
 #[tokio::test]
-async fn the_script_of_the_docs_gives_everybody_the_rank_that_they_were_told() {
+async fn the_documented_script_computes_everybodys_published_rank() {
     let mut concert = drawing(6);
     concert.event.terms.queue.lanes = Lanes::new(2).unwrap();
     concert.event.terms.beacon = Some("the lottery of the day".to_owned());
@@ -337,7 +338,7 @@ async fn the_script_of_the_docs_gives_everybody_the_rank_that_they_were_told() {
 }
 
 #[tokio::test]
-async fn a_draw_waits_for_its_announced_value_and_mixes_it_in() {
+async fn a_draw_waits_for_its_beacon_and_uses_it() {
     let mut concert = drawing(2);
     concert.event.terms.beacon = Some("drand round 12345".to_owned());
     let world = World::with(concert).await;
@@ -379,17 +380,16 @@ async fn a_draw_waits_for_its_announced_value_and_mixes_it_in() {
 }
 
 #[tokio::test]
-async fn who_leaves_while_the_draw_is_being_held_is_never_called() {
+async fn a_user_who_leaves_during_the_draw_is_never_called() {
     // Between the mark and the second look the draw is held and the rank called.
     let world = World::with(drawing(10)).await;
     let buyers = crowd(&world, 3).await;
-    let slow = world.another_process();
-    let delay = crate::wire::Fault::Delay(std::time::Duration::from_millis(200));
-    slow.wire
-        .inject(crate::wire::Rule::next("PutItem", "DEPARTED#", delay));
+    let gate = Gate::of(&["DEPARTED#"]);
+    let slow = world.process_behind(gate.clone());
     let (left, ()) = futures::future::join(slow.leave(&buyers[1]), async {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        gate.waits().await;
         opens(&world).await;
+        gate.open();
     })
     .await;
     assert_eq!(left.status, 204);

@@ -42,6 +42,7 @@ impl LittleIssuer {
     }
 }
 
+/// Joins the queue: for the first time (201) or again (200).
 async fn join(world: &World, token: &str) -> Buyer {
     let joined = world.call("POST", TOKENS, token, None).await;
     assert!(matches!(joined.status, 200 | 201), "{joined:?}");
@@ -53,7 +54,7 @@ async fn join(world: &World, token: &str) -> Buyer {
 }
 
 #[tokio::test]
-async fn who_joins_is_whom_the_issuer_says_and_keeps_the_place() {
+async fn a_user_is_identified_by_the_issuers_token_and_keeps_the_place_in_line() {
     let (world, issuer) = world_and_issuer().await;
     let alice = issuer.token("alice", world.clock.now());
     let buyer = join(&world, &alice).await;
@@ -68,7 +69,7 @@ async fn who_joins_is_whom_the_issuer_says_and_keeps_the_place() {
 }
 
 #[tokio::test]
-async fn whoever_joins_may_name_themselves_and_nobody_else() {
+async fn a_user_id_in_the_request_must_be_the_callers_own() {
     let (world, issuer) = world_and_issuer().await;
     let alice = issuer.token("alice", world.clock.now());
     for own in [
@@ -99,7 +100,7 @@ async fn nobody_joins_without_the_issuers_token() {
 }
 
 #[tokio::test]
-async fn the_issuers_token_serves_wherever_one_must_be_known() {
+async fn the_issuers_token_is_accepted_by_every_user_endpoint() {
     let (world, issuer) = world_and_issuer().await;
     let token = issuer.token("alice", world.clock.now());
     let alice = join(&world, &token).await;
@@ -133,7 +134,7 @@ async fn the_issuers_token_serves_wherever_one_must_be_known() {
 }
 
 #[tokio::test]
-async fn the_issuers_token_lets_nobody_inside() {
+async fn the_issuers_token_does_not_replace_a_queue_token() {
     let (world, issuer) = world_and_issuer().await;
     let token = issuer.token("alice", world.clock.now());
     assert_eq!(
@@ -153,7 +154,7 @@ async fn the_issuers_token_lets_nobody_inside() {
 }
 
 #[tokio::test]
-async fn what_is_anothers_is_not_yours() {
+async fn another_users_data_cannot_be_read_or_changed() {
     let (world, issuer) = world_and_issuer().await;
     let alice = issuer.token("alice", world.clock.now());
     let bob = join(&world, &issuer.token("bob", world.clock.now())).await;
@@ -177,7 +178,7 @@ async fn what_is_anothers_is_not_yours() {
 }
 
 #[tokio::test]
-async fn ones_place_in_line_is_that_of_ones_ticket() {
+async fn the_issuers_token_shows_the_callers_own_queue_entry() {
     let mut concert = concert();
     concert.event.terms.queue.max_active = 1;
     let issuer = LittleIssuer::start().await;
@@ -200,7 +201,7 @@ async fn ones_place_in_line_is_that_of_ones_ticket() {
 }
 
 #[tokio::test]
-async fn who_is_not_in_line_is_told_to_join_and_may_leave_all_the_same() {
+async fn a_user_without_a_queue_entry_is_told_to_join_and_may_still_leave() {
     let (world, issuer) = world_and_issuer().await;
     let token = issuer.token("alice", world.clock.now());
     world.get(ME, &token).await.is_problem(410, "turn_over");
@@ -227,7 +228,7 @@ async fn who_is_not_in_line_is_told_to_join_and_may_leave_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_token_must_be_of_the_issuer_for_us_in_force_and_name_somebody() {
+async fn a_token_needs_our_issuer_our_audience_a_valid_time_and_a_subject() {
     let (world, issuer) = world_and_issuer().await;
     let now = world.clock.now().0 / 1000;
     let path = wallet(&issuer, "alice");
@@ -269,7 +270,7 @@ async fn a_token_must_be_of_the_issuer_for_us_in_force_and_name_somebody() {
 }
 
 #[tokio::test]
-async fn a_token_must_be_signed_by_the_key_that_it_names_as_that_key_signs() {
+async fn a_token_must_be_signed_by_the_key_it_names_with_that_keys_algorithm() {
     let (world, issuer) = world_and_issuer().await;
     let path = wallet(&issuer, "alice");
     let claims = issuer.claims("alice", world.clock.now());
@@ -328,7 +329,7 @@ async fn a_token_must_be_signed_by_the_key_that_it_names_as_that_key_signs() {
 
 /// The classic: the public key, which everybody knows, as the secret of an HMAC.
 #[tokio::test]
-async fn a_public_key_is_no_secret_by_which_a_token_could_be_signed() {
+async fn a_public_key_is_not_accepted_as_an_hmac_secret() {
     use sha2::{Digest, Sha256};
     let hmac = |key: &[u8], message: &[u8]| {
         let mut block = [0_u8; 64];
@@ -373,7 +374,7 @@ async fn a_public_key_is_no_secret_by_which_a_token_could_be_signed() {
 }
 
 #[tokio::test]
-async fn an_issuer_may_publish_keys_of_both_kinds_and_some_that_are_for_something_else() {
+async fn an_issuer_may_publish_rsa_and_ec_keys_and_others_that_are_ignored() {
     let (world, issuer) = world_and_issuer().await;
     let (rsa, curve) = (Key::rs256(), Key::es256());
     issuer.publishes(vec![
@@ -392,7 +393,7 @@ async fn an_issuer_may_publish_keys_of_both_kinds_and_some_that_are_for_somethin
 }
 
 #[tokio::test]
-async fn a_new_key_of_the_issuer_is_believed_and_a_withdrawn_one_no_longer_than_an_hour() {
+async fn a_new_issuer_key_is_accepted_and_a_withdrawn_one_for_at_most_an_hour() {
     let (world, mut issuer) = world_and_issuer().await;
     let claims = json!({ "exp": world.clock.now().0 / 1000 + 100_000 });
     let by_old = issuer.token_saying(&world, &claims);
@@ -419,7 +420,7 @@ async fn a_new_key_of_the_issuer_is_believed_and_a_withdrawn_one_no_longer_than_
 }
 
 #[tokio::test]
-async fn unknown_keys_do_not_make_a_process_ask_the_issuer_for_each_request() {
+async fn unknown_keys_do_not_cause_a_request_to_the_issuer_each_time() {
     let (world, issuer) = world_and_issuer().await;
     assert_eq!(issuer.alice_asks(&world).await.status, 200);
     world.clock.advance_seconds(60);
@@ -445,7 +446,7 @@ async fn unknown_keys_do_not_make_a_process_ask_the_issuer_for_each_request() {
 }
 
 #[tokio::test]
-async fn many_requests_at_once_read_the_keys_once() {
+async fn concurrent_requests_read_the_issuers_keys_once() {
     let (world, issuer) = world_and_issuer().await;
     let asked = (0..20).map(|_| issuer.alice_asks(&world));
     for reply in futures::future::join_all(asked).await {
@@ -455,7 +456,7 @@ async fn many_requests_at_once_read_the_keys_once() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_down_makes_busy_and_never_a_stranger_of_anybody() {
+async fn while_the_issuer_is_down_unverifiable_tokens_are_answered_busy_and_not_invalid() {
     let (world, issuer) = world_and_issuer().await;
     let alice = join(&world, &issuer.token("alice", world.clock.now())).await;
     issuer.behaves(Manner::Fails);
@@ -494,7 +495,7 @@ async fn an_issuer_that_is_down_makes_busy_and_never_a_stranger_of_anybody() {
 }
 
 #[tokio::test]
-async fn what_an_issuer_answers_is_not_believed_where_it_is_not_as_it_should_be() {
+async fn malformed_answers_of_an_issuer_are_rejected() {
     let (world, issuer) = world_and_issuer().await;
     let own = issuer.url.as_str();
     let keys = format!("{own}/keys");
@@ -535,7 +536,7 @@ async fn what_an_issuer_answers_is_not_believed_where_it_is_not_as_it_should_be(
 }
 
 #[tokio::test]
-async fn an_issuer_that_nobody_listens_for_makes_busy() {
+async fn an_unreachable_issuer_is_answered_busy() {
     let issuer = LittleIssuer::start().await;
     let world = World::new().await;
     let nobody = shared::oidc::Issuer::new("http://127.0.0.1:9", AUDIENCE).unwrap();
@@ -548,7 +549,7 @@ async fn an_issuer_that_nobody_listens_for_makes_busy() {
 }
 
 #[tokio::test]
-async fn where_there_is_no_issuer_all_is_as_it_was() {
+async fn without_an_issuer_the_user_id_in_the_request_is_trusted() {
     let issuer = LittleIssuer::start().await;
     let world = World::new().await;
     issuer
@@ -563,7 +564,7 @@ async fn where_there_is_no_issuer_all_is_as_it_was() {
 }
 
 #[tokio::test]
-async fn of_several_refusals_of_joining_the_first_answers() {
+async fn the_first_applicable_refusal_of_joining_is_returned() {
     let mut closed = concert();
     closed.event.terms.closes_at = Some(domain::clock::EpochMs(0));
     let issuer = LittleIssuer::start().await;

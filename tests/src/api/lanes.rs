@@ -20,7 +20,7 @@ fn number(buyer: &Buyer, field: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn each_lane_is_exact_and_all_are_used() {
+async fn each_lane_keeps_its_order_and_all_lanes_are_used() {
     let world = World::with(in_lanes(4, 8)).await;
     let buyers = crowd(&world, 60).await;
     let mut lanes: BTreeMap<u64, Vec<&Buyer>> = BTreeMap::new();
@@ -47,7 +47,7 @@ async fn each_lane_is_exact_and_all_are_used() {
 }
 
 #[tokio::test]
-async fn a_user_always_stands_in_the_same_lane() {
+async fn a_user_is_always_in_the_same_lane() {
     let world = World::with(in_lanes(16, 16)).await;
     let first = world.joins(EVENT).await;
     leaves(&world, &first).await;
@@ -57,7 +57,7 @@ async fn a_user_always_stands_in_the_same_lane() {
 }
 
 #[tokio::test]
-async fn places_are_split_among_the_lanes_and_never_exceeded_in_sum_by_many_promoters() {
+async fn lanes_share_the_slots_and_concurrent_promotions_never_exceed_them() {
     let world = World::with(in_lanes(5, 7)).await;
     let buyers = crowd(&world, 60).await;
     let processes: Vec<_> = (0..4).map(|_| world.another_process()).collect();
@@ -73,7 +73,7 @@ async fn places_are_split_among_the_lanes_and_never_exceeded_in_sum_by_many_prom
 }
 
 #[tokio::test]
-async fn the_public_numbers_are_the_lanes_together() {
+async fn the_public_queue_numbers_sum_the_lanes() {
     let world = World::with(in_lanes(3, 3)).await;
     let buyers = crowd(&world, 30).await;
     world.clock.advance_seconds(2);
@@ -93,7 +93,7 @@ async fn the_public_numbers_are_the_lanes_together() {
 }
 
 #[tokio::test]
-async fn a_position_counts_those_ahead_in_all_lanes() {
+async fn a_position_counts_users_ahead_in_all_lanes() {
     let world = World::with(in_lanes(3, 3)).await;
     let buyers = crowd(&world, 30).await;
     for buyer in &buyers {
@@ -109,7 +109,7 @@ async fn a_position_counts_those_ahead_in_all_lanes() {
 }
 
 #[tokio::test]
-async fn who_shops_in_any_lane_can_hold_and_pay() {
+async fn users_of_every_lane_can_hold_and_pay() {
     let world = World::with(in_lanes(8, 40)).await;
     let mut lanes = std::collections::BTreeSet::new();
     for seat in 1..=30 {

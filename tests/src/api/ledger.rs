@@ -14,7 +14,7 @@ fn entries(reply: &Reply) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn every_change_has_its_entry_and_their_sum_is_the_balance() {
+async fn every_change_has_a_ledger_entry_and_they_add_up_to_the_balance() {
     let world = World::new().await;
     let buyer = world.joins_with(3 * PRICE).await;
     assert_eq!(entries(&ledger(&world, &buyer, "").await).len(), 1);
@@ -60,7 +60,7 @@ async fn every_change_has_its_entry_and_their_sum_is_the_balance() {
 }
 
 #[tokio::test]
-async fn a_long_ledger_comes_in_pages_without_gap_or_repetition() {
+async fn a_long_ledger_is_paged_without_gaps_or_repeats() {
     let world = World::new().await;
     let buyer = world.joins_with(1).await;
     for n in 1..25 {
@@ -92,7 +92,7 @@ async fn a_long_ledger_comes_in_pages_without_gap_or_repetition() {
 }
 
 #[tokio::test]
-async fn only_the_owner_sees_it_and_what_is_malformed_is_refused() {
+async fn only_the_owner_sees_a_ledger_and_malformed_queries_are_refused() {
     let world = World::new().await;
     let buyer = world.joins(crate::world::EVENT).await;
     let other = world.joins(crate::world::EVENT).await;

@@ -58,7 +58,7 @@ async fn the_sale_goes_on(world: &World, buyers: &[Buyer], rounds: u32, arrive: 
 }
 
 #[tokio::test]
-async fn where_half_of_the_called_stay_away_more_are_called_and_never_more_than_allowed() {
+async fn with_half_no_shows_more_users_are_called_up_to_the_overbooking_limit() {
     let world = World::with(overbooked(10, 40)).await;
     let buyers = many(&world, 130).await;
     let most = the_sale_goes_on(&world, &buyers, 6, 5).await;
@@ -70,7 +70,7 @@ async fn where_half_of_the_called_stay_away_more_are_called_and_never_more_than_
 }
 
 #[tokio::test]
-async fn where_all_come_nobody_is_overbooked() {
+async fn with_no_no_shows_nobody_is_overbooked() {
     let world = World::with(overbooked(10, 40)).await;
     let buyers = many(&world, 80).await;
     let most = the_sale_goes_on(&world, &buyers, 5, 10).await;

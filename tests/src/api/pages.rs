@@ -146,7 +146,7 @@ fn source(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_page_is_asked_for_each_time_and_sent_only_where_it_has_changed() {
+async fn the_page_is_revalidated_and_sent_only_when_changed() {
     let site = Site::open().await;
     let page = site.get("/", &[]).await;
     assert_eq!(page.status, 200);
@@ -162,7 +162,7 @@ async fn the_page_is_asked_for_each_time_and_sent_only_where_it_has_changed() {
 }
 
 #[tokio::test]
-async fn an_asset_bears_the_hash_of_its_content_and_may_be_kept_for_ever() {
+async fn an_asset_name_has_its_content_hash_and_may_be_cached_forever() {
     let site = Site::open().await;
     let pages = ["/", "/docs", "/docs/errors"];
     let everything = site.reached_from(&pages).await;
@@ -195,7 +195,7 @@ async fn an_asset_bears_the_hash_of_its_content_and_may_be_kept_for_ever() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_problem_that_nobody_keeps() {
+async fn a_missing_page_is_an_uncacheable_problem() {
     let site = Site::open().await;
     for path in [
         "/assets/app.js",
@@ -214,7 +214,7 @@ async fn what_is_not_there_is_a_problem_that_nobody_keeps() {
 }
 
 #[tokio::test]
-async fn pages_are_sent_compressed_to_who_takes_them_so() {
+async fn pages_are_sent_compressed_to_clients_that_accept_it() {
     let site = Site::open().await;
     for (path, plain) in site.everything().await {
         assert_eq!(plain.header("content-encoding"), "");
@@ -278,7 +278,7 @@ async fn the_first_load_is_small() {
 }
 
 #[tokio::test]
-async fn the_policy_lets_in_what_this_origin_serves_and_nothing_else() {
+async fn the_content_security_policy_allows_this_origin_only() {
     let site = Site::open().await;
     for (path, sent) in site.everything().await {
         let policy = sent.header("content-security-policy").to_owned();
@@ -319,7 +319,7 @@ async fn the_policy_lets_in_what_this_origin_serves_and_nothing_else() {
 }
 
 #[test]
-fn no_file_asks_anything_of_another_origin() {
+fn no_file_refers_to_another_origin() {
     for (name, text) in web() {
         // The name of the SVG language, which nobody fetches.
         let text = text.replace("\"http://www.w3.org/2000/svg\"", "");
@@ -364,7 +364,7 @@ fn forms(entry: &Value) -> BTreeMap<&str, &str> {
 }
 
 #[test]
-fn both_languages_say_everything() {
+fn both_languages_have_every_text() {
     let (english, korean) = (words("en"), words("ko"));
     let keys = |words: &Map<String, Value>| words.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(keys(&english), keys(&korean));
@@ -392,7 +392,7 @@ fn both_languages_say_everything() {
 }
 
 #[test]
-fn every_refusal_is_told_in_words_that_say_what_to_do_next() {
+fn every_refusal_has_a_text_that_says_what_to_do_next() {
     let codes = KINDS.iter().map(|kind| kind.code);
     for language in ["en", "ko"] {
         let words = words(language);
@@ -416,7 +416,7 @@ fn every_refusal_is_told_in_words_that_say_what_to_do_next() {
 }
 
 #[test]
-fn the_pages_use_only_words_that_there_are_and_all_of_them() {
+fn the_pages_use_every_defined_text_and_no_others() {
     let words = words("en");
     let texts: Vec<String> = web()
         .into_iter()
@@ -503,7 +503,7 @@ fn tags(html: &str) -> Vec<Tag> {
 }
 
 #[tokio::test]
-async fn the_page_can_be_read_by_eye_and_by_ear() {
+async fn the_page_is_well_formed_and_readable_by_screen_readers() {
     let site = Site::open().await;
     let page = site.get("/", &[]).await.text();
     assert!(page.starts_with("<!doctype html>"));
@@ -556,7 +556,7 @@ async fn the_page_can_be_read_by_eye_and_by_ear() {
 }
 
 #[test]
-fn the_style_serves_dark_rooms_small_phones_paper_and_who_wants_no_motion() {
+fn the_style_covers_dark_mode_forced_colours_print_focus_and_reduced_motion() {
     let style = source("style.css");
     for query in [
         "prefers-color-scheme: dark",
@@ -585,7 +585,7 @@ fn luminance(colour: &str) -> f64 {
 }
 
 #[test]
-fn colours_have_enough_contrast_by_day_and_by_night() {
+fn colours_have_enough_contrast_in_light_and_dark_mode() {
     let style = source("style.css");
     let (day, night) = style
         .split_once("@media (prefers-color-scheme: dark)")

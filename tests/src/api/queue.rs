@@ -57,7 +57,7 @@ fn number(reply: &Reply) -> u64 {
 
 // C4, C1
 #[tokio::test]
-async fn where_there_is_room_the_first_answer_admits_and_is_usable_at_once() {
+async fn with_a_free_slot_joining_admits_at_once_and_the_token_works() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let joined = &buyer.joined;
@@ -78,7 +78,7 @@ async fn where_there_is_room_the_first_answer_admits_and_is_usable_at_once() {
 
 // C4
 #[tokio::test]
-async fn an_idle_event_admits_by_the_first_answer_after_everybody_is_gone() {
+async fn an_idle_event_admits_a_newcomer_at_once() {
     let world = World::with(concert_for(1)).await;
     let first = world.joins(EVENT).await;
     leaves(&world, &first).await;
@@ -92,7 +92,7 @@ async fn an_idle_event_admits_by_the_first_answer_after_everybody_is_gone() {
 
 // C7, C6
 #[tokio::test]
-async fn six_are_called_exactly_in_order_of_arrival_two_at_a_time() {
+async fn six_users_are_called_in_order_of_arrival_two_at_a_time() {
     let world = World::with(concert_for(2)).await;
     let six = crowd(&world, 6).await;
     let numbers: Vec<_> = six.iter().map(|buyer| number(&buyer.joined)).collect();
@@ -114,7 +114,7 @@ async fn six_are_called_exactly_in_order_of_arrival_two_at_a_time() {
 
 // C7
 #[tokio::test]
-async fn nobody_who_comes_when_a_place_is_free_overtakes_those_who_wait() {
+async fn a_newcomer_never_takes_a_free_slot_ahead_of_waiting_users() {
     let world = World::with(concert_for(1)).await;
     let three = crowd(&world, 3).await;
     leaves(&world, &three[0]).await;
@@ -129,7 +129,7 @@ async fn nobody_who_comes_when_a_place_is_free_overtakes_those_who_wait() {
 
 // C2
 #[tokio::test]
-async fn the_same_user_keeps_the_place_whether_waiting_or_inside() {
+async fn joining_again_keeps_the_queue_number_while_waiting_and_while_active() {
     let world = World::with(concert_for(1)).await;
     let three = crowd(&world, 3).await;
     for (buyer, status) in three.iter().zip(["ACTIVE", "WAITING", "WAITING"]) {
@@ -144,7 +144,7 @@ async fn the_same_user_keeps_the_place_whether_waiting_or_inside() {
 
 // C2
 #[tokio::test]
-async fn twenty_joins_of_one_user_at_once_give_one_place_and_cost_the_next_nothing() {
+async fn twenty_concurrent_joins_of_one_user_give_one_number_and_do_not_delay_the_next_user() {
     let world = World::with(concert_for(1)).await;
     let inside = world.joins(EVENT).await;
     let user = uuid::Uuid::new_v4().to_string();
@@ -169,7 +169,7 @@ async fn twenty_joins_of_one_user_at_once_give_one_place_and_cost_the_next_nothi
 
 // C2
 #[tokio::test]
-async fn twenty_joins_of_one_user_at_once_give_one_place_on_an_idle_event_too() {
+async fn twenty_concurrent_joins_of_one_user_give_one_number_on_an_idle_event_too() {
     let world = World::new().await;
     let user = uuid::Uuid::new_v4().to_string();
     let twenty = join_all((0..20).map(|_| world.joins_as(EVENT, &user))).await;
@@ -181,7 +181,7 @@ async fn twenty_joins_of_one_user_at_once_give_one_place_on_an_idle_event_too() 
 
 // C2
 #[tokio::test]
-async fn whose_turn_is_over_gets_a_new_place_at_the_end() {
+async fn after_the_turn_joining_again_gives_a_new_number_at_the_end() {
     let world = World::with(concert_for(1)).await;
     let three = crowd(&world, 3).await;
     leaves(&world, &three[0]).await;
@@ -239,7 +239,7 @@ async fn a_waiting_user_is_told_the_position_and_when_to_ask_again() {
 
 // C3, C6
 #[tokio::test]
-async fn a_hint_to_ask_again_is_never_over_half_the_grace_however_long_the_wait() {
+async fn the_poll_interval_never_exceeds_half_the_grace() {
     for grace in [1, 2, 5, 9, 120] {
         let mut programme = concert_for(1);
         programme.event.terms.queue.grace_seconds = grace;
@@ -274,7 +274,7 @@ async fn a_hint_to_ask_again_is_never_over_half_the_grace_however_long_the_wait(
 
 // C1, C3
 #[tokio::test]
-async fn a_wait_is_estimated_as_soon_as_a_rate_was_measured() {
+async fn a_wait_is_estimated_once_a_rate_is_known() {
     let world = World::with(concert_for(1)).await;
     let six = crowd(&world, 6).await;
     let unknown = is_now(&world, &six[5], "WAITING").await;
@@ -292,7 +292,7 @@ async fn a_wait_is_estimated_as_soon_as_a_rate_was_measured() {
 
 // C6
 #[tokio::test]
-async fn who_does_not_come_within_the_grace_loses_the_turn_to_the_next() {
+async fn a_no_show_loses_the_turn_to_the_next_user_after_the_grace() {
     let world = World::with(concert_for(1)).await;
     let three = crowd(&world, 3).await;
     leaves(&world, &three[0]).await;
@@ -310,7 +310,7 @@ async fn who_does_not_come_within_the_grace_loses_the_turn_to_the_next() {
 
 // C6
 #[tokio::test]
-async fn who_comes_at_the_last_moment_of_the_grace_has_a_whole_session() {
+async fn a_user_who_arrives_at_the_end_of_the_grace_gets_a_full_session() {
     let world = World::with(concert_for(1)).await;
     let two = crowd(&world, 2).await;
     leaves(&world, &two[0]).await;
@@ -323,7 +323,7 @@ async fn who_comes_at_the_last_moment_of_the_grace_has_a_whole_session() {
 
 // C6
 #[tokio::test]
-async fn a_session_that_ends_by_itself_lets_the_next_in_five_seconds_later() {
+async fn a_session_that_runs_out_admits_the_next_user_five_seconds_later() {
     let world = World::with(concert_for(1)).await;
     let two = crowd(&world, 2).await;
     world.clock.advance_seconds(599);
@@ -340,7 +340,7 @@ async fn a_session_that_ends_by_itself_lets_the_next_in_five_seconds_later() {
 
 // C6
 #[tokio::test]
-async fn who_left_while_waiting_is_passed_over_without_using_a_place() {
+async fn a_user_who_left_while_waiting_is_skipped_without_using_a_slot() {
     let world = World::with(concert_for(1)).await;
     let five = crowd(&world, 5).await;
     for gone in &five[1..4] {
@@ -354,7 +354,7 @@ async fn who_left_while_waiting_is_passed_over_without_using_a_place() {
 
 // C2
 #[tokio::test]
-async fn who_left_while_waiting_and_comes_back_stands_at_the_end() {
+async fn a_user_who_left_while_waiting_rejoins_at_the_end() {
     let world = World::with(concert_for(1)).await;
     let three = crowd(&world, 3).await;
     leaves(&world, &three[1]).await;
@@ -374,7 +374,7 @@ async fn who_left_while_waiting_and_comes_back_stands_at_the_end() {
 
 // C6
 #[tokio::test]
-async fn who_leaves_frees_the_place_and_may_leave_again_in_any_state() {
+async fn leaving_frees_the_slot_and_can_be_repeated_in_any_state() {
     let world = World::with(concert_for(1)).await;
     let two = crowd(&world, 2).await;
     leaves(&world, &two[0]).await;
@@ -393,7 +393,7 @@ async fn who_leaves_frees_the_place_and_may_leave_again_in_any_state() {
 }
 
 #[tokio::test]
-async fn while_paused_newcomers_and_the_called_wait_and_those_inside_shop_on() {
+async fn during_a_pause_newcomers_and_called_users_wait_and_active_users_continue() {
     let world = World::with(concert_for(3)).await;
     let five = crowd(&world, 5).await;
     leaves(&world, &five[0]).await;
@@ -434,7 +434,7 @@ async fn while_paused_newcomers_and_the_called_wait_and_those_inside_shop_on() {
 }
 
 #[tokio::test]
-async fn where_there_is_room_a_newcomer_waits_for_the_end_of_a_pause_all_the_same() {
+async fn during_a_pause_a_newcomer_waits_even_with_free_slots() {
     let world = World::new().await;
     world.joins(EVENT).await;
     pause(&world).await;
@@ -450,7 +450,7 @@ async fn where_there_is_room_a_newcomer_waits_for_the_end_of_a_pause_all_the_sam
 }
 
 #[tokio::test]
-async fn who_does_not_come_within_a_grace_after_a_pause_loses_the_turn() {
+async fn a_called_user_who_stays_away_for_a_grace_after_a_pause_loses_the_turn() {
     let world = World::with(concert_for(1)).await;
     let three = crowd(&world, 3).await;
     leaves(&world, &three[0]).await;
@@ -467,7 +467,7 @@ async fn who_does_not_come_within_a_grace_after_a_pause_loses_the_turn() {
 }
 
 #[tokio::test]
-async fn a_turn_that_was_lost_before_a_pause_is_not_given_back_by_it() {
+async fn a_pause_does_not_restore_a_turn_lost_before_it() {
     let world = World::with(concert_for(1)).await;
     let two = crowd(&world, 2).await;
     leaves(&world, &two[0]).await;
@@ -481,7 +481,7 @@ async fn a_turn_that_was_lost_before_a_pause_is_not_given_back_by_it() {
 
 // C7, P3
 #[tokio::test]
-async fn before_an_event_opens_people_line_up_and_are_let_in_in_order_when_it_does() {
+async fn users_who_join_before_the_opening_are_admitted_in_order_when_it_comes() {
     let mut programme = concert_for(2);
     let world = {
         let start = domain::clock::EpochMs::parse(crate::world::START).expect("a time");
@@ -513,7 +513,7 @@ async fn before_an_event_opens_people_line_up_and_are_let_in_in_order_when_it_do
 
 // C6
 #[tokio::test]
-async fn once_the_sale_is_closed_nobody_joins_waits_or_holds() {
+async fn after_closing_nobody_joins_waits_or_holds() {
     let world = World::with(concert_for(1)).await;
     let two = crowd(&world, 2).await;
     close(&world).await;
@@ -531,7 +531,7 @@ async fn once_the_sale_is_closed_nobody_joins_waits_or_holds() {
 
 // C3
 #[tokio::test]
-async fn anyone_sees_how_many_have_come_been_called_and_wait_a_second_old_at_most() {
+async fn the_public_queue_numbers_are_at_most_a_second_old() {
     let world = World::with(concert_for(2)).await;
     let empty = queue(&world).await;
     assert_eq!(empty.header("cache-control"), "public, max-age=1");
@@ -555,7 +555,7 @@ async fn anyone_sees_how_many_have_come_been_called_and_wait_a_second_old_at_mos
 }
 
 #[tokio::test]
-async fn places_kept_for_those_to_come_are_not_counted_as_people() {
+async fn open_slots_are_not_counted_as_users() {
     let world = World::new().await;
     crowd(&world, 3).await;
     world.clock.advance_seconds(1);
@@ -565,7 +565,7 @@ async fn places_kept_for_those_to_come_are_not_counted_as_people() {
 }
 
 #[tokio::test]
-async fn of_several_states_that_fit_a_queue_shows_the_first() {
+async fn the_queue_state_is_the_first_that_applies() {
     let mut programme = concert();
     let start = domain::clock::EpochMs::parse(crate::world::START).expect("a time");
     programme.event.terms.opens_at = Some(start.plus_seconds(60));
@@ -582,7 +582,7 @@ async fn of_several_states_that_fit_a_queue_shows_the_first() {
 
 // P3
 #[tokio::test]
-async fn who_waits_is_refused_dates_seats_and_holds_and_told_the_position() {
+async fn a_waiting_user_is_refused_dates_seats_and_holds_and_told_the_position() {
     let world = World::with(concert_for(1)).await;
     let four = crowd(&world, 4).await;
     let dates = format!("/events/{EVENT}/dates");
@@ -613,7 +613,7 @@ async fn who_waits_is_refused_dates_seats_and_holds_and_told_the_position() {
 
 // C5
 #[tokio::test]
-async fn who_has_no_token_is_told_so() {
+async fn a_request_without_a_token_is_answered_token_missing() {
     let world = World::new().await;
     let seats = format!("/events/{EVENT}/dates/{DATE}/seats");
     for path in [seats, format!("/events/{EVENT}/tokens/me")] {
@@ -625,7 +625,7 @@ async fn who_has_no_token_is_told_so() {
 
 // C1, P2
 #[tokio::test]
-async fn a_token_of_another_event_or_of_somebody_elses_making_is_no_token() {
+async fn a_token_of_another_event_or_with_a_foreign_signature_is_invalid() {
     let world = World::new().await;
     let mut other = concert();
     other.event.event_id = EventId::parse("spring-live").expect("an event id");
@@ -653,7 +653,7 @@ async fn a_token_of_another_event_or_of_somebody_elses_making_is_no_token() {
 
 // C1
 #[tokio::test]
-async fn a_token_serves_for_thirty_days_and_no_longer() {
+async fn a_token_is_valid_for_thirty_days() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     world.clock.advance_seconds(30 * 24 * 3600 - 1);
@@ -664,7 +664,7 @@ async fn a_token_serves_for_thirty_days_and_no_longer() {
 }
 
 #[tokio::test]
-async fn who_left_while_waiting_is_told_so_when_asking_for_seats() {
+async fn a_user_who_left_while_waiting_is_told_that_the_turn_is_over() {
     let world = World::with(concert_for(1)).await;
     world.joins(EVENT).await;
     let waiting = world.joins(EVENT).await;

@@ -15,7 +15,7 @@ fn requeue(max_active: u32) -> Programme {
 }
 
 #[tokio::test]
-async fn asking_again_while_waiting_goes_to_the_back_of_the_line_and_kills_the_old_token() {
+async fn rejoining_while_waiting_moves_to_the_end_and_invalidates_the_old_token() {
     let world = World::with(requeue(1)).await;
     let buyers = crowd(&world, 4).await;
     let again = world.joins_as(EVENT, &buyers[1].user_id).await;
@@ -39,7 +39,7 @@ async fn asking_again_while_waiting_goes_to_the_back_of_the_line_and_kills_the_o
 }
 
 #[tokio::test]
-async fn asking_again_while_inside_gives_the_place_to_the_next() {
+async fn rejoining_while_active_passes_the_slot_to_the_next_user() {
     let world = World::with(requeue(1)).await;
     let buyers = crowd(&world, 2).await;
     let again = world.joins_as(EVENT, &buyers[0].user_id).await;
@@ -51,7 +51,7 @@ async fn asking_again_while_inside_gives_the_place_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_hold_stays_payable_with_the_new_token_and_with_the_old() {
+async fn a_hold_stays_payable_with_the_old_and_the_new_token() {
     for pays_with_old in [true, false] {
         let world = World::with(requeue(5)).await;
         let buyer = world.joins_with(PRICE).await;
@@ -65,7 +65,7 @@ async fn a_hold_stays_payable_with_the_new_token_and_with_the_old() {
 }
 
 #[tokio::test]
-async fn twenty_tabs_that_ask_at_once_leave_one_place_and_it_is_the_last() {
+async fn twenty_concurrent_rejoins_leave_one_queue_entry_with_the_last_number() {
     let world = World::with(requeue(2)).await;
     let buyer = world.joins(EVENT).await;
     let joins = (0..20).map(|_| world.joins_as(EVENT, &buyer.user_id));
@@ -85,7 +85,7 @@ async fn twenty_tabs_that_ask_at_once_leave_one_place_and_it_is_the_last() {
 }
 
 #[tokio::test]
-async fn whose_turn_is_over_stands_at_the_end_as_everybody_else() {
+async fn after_the_turn_rejoining_starts_at_the_end_like_everybody_else() {
     let world = World::with(requeue(1)).await;
     let first = world.joins(EVENT).await;
     world.leave(&first).await;

@@ -44,7 +44,7 @@ fn each(reply: &Reply, field: &str) -> Vec<Value> {
 
 // C10
 #[tokio::test]
-async fn the_same_hold_again_is_the_same_reservation() {
+async fn repeating_a_hold_returns_the_same_reservation() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let first = world.hold(&buyer, 7).await;
@@ -58,7 +58,7 @@ async fn the_same_hold_again_is_the_same_reservation() {
 
 // C12, E6
 #[tokio::test]
-async fn a_user_has_one_live_reservation_for_each_date() {
+async fn a_user_has_one_active_reservation_for_each_date() {
     let world = World::new().await;
     let buyer = world.joins_with(2 * PRICE).await;
     let first = held_on(&world, &buyer, DATE, 7).await;
@@ -79,7 +79,7 @@ async fn a_user_has_one_live_reservation_for_each_date() {
 
 // C10, C11
 #[tokio::test]
-async fn holding_again_and_again_prolongs_no_turn() {
+async fn repeated_holds_do_not_extend_the_turn() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     // Each hold is released before the next; a session is for 600 seconds.
@@ -173,7 +173,7 @@ async fn a_lapsed_hold_is_expired_and_cannot_be_cancelled() {
 
 // E4
 #[tokio::test]
-async fn another_users_reservation_is_as_unknown_as_none() {
+async fn another_users_reservation_is_not_found() {
     let world = World::new().await;
     let (owner, thief) = (world.joins(EVENT).await, world.joins_with(PRICE).await);
     let id = held_on(&world, &owner, DATE, 7).await;
@@ -197,7 +197,7 @@ async fn another_users_reservation_is_as_unknown_as_none() {
 
 // C16, E3, P8
 #[tokio::test]
-async fn a_history_is_newest_first_in_pages_and_outlives_the_turn() {
+async fn a_history_is_paged_newest_first_and_remains_after_the_turn() {
     let world = World::new().await;
     let mut buyer = world.joins_with(PRICE).await;
     let mut ids = Vec::new();

@@ -14,7 +14,7 @@ fn kid(token: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_new_key_signs_when_it_has_settled_and_both_are_believed_by_every_process() {
+async fn a_new_key_signs_once_every_process_knows_it_and_both_keys_are_accepted() {
     let world = World::new().await;
     let other = world.another_process();
     let before = world.joins(EVENT).await;
@@ -36,7 +36,7 @@ async fn a_new_key_signs_when_it_has_settled_and_both_are_believed_by_every_proc
 }
 
 #[tokio::test]
-async fn tokens_of_a_retired_key_die_with_their_time_and_not_before() {
+async fn tokens_of_a_retired_key_stay_valid_until_they_expire() {
     let world = World::new().await;
     let before = world.joins(EVENT).await;
     world.app.store().rotate_signing_keys().await.unwrap();
@@ -55,7 +55,7 @@ async fn tokens_of_a_retired_key_die_with_their_time_and_not_before() {
 }
 
 #[tokio::test]
-async fn a_rotation_that_broke_off_is_completed_by_the_next() {
+async fn an_interrupted_rotation_is_completed_by_the_next() {
     let world = World::new().await;
     world.app.keys().await.unwrap();
     world
@@ -70,7 +70,7 @@ async fn a_rotation_that_broke_off_is_completed_by_the_next() {
 }
 
 #[tokio::test]
-async fn unknown_keys_do_not_make_a_process_read_for_each_request() {
+async fn unknown_keys_do_not_cause_a_read_each_time() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let (_, rest) = buyer.token.split_once('.').unwrap();

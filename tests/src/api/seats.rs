@@ -76,7 +76,7 @@ async fn the_seats_of_a_date_are_listed_with_section_row_and_price() {
 
 // C9
 #[tokio::test]
-async fn taken_seats_are_listed_only_when_all_are_asked_for() {
+async fn taken_seats_are_listed_only_on_request() {
     let world = World::with(small_concert()).await;
     let holder = world.joins(EVENT).await;
     let owner = world.joins_with(100_000).await;
@@ -121,7 +121,7 @@ async fn seats_are_listed_page_by_page_without_gaps_or_repeats() {
 
 // C8, C9
 #[tokio::test]
-async fn a_full_date_is_left_out_and_its_seat_list_names_later_ones() {
+async fn a_sold_out_date_is_omitted_and_its_seat_list_names_later_dates() {
     let world = World::with(small_concert()).await;
     let buyer = world.joins(EVENT).await;
     let first = json!({
@@ -142,7 +142,7 @@ async fn a_full_date_is_left_out_and_its_seat_list_names_later_ones() {
 
 // C8, E5
 #[tokio::test]
-async fn a_date_that_has_begun_is_neither_listed_nor_counted_nor_sold() {
+async fn a_date_that_has_started_is_not_listed_counted_or_sold() {
     let world = World::new().await;
     let begins = EpochMs::parse("2026-12-24T10:00:00Z").expect("a time");
     world.clock.set(begins.plus_ms(-60_000));
@@ -183,7 +183,7 @@ async fn a_lapsed_hold_frees_the_seat_at_once_and_ends_its_owners_turn() {
 
 // C10
 #[tokio::test]
-async fn seats_are_held_all_or_none_and_not_more_than_allowed() {
+async fn seats_are_held_all_or_none_and_up_to_the_limit() {
     let world = World::with(small_concert()).await;
     let (owner, other) = (world.joins(EVENT).await, world.joins(EVENT).await);
     world.hold(&owner, 2).await;
@@ -202,7 +202,7 @@ async fn seats_are_held_all_or_none_and_not_more_than_allowed() {
 
 // P6, P7
 #[tokio::test]
-async fn different_seats_never_disturb_each_other_and_one_seat_goes_to_one() {
+async fn holds_of_different_seats_never_conflict_and_one_seat_goes_to_one_user() {
     let world = World::new().await;
     let buyers = join_all((0..20).map(|_| world.joins(EVENT))).await;
     join_all(buyers.iter().map(|buyer| world.status(buyer))).await;

@@ -31,7 +31,7 @@ fn max_active(max_active: u32) -> Steering {
 }
 
 #[tokio::test]
-async fn more_places_let_the_next_in_at_once() {
+async fn raising_max_active_admits_the_next_at_once() {
     let world = World::with(concert_for(1)).await;
     let buyers = crowd(&world, 5).await;
     world.clock.advance_seconds(2);
@@ -42,7 +42,7 @@ async fn more_places_let_the_next_in_at_once() {
 }
 
 #[tokio::test]
-async fn fewer_places_let_those_inside_finish_and_nobody_in_until_there_is_room() {
+async fn lowering_max_active_lets_sessions_finish_and_admits_nobody_until_there_is_room() {
     let world = World::with(concert_for(3)).await;
     let buyers = crowd(&world, 6).await;
     world.clock.advance_seconds(2);
@@ -61,7 +61,7 @@ async fn fewer_places_let_those_inside_finish_and_nobody_in_until_there_is_room(
 }
 
 #[tokio::test]
-async fn places_that_were_kept_for_newcomers_are_taken_back_when_there_are_to_be_fewer() {
+async fn open_slots_are_withdrawn_when_max_active_is_lowered() {
     let world = World::with(concert_for(50)).await;
     let inside = crowd(&world, 2).await;
     world.clock.advance_seconds(2);
@@ -79,7 +79,7 @@ async fn places_that_were_kept_for_newcomers_are_taken_back_when_there_are_to_be
 }
 
 #[tokio::test]
-async fn a_batch_may_be_made_larger_or_smaller() {
+async fn the_batch_size_can_be_changed() {
     let mut concert = concert_for(100);
     concert.event.terms.queue.strategy = Strategy::Batch {
         batch_size: 2,
@@ -102,7 +102,7 @@ async fn a_batch_may_be_made_larger_or_smaller() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_refused_and_changes_nothing() {
+async fn an_invalid_change_is_refused_and_changes_nothing() {
     let mut concert = concert_for(8);
     concert.event.terms.queue.lanes = Lanes::new(4).unwrap();
     let world = World::with(concert).await;
@@ -127,7 +127,7 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_sale_that_was_closed_by_hand_can_be_opened_again() {
+async fn a_manually_closed_sale_can_be_reopened() {
     let world = World::with(concert_for(1)).await;
     let buyers = crowd(&world, 3).await;
     steer(&world, action(SaleAction::Close)).await;
@@ -144,7 +144,7 @@ async fn a_sale_that_was_closed_by_hand_can_be_opened_again() {
 }
 
 #[tokio::test]
-async fn everything_may_be_said_at_once() {
+async fn all_settings_can_be_changed_at_once() {
     let world = World::with(concert_for(1)).await;
     let buyers = crowd(&world, 4).await;
     steer(&world, action(SaleAction::Pause)).await;

@@ -41,7 +41,7 @@ async fn cancel(world: &World, buyer: &Buyer, reservation_id: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_ticket_is_reserved_at_once_and_confirmed_and_the_turn_is_over() {
+async fn reserving_a_ticket_confirms_it_and_ends_the_turn() {
     let world = World::with(tickets(100, 4, 0)).await;
     let buyer = world.joins(FESTIVAL).await;
     let path = format!("/events/{FESTIVAL}/reservations");
@@ -118,7 +118,7 @@ async fn a_user_has_one_reservation_for_an_event_and_another_after_cancelling() 
 }
 
 #[tokio::test]
-async fn what_cannot_be_had_is_refused_and_says_why() {
+async fn an_impossible_reservation_is_refused_with_the_reason() {
     let world = World::with(tickets(5, 2, 0)).await;
     world.add(crate::world::concert()).await;
     let buyer = world.joins(FESTIVAL).await;
@@ -148,7 +148,7 @@ async fn what_cannot_be_had_is_refused_and_says_why() {
 }
 
 #[tokio::test]
-async fn the_last_tickets_are_sold_from_several_shards_and_not_one_more() {
+async fn the_last_tickets_are_sold_from_several_shards_and_none_beyond_them() {
     let world = World::with(tickets(10, 8, 0)).await;
     let mut sold = 0;
     for _ in 0..3 {
@@ -168,7 +168,7 @@ async fn the_last_tickets_are_sold_from_several_shards_and_not_one_more() {
 }
 
 #[tokio::test]
-async fn hundreds_at_once_take_every_ticket_and_not_one_more() {
+async fn concurrent_buyers_take_every_ticket_and_none_beyond_them() {
     let world = World::with(tickets(120, 16, PRICE)).await;
     let joins = (0..200).map(|_| world.joins(FESTIVAL));
     let buyers = join_all(joins).await;
@@ -204,15 +204,18 @@ async fn a_double_click_reserves_once() {
     let buyer = world.joins(FESTIVAL).await;
     world.charge(&buyer, 3 * PRICE, "first").await;
     let replies = join_all((0..10).map(|_| reserve(&world, &buyer, 1))).await;
-    let made = replies.iter().filter(|reply| reply.status == 201).count();
-    assert_eq!(made, 1, "{replies:?}");
+    let mut answers: Vec<_> = replies.iter().map(|r| (r.status, r.code())).collect();
+    answers.sort_unstable();
+    // The reservation ends the turn, so every later click finds it over.
+    let expected = [&[(201, "")][..], &[(410, "turn_over"); 9]].concat();
+    assert_eq!(answers, expected);
     assert_eq!(world.balance(&buyer).await, 2 * PRICE);
     assert_eq!(left(&world).await, 49);
     books::check(&world).await;
 }
 
 #[tokio::test]
-async fn a_called_user_may_reserve_without_having_asked_where_they_stand() {
+async fn a_called_users_first_request_can_be_a_reservation() {
     let mut programme = tickets(50, 4, 0);
     programme.event.terms.queue.max_active = 1;
     let world = World::with(programme).await;
@@ -232,7 +235,7 @@ async fn a_called_user_may_reserve_without_having_asked_where_they_stand() {
 }
 
 #[tokio::test]
-async fn a_sale_that_is_over_reserves_nothing() {
+async fn a_sale_that_is_over_refuses_reservations() {
     let mut programme = tickets(50, 4, 0);
     let start = crate::world::START;
     let start = domain::clock::EpochMs::parse(start).unwrap();
@@ -244,7 +247,8 @@ async fn a_sale_that_is_over_reserves_nothing() {
 }
 
 #[tokio::test]
-async fn faults_on_the_wire_reserve_once_or_not_at_all() {
+async fn a_fault_in_the_store_reserves_once_or_not_at_all() {
+    // One fault is retried, and the buyer does not notice.
     for fault in [
         Fault::Conflict,
         Fault::LoseAnswer,
@@ -254,18 +258,37 @@ async fn faults_on_the_wire_reserve_once_or_not_at_all() {
         let world = World::with(tickets(10, 2, PRICE)).await;
         let buyer = world.joins(FESTIVAL).await;
         world.charge(&buyer, 2 * PRICE, "first").await;
-        world
+        let process = world.process_with_time_outs();
+        process
             .wire
             .inject(Rule::next("TransactWriteItems", "STOCK#", fault));
-        let reply = reserve(&world, &buyer, 1).await;
-        assert!(
-            reply.status == 201 || reply.code() == "throttled",
-            "{fault:?}: {reply:?}"
-        );
+        let reply = reserve(&process, &buyer, 1).await;
+        assert_eq!(reply.status, 201, "{fault:?}: {reply:?}");
         books::check(&world).await;
         let again = reserve(&world, &buyer, 1).await;
-        assert!(matches!(again.status, 201 | 409 | 410), "{again:?}");
+        again.is_problem(410, "turn_over");
         assert_eq!(world.balance(&buyer).await, PRICE, "{fault:?}");
+        assert_eq!(left(&world).await, 9, "{fault:?}");
         books::check(&world).await;
+    }
+    // A lasting one is reported, and nothing is reserved.
+    for (fault, status, code) in [
+        (Fault::Conflict, 503, "busy"),
+        (Fault::Throttle, 429, "throttled"),
+        (Fault::TimeOut, 503, "busy"),
+    ] {
+        let world = World::with(tickets(10, 2, PRICE)).await;
+        let buyer = world.joins(FESTIVAL).await;
+        world.charge(&buyer, 2 * PRICE, "first").await;
+        let process = world.process_with_time_outs();
+        process
+            .wire
+            .inject(Rule::every("TransactWriteItems", "STOCK#", fault));
+        let reply = reserve(&process, &buyer, 1).await;
+        assert_eq!((reply.status, reply.code()), (status, code), "{fault:?}");
+        assert_eq!(world.balance(&buyer).await, 2 * PRICE, "{fault:?}");
+        assert_eq!(left(&world).await, 10, "{fault:?}");
+        books::check(&world).await;
+        assert_eq!(reserve(&world, &buyer, 1).await.status, 201, "{fault:?}");
     }
 }

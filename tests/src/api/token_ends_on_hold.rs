@@ -35,7 +35,7 @@ async fn the_session_ends_with_the_hold_and_the_hold_can_be_paid() {
 }
 
 #[tokio::test]
-async fn the_same_hold_asked_for_again_is_still_the_same_hold() {
+async fn repeating_a_hold_after_the_turn_returns_the_same_hold() {
     let world = World::with(ends_on_hold(1)).await;
     let buyer = world.joins(EVENT).await;
     let held = world.hold(&buyer, 7).await;
@@ -44,7 +44,7 @@ async fn the_same_hold_asked_for_again_is_still_the_same_hold() {
 }
 
 #[tokio::test]
-async fn a_hold_that_is_refused_ends_nothing() {
+async fn a_refused_hold_does_not_end_the_session() {
     let world = World::with(ends_on_hold(2)).await;
     let first = world.joins(EVENT).await;
     let second = world.joins(EVENT).await;
@@ -55,7 +55,7 @@ async fn a_hold_that_is_refused_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_hold_that_lapses_leaves_its_owner_to_join_again() {
+async fn after_a_lapsed_hold_its_owner_can_join_again() {
     let world = World::with(ends_on_hold(1)).await;
     let buyer = world.joins(EVENT).await;
     world.hold(&buyer, 7).await;

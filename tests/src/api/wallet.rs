@@ -33,7 +33,7 @@ async fn status_of(world: &World, buyer: &Buyer, id: &str) -> Value {
 
 // C13
 #[tokio::test]
-async fn a_wallet_begins_empty_and_shows_what_was_charged() {
+async fn a_wallet_starts_empty_and_shows_charges() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let path = format!("/users/{}/wallet", buyer.user_id);
@@ -54,7 +54,7 @@ async fn a_wallet_begins_empty_and_shows_what_was_charged() {
 
 // C13
 #[tokio::test]
-async fn a_charge_is_made_once_for_each_key() {
+async fn each_charge_key_charges_once() {
     let world = World::new().await;
     let (buyer, other) = (world.joins(EVENT).await, world.joins(EVENT).await);
     let first = world.charge(&buyer, 100, "once").await;
@@ -70,7 +70,7 @@ async fn a_charge_is_made_once_for_each_key() {
 
 // C13
 #[tokio::test]
-async fn a_wallet_fills_up_to_its_ceiling_and_no_further() {
+async fn a_wallet_cannot_exceed_its_ceiling() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let over = world.charge(&buyer, CEILING + 1, "over").await;
@@ -106,7 +106,7 @@ async fn nobody_sees_or_charges_another_users_wallet() {
 
 // C13
 #[tokio::test]
-async fn an_amount_that_is_no_positive_whole_number_is_refused() {
+async fn an_amount_that_is_not_a_positive_whole_number_is_refused() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let huge = format!(r#"{{"amount":1{}}}"#, "0".repeat(30));
@@ -141,7 +141,7 @@ async fn a_charge_needs_a_key_of_1_to_64_visible_characters() {
 
 // C15, P8
 #[tokio::test]
-async fn too_little_money_leaves_the_hold_to_be_paid_after_a_charge() {
+async fn a_hold_can_be_paid_after_topping_up_an_insufficient_balance() {
     let world = World::new().await;
     let buyer = world.joins_with(PRICE - 1).await;
     let id = held(&world, &buyer, 7).await;
@@ -158,7 +158,7 @@ async fn too_little_money_leaves_the_hold_to_be_paid_after_a_charge() {
 
 // C14, P9
 #[tokio::test]
-async fn paying_twice_takes_the_money_once_and_answers_the_same() {
+async fn paying_twice_takes_the_money_once_and_gives_the_same_answer() {
     let world = World::new().await;
     let buyer = world.joins_with(3 * PRICE).await;
     let id = held(&world, &buyer, 7).await;
@@ -184,7 +184,7 @@ async fn a_double_click_pays_once() {
 
 // C11, C14
 #[tokio::test]
-async fn a_late_payment_takes_nothing_even_after_another_hold_took_the_place() {
+async fn a_late_payment_takes_nothing_even_after_another_hold_of_the_seat() {
     let world = World::new().await;
     let buyer = world.joins_with(3 * PRICE).await;
     let late = held(&world, &buyer, 7).await;
@@ -211,7 +211,7 @@ async fn a_late_payment_takes_nothing_even_after_another_hold_took_the_place() {
 
 // P8
 #[tokio::test]
-async fn what_is_cancelled_cannot_be_paid() {
+async fn a_cancelled_reservation_cannot_be_paid() {
     let world = World::new().await;
     let buyer = world.joins_with(3 * PRICE).await;
     let id = held(&world, &buyer, 7).await;

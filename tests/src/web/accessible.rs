@@ -70,7 +70,7 @@ async fn every_view(buyer: &Browser) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_view_can_be_used_by_everybody_in_english_on_a_desktop() {
+async fn every_view_is_accessible_in_english_on_a_desktop() {
     let eyes = Eyes {
         still: true,
         ..DESKTOP
@@ -79,7 +79,7 @@ async fn every_view_can_be_used_by_everybody_in_english_on_a_desktop() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_view_can_be_used_by_everybody_in_korean_on_a_narrow_phone() {
+async fn every_view_is_accessible_in_korean_on_a_narrow_phone() {
     let eyes = Eyes {
         still: true,
         language: "ko-KR,ko",
@@ -89,7 +89,7 @@ async fn every_view_can_be_used_by_everybody_in_korean_on_a_narrow_phone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_moves_for_who_wants_no_motion() {
+async fn nothing_moves_when_reduced_motion_is_preferred() {
     let still = Eyes {
         still: true,
         ..PHONE

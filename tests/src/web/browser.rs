@@ -25,7 +25,7 @@ const AT_ONCE: u32 = 2;
 static FREE: Semaphore = Semaphore::const_new(AT_ONCE as usize);
 
 /// The longest that anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// As root, without a display, and asking nobody outside.

@@ -7,7 +7,7 @@ use super::browser::{DESKTOP, Eyes, PHONE, browse};
 use super::site::{BRIEF, FIELD, HALL, Site};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_buyer_goes_the_whole_way_on_a_narrow_phone_and_gets_the_money_back() {
+async fn a_buyer_buys_and_cancels_on_a_narrow_phone_and_gets_the_money_back() {
     browse([PHONE], async |[buyer]| {
         let site = Site::with(&[HALL, FIELD]).await;
         buyer.open(&site.home).await;
@@ -61,7 +61,7 @@ async fn a_buyer_goes_the_whole_way_on_a_narrow_phone_and_gets_the_money_back() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_buyers_with_the_same_seat_chosen_one_holds_it_and_the_other_is_told() {
+async fn of_two_buyers_who_chose_the_same_seat_one_holds_it_and_the_other_is_told() {
     browse([DESKTOP, PHONE], async |[first, second]| {
         let site = Site::with(&[HALL]).await;
         for buyer in [first, second] {
@@ -89,7 +89,7 @@ async fn of_two_buyers_with_the_same_seat_chosen_one_holds_it_and_the_other_is_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hold_that_lapses_says_so_and_its_seat_is_anothers() {
+async fn a_lapsed_hold_is_reported_and_its_seat_can_be_held_again() {
     browse([PHONE], async |[buyer]| {
         let site = Site::with(&[BRIEF]).await;
         buyer.goes_to_the_seats(&site, "brief").await;
@@ -165,7 +165,7 @@ async fn general_admission_is_bought_from_the_wallet_in_one_step() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_mouse_everything_is_reached_by_keys() {
+async fn everything_can_be_reached_by_keyboard() {
     let eyes = Eyes {
         still: true,
         ..DESKTOP
@@ -214,7 +214,7 @@ async fn without_a_mouse_everything_is_reached_by_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn korean_is_spoken_to_who_asks_for_it_and_to_who_switches() {
+async fn korean_is_shown_by_browser_language_and_by_the_language_button() {
     let korean = Eyes {
         language: "ko-KR,ko",
         ..PHONE

@@ -60,7 +60,7 @@ async fn an_operator_sees_and_steers_a_sale() {
             operator.click(button).await;
             let file = operator.downloads().join(format!("hall.{kind}"));
             let mut text = String::new();
-            for _ in 0..200 {
+            for _ in 0..600 {
                 text = std::fs::read_to_string(&file).unwrap_or_default();
                 if !text.is_empty() {
                     break;
@@ -82,7 +82,7 @@ async fn an_operator_sees_and_steers_a_sale() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_desk_can_be_used_by_everybody_by_day_and_night_and_in_both_languages() {
+async fn the_desk_is_accessible_in_light_and_dark_and_in_both_languages() {
     let eyes = Eyes {
         still: true,
         ..PHONE

@@ -4,7 +4,7 @@ use super::browser::{DESKTOP, PHONE, browse};
 use super::site::{HALL, Site};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_api_is_tried_out_on_its_own_page() {
+async fn the_api_can_be_tried_out_on_its_documentation_page() {
     browse([DESKTOP], async |[reader]| {
         let site = Site::with(&[HALL]).await;
         reader.open(&format!("{}/docs", site.home)).await;
@@ -24,7 +24,7 @@ async fn the_api_is_tried_out_on_its_own_page() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_error_has_its_place_on_the_page_that_its_type_names() {
+async fn every_problem_type_links_to_its_section_of_the_errors_page() {
     browse([PHONE], async |[reader]| {
         let site = Site::with(&[HALL]).await;
         reader

@@ -34,7 +34,7 @@ async fn a_crowd(site: &Site, event: &str, n: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_pictures_of_the_readme() {
+async fn the_readme_pictures_are_taken() {
     let Some(folder) = std::env::var_os("BOXOFFICE_PICTURES").map(PathBuf::from) else {
         return;
     };

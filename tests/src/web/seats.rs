@@ -8,7 +8,7 @@ use super::browser::{DESKTOP, PHONE, browse};
 use super::site::{GREAT, HALL, Site};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_thousand_seats_are_drawn_and_moving_the_map_draws_none_of_them_anew() {
+async fn moving_a_map_of_two_thousand_seats_redraws_none_of_them() {
     browse([PHONE], async |[buyer]| {
         let site = Site::with(&[GREAT]).await;
         buyer.goes_to_the_seats(&site, "great").await;
@@ -57,7 +57,7 @@ async fn two_thousand_seats_are_drawn_and_moving_the_map_draws_none_of_them_anew
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_others_take_is_seen_on_the_map_and_each_state_has_its_own_shape() {
+async fn seats_taken_by_others_appear_on_the_map_and_each_state_has_its_own_shape() {
     browse([DESKTOP], async |[buyer]| {
         let site = Site::with(&[HALL]).await;
         buyer.goes_to_the_seats(&site, "hall").await;

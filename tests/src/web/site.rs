@@ -56,7 +56,7 @@ pub(super) const LOTTERY: &str = "
     name: Luck of the Draw
     venue: The Dome, Seoul
     admission: seated
-    opensAt: +15s
+    opensAt: +30s
     queue: {order: draw, lanes: 2, maxActive: 2}
     dates:
       - {date: +9d, startsAt: \"19:00:00+09:00\", seats: 20, price: 30000}
@@ -152,7 +152,7 @@ impl Site {
     /// Waits until an event says that so many tickets are left: it may be a second behind.
     pub(super) async fn has_left(&self, event: &str, tickets: u64) {
         let mut left = None;
-        for _ in 0..200 {
+        for _ in 0..600 {
             left = self.event(event).await["availableTickets"].as_u64();
             if left == Some(tickets) {
                 return;

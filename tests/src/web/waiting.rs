@@ -6,7 +6,7 @@ use super::browser::{DESKTOP, PHONE, browse};
 use super::site::{HALL, LOTTERY, NARROW, Site};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_is_let_in_as_soon_as_another_leaves() {
+async fn a_waiting_user_is_admitted_as_soon_as_another_leaves() {
     browse([DESKTOP, PHONE], async |[first, second]| {
         let site = Site::with(&[NARROW]).await;
         first.joins(&site, "narrow").await;
@@ -36,7 +36,7 @@ async fn who_waits_is_let_in_as_soon_as_another_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_bar_goes_on_and_never_back_and_waiters_ask_the_public_numbers() {
+async fn the_progress_bar_never_goes_back_and_waiting_pages_poll_the_public_numbers() {
     browse([PHONE], async |[buyer]| {
         let site = Site::with(&[NARROW]).await;
         let mut ahead = Vec::new();
@@ -71,7 +71,7 @@ async fn the_bar_goes_on_and_never_back_and_waiters_ask_the_public_numbers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_place_in_line_outlives_reloads_lost_networks_and_several_tabs() {
+async fn a_place_in_line_survives_reloads_network_loss_and_several_tabs() {
     browse([PHONE], async |[buyer]| {
         let site = Site::with(&[NARROW, HALL]).await;
         let first = site.stranger("narrow").await;
@@ -116,7 +116,7 @@ async fn a_place_in_line_outlives_reloads_lost_networks_and_several_tabs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_ticket_is_shown_at_the_door_without_a_network() {
+async fn a_ticket_can_be_shown_without_a_network() {
     browse([PHONE], async |[buyer]| {
         let site = Site::with(&[HALL]).await;
         buyer.expects(&[0]);
@@ -140,7 +140,7 @@ async fn a_ticket_is_shown_at_the_door_without_a_network() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_draw_is_explained_beforehand_and_proved_in_the_buyers_own_browser() {
+async fn a_draw_is_explained_before_the_opening_and_verified_in_the_buyers_browser() {
     browse([PHONE], async |[buyer]| {
         let site = Site::with(&[LOTTERY]).await;
         for _ in 0..7 {
