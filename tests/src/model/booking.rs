@@ -1,4 +1,4 @@
-//! The seat: `shared::app::booking`, call by call.
+//! Holding and paying, as `shared::app::booking` does it, one DynamoDB call at a time.
 
 use domain::clock::EpochMs;
 
@@ -7,7 +7,7 @@ use super::clients::{Call, Caller, Next};
 use super::items::{Hold, ReservationId};
 use super::state::State;
 
-/// Holding and paying.
+/// The next call of holding or paying.
 pub(super) fn call(
     config: &Config,
     state: &mut State,

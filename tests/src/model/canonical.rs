@@ -1,7 +1,7 @@
-//! One state for all those that differ only in when they are.
+//! Maps states that differ only by a shift in time to one canonical state.
 //!
-//! Every rule compares moments. So a state whose moments all lie the same time later is the same, and a moment that has
-//! passed for every clock and every write under way is as good as any earlier one.
+//! The rules only compare times. So shifting every time of a state by the same amount changes nothing, and a time that has
+//! passed for every clock and every pending write is equivalent to any earlier time.
 
 use domain::clock::EpochMs;
 use domain::queue::{SKEW_MS, Session};
@@ -11,7 +11,7 @@ use super::items::{Hold, ReservationId};
 use super::state::{START, State, user_id};
 use super::{Config, RUN_MS};
 
-/// Turns the clock back to the beginning, and the past into what still matters of it.
+/// Shifts the clock back to the start, and reduces the past to what still matters.
 pub(crate) fn forget_the_past(config: &Config, state: &mut State) {
     let passed = state.now.ms_since(START);
     let slowest = if config.slow_writes {
@@ -65,8 +65,8 @@ pub(crate) fn forget_the_past(config: &Config, state: &mut State) {
     }
 }
 
-/// One state for all those that differ only in which process is which: each client is a person of its own here, all
-/// stand in one lane, and all clocks are right.
+/// Maps states that differ only in the order of processes to one state. Requires that each client is a user of its own, that
+/// there is one lane, and that all clocks agree.
 fn forget_the_names(config: &Config, state: &mut State) {
     debug_assert!(config.lanes == 1 && config.clients.len() == config.persons());
     debug_assert!(config.promoters.iter().all(|ahead| *ahead == 0));
@@ -125,7 +125,8 @@ fn forget_the_names(config: &Config, state: &mut State) {
     }
 }
 
-/// A session whose end is not later than this is dead for every clock, for every run that still judges, and for TTL.
+/// A session that ended at or before this time has ended for every clock, for every promotion that still reads it, and for
+/// TTL.
 fn dead_for_all(config: &Config, state: &State) -> EpochMs {
     let next_runs = config
         .promoters

@@ -1,4 +1,4 @@
-//! People at their browsers: what they want, and which call comes next.
+//! Users at their browsers: what they want, and which call comes next.
 
 use domain::clock::EpochMs;
 
@@ -6,7 +6,7 @@ use super::items::{Place, ReservationId};
 use super::state::State;
 use super::{Config, WRITE_MS, booking, line};
 
-/// What somebody wants.
+/// What a user wants to do.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Errand {
     Join,
@@ -16,12 +16,12 @@ pub(crate) enum Errand {
     Pay,
 }
 
-/// A call to DynamoDB that is to be made next.
+/// The DynamoDB call that a client makes next.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Call {
-    /// Joining: is there a entry?
+    /// Joining: is there a queue entry?
     ReadEntry,
-    /// Where does the number stand? `rejoins`: a new one is taken where its turn is over.
+    /// Where is the number in the queue? `rejoins`: if its turn is over, the client takes a new one.
     ReadHead {
         number: u64,
         rejoins: bool,
@@ -47,7 +47,7 @@ pub(crate) enum Call {
         former: Option<u64>,
         is_called: bool,
     },
-    /// The same user was faster elsewhere.
+    /// Another request of the same user took a number first.
     EndMine {
         mine: u64,
         in_force: u64,
@@ -58,7 +58,7 @@ pub(crate) enum Call {
     DeleteEntry {
         number: u64,
     },
-    /// `replaces`: the lapsed reservation that refused the first try.
+    /// `replaces`: the lapsed reservation that blocked the first attempt.
     Hold {
         replaces: Option<ReservationId>,
     },
@@ -81,7 +81,7 @@ impl Call {
         )
     }
 
-    /// Whether what it writes, or its condition, depends on when it was decided.
+    /// Whether the written item, or the write's condition, depends on when the write was decided.
     fn is_timed(self) -> bool {
         matches!(
             self,
@@ -96,12 +96,12 @@ pub(crate) struct Client {
     /// The number on the token, until its turn is known to be over.
     pub(crate) token: Option<u64>,
     pub(crate) call: Option<Call>,
-    /// When the call before was answered: the earliest moment at which the next was decided.
+    /// When the previous call was answered: the earliest time at which the next one can be decided.
     pub(crate) since: EpochMs,
     pub(crate) joins_left: u8,
 }
 
-/// Who calls.
+/// The client that makes a call.
 pub(super) struct Caller {
     pub(super) client: usize,
     pub(super) person: usize,
@@ -124,10 +124,10 @@ impl Caller {
     }
 }
 
-/// What comes after a call.
+/// What follows a call.
 pub(super) enum Next {
     Call(Call),
-    /// The errand is done; this is the number on the token.
+    /// The errand is done. This is the number on the token.
     Done(Option<u64>),
 }
 
@@ -142,7 +142,7 @@ impl Client {
     }
 }
 
-/// What a client may begin. What would only be answered that nothing has changed is left out.
+/// The errands that a client may begin, without those that would only learn that nothing has changed.
 pub(crate) fn errands(config: &Config, state: &State, client: usize) -> Vec<Errand> {
     let person = config.clients[client];
     let lane = config.lane_of(person);
@@ -217,7 +217,7 @@ pub(crate) fn writes_next(state: &State, client: usize) -> bool {
     state.clients[client].call.is_some_and(Call::is_write)
 }
 
-/// Makes the next call, which was decided `lag` milliseconds ago. Where its answer is lost it will be made again.
+/// Makes the next call, which was decided `lag` milliseconds ago. If its answer is lost, the call is made again.
 pub(crate) fn make_call(
     config: &Config,
     state: &mut State,

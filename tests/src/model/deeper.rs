@@ -1,4 +1,4 @@
-//! The same for more people, more promoters and more faults: minutes, and optimised.
+//! Larger configurations: more users, promoters and faults. They take minutes, even optimised.
 //!
 //! ```text
 //! cargo test -p tests --config 'profile.dev.package.tests.opt-level=2' -- --ignored --nocapture model::deeper

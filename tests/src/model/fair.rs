@@ -1,4 +1,4 @@
-//! What comes of a state when nothing fails any more: everybody gets in.
+//! Liveness: from every state, once nothing fails any more, every user is admitted.
 
 use domain::queue::{SKEW_MS, Session};
 
@@ -8,10 +8,11 @@ use super::items::Place;
 use super::promoter::{self, Fate};
 use super::state::State;
 
-/// From here on nobody crashes and nothing is lost: everybody who has a entry keeps asking, and time passes.
+/// From here on nothing crashes and no answer is lost. Every user with a queue entry keeps polling, and time passes.
 ///
-/// Somebody whose turn had not passed before is let in by the number that they have; somebody who let it pass, or never
-/// got a entry, joins (again). Looked at where nobody is in the middle of anything: from any other state such a one can be reached.
+/// A user whose turn has not passed is admitted by their present number. A user who let it pass, or never got a queue entry,
+/// joins (again). Only checked in states in which no client is in the middle of an errand: every other state leads to such a
+/// one.
 pub(crate) fn everybody_gets_in(config: &Config, state: &State) -> bool {
     if !state.is_at_rest() {
         return true;
@@ -30,7 +31,7 @@ pub(crate) fn everybody_gets_in(config: &Config, state: &State) -> bool {
     let round_ms = i64::from(config.grace_seconds + config.session_seconds + config.hold_seconds)
         * 1_000
         + SKEW_MS;
-    // Every number that is out, and a new one for each, may need a round of its own.
+    // Each issued number, and a new one for each user, may need a round of its own.
     let numbers: u64 = state
         .items
         .lanes
@@ -50,11 +51,11 @@ pub(crate) fn everybody_gets_in(config: &Config, state: &State) -> bool {
     waiting.iter().all(|one| one.is_in(config, &state))
 }
 
-/// Somebody who has not been inside yet.
+/// A user who has not been admitted yet.
 struct Waiting {
     client: usize,
-    /// The number by which they must get in; none where they have no entry, were called and did not come, or were about
-    /// to leave: then they join.
+    /// The number by which the user must be admitted. None if they have no queue entry, were called and did not arrive, or
+    /// were about to leave: then they join.
     number: Option<u64>,
 }
 
@@ -87,7 +88,7 @@ impl Waiting {
         state.items.entries[person].is_some_and(|number| past.entered.has(number))
     }
 
-    /// Asks where the number stands; false where somebody who has missed nothing is told that the turn is over.
+    /// Polls. False if a user who has missed nothing is told that the turn is over.
     fn asks(&self, config: &Config, state: &mut State) -> bool {
         if self.is_in(config, state) {
             return true;
@@ -107,7 +108,7 @@ impl Waiting {
     }
 }
 
-/// A run from beginning to end, by a clock that is right.
+/// A whole promotion, by a correct clock.
 fn promotes(config: &Config, state: &mut State, lane: usize) {
     promoter::begin(config, state, 0, lane);
     while state.runs[0].is_some() {

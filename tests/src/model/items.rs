@@ -1,4 +1,4 @@
-//! The items, and the writes on them: each under the condition under which `shared::store` makes it.
+//! The items, and the writes to them. Each write has the condition that `shared::store` gives it.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use domain::clock::EpochMs;
 use domain::ids::UserId;
 use domain::queue::{Head, Session};
 
-/// A lane's head: the real one, of which only these three change here.
+/// A lane's head: the real type, of which only these three fields change here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct HeadItem(pub(crate) Head);
 
@@ -42,18 +42,19 @@ pub(crate) struct Place {
 pub(crate) struct LaneItems {
     pub(crate) head: HeadItem,
     pub(crate) sessions: BTreeMap<u64, Session>,
-    /// Since when a tombstone's `ttl` counts. One of somebody who left is kept until after the sale and has none.
+    /// When the age of a tombstone starts to count for its `ttl`. None for the tombstone of a user who left while waiting:
+    /// it is kept until after the sale.
     pub(crate) ended_at: BTreeMap<u64, EpochMs>,
 }
 
-/// A reservation's id: whose, and the how manieth.
+/// A reservation's id: its user, and which of the user's reservations it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct ReservationId {
     pub(crate) person: usize,
     pub(crate) nth: u8,
 }
 
-/// Held until then, or for good.
+/// Held until a time, or for good.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Hold {
     Until(EpochMs),
@@ -88,11 +89,11 @@ pub(crate) struct Reservation {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Items {
     pub(crate) lanes: Vec<LaneItems>,
-    /// By person: the number on the entry.
+    /// By user: the number in the queue entry.
     pub(crate) entries: Vec<Option<u64>>,
-    /// By person.
+    /// By user.
     pub(crate) reservations: Vec<Option<Reservation>>,
-    /// On the only seat.
+    /// The claim of the only seat.
     pub(crate) claim: Option<Claim>,
 }
 
@@ -109,14 +110,14 @@ impl Items {
         self.lanes[place.lane].sessions.insert(place.rank, session);
     }
 
-    /// `ADD issued 1`: the head after it.
+    /// `ADD issued 1`. Returns the head after it.
     pub(crate) fn take_number(&mut self, lane: usize) -> Head {
         let head = &mut self.lanes[lane].head.0;
         head.issued += 1;
         *head
     }
 
-    /// The entry that is in force afterwards.
+    /// Returns the queue entry that is in force afterwards.
     pub(crate) fn put_queue_entry(
         &mut self,
         person: usize,
@@ -162,7 +163,7 @@ impl Items {
         }
     }
 
-    /// What is there already, if something is.
+    /// Returns the existing session, if there is one.
     pub(crate) fn open_session(&mut self, place: Place) -> Option<Session> {
         let found = self.session(place);
         if found.is_none() {
@@ -177,7 +178,7 @@ impl Items {
         }
     }
 
-    /// Whatever is there. `swept` says from when on the tombstone's age counts, where it does.
+    /// Overwrites whatever is there. `swept`: when a tombstone's age starts to count, if it does.
     pub(crate) fn end_session(&mut self, place: Place, swept: Option<EpochMs>) {
         let arrived = matches!(
             self.session(place),
@@ -197,7 +198,7 @@ impl Items {
         lane.ended_at.remove(&place.rank);
     }
 
-    /// The head afterwards; none where another run was faster.
+    /// Returns the head afterwards; none if another promotion moved it first.
     pub(crate) fn move_watermark(
         &mut self,
         lane: usize,
@@ -215,7 +216,7 @@ impl Items {
         Some(*head)
     }
 
-    /// One transaction: reservation, session and claim. Whether it was made.
+    /// One transaction on reservation, session and claim. Returns whether it was made.
     pub(crate) fn hold(
         &mut self,
         place: Place,
@@ -254,7 +255,7 @@ impl Items {
         true
     }
 
-    /// One transaction, but for the session's end, which has no condition. Whether it was made.
+    /// One transaction, apart from the end of the session, which has no condition. Returns whether it was made.
     pub(crate) fn sell(&mut self, id: ReservationId, decided: EpochMs) -> bool {
         let (Some(reservation), Some(claim)) = (&mut self.reservations[id.person], &mut self.claim)
         else {

@@ -1,4 +1,4 @@
-//! `shared::app::queue`, request by request.
+//! Joining, polling and leaving, as `shared::app::queue` does it, one DynamoDB call at a time.
 
 use domain::clock::EpochMs;
 use domain::queue::Pause;
@@ -7,7 +7,7 @@ use super::Config;
 use super::clients::{Call, Caller, Next};
 use super::state::{State, user_id};
 
-/// The turn is over: the end of it, or a new number.
+/// The turn is over: the client stops, or takes a new number.
 fn over(number: u64, rejoins: bool) -> Next {
     if rejoins {
         let former = Some(number);
@@ -17,7 +17,7 @@ fn over(number: u64, rejoins: bool) -> Next {
     }
 }
 
-/// Joining and asking.
+/// The next call of joining or polling.
 pub(super) fn call(
     config: &Config,
     state: &mut State,
@@ -89,7 +89,7 @@ pub(super) fn call(
     }
 }
 
-/// Leaving, and giving up a number that is not needed.
+/// The next call of leaving, and of giving up a superfluous number.
 pub(super) fn leave(config: &Config, state: &mut State, caller: &Caller, call: Call) -> Next {
     match call {
         Call::EndMine { mine, in_force } => {

@@ -1,18 +1,17 @@
-//! The queue and its seat, in every order in which their calls to DynamoDB can meet.
+//! A model of the queue and one seat, checked for every order in which their DynamoDB calls can interleave.
 //!
-//! One step of the model is one call of the real code ([`line`], [`booking`], [`promoter`]) on the items ([`items`]), under the
-//! conditions of the real writes and by the real rules (`survey`, `Capacity`, `uses_a_slot`, the lanes' limits). Steps of
-//! different processes follow each other in any order, time passes between any two of them, processes crash, answers
-//! are lost, clocks differ. The checker visits every state that can come of it and looks at every promise
-//! ([`properties`]) in each.
+//! A step of the model is one call of the real code ([`queue_calls`], [`booking`], [`promoter`]) on the items ([`items`]),
+//! under the conditions of the real writes and by the real rules (`survey`, `Capacity`, `uses_a_slot`, the lanes' limits).
+//! Steps of different processes interleave in any order, time passes between any two of them, processes crash, answers are
+//! lost, and clocks differ. The checker visits every reachable state and checks every property ([`properties`]) in each.
 //!
-//! What is left out, and why that hides nothing: the turnout, the rate and the batches (without overbooking and with
-//! `slots` they decide nothing); the one run a second (here a run begins at any time); the newcomer's own promotion
-//! (a run that begins during a join is the same); eventually consistent reads and cached heads (old news of a head are
-//! a poll that waits between its reads).
+//! Left out, and why that hides nothing: turnout, rate and batches (without overbooking and with `slots` they decide
+//! nothing); the limit of one promotion a second (here a promotion begins at any time); a newcomer's own promotion (the same
+//! as a promotion that begins during a join); eventually consistent reads and cached heads (an old head is the same as a
+//! poll that pauses between its reads).
 //!
-//! Time is not counted but compared: what has lapsed for everybody is as if it had lapsed long ago ([`canonical`]). So
-//! there are finitely many states however much time passes.
+//! Times are compared, never counted: a time that has passed for everybody is equivalent to any earlier one ([`canonical`]).
+//! So the number of states is finite however much time passes.
 
 pub(crate) mod booking;
 pub(crate) mod canonical;
@@ -39,66 +38,67 @@ use stateright::{Model, Property};
 pub(crate) use state::State;
 pub(crate) use steps::Action;
 
-/// A write decided at t is over by t + 2 s.
+/// A write decided at t has taken effect or failed by t + 2 s.
 pub(crate) const WRITE_MS: i64 = 2_000;
-/// A run looks at the clock before each group of writes and stops after 20 s; the last of them is over by then.
+/// A promotion checks the clock before each group of writes and stops after 20 s; its last write has ended by then.
 pub(crate) const RUN_MS: i64 = 20_000 + WRITE_MS;
 
-/// A protocol that looks right, and is not.
+/// A protocol that looks right and is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Flaw {
     /// Paying and leaving delete the session instead of leaving a tombstone.
     SessionsDeletedWhenTheyEnd,
-    /// Tombstones go as soon as promotion counts them as dead, while a run may still be under way that has not seen them.
+    /// Tombstones are swept as soon as promotion counts them as ended, although a promotion that has not seen them may still
+    /// be running.
     TombstonesSweptByAgeAlone,
-    /// A run calls the places that it keeps before it moves the watermark.
+    /// A promotion calls the ranks of its open slots before it moves the watermark.
     GraceBeforeWatermark,
-    /// Each lane's run fills up what all lanes together leave free, instead of its own share.
+    /// Each lane's promotion fills all slots that are free over all lanes, instead of its own share.
     LanesShareCapacity,
-    /// Promotion counts a session as dead as soon as it is dead for its owner.
+    /// Promotion counts a session as ended as soon as it has ended for its owner.
     DeadAtOnce,
 }
 
-/// How large the model is, and what may go wrong in it.
+/// The size of the model, and what may fail in it.
 #[derive(Clone, Copy, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is one thing more to look at"
 )]
 pub(crate) struct Config {
-    /// For each client (a browser tab) whose it is. Persons are spread over the lanes in turn.
+    /// For each client (a browser tab) the index of its user. Users are spread over the lanes in turn.
     pub(crate) clients: &'static [usize],
-    /// For each process that promotes, how many milliseconds its clock is ahead.
+    /// For each promoting process, how many milliseconds its clock is ahead.
     pub(crate) promoters: &'static [i64],
     pub(crate) lanes: u8,
     pub(crate) max_active: u32,
     pub(crate) grace_seconds: u32,
     pub(crate) session_seconds: u32,
     pub(crate) hold_seconds: u32,
-    /// So much time passes at once.
+    /// The time of one tick.
     pub(crate) tick_ms: i64,
     /// Whether a write may be decided a tick before it takes effect.
     pub(crate) slow_writes: bool,
-    /// Tombstones, and sessions that lapsed, may be swept so long after their end; none: not in the time that is looked at.
+    /// How long after their end tombstones and lapsed sessions may be swept. None: not within the modelled time.
     pub(crate) tombstone_ms: Option<i64>,
-    /// So often each client joins.
+    /// How many times each client joins.
     pub(crate) joins: u8,
-    /// Whether people leave.
+    /// Whether users leave.
     pub(crate) leaves: bool,
-    /// Whether people hold and pay for the seat.
+    /// Whether users hold and pay for the seat.
     pub(crate) seat: bool,
-    /// So many processes crash in the middle of something.
+    /// How many processes crash in the middle of an operation.
     pub(crate) crashes: u8,
-    /// So many answers to writes are lost: the write is made again, or given up.
+    /// How many answers to writes are lost. The write is then repeated or given up.
     pub(crate) lost_answers: u8,
-    /// Whether states that differ only in which client or promoter is which count as one. Then a path to a state is told
-    /// by names that change on the way.
+    /// Whether states that differ only in the order of clients or promoters count as one. The steps of a path to a state
+    /// then name clients and promoters by indices that change along the path.
     pub(crate) names_do_not_matter: bool,
     pub(crate) flaw: Option<Flaw>,
 }
 
 impl Config {
-    /// Two people, one place, one promoter, nothing that goes wrong.
+    /// Two users, one slot, one promoter, no faults.
     pub(crate) const SMALLEST: Self = Self {
         clients: &[0, 1],
         promoters: &[0],
@@ -127,12 +127,12 @@ impl Config {
         self.clients.iter().max().map_or(0, |last| last + 1)
     }
 
-    /// In which lane a person stands.
+    /// The lane of a user.
     pub(crate) fn lane_of(&self, person: usize) -> usize {
         person % usize::from(self.lanes)
     }
 
-    /// A run's limits: the real ones, of `slots` without overbooking.
+    /// A promotion's limits: the real ones, of `slots` without overbooking.
     pub(crate) fn limits(&self, lane: usize) -> LaneLimits {
         let policy = QueuePolicy {
             max_active: self.max_active,

@@ -1,4 +1,4 @@
-//! A promotion run: `shared::app::promotion`, call by call.
+//! A promotion, as `shared::app::promotion` does it, one DynamoDB call at a time.
 
 use domain::clock::EpochMs;
 use domain::ids::Rank;
@@ -9,26 +9,26 @@ use super::run::{Run, Stage, judged_at, uses_a_slot};
 use super::state::State;
 use super::{Config, Flaw};
 
-/// What becomes of a call.
+/// The outcome of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Fate {
     Answered,
-    /// It took effect; its answer is lost, and it is made again.
+    /// It took effect. Its answer is lost, and the call is repeated.
     Repeated,
-    /// It took effect, but nobody could tell: the run gives up here.
+    /// It took effect, but the process does not know: the promotion gives up here.
     GivenUp,
-    /// It was never made, but nobody could tell.
+    /// It was not made, but the process does not know.
     Lost,
 }
 
-/// A run begins with its look at the clock and at the head.
+/// A promotion begins when it reads the clock and the head.
 pub(crate) fn begin(config: &Config, state: &mut State, promoter: usize, lane: usize) {
     let began_at = state.now.plus_ms(config.promoters[promoter]);
     let head = state.items.lanes[lane].head;
     state.runs[promoter] = Some(Run::new(lane, began_at, state.now, head));
 }
 
-/// Makes one of a run's calls, which was decided `lag` milliseconds ago.
+/// Makes one of a promotion's calls, which was decided `lag` milliseconds ago.
 pub(crate) fn make_call(
     config: &Config,
     state: &mut State,

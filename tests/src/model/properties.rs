@@ -1,4 +1,4 @@
-//! What must hold in every state.
+//! The properties that hold in every state.
 
 use domain::queue::{Pause, Session};
 use stateright::Property;
@@ -16,7 +16,7 @@ pub(crate) const FORWARD: &str =
 pub(crate) const ONE_OWNER: &str = "the seat is exactly its owner's, and sold exactly once";
 pub(crate) const NOBODY_LOST: &str = "everybody who keeps asking gets in at last";
 
-/// So that the promises are not kept by nothing happening.
+/// These must be reachable, so that the other properties do not hold because nothing happens.
 const ALL_IN: &str = "everybody has been inside";
 const SOLD: &str = "the seat is sold";
 
@@ -54,12 +54,12 @@ fn all_in(config: &Config, state: &State) -> bool {
         })
 }
 
-/// Whether the holder may shop, or may still come.
+/// Whether the session admits its holder, or still waits for the holder to arrive.
 fn counts(config: &Config, state: &State, session: &Session) -> bool {
     session.is_live(state.now) || session.awaits(state.now, Pause::default(), config.grace_seconds)
 }
 
-/// Every rank up to the watermark has had a place or was given up, and none beyond it has been called or let in.
+/// Every rank up to the watermark has had a session or was given up, and no rank beyond it has been called or admitted.
 fn in_order((lane, past): (&LaneItems, &Past)) -> bool {
     let admitted = lane.head.0.admitted;
     let is_passed_over = |rank| !lane.sessions.contains_key(&rank) && !past.used.has(rank);
@@ -67,7 +67,7 @@ fn in_order((lane, past): (&LaneItems, &Past)) -> bool {
     !(1..=admitted).any(is_passed_over)
         && lane.sessions.iter().all(|(rank, session)| match session {
             Session::Called { .. } | Session::Live { .. } => *rank <= admitted,
-            // Nobody's place was ended by anybody else.
+            // Nobody's session was ended by another user.
             Session::Ended { .. } => is_given_up(*rank),
             Session::Open => true,
         })
@@ -83,7 +83,7 @@ fn not_too_many(config: &Config, state: &State) -> bool {
     inside.count() <= usize::try_from(config.max_active).unwrap()
 }
 
-/// Who came, left or let the turn pass is never given a place again.
+/// A user who arrived, left or let the turn pass is never called again.
 fn once((lane, past): (&LaneItems, &Past)) -> bool {
     lane.sessions
         .iter()
@@ -100,7 +100,7 @@ fn forward(config: &Config, state: &State, lane: &LaneItems, past: &Past) -> boo
             .all(|(_, session)| !counts(config, state, session))
 }
 
-/// Sold means confirmed, and back; and who has a living hold has the seat.
+/// A seat is SOLD if and only if its reservation is CONFIRMED, and the holder of a live hold has the seat.
 fn one_owner(_: &Config, state: &State) -> bool {
     let claim = state.items.claim;
     let reservations = || state.items.reservations.iter().flatten();

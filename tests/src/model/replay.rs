@@ -1,7 +1,7 @@
-//! The same schedules on the model and on the real code: after every step the items must be the same, so that what the
-//! checker proves of the model holds for the code.
+//! Replays the same random schedules on the model and on the real code. After every step the items must be equal, so that
+//! what the checker proves about the model also holds for the code.
 //!
-//! Each process of the real code stands at a gate in the wire; a step of the model lets one of its calls through.
+//! Each process of the real code runs behind a call gate; a step of the model lets one of its calls through.
 
 use std::time::Duration;
 
@@ -27,17 +27,17 @@ use crate::gate::{Gate, PATIENCE, Pass};
 use crate::wire::{Fault, Rule};
 use crate::world::{DATE, EVENT, PRICE, World, concert_for};
 
-/// Only calls on the model's items wait.
+/// Only calls on items of the model wait.
 const KEYS: &[&str] = &["QUEUE#", "SESSIONS#", "ENTRY#", "RESERVATION#", "SEATS#"];
 
-/// An operation of the real code that is under way.
+/// An operation of the real code in progress.
 struct Process {
     gate: Gate,
     task: JoinHandle<()>,
 }
 
 impl Process {
-    /// Until a call waits at the gate; none where the operation has ended.
+    /// Waits until a call waits at the gate. None if the operation has ended.
     async fn next(&self) -> Option<(String, String)> {
         let next = async {
             loop {
@@ -54,7 +54,7 @@ impl Process {
         next.expect("something happens at the gate")
     }
 
-    /// Lets the first call through that contains `key`, and waits until it is over.
+    /// Lets the first call through whose body contains `key`, and waits until it has ended.
     async fn pass(&self, key: &str, pass: Pass) -> Result<(), String> {
         let passes = async {
             loop {
@@ -72,12 +72,12 @@ impl Process {
         passes.unwrap_or_else(|_| Err(format!("no call on {key} comes")))
     }
 
-    /// Something has changed at the gate, or the operation may have ended: the gate does not say so.
+    /// Waits for a change at the gate. Wakes up regularly, because the gate does not notice the end of the operation.
     async fn something_happens(&self) {
         let _ = tokio::time::timeout(Duration::from_millis(5), self.gate.changed()).await;
     }
 
-    /// Lets reads through that the model leaves out: those that make sure before a no is said.
+    /// Lets reads through that the model leaves out: those that confirm a refusal.
     async fn pass_reads(&self) {
         while let Some((operation, _)) = self.next().await {
             if !["GetItem", "BatchGetItem", "Query"].contains(&operation.as_str()) {
@@ -87,7 +87,7 @@ impl Process {
         }
     }
 
-    /// There is nothing more to do but to look.
+    /// Nothing but such reads may be left.
     async fn ends(&self) -> Result<(), String> {
         self.pass_reads().await;
         match self.next().await {
@@ -99,8 +99,8 @@ impl Process {
     }
 }
 
-/// The head that a client got with its number. The code looks at it again where the same user was faster elsewhere and
-/// it knows the number in force; the model reads a newer one, which may have called that number in the meantime.
+/// The head that a client got with its number. Where another request of the same user was faster, the code looks at this
+/// head again with the number that is in force. The model reads a newer head, which may have called that number meanwhile.
 #[derive(Clone, Copy)]
 struct KnownHead {
     issued: u64,
@@ -143,11 +143,11 @@ impl Real {
         }
     }
 
-    /// A process of its own, with nothing cached, whose calls wait.
+    /// A process of its own with empty caches, whose calls wait.
     async fn process(&self) -> (World, Gate) {
         let gate = Gate::of(KEYS);
         let process = self.world.process_behind(gate.clone());
-        // What is no item of the model is read beforehand.
+        // Reads in advance what is not an item of the model.
         let now = self.world.clock.now();
         process.app.programme(&self.event, now).await.unwrap();
         (process, gate)
@@ -206,7 +206,7 @@ impl Real {
         Ok(())
     }
 
-    /// After a step of the model the code stands before the same call.
+    /// After a step of the model the code waits before the same call.
     async fn client_stands_as(&mut self, after: &State, client: usize) -> Result<(), String> {
         let Some(process) = &self.clients[client] else {
             return Ok(());
@@ -233,7 +233,7 @@ impl Real {
 
     async fn promote(&mut self, promoter: usize) -> Result<(), String> {
         let (process, gate) = self.process().await;
-        // The model lets a run begin at any time, not once a second.
+        // The model lets a promotion begin at any time, not once a second.
         let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
         self.world
             .dynamodb
@@ -254,7 +254,7 @@ impl Real {
         Ok(())
     }
 
-    /// The head that the code looks at instead of reading it, and the number that it looks for.
+    /// The head that the code uses instead of reading it, and the number that it looks for.
     fn known_head_of(&self, client: usize, call: Call) -> Option<(KnownHead, u64)> {
         let Call::ReadHead { number, .. } = call else {
             return None;
@@ -311,7 +311,7 @@ impl Real {
                         admitted: head.admitted,
                     });
                 }
-                // What the known head has called needs no other.
+                // A number that the known head has already called needs no other head.
                 if self.known_head_of(client, call).is_none() {
                     let process = self.clients[client].as_ref().expect("an errand");
                     process.pass(key_of(call), pass_of(is_answer_lost)).await?;
@@ -332,7 +332,7 @@ impl Real {
                 let process = self.promoters[promoter].as_ref().expect("a run");
                 let pass = pass_of(fate == Fate::Repeated);
                 match run.stage {
-                    // Where the floor is at the watermark there is nothing to read.
+                    // If the floor is at the watermark, there is nothing to read.
                     Stage::ReadSessions => {
                         let next = process.next().await;
                         if next.is_some_and(|(operation, _)| operation == "Query") {
@@ -369,7 +369,7 @@ fn pass_of(is_answer_lost: bool) -> Pass {
     }
 }
 
-/// What the call of the real code is on.
+/// The key that identifies a call of the real code.
 fn key_of(call: Call) -> &'static str {
     match call {
         Call::ReadEntry
@@ -386,7 +386,7 @@ fn key_of(call: Call) -> &'static str {
     }
 }
 
-/// The items, as far as both have them, in words that can be compared.
+/// The items that both have, in a form that can be compared.
 #[derive(PartialEq, Debug)]
 struct Picture {
     head: (u64, u64, u64),
@@ -505,37 +505,37 @@ async fn of_table(real: &Real, config: &Config, began: EpochMs) -> Picture {
     }
 }
 
-/// No run becomes so old that it looks at the clock: the code looks before a group of writes, the model before each.
+/// No promotion gets so old that it checks the clock: the code checks before a group of writes, the model before each.
 const OLDEST_RUN_MS: i64 = 15_000;
 
-/// Whether time makes no difference to what a client does next. The code decides what it reads by the time at which the
-/// request came, the model by the time of each read; of the writes both say when they were decided.
+/// Whether time makes no difference to a client's next call. For reads, the code decides by the time of the request and the
+/// model by the time of the read. For writes, both state when they were decided.
 fn may_take_long(config: &Config, state: &State, client: usize) -> bool {
     let person = config.clients[client];
     let is_alone = config.clients.iter().filter(|of| **of == person).count() == 1;
     match state.clients[client].call {
         None | Some(Call::EndTurn { .. } | Call::DeleteEntry { .. }) => true,
-        // Where somebody else may be faster, the number in force is looked at next.
+        // If another request of the same user may be faster, the number in force is read next.
         Some(Call::TakeNumber { .. }) => is_alone,
         Some(Call::PutEntry { is_called, .. }) => is_alone && !is_called,
         Some(_) => false,
     }
 }
 
-/// What may happen next in both.
+/// The steps that are possible in both.
 fn possible(config: &Config, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     config.actions(state, &mut actions);
     let is_old =
         |run: &Run| state.now.plus_ms(config.tick_ms).ms_since(run.began_at) >= OLDEST_RUN_MS;
-    // A write says when it was decided, and is over within less than a tick.
+    // A write states when it was decided, and ends within less than a tick.
     let calls_now = |run: &Run| matches!(run.stage, Stage::Call | Stage::CallPassed);
     let runs_on = |run: &Run| !is_old(run) && !calls_now(run);
     let time_passes = state.runs.iter().flatten().all(runs_on)
         && (0..config.clients.len()).all(|client| may_take_long(config, state, client));
     actions.retain(|action| match action {
         Action::Time => time_passes,
-        // A call that nobody answers ends in a time-out, which the sweep of faults looks at.
+        // A call without an answer ends in a time-out; `every_fault` covers that.
         Action::Promoter { fate, .. } => matches!(fate, Fate::Answered | Fate::Repeated),
         Action::Begin { .. }
         | Action::Client { .. }
@@ -547,7 +547,7 @@ fn possible(config: &Config, state: &State) -> Vec<Action> {
     actions
 }
 
-/// Time, crashes and leaving less often than all that goes on, or nobody would come to pay.
+/// Chooses ticks, crashes and leaving less often than the rest, or no user would get as far as paying.
 fn chosen(actions: &[Action], choice: u16) -> Option<Action> {
     let is_rare = |action: &Action| {
         matches!(
@@ -587,7 +587,7 @@ async fn both(
     real.step(config, &before, state, action).await
 }
 
-/// Makes the choices on both, step by step.
+/// Takes the chosen steps in both, one by one.
 async fn replay(config: &Config, choices: &[u16]) -> Result<(), TestCaseError> {
     let mut state = State::first(config);
     let mut real = Real::new(config).await;

@@ -1,5 +1,5 @@
-//! A promotion run as it knows itself: what it has seen, what it has under way, and what it does next. All of it by the
-//! real rules; the calls are in [`super::promoter`].
+//! The progress of a promotion: what it has read, which calls it has in progress, and what it does next, by the real rules.
+//! The calls are in [`super::promoter`].
 
 use domain::clock::EpochMs;
 use domain::queue::{Capacity, Head, Pause, SLOTS_AHEAD, Session, Survey};
@@ -7,45 +7,45 @@ use domain::queue::{Capacity, Head, Pause, SLOTS_AHEAD, Session, Survey};
 use super::items::HeadItem;
 use super::{Config, Flaw, RUN_MS};
 
-/// A run writes so many items at once.
+/// The number of items that a promotion writes at once.
 const GROUP: u64 = 20;
 
-/// A run that is under way.
+/// A promotion in progress.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Run {
     pub(crate) lane: usize,
     /// By its own clock.
     pub(crate) began_at: EpochMs,
-    /// When its last call was answered: the earliest moment at which the next was decided.
+    /// When its last call was answered: the earliest time at which the next one can be decided.
     pub(crate) since: EpochMs,
-    /// As the run read it.
+    /// As the promotion read it.
     pub(super) head: HeadItem,
     pub(crate) stage: Stage,
-    /// The calls that are under way at once, by rank: they take effect in any order.
+    /// The calls in progress at once, by rank. They take effect in any order.
     pub(crate) pending: Vec<u64>,
-    /// All that the survey told, and what the run has found and made since.
+    /// The result of the survey, and what the promotion has found and written since.
     pub(super) floor: u64,
     live: u32,
     awaited: u32,
-    /// The last rank passed once all that is pending is done.
+    /// The last rank passed once all pending calls have ended.
     pub(super) passed: u64,
-    /// The first rank whose place may or may not be kept: nobody answered.
+    /// The first rank whose open slot may or may not have been written: its call was not answered.
     pub(super) failed: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Stage {
     ReadSessions,
-    /// The places whose numbers are out by now.
+    /// Calls the ranks of open slots whose numbers have been issued by now.
     Call,
     Keep,
     Move,
-    /// The places just passed.
+    /// Calls the ranks that were just passed.
     CallPassed,
 }
 
 impl Run {
-    /// A run begins with its look at the clock and at the head.
+    /// A promotion begins when it reads the clock and the head.
     pub(super) fn new(lane: usize, began_at: EpochMs, now: EpochMs, head: HeadItem) -> Self {
         Self {
             lane,
@@ -69,12 +69,12 @@ impl Run {
             > RUN_MS
     }
 
-    /// How many calls are under way; the step says which of them is over.
+    /// How many calls are in progress. The step says which of them ends.
     pub(crate) fn calls(&self) -> usize {
         self.pending.len().max(1)
     }
 
-    /// What the run will not need any more, so that it makes no difference.
+    /// Drops what the promotion no longer needs, so that it does not distinguish states.
     pub(super) fn forgets(&mut self) {
         if matches!(self.stage, Stage::Move | Stage::CallPassed) {
             (self.live, self.awaited, self.failed) = (0, 0, None);
@@ -90,7 +90,7 @@ impl Run {
         self.stage = Stage::Call;
     }
 
-    /// The next group of places, or the move of the watermark.
+    /// Starts the next group of open slots, or the move of the watermark.
     fn keep_on(&mut self, config: &Config) {
         let head: &Head = &self.head.0;
         let seen = Survey {
@@ -121,8 +121,8 @@ impl Run {
         }
     }
 
-    /// An operator's lower limit, or a slower clock than that of the run before, may have too many places kept for
-    /// people who have not joined yet: the watermark goes back over them.
+    /// After an operator lowered the limit, or if this clock is slower than that of the previous promotion, there may be too
+    /// many open slots beyond the issued numbers: the watermark moves back over them.
     fn places_to_take_back(&self, config: &Config) -> u64 {
         let head: &Head = &self.head.0;
         let kept = head.admitted.saturating_sub(head.issued);
@@ -131,7 +131,7 @@ impl Run {
         kept.min(u64::from(too_many))
     }
 
-    /// Goes on where all that was pending is done. False where the run has ended.
+    /// Continues once all pending calls have ended. False if the promotion has ended.
     pub(super) fn go_on(&mut self, config: &Config) -> bool {
         if !self.pending.is_empty() {
             return true;
@@ -146,7 +146,7 @@ impl Run {
                 }
             },
             (Stage::Keep, None) => self.keep_on(config),
-            // Ranks are passed in order: what lies behind a failure is found by the next run.
+            // Ranks are passed in order: the next promotion finds what lies beyond a failure.
             (Stage::Keep, Some(failed)) => {
                 self.passed = failed - 1;
                 if self.passed == self.head.0.admitted {
@@ -162,7 +162,7 @@ impl Run {
         true
     }
 
-    /// What is under way fails; what has been done is worth a move of the watermark. False where the run has ended.
+    /// A pending call failed. What is done so far still moves the watermark. False if the promotion has ended.
     pub(super) fn runs_out(&mut self, config: &Config) -> bool {
         let first_failed = self.pending.iter().copied().chain(self.failed).min();
         self.pending.clear();
@@ -179,7 +179,7 @@ impl Run {
         true
     }
 
-    /// A place that was kept now or before, or whose holder has come; a dead one takes none.
+    /// An open slot written now or before, or one whose holder has arrived. A tombstone takes none.
     pub(super) fn counts(&mut self, found: Option<Session>, config: &Config) {
         match found {
             Some(session) if !uses_a_slot(config, session, self.began_at) => {}
@@ -189,7 +189,7 @@ impl Run {
     }
 }
 
-/// By the real rule, unless this is the flaw: then as if it were so much later that the margin is gone.
+/// The real rule; with this flaw, evaluated so much later that the margin is gone.
 pub(super) fn uses_a_slot(config: &Config, session: Session, now: EpochMs) -> bool {
     session.uses_a_slot(
         judged_at(config, now),

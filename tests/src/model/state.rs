@@ -1,4 +1,4 @@
-//! A state: the items, what each process is about to do, and what is remembered for the promises alone.
+//! A state: the items, what each process does next, and a memory that only the properties use.
 
 use domain::clock::EpochMs;
 use domain::ids::UserId;
@@ -18,7 +18,7 @@ pub(crate) struct State {
     pub(crate) now: EpochMs,
     pub(crate) items: Items,
     pub(crate) clients: Vec<Client>,
-    /// By promoter: the run that is under way.
+    /// By promoter: the promotion in progress.
     pub(crate) runs: Vec<Option<Run>>,
     pub(crate) crashes_left: u8,
     pub(crate) lost_answers_left: u8,
@@ -26,12 +26,12 @@ pub(crate) struct State {
     pub(crate) past: Vec<Past>,
 }
 
-/// What has been, of which the items may say nothing any more. Nothing depends on it but the promises.
+/// Past events that the items may no longer show. Only the properties depend on it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Past {
-    /// Ranks whose holder came, left, or let the turn pass.
+    /// Ranks whose holder arrived, left, or let the turn pass.
     pub(crate) used: Ranks,
-    /// Ranks whose holder was inside.
+    /// Ranks whose holder was admitted.
     pub(crate) entered: Ranks,
     /// Ranks whose holder gave them up.
     pub(crate) left: Ranks,
@@ -39,7 +39,7 @@ pub(crate) struct Past {
     pub(crate) called: u64,
 }
 
-/// A set of ranks, all of them under 64.
+/// A set of ranks below 64.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Ranks(u64);
 
@@ -53,7 +53,7 @@ impl Ranks {
     }
 }
 
-/// The id that a person has.
+/// A user's id.
 pub(crate) fn user_id(person: usize) -> UserId {
     UserId::from(Uuid::from_u128(person as u128 + 1))
 }
@@ -82,7 +82,7 @@ impl State {
         }
     }
 
-    /// Nobody is in the middle of anything.
+    /// No process is in the middle of anything.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.runs.iter().all(Option::is_none)
             && self.clients.iter().all(|client| client.call.is_none())
@@ -99,7 +99,7 @@ impl State {
         }
     }
 
-    /// Remembers what can be seen now.
+    /// Remembers what is visible now.
     pub(crate) fn remember(&mut self) {
         for (lane, past) in self.items.lanes.iter().zip(&mut self.past) {
             for (rank, session) in &lane.sessions {

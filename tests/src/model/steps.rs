@@ -1,4 +1,4 @@
-//! What can happen next, and making it happen.
+//! The steps that are possible in a state, and their effect.
 
 use super::items::Place;
 use super::promoter::Fate;
@@ -17,36 +17,36 @@ pub(crate) enum Action {
         client: usize,
         errand: Errand,
     },
-    /// A client's next call takes effect; it was decided so many milliseconds ago.
+    /// A client's next call takes effect. It was decided this many milliseconds ago.
     Client {
         client: usize,
         lag: i64,
         is_answer_lost: bool,
     },
-    /// A promoter begins a run.
+    /// A promoter begins a promotion.
     Promote {
         promoter: usize,
         lane: usize,
     },
-    /// One of the calls that a run has under way takes effect, or is lost.
+    /// One of the calls that a promotion has in progress takes effect, or is lost.
     Promoter {
         promoter: usize,
         call: usize,
         lag: i64,
         fate: Fate,
     },
-    /// A client's errand is forgotten: its process has crashed.
+    /// A client's process crashes, and its errand is forgotten.
     ClientCrashes {
         client: usize,
     },
     PromoterCrashes {
         promoter: usize,
     },
-    /// TTL takes a session that has been dead for long enough.
+    /// TTL deletes a session that ended long enough ago.
     Sweep(Place),
 }
 
-/// Everything that can happen next.
+/// All steps that are possible.
 pub(crate) fn possible(config: &Config, state: &State, actions: &mut Vec<Action>) {
     actions.push(Action::Time);
     for client in 0..config.clients.len() {
@@ -138,7 +138,7 @@ fn of_promoter(config: &Config, state: &State, promoter: usize, actions: &mut Ve
     }
 }
 
-/// Makes it happen. Time is as it would be: see [`super::canonical`] for how the checker forgets it.
+/// Applies a step. Time keeps growing here; [`super::canonical`] shifts it back for the checker.
 pub(crate) fn apply(config: &Config, state: &mut State, action: Action) {
     match action {
         Action::Time => state.now = state.now.plus_ms(config.tick_ms),

@@ -1,4 +1,4 @@
-//! The runs: the protocol keeps its promises, and each of the flaws breaks one.
+//! Runs the checker: the protocol keeps every property, and each flaw breaks one.
 
 use std::time::Instant;
 
@@ -9,17 +9,17 @@ use super::{Config, Flaw};
 
 const THREADS: usize = 2;
 
-/// A search for a broken promise gives up after this many states: several times as many as any of them needs.
+/// A search for a broken property gives up after this many states, several times what any of them needs.
 const MANY_STATES: usize = 5_000_000;
 
-/// Two people, one promoter; who is who does not matter.
+/// Two users, one promoter. States that differ only in which user is which count as one.
 pub(super) const TWO_PEOPLE: Config = Config {
     names_do_not_matter: true,
     ..Config::SMALLEST
 };
 
-/// Two promoters. Ticks are longer, so that a run is soon out of time; still a session is for a tick alive, for a tick
-/// dead for its owner alone, and then dead for all.
+/// Two promoters. Ticks are longer, so that a promotion soon runs out of time. A session still lives for one tick, has ended
+/// for its owner alone for one tick, and has then ended for everybody.
 pub(super) const TWO_PROMOTERS: Config = Config {
     promoters: &[0, 0],
     tick_ms: 10_000,
@@ -44,7 +44,7 @@ pub(super) const SLOW_WRITES: Config = Config {
     ..Config::SMALLEST
 };
 
-/// Visits every state. There must be so many at least, or something is not looked at.
+/// Visits every state. If there are fewer than `at_least`, something is not explored.
 pub(super) fn keeps_every_promise(config: Config, at_least: usize) {
     let began = Instant::now();
     let checker = config.checker().threads(THREADS).spawn_bfs().join();
@@ -62,7 +62,7 @@ pub(super) fn keeps_every_promise(config: Config, at_least: usize) {
     assert!(states >= at_least, "only {states} states");
 }
 
-/// Looks for a state in which the promise is broken, the nearest first.
+/// Finds the nearest state in which the property is broken.
 fn breaks(promise: &'static str, config: Config) {
     let began = Instant::now();
     let checker = config
@@ -127,7 +127,7 @@ fn tombstones_swept_after_every_run_that_could_miss_them_break_nothing() {
 
 #[test]
 fn clocks_that_differ_by_two_seconds_never_admit_too_many() {
-    // By the one clock a session is dead a tick before it is by the other.
+    // By one clock a session ends a tick earlier than by the other.
     let config = Config {
         clients: &[0],
         promoters: &[-1_000, 1_000],
