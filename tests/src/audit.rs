@@ -9,8 +9,8 @@ use domain::ids::EventId;
 use domain::invariants::Finding;
 use serde_json::json;
 
-use crate::books;
-use crate::gate::Gate;
+use crate::call_gate::CallGate;
+use crate::invariants;
 use crate::world::{Buyer, DATE, EVENT, PRICE, World, concert, concert_for, festival};
 
 const FESTIVAL: &str = "summer-festival";
@@ -25,7 +25,7 @@ fn s(text: &str) -> AttributeValue {
 
 /// The key of the first item whose key, `pk` and `sk`, begins so.
 async fn key(world: &World, pk: &str, sk: &str) -> (String, String) {
-    books::items(world)
+    invariants::items(world)
         .await
         .into_keys()
         .find(|(p, s)| p.starts_with(pk) && s.starts_with(sk))
@@ -61,7 +61,7 @@ async fn delete(world: &World, (pk, sk): &(String, String)) {
 
 /// Puts a copy of an item under another key.
 async fn copy(world: &World, from: &(String, String), to: (&str, &str)) {
-    let mut item = books::items(world).await.remove(from).unwrap();
+    let mut item = invariants::items(world).await.remove(from).unwrap();
     item.insert("pk".to_owned(), s(to.0));
     item.insert("sk".to_owned(), s(to.1));
     world
@@ -82,8 +82,8 @@ async fn sold(world: &World, seat: u32) -> Buyer {
     buyer
 }
 
-/// Two who have bought, one who holds, one who has cancelled what was paid, one whose hold has lapsed and who holds anew, two who
-/// wait, and two who have tickets of general admission, one of whom gave them back.
+/// Two who have bought, one who holds, one who has cancelled what was paid, one whose hold has lapsed and who holds anew,
+/// two who wait, and two who have tickets of general admission, one of whom gave them back.
 async fn busy_world() -> World {
     let mut concert = concert_for(4);
     concert.event.terms.hold_seconds = 60;
@@ -123,7 +123,7 @@ async fn busy_world() -> World {
 
 /// The one thing that is broken.
 async fn only(world: &World) -> Finding {
-    let mut broken = books::broken(world).await;
+    let mut broken = invariants::broken(world).await;
     assert_eq!(broken.len(), 1, "{broken:#?}");
     broken.remove(0)
 }
@@ -138,9 +138,9 @@ fn is(finding: &Finding, invariant: u8, key: &(String, String), expected: &str, 
 #[tokio::test]
 async fn a_table_in_full_operation_is_sound() {
     let world = busy_world().await;
-    books::check(&world).await;
+    invariants::check(&world).await;
     let report = world.app.store().audit(None, |_| {}).await.unwrap();
-    let items = books::items(&world).await.len() as u64;
+    let items = invariants::items(&world).await.len() as u64;
     assert_eq!((report.items, report.is_cut_short), (items, false));
 }
 
@@ -178,7 +178,7 @@ async fn a_seat_claimed_for_somebody_else_is_found_from_both_sides() {
         s("00000000-0000-4000-8000-000000000000"),
     )
     .await;
-    let broken = books::broken(&world).await;
+    let broken = invariants::broken(&world).await;
     assert_eq!(broken.len(), 2, "{broken:#?}");
     assert!(broken.iter().all(|finding| finding.invariant.number() == 1));
 }
@@ -194,7 +194,7 @@ async fn a_seat_that_nobody_sells_and_a_sold_one_that_would_be_swept_are_found()
     let claim = key(&world, "SEATS#", "SEAT#00001").await;
     copy(&world, &claim, (&claim.0, "SEAT#00051")).await;
     let stray = (claim.0, "SEAT#00051".to_owned());
-    let broken = books::broken(&world).await;
+    let broken = invariants::broken(&world).await;
     assert!(
         broken.iter().any(|finding| finding.key.ends_with(&stray.1)
             && finding.expected == "a seat that is on sale"),
@@ -208,7 +208,7 @@ async fn a_hold_and_its_seat_that_end_at_different_times_are_found() {
     let claim = key(&world, "SEATS#", "SEAT#00006").await;
     let later = world.clock.now().0 + 999_000;
     set(&world, &claim, "heldUntil", n(later)).await;
-    let broken = books::broken(&world).await;
+    let broken = invariants::broken(&world).await;
     assert_eq!(broken.len(), 2, "{broken:#?}");
 }
 
@@ -216,7 +216,7 @@ async fn a_hold_and_its_seat_that_end_at_different_times_are_found() {
 async fn a_won_too_many_and_an_entry_that_is_gone_are_found() {
     let world = busy_world().await;
     let wallet = key(&world, "WALLET#", "BALANCE").await;
-    let balance = books::items(&world).await[&wallet]["balance"]
+    let balance = invariants::items(&world).await[&wallet]["balance"]
         .as_n()
         .unwrap()
         .parse::<i64>()
@@ -234,7 +234,7 @@ async fn a_won_too_many_and_an_entry_that_is_gone_are_found() {
     let world = busy_world().await;
     let entry = key(&world, "WALLET#", "LEDGER#000000000001").await;
     delete(&world, &entry).await;
-    let broken = books::broken(&world).await;
+    let broken = invariants::broken(&world).await;
     assert!(!broken.is_empty() && broken.iter().all(|finding| finding.invariant.number() == 2));
 }
 
@@ -243,7 +243,7 @@ async fn a_negative_balance_and_a_wrong_balance_after_an_entry_are_found() {
     let world = busy_world().await;
     let entry = key(&world, "WALLET#", "LEDGER#000000000001").await;
     set(&world, &entry, "balanceAfter", n(7)).await;
-    let broken = books::broken(&world).await;
+    let broken = invariants::broken(&world).await;
     // The charge's key remembers it otherwise, too.
     assert!(
         broken.iter().any(
@@ -255,7 +255,7 @@ async fn a_negative_balance_and_a_wrong_balance_after_an_entry_are_found() {
     let world = busy_world().await;
     let entry = key(&world, "WALLET#", "LEDGER#000000000001").await;
     set(&world, &entry, "amount", n(-5)).await;
-    let broken = books::broken(&world).await;
+    let broken = invariants::broken(&world).await;
     assert!(
         broken
             .iter()
@@ -282,7 +282,7 @@ async fn a_charge_without_its_key_and_a_key_without_its_charge_are_found() {
     // The first of the two keys has the charge, the other has none.
     is(&only(&world).await, 2, &memory, "a charge", "none");
     delete(&world, &stray).await;
-    let charged = books::items(&world).await[&memory]["amount"].clone();
+    let charged = invariants::items(&world).await[&memory]["amount"].clone();
     let charged = charged.as_n().unwrap().clone();
     set(&world, &memory, "amount", n(1)).await;
     is(
@@ -298,11 +298,11 @@ async fn a_charge_without_its_key_and_a_key_without_its_charge_are_found() {
 async fn what_was_paid_and_what_is_confirmed_must_agree() {
     let world = busy_world().await;
     let (pk, _) = key(&world, "SEATS#", "SEAT#00001").await;
-    let claim = &books::items(&world).await[&(pk, "SEAT#00001".to_owned())];
+    let claim = &invariants::items(&world).await[&(pk, "SEAT#00001".to_owned())];
     let user = claim["userId"].as_s().unwrap().clone();
     let reservation = key(&world, &format!("USER#{user}"), "RESERVATION#").await;
     set(&world, &reservation, "totalPrice", n(1)).await;
-    let broken = books::broken(&world).await;
+    let broken = invariants::broken(&world).await;
     // Beside what was paid for it, beside its seat's price.
     assert_eq!(broken.len(), 2, "{broken:#?}");
     is(
@@ -315,11 +315,11 @@ async fn what_was_paid_and_what_is_confirmed_must_agree() {
 
     let world = busy_world().await;
     let (pk, _) = key(&world, "SEATS#", "SEAT#00001").await;
-    let claim = &books::items(&world).await[&(pk, "SEAT#00001".to_owned())];
+    let claim = &invariants::items(&world).await[&(pk, "SEAT#00001".to_owned())];
     let user = claim["userId"].as_s().unwrap().clone();
     let reservation = key(&world, &format!("USER#{user}"), "RESERVATION#").await;
     delete(&world, &reservation).await;
-    let broken = books::broken(&world).await;
+    let broken = invariants::broken(&world).await;
     let numbers: Vec<u8> = broken
         .iter()
         .map(|finding| finding.invariant.number())
@@ -332,7 +332,7 @@ async fn what_was_paid_and_what_is_confirmed_must_agree() {
 async fn a_second_living_reservation_and_too_many_seats_are_found() {
     let world = busy_world().await;
     let claim = key(&world, "SEATS#", "SEAT#00006").await;
-    let user = books::items(&world).await[&claim]["userId"]
+    let user = invariants::items(&world).await[&claim]["userId"]
         .as_s()
         .unwrap()
         .clone();
@@ -343,13 +343,13 @@ async fn a_second_living_reservation_and_too_many_seats_are_found() {
 
     let world = busy_world().await;
     let claim = key(&world, "SEATS#", "SEAT#00006").await;
-    let user = books::items(&world).await[&claim]["userId"]
+    let user = invariants::items(&world).await[&claim]["userId"]
         .as_s()
         .unwrap()
         .clone();
     let reservation = key(&world, &format!("USER#{user}"), "RESERVATION#").await;
     set(&world, &reservation, "quantity", n(2)).await;
-    let broken = books::broken(&world).await;
+    let broken = invariants::broken(&world).await;
     assert_eq!(broken.len(), 2, "{broken:#?}");
     assert!(
         broken
@@ -363,7 +363,7 @@ async fn a_ticket_too_many_in_the_stock_is_found() {
     for wrong in [-1, 1] {
         let world = busy_world().await;
         let shard = key(&world, &format!("STOCK#{FESTIVAL}#0"), "STOCK").await;
-        let left: i64 = books::items(&world).await[&shard]["left"]
+        let left: i64 = invariants::items(&world).await[&shard]["left"]
             .as_n()
             .unwrap()
             .parse()
@@ -395,10 +395,10 @@ async fn who_is_inside_out_of_turn_and_one_too_many_are_found() {
         for _ in 0..3 {
             world.joins(EVENT).await;
         }
-        books::check(&world).await;
+        invariants::check(&world).await;
         let head = key(&world, "QUEUE#", "HEAD").await;
         set(&world, &head, name, n(value)).await;
-        let broken = books::broken(&world).await;
+        let broken = invariants::broken(&world).await;
         assert!(broken.iter().all(|finding| finding.invariant.number() == 5));
         assert!(
             broken
@@ -412,7 +412,7 @@ async fn who_is_inside_out_of_turn_and_one_too_many_are_found() {
     for _ in 0..3 {
         world.joins(EVENT).await;
     }
-    books::check(&world).await;
+    invariants::check(&world).await;
     let event = key(&world, &format!("EVENT#{EVENT}"), "META").await;
     let control = AttributeValue::M(std::collections::HashMap::from([
         ("maxActive".to_owned(), n(1)),
@@ -435,23 +435,23 @@ async fn who_came_before_the_operator_lowered_the_limit_is_not_one_too_many() {
     }
     world.clock.advance_seconds(5);
     let now = world.clock.now();
-    crate::line::steer(&world, |event| domain::queue::Control {
+    crate::queue_steps::steer(&world, |event| domain::queue::Control {
         max_active: Some(1),
         limits_count_from: Some(now),
         ..event.control.clone()
     })
     .await;
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 /// Does what DynamoDB does some time after the time to live.
 async fn sweep(world: &World) -> usize {
     let now = world.clock.now().0 / 1000;
-    let over = |item: &books::Item| {
+    let over = |item: &invariants::Item| {
         let ttl = item.get("ttl").and_then(|ttl| ttl.as_n().ok());
         ttl.is_some_and(|ttl| ttl.parse::<i64>().unwrap() < now)
     };
-    let items = books::items(world).await;
+    let items = invariants::items(world).await;
     let over: Vec<_> = items.iter().filter(|(_, item)| over(item)).collect();
     for (key, _) in &over {
         delete(world, key).await;
@@ -467,7 +467,7 @@ async fn a_lane_that_stood_still_until_its_places_were_swept_is_sound() {
     }
     world.clock.advance_seconds(3 * 24 * 3600);
     assert!(sweep(&world).await >= 3);
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -476,20 +476,20 @@ async fn who_was_called_before_the_operator_lowered_the_limit_may_come_after() {
     world.joins(EVENT).await;
     let leaves = world.joins(EVENT).await;
     let comes = world.joins(EVENT).await;
-    crate::line::leaves(&world, &leaves).await;
-    crate::line::the_queue_moves(&world).await;
+    crate::queue_steps::leaves(&world, &leaves).await;
+    crate::queue_steps::the_queue_moves(&world).await;
     let now = world.clock.now();
-    crate::line::steer(&world, |event| domain::queue::Control {
+    crate::queue_steps::steer(&world, |event| domain::queue::Control {
         max_active: Some(1),
         limits_count_from: Some(now),
         ..event.control.clone()
     })
     .await;
     world.clock.advance_seconds(8);
-    crate::line::is_now(&world, &comes, "ACTIVE").await;
-    books::check(&world).await;
+    crate::queue_steps::is_now(&world, &comes, "ACTIVE").await;
+    invariants::check(&world).await;
     // Without the operator, that would be one too many.
-    crate::line::steer(&world, |event| domain::queue::Control {
+    crate::queue_steps::steer(&world, |event| domain::queue::Control {
         max_active: Some(1),
         limits_count_from: None,
         ..event.control.clone()
@@ -512,10 +512,10 @@ async fn what_costs_nothing_is_paid_and_refunded_with_nothing() {
     let held = world.hold(&buyer, 1).await;
     let id = held.text_of("reservationId").to_owned();
     assert_eq!(world.pay(&buyer, &id).await.status, 201);
-    books::check(&world).await;
+    invariants::check(&world).await;
     let path = format!("/reservations/{id}");
     assert_eq!(world.delete(&path, &buyer.token).await.status, 200);
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -541,7 +541,7 @@ async fn a_number_that_two_have_or_that_was_never_issued_is_found() {
     for _ in 0..3 {
         world.joins(EVENT).await;
     }
-    let waiting: Vec<(String, String)> = books::items(&world)
+    let waiting: Vec<(String, String)> = invariants::items(&world)
         .await
         .into_iter()
         .filter(|((_, sk), item)| sk.starts_with("ENTRY#") && item["number"].as_n().unwrap() != "1")
@@ -566,7 +566,7 @@ async fn what_is_no_item_of_this_table_is_found() {
     let wallet = key(&world, "WALLET#", "BALANCE").await;
     copy(&world, &wallet, ("NONSENSE#1", "X")).await;
     set(&world, &wallet, "balance", s("much")).await;
-    let broken = books::broken(&world).await;
+    let broken = invariants::broken(&world).await;
     assert!(
         broken.iter().any(|finding| finding.key == "NONSENSE#1 X"),
         "{broken:#?}"
@@ -630,13 +630,13 @@ async fn a_sale_that_goes_on_meanwhile_is_not_called_broken() {
         })
         .collect();
     for _ in 0..3 {
-        books::check(&world).await;
+        invariants::check(&world).await;
     }
     stop.store(true, Ordering::Relaxed);
     for seller in sellers {
         seller.await.unwrap();
     }
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -650,12 +650,12 @@ async fn an_audit_that_is_stopped_keeps_what_it_found_and_says_nothing_false() {
         .unwrap();
     assert_eq!(
         (whole.is_incomplete, whole.items),
-        (false, books::items(&world).await.len() as u64)
+        (false, invariants::items(&world).await.len() as u64)
     );
     // A wallet is broken, and the queue's sessions cannot be read in time.
     let wallet = key(&world, "WALLET#", "BALANCE").await;
     set(&world, &wallet, "balance", n(7)).await;
-    let stuck = world.process_behind(Gate::of(&["SESSIONS#"]));
+    let stuck = world.process_behind(CallGate::of(&["SESSIONS#"]));
     for seconds in [1, 2, 4, 8, 16] {
         let time = Duration::from_secs(seconds);
         let report = stuck.app.store().audit_within(time).await.unwrap();

@@ -1,4 +1,4 @@
-//! The executables: built once for all tests, by the cargo that runs them.
+//! The executables, built once for all tests by the cargo that runs them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 
 use crate::world::World;
 
-/// The folder of the built executables; another where `BOXOFFICE_FUNCTIONS` names one.
+/// The folder of the built executables, or the one that `BOXOFFICE_FUNCTIONS` names.
 ///
 /// # Panics
-/// Where they cannot be built.
+/// If they cannot be built.
 pub fn folder() -> &'static PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -28,7 +28,7 @@ pub fn folder() -> &'static PathBuf {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        // This test's own executable lies in deps/ of the same folder.
+        // The test executable itself is in deps/ of the same folder.
         let mut folder = std::env::current_exe().expect("a path");
         folder.pop();
         folder.pop();
@@ -36,13 +36,13 @@ pub fn folder() -> &'static PathBuf {
     })
 }
 
-/// An executable's path.
+/// The path of an executable.
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
     folder().join(name)
 }
 
-/// What Lambda and the template tell a function's process, in a world whose Runtime API is at `runtime_api`.
+/// The environment that Lambda and the template give a function, with the Runtime API at `runtime_api`.
 #[must_use]
 pub fn environment(
     function: &str,

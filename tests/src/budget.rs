@@ -1,5 +1,5 @@
-//! What each request costs: DynamoDB calls in sequence, write units, read units. The process is warm: its caches are
-//! filled by an earlier request, and no promotion is due, for the clock stands still.
+//! The cost of each request: DynamoDB calls in sequence, write units, read units. The process is warm: an earlier request
+//! has filled its caches, and no promotion is due, because the clock stands still.
 
 use serde_json::json;
 
@@ -24,15 +24,15 @@ fn assert_within(what: &str, cost: Cost, budget: Budget) {
     );
 }
 
-/// What one request costs.
+/// The cost of one request.
 async fn cost_of(world: &World, request: impl Future<Output = Reply>) -> (Reply, Cost) {
     world.wire.reset_meter();
     let reply = request.await;
     (reply, world.wire.cost())
 }
 
-/// The first of two in line for one place has left, and the second has been called and has not come yet. The process's
-/// own view of the queue is fresh.
+/// The first of two users has left the only slot, and the second has been called and has not arrived. The process has just
+/// read the head.
 async fn called() -> (World, Buyer) {
     let world = World::with(concert_for(1)).await;
     let first = world.joins(EVENT).await;
@@ -99,7 +99,7 @@ async fn listing_dates_takes_one_call_and_one_round_of_seat_maps() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let path = format!("/events/{EVENT}/dates");
-    // Another process has built the seat maps; this one has not seen them.
+    // Another process has built the seat maps, and this one has not read them yet.
     assert_eq!(
         world
             .another_process()
@@ -172,7 +172,7 @@ async fn paying_takes_two_calls_and_ten_write_units() {
     assert_within("pay", cost, (2, 10.0, 2.0));
 }
 
-/// So many people wait outside of so many places; all who were inside have left, and a promotion is due.
+/// This many users wait for this many slots. All admitted users have left, and a promotion is due.
 async fn promotion(places: u32, waiting: u32) -> Cost {
     let world = World::with(concert_for(places)).await;
     for _ in 0..places {
@@ -194,11 +194,11 @@ async fn promotion(places: u32, waiting: u32) -> Cost {
 async fn promotion_writes_grow_with_the_called_users() {
     for called in [1, 5, 20] {
         let cost = promotion(20, called).await;
-        // The places kept for those to come are as many as are free.
+        // The remaining free slots are opened for later users.
         let kept = f64::from(20 - called);
         let writes = 2.0 + 2.0 * f64::from(called) + kept;
-        // Reads the list of events, the head twice, the event, and the sessions (of 20 ranks: less than 4 KB); claims,
-        // keeps places, moves the watermark, calls.
+        // Reads the list of events, the head twice, the event, and the sessions (20 ranks: less than 4 KB). Writes the
+        // claim, open slots, the watermark, and the calls.
         assert_within(
             &format!("promotion, {called} called"),
             cost,

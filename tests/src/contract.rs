@@ -1,4 +1,4 @@
-//! The API's document, and whether an answer is as it says.
+//! The API document, and the check that a response complies with it.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use lambda_http::http::HeaderMap;
 use serde_json::{Value, json};
 use shared::openapi::{Document, Operation};
 
-/// What each function says of itself.
+/// The operations that the functions describe.
 #[must_use]
 pub fn operations() -> [Operation; 17] {
     [
@@ -38,7 +38,7 @@ pub fn document() -> Document {
     shared::openapi::document(&operations())
 }
 
-/// What the document says of one status.
+/// What the document says about one status.
 struct Promised {
     headers: Vec<PromisedHeader>,
     /// The media type and its schema; None: no body.
@@ -54,8 +54,7 @@ struct PromisedHeader {
 /// By function and status.
 type Contract = BTreeMap<&'static str, BTreeMap<u16, Promised>>;
 
-/// What is wrong with an answer of this function: that it is not as the document says, or has a field that the document
-/// does not name.
+/// How a response of this function differs from the document. A field that the document does not name is a difference, too.
 #[must_use]
 pub fn complaint(function: &str, status: u16, headers: &HeaderMap, body: &str) -> Option<String> {
     static CONTRACT: OnceLock<Contract> = OnceLock::new();
@@ -158,7 +157,8 @@ fn promised(document: &Value, registry: &Registry<'_>, response: &Value, place: 
 
 fn registry(document: &Value) -> Registry<'static> {
     let mut strict = document.clone();
-    // Answers may get more fields one day, but today's are all named. A problem's are those of its schema.
+    // Responses may get more fields in future versions, but today's document must name all of them. A problem's fields are
+    // those of its schema.
     let schemas = strict["components"]["schemas"].as_object_mut();
     schemas
         .expect("schemas")
@@ -172,7 +172,7 @@ fn registry(document: &Value) -> Registry<'static> {
         .expect("a registry")
 }
 
-/// An object has no properties but those that its schema names.
+/// Forbids properties that the schema does not name.
 fn nothing_else(schema: &mut Value) {
     if schema.get("properties").is_some() {
         schema["additionalProperties"] = json!(false);

@@ -1,5 +1,5 @@
-//! docs/DATA-MODEL.md lists every kind of item and every attribute, with its type. Here many flows fill a table, and the items in
-//! it are compared with the document in both directions.
+//! docs/DATA-MODEL.md lists every kind of item and every attribute, with its type. Here many flows fill a table, and the
+//! items in it are compared with the document in both directions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use domain::ids::EventId;
 use serde_json::json;
 use shared::store::Store;
 
-use crate::books;
+use crate::invariants;
 use crate::world::{Buyer, EVENT, PRICE, Reply, World};
 
 const DOCUMENT: &str = include_str!("../../docs/DATA-MODEL.md");
@@ -242,7 +242,7 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     tickets_are_sold(&world).await;
     lots_are_drawn(&world).await;
     world.app.store().rotate_signing_keys().await.unwrap();
-    let mut items: Vec<_> = books::items(&world).await.into_values().collect();
+    let mut items: Vec<_> = invariants::items(&world).await.into_values().collect();
     let keys = world
         .dynamodb
         .scan()

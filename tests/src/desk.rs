@@ -1,4 +1,4 @@
-//! The operator's page: what it shows and does, through its own calls.
+//! The operator's desk: what it shows and does, through its own API.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::serve::{Server, boxoffice, run, something_on_sale};
 
-/// What the page knows: where, and the key.
+/// The desk's address and its key.
 struct Page {
     address: String,
     key: String,
@@ -43,7 +43,7 @@ impl Page {
     }
 }
 
-/// Somebody inside who holds a seat.
+/// A new user is admitted, holds a seat and charges the wallet. Returns the token and the reservation's id.
 async fn hold(server: &Server, event: &str, date: &str, seat: u32) -> (String, String) {
     let path = format!("/events/{event}/tokens");
     let (_, joined) = server.call("POST", &path, "", json!({})).await.unwrap();
@@ -94,7 +94,7 @@ async fn the_desk_of_a_server_shows_queue_sales_seats_and_refusals_live() {
         (&queue["issued"], &queue["waiting"]),
         (&json!(2), &json!(0))
     );
-    // Who paid is not inside any more.
+    // The user who paid has no session any more.
     assert_eq!(queue["inside"], 1);
     assert_eq!(queue["expected"], 0);
     let sales = &shown["sales"];

@@ -1,16 +1,16 @@
-//! A broken wire: conflicts, throttles, time-outs and lost answers, in every operation that writes.
+//! Conflicts, throttles, time-outs and lost answers in chosen calls of every operation that writes.
 
 use domain::event::Admission;
 use domain::money::Money;
 
-use crate::books;
-use crate::gate::Gate;
+use crate::call_gate::CallGate;
+use crate::invariants;
 use crate::wire::{Fault, Rule};
 use crate::world::{Buyer, EVENT, FESTIVAL, PRICE, Reply, World, concert_for, festival};
 
-/// Operations under test, each with the call that decides it.
+/// What a buyer does, each with the DynamoDB call that decides it.
 #[derive(Clone, Copy, Debug)]
-enum Operation {
+enum BuyerAction {
     Join,
     Hold,
     Charge,
@@ -18,16 +18,16 @@ enum Operation {
     Cancel,
 }
 
-const ALL: [Operation; 5] = [
-    Operation::Join,
-    Operation::Hold,
-    Operation::Charge,
-    Operation::Pay,
-    Operation::Cancel,
+const ALL: [BuyerAction; 5] = [
+    BuyerAction::Join,
+    BuyerAction::Hold,
+    BuyerAction::Charge,
+    BuyerAction::Pay,
+    BuyerAction::Cancel,
 ];
 
-impl Operation {
-    /// The call that makes it so.
+impl BuyerAction {
+    /// The operation of the deciding call, and a key in its body.
     fn call(self) -> (&'static str, &'static str) {
         match self {
             Self::Join => ("PutItem", "ENTRY#"),
@@ -47,28 +47,28 @@ impl Operation {
     }
 }
 
-/// A buyer at the point where the operation is the next step.
-struct Scene {
+/// A buyer for whom the action is the next step.
+struct Prepared {
     world: World,
     buyer: Buyer,
     reservation: String,
 }
 
-impl Scene {
-    async fn before(operation: Operation) -> Self {
+impl Prepared {
+    async fn before(action: BuyerAction) -> Self {
         let world = World::new().await;
-        // Places are kept, so that joining lets in at once.
+        // Creates open slots, so that joining admits at once.
         world.app.promote_all().await.unwrap();
         let mut buyer = world.joins_with(PRICE).await;
         let mut reservation = String::new();
-        match operation {
-            Operation::Join => {
+        match action {
+            BuyerAction::Join => {
                 uuid::Uuid::new_v4()
                     .to_string()
                     .clone_into(&mut buyer.user_id);
             }
-            Operation::Hold | Operation::Charge => {}
-            Operation::Pay | Operation::Cancel => {
+            BuyerAction::Hold | BuyerAction::Charge => {}
+            BuyerAction::Pay | BuyerAction::Cancel => {
                 let held = world.hold(&buyer, 7).await;
                 held.text_of("reservationId").clone_into(&mut reservation);
             }
@@ -80,7 +80,7 @@ impl Scene {
         }
     }
 
-    /// The same point, seen by a process with the product's time-outs.
+    /// The same state, used by a process with the product's time-outs.
     fn with_time_outs(&self) -> Self {
         Self {
             world: self.world.process_with_time_outs(),
@@ -89,71 +89,70 @@ impl Scene {
         }
     }
 
-    async fn run(&self, operation: Operation) -> Reply {
+    async fn run(&self, action: BuyerAction) -> Reply {
         let (world, buyer) = (&self.world, &self.buyer);
-        match operation {
-            Operation::Join => {
+        match action {
+            BuyerAction::Join => {
                 let body = serde_json::json!({ "userId": buyer.user_id });
                 world
                     .post(&format!("/events/{EVENT}/tokens"), "", body)
                     .await
             }
-            Operation::Hold => world.hold(buyer, 7).await,
-            Operation::Charge => world.charge(buyer, 1000, "second").await,
-            Operation::Pay => world.pay(buyer, &self.reservation).await,
-            Operation::Cancel => {
+            BuyerAction::Hold => world.hold(buyer, 7).await,
+            BuyerAction::Charge => world.charge(buyer, 1000, "second").await,
+            BuyerAction::Pay => world.pay(buyer, &self.reservation).await,
+            BuyerAction::Cancel => {
                 let path = format!("/reservations/{}", self.reservation);
                 world.delete(&path, &buyer.token).await
             }
         }
     }
 
-    /// What must be so once the operation was answered with yes, however often it was asked for.
-    async fn is_done_once(&self, operation: Operation, reply: &Reply, status: u16) {
-        assert_eq!(reply.status, status, "{operation:?}: {reply:?}");
+    /// Asserts that the action was answered with success and done once, even if it was requested several times.
+    async fn is_done_once(&self, action: BuyerAction, reply: &Reply, status: u16) {
+        assert_eq!(reply.status, status, "{action:?}: {reply:?}");
         let (world, buyer) = (&self.world, &self.buyer);
-        match operation {
-            Operation::Join => {
+        match action {
+            BuyerAction::Join => {
                 assert_eq!(reply.text_of("status"), "ACTIVE");
-                let again = self.run(operation).await;
+                let again = self.run(action).await;
                 assert_eq!(again.status, 200);
                 assert_eq!(again.body["queueNumber"], reply.body["queueNumber"]);
             }
-            Operation::Hold => {
-                let again = self.run(operation).await;
+            BuyerAction::Hold => {
+                let again = self.run(action).await;
                 assert_eq!((again.status, &again.body), (200, &reply.body));
             }
-            Operation::Charge => assert_eq!(world.balance(buyer).await, PRICE + 1000),
-            Operation::Pay => {
+            BuyerAction::Charge => assert_eq!(world.balance(buyer).await, PRICE + 1000),
+            BuyerAction::Pay => {
                 assert_eq!(world.balance(buyer).await, 0);
                 assert_eq!(world.status(buyer).await.text_of("status"), "EXPIRED");
             }
-            Operation::Cancel => {
+            BuyerAction::Cancel => {
                 assert_eq!(reply.text_of("status"), "CANCELLED");
                 let other = world.joins(EVENT).await;
                 assert_eq!(world.hold(&other, 7).await.status, 201, "the seat is free");
             }
         }
-        books::check(world).await;
+        invariants::check(world).await;
     }
 
-    /// What must be so after an operation that was refused for want of an answer, and was not done.
-    async fn is_not_done(&self, operation: Operation) {
+    /// Asserts that an action that failed for lack of an answer was not done.
+    async fn is_not_done(&self, action: BuyerAction) {
         let (world, buyer) = (&self.world, &self.buyer);
         world.wire.heal();
-        match operation {
-            Operation::Join | Operation::Hold | Operation::Cancel => {}
-            Operation::Charge | Operation::Pay => assert_eq!(world.balance(buyer).await, PRICE),
+        match action {
+            BuyerAction::Join | BuyerAction::Hold | BuyerAction::Cancel => {}
+            BuyerAction::Charge | BuyerAction::Pay => assert_eq!(world.balance(buyer).await, PRICE),
         }
-        books::check(world).await;
-        // And nothing stands in the way of doing it now.
-        let reply = self.run(operation).await;
-        self.is_done_once(operation, &reply, operation.success())
-            .await;
+        invariants::check(world).await;
+        // It can be done now.
+        let reply = self.run(action).await;
+        self.is_done_once(action, &reply, action.success()).await;
     }
 
-    fn inject(&self, operation: Operation, fault: Fault, times: u32) {
-        let (name, containing) = operation.call();
+    fn inject(&self, action: BuyerAction, fault: Fault, times: u32) {
+        let (name, containing) = action.call();
         self.world.wire.inject(Rule {
             times,
             ..Rule::next(name, containing, fault)
@@ -163,75 +162,75 @@ impl Scene {
 
 #[tokio::test]
 async fn a_conflict_is_retried_and_not_visible() {
-    for operation in ALL {
-        let scene = Scene::before(operation).await;
-        scene.inject(operation, Fault::Conflict, 2);
-        let reply = scene.run(operation).await;
-        let status = operation.success();
-        scene.is_done_once(operation, &reply, status).await;
+    for action in ALL {
+        let prepared = Prepared::before(action).await;
+        prepared.inject(action, Fault::Conflict, 2);
+        let reply = prepared.run(action).await;
+        let status = action.success();
+        prepared.is_done_once(action, &reply, status).await;
     }
 }
 
 #[tokio::test]
 async fn endless_conflicts_are_answered_busy_and_nothing_is_half_done() {
-    for operation in ALL {
-        let scene = Scene::before(operation).await;
-        scene.inject(operation, Fault::Conflict, u32::MAX);
-        let reply = scene.run(operation).await;
+    for action in ALL {
+        let prepared = Prepared::before(action).await;
+        prepared.inject(action, Fault::Conflict, u32::MAX);
+        let reply = prepared.run(action).await;
         reply.is_problem(503, "busy");
         assert!(!reply.header("retry-after").is_empty());
-        scene.is_not_done(operation).await;
+        prepared.is_not_done(action).await;
     }
 }
 
 #[tokio::test]
 async fn a_throttle_is_answered_throttled_and_nothing_is_half_done() {
-    for operation in ALL {
-        let scene = Scene::before(operation).await;
-        scene.inject(operation, Fault::Throttle, u32::MAX);
-        let reply = scene.run(operation).await;
+    for action in ALL {
+        let prepared = Prepared::before(action).await;
+        prepared.inject(action, Fault::Throttle, u32::MAX);
+        let reply = prepared.run(action).await;
         reply.is_problem(429, "throttled");
         assert!(!reply.header("retry-after").is_empty());
-        scene.is_not_done(operation).await;
+        prepared.is_not_done(action).await;
     }
 }
 
 #[tokio::test]
 async fn a_lost_answer_is_retried_and_not_visible() {
-    for operation in ALL {
-        let scene = Scene::before(operation).await;
-        scene.inject(operation, Fault::LoseAnswer, 1);
-        let reply = scene.run(operation).await;
-        let status = operation.success();
-        scene.is_done_once(operation, &reply, status).await;
+    for action in ALL {
+        let prepared = Prepared::before(action).await;
+        prepared.inject(action, Fault::LoseAnswer, 1);
+        let reply = prepared.run(action).await;
+        let status = action.success();
+        prepared.is_done_once(action, &reply, status).await;
     }
 }
 
 #[tokio::test]
 async fn an_operation_whose_answers_are_all_lost_is_done_once_when_repeated() {
-    for operation in ALL {
-        let scene = Scene::before(operation).await;
-        scene.inject(operation, Fault::LoseAnswer, u32::MAX);
-        scene.run(operation).await.is_problem(503, "busy");
-        scene.world.wire.heal();
-        // It was done, so the repetition is answered 200.
-        let reply = scene.run(operation).await;
-        scene.is_done_once(operation, &reply, 200).await;
+    for action in ALL {
+        let prepared = Prepared::before(action).await;
+        prepared.inject(action, Fault::LoseAnswer, u32::MAX);
+        prepared.run(action).await.is_problem(503, "busy");
+        prepared.world.wire.heal();
+        // It was done already, so the repetition is answered 200.
+        let reply = prepared.run(action).await;
+        prepared.is_done_once(action, &reply, 200).await;
     }
 }
 
 #[tokio::test]
 async fn an_unresponsive_database_is_answered_busy() {
-    let scenes = ALL.map(|operation| async move {
-        let scene = Scene::before(operation).await;
-        // Only the request under test has the product's time-outs: the steps around it take as long as they take.
-        let timed = scene.with_time_outs();
-        timed.inject(operation, Fault::TimeOut, u32::MAX);
-        timed.run(operation).await.is_problem(503, "busy");
-        scene.is_not_done(operation).await;
+    let all = ALL.map(|action| async move {
+        let prepared = Prepared::before(action).await;
+        // Only the request under test has the product's time-outs. The steps around it take as long as they need.
+        let timed = prepared.with_time_outs();
+        timed.inject(action, Fault::TimeOut, u32::MAX);
+        timed.run(action).await.is_problem(503, "busy");
+        prepared.is_not_done(action).await;
     });
-    // The time-outs are real time, so all operations wait at once.
-    futures::future::join_all(scenes).await;
+    // The time-outs are real time, so all actions wait at once.
+    futures::future::join_all(all).await;
 }
 
 #[tokio::test]
@@ -245,14 +244,14 @@ async fn a_queue_number_whose_answer_is_lost_is_only_a_no_show() {
     assert_eq!(first.joined.text_of("status"), "ACTIVE");
     let second = world.joins(EVENT).await;
     assert_eq!(second.joined.text_of("status"), "WAITING");
-    // The lost number is called, nobody comes, and after its grace the next is let in.
+    // The lost number is called and nobody arrives. After its grace the next user is admitted.
     world.clock.advance_seconds(2);
     world.app.promote_all().await.unwrap();
     world.clock.advance_seconds(126);
     world.app.promote_all().await.unwrap();
     world.clock.advance_seconds(1);
     assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -267,10 +266,10 @@ async fn an_arrival_whose_answer_is_lost_has_arrived() {
         .wire
         .inject(Rule::next("UpdateItem", "SESSIONS#", Fault::LoseAnswer));
     assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
-/// Every write of a promotion, by what it touches.
+/// Every write of a promotion: the operation, and a key in its body.
 const PROMOTION_WRITES: [(&str, &str); 4] = [
     ("UpdateItem", "PROMOTE#"),
     ("PutItem", "SESSIONS#"),
@@ -299,22 +298,22 @@ async fn break_off(rule: Rule) {
     for _ in 0..9 {
         waiting.push(world.joins(EVENT).await);
     }
-    // The first three are in; they leave, and the promotion of the next three breaks off.
+    // The first three are admitted and leave. The promotion of the next three fails.
     for buyer in waiting.drain(..3) {
         assert_eq!(buyer.joined.text_of("status"), "ACTIVE");
         world.leave(&buyer).await;
     }
     world.clock.advance_seconds(2);
     world.wire.inject(rule.clone());
-    // Whether it says so or not.
+    // It may or may not report the failure.
     let _ = world.app.promote_all().await;
-    books::check(&world).await;
+    invariants::check(&world).await;
     world.wire.heal();
     let mut came = Vec::new();
     for _ in 0..20 {
         world.clock.advance_seconds(2);
         world.app.promote_all().await.unwrap();
-        books::check(&world).await;
+        invariants::check(&world).await;
         let mut still = Vec::new();
         for buyer in waiting {
             let reply = world.status(&buyer).await;
@@ -335,7 +334,7 @@ async fn break_off(rule: Rule) {
     assert_eq!(came, [4, 5, 6, 7, 8, 9], "{rule:?}");
 }
 
-/// People in line for three places, whose holders have left; a promotion is due.
+/// Six users wait for three slots, whose holders have left. A promotion is due.
 async fn six_wait() -> (World, Vec<Buyer>) {
     let world = World::with(concert_for(3)).await;
     let mut buyers = Vec::new();
@@ -351,7 +350,7 @@ async fn six_wait() -> (World, Vec<Buyer>) {
 
 #[tokio::test]
 async fn a_promotion_that_crashes_after_any_write_loses_nobody_and_keeps_the_order() {
-    // The claim, three places, the watermark, three calls: after eight writes the run is over.
+    // The claim, three open slots, the watermark, three calls: after eight writes the promotion has ended.
     for writes in 0..=8 {
         let (world, mut waiting) = six_wait().await;
         let dying = world.another_process();
@@ -362,12 +361,12 @@ async fn a_promotion_that_crashes_after_any_write_loses_nobody_and_keeps_the_ord
             writes == 8,
             "after {writes} writes: {outcome:?}"
         );
-        books::check(&world).await;
+        invariants::check(&world).await;
         let mut came = Vec::new();
         for _ in 0..20 {
             world.clock.advance_seconds(1);
             promote::handle(&world.app).await.unwrap();
-            books::check(&world).await;
+            invariants::check(&world).await;
             let mut still = Vec::new();
             for buyer in waiting {
                 let reply = world.status(&buyer).await;
@@ -396,17 +395,17 @@ async fn consecutive_crashing_promotions_lose_nobody() {
         let dying = world.another_process();
         dying.wire.crash_after(writes);
         let _ = promote::handle(&dying.app).await;
-        books::check(&world).await;
+        invariants::check(&world).await;
         world.clock.advance_seconds(1);
     }
     promote::handle(&world.app).await.unwrap();
-    let places = books::ranks_with_a_place(&world).await;
+    let places = invariants::ranks_with_a_session(&world).await;
     assert_eq!(places, (1..=6).collect::<Vec<_>>());
     for buyer in &waiting[..3] {
         assert_eq!(world.status(buyer).await.text_of("status"), "ACTIVE");
     }
     assert_eq!(world.status(&waiting[3]).await.text_of("status"), "WAITING");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -416,7 +415,7 @@ async fn no_shows_free_their_slots_after_a_promotion_that_crashed_anywhere() {
         let dying = world.another_process();
         dying.wire.crash_after(writes);
         let _ = promote::handle(&dying.app).await;
-        // The next run calls three; nobody comes, and their grace passes.
+        // The next promotion calls three. Nobody arrives, and their grace passes.
         world.clock.advance_seconds(1);
         promote::handle(&world.app).await.unwrap();
         world.clock.advance_seconds(126);
@@ -429,7 +428,7 @@ async fn no_shows_free_their_slots_after_a_promotion_that_crashed_anywhere() {
             "EXPIRED", "EXPIRED", "EXPIRED", "ACTIVE", "ACTIVE", "ACTIVE",
         ];
         assert_eq!(standings, expected, "after {writes} writes");
-        books::check(&world).await;
+        invariants::check(&world).await;
     }
 }
 
@@ -442,12 +441,12 @@ async fn an_overtaken_promotion_never_moves_the_watermark_back() {
     }
     world.leave(&buyers[0]).await;
     world.clock.advance_seconds(2);
-    // Waits before it moves the watermark.
-    let gate = Gate::of(&["admitted = "]);
+    // Stops before it moves the watermark.
+    let gate = CallGate::of(&["admitted = "]);
     let slow = world.process_behind(gate.clone());
     let (overtaken, ()) = futures::future::join(slow.app.promote_all(), async {
         gate.waits().await;
-        // It has found one free slot. Before it says so, two more become free and are taken.
+        // It has found one free slot. Before it moves the watermark, two more slots become free and are taken.
         world.leave(&buyers[1]).await;
         world.leave(&buyers[2]).await;
         world.clock.advance_seconds(1);
@@ -456,17 +455,17 @@ async fn an_overtaken_promotion_never_moves_the_watermark_back() {
     })
     .await;
     overtaken.unwrap();
-    books::check(&world).await;
+    invariants::check(&world).await;
     for buyer in &buyers[3..6] {
         assert_eq!(world.status(buyer).await.text_of("status"), "ACTIVE");
     }
     assert_eq!(world.status(&buyers[6]).await.text_of("status"), "WAITING");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
 async fn a_join_that_crashes_after_any_write_can_be_repeated() {
-    // The number, the ticket, the arrival.
+    // The writes: the number, the queue entry, the arrival.
     for writes in 0..=3 {
         let world = World::new().await;
         world.app.promote_all().await.unwrap();
@@ -482,26 +481,26 @@ async fn a_join_that_crashes_after_any_write_can_be_repeated() {
             if writes == 3 { 201 } else { 503 },
             "after {writes} writes"
         );
-        books::check(&world).await;
+        invariants::check(&world).await;
         let buyer = world.joins_as(EVENT, &user).await;
         assert_eq!(
             buyer.joined.text_of("status"),
             "ACTIVE",
             "after {writes} writes"
         );
-        // Only a number whose ticket was never written is lost.
+        // Only a number whose queue entry was never written is lost.
         let number = if writes == 1 { 2 } else { 1 };
         assert_eq!(
             buyer.joined.body["queueNumber"], number,
             "after {writes} writes"
         );
-        books::check(&world).await;
+        invariants::check(&world).await;
     }
 }
 
 #[tokio::test]
 async fn leaving_that_crashes_after_any_write_can_be_repeated() {
-    // The session's end, the ticket's.
+    // The writes: the end of the session, the deletion of the queue entry.
     for writes in 0..=2 {
         let world = World::with(concert_for(1)).await;
         let first = world.joins(EVENT).await;
@@ -510,7 +509,7 @@ async fn leaving_that_crashes_after_any_write_can_be_repeated() {
         dying.app.keys().await.unwrap();
         dying.wire.crash_after(writes);
         dying.leave(&first).await;
-        books::check(&world).await;
+        invariants::check(&world).await;
         assert_eq!(world.leave(&first).await.status, 204);
         world.clock.advance_seconds(1);
         assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
@@ -519,7 +518,7 @@ async fn leaving_that_crashes_after_any_write_can_be_repeated() {
             (again.joined.status, &again.joined.body["queueNumber"]),
             (201, &3.into())
         );
-        books::check(&world).await;
+        invariants::check(&world).await;
     }
 }
 
@@ -536,7 +535,7 @@ async fn conflicts_and_lost_answers_while_leaving_are_not_visible() {
                 "{fault:?} on {containing}"
             );
             assert_eq!(world.status(&buyer).await.text_of("status"), "EXPIRED");
-            books::check(&world).await;
+            invariants::check(&world).await;
         }
     }
 }
@@ -559,7 +558,7 @@ async fn an_arrival_refused_by_the_database_keeps_the_turn() {
         world.status(&second).await.is_problem(status, code);
         world.wire.heal();
         assert_eq!(world.status(&second).await.text_of("status"), "ACTIVE");
-        books::check(&world).await;
+        invariants::check(&world).await;
     }
 }
 
@@ -586,7 +585,7 @@ async fn a_throttled_read_is_answered_throttled() {
     world.pay(&buyer, &id).await.is_problem(429, "throttled");
     world.wire.heal();
     assert_eq!(world.pay(&buyer, &id).await.status, 201);
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -605,20 +604,20 @@ async fn unprocessed_keys_of_a_batch_read_are_retried_and_never_treated_as_missi
     world
         .wire
         .inject(Rule::every("BatchGetItem", "", Fault::LeaveUnread));
-    // One item at a time: the wallet comes with the second batch, the last shards not within as many as are tried.
+    // One item at a time: the wallet comes with the second batch, but the last shards come later than the last attempt.
     assert_eq!(world.pay(&buyer, &id).await.status, 201);
     let path = format!("/events/{FESTIVAL}");
     world.get(&path, "").await.is_problem(429, "throttled");
     world.wire.heal();
     let reply = world.get(&path, "").await;
     assert_eq!(reply.body["availableTickets"], 60);
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
 async fn a_slow_hold_does_not_take_a_seat_that_was_taken_meanwhile() {
     let world = World::new().await;
-    let gate = Gate::of(&["SEATS#"]);
+    let gate = CallGate::of(&["SEATS#"]);
     let slow = world.process_behind(gate.clone());
     let (one, other) = (world.joins(EVENT).await, world.joins(EVENT).await);
     let (late, early) = futures::future::join(slow.hold(&one, 7), async {
@@ -630,20 +629,20 @@ async fn a_slow_hold_does_not_take_a_seat_that_was_taken_meanwhile() {
     .await;
     assert_eq!(early.status, 201, "{early:?}");
     late.is_problem(409, "seat_taken");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
 async fn a_slow_payment_does_not_take_a_seat_that_went_to_another_user() {
     let world = World::new().await;
-    let gate = Gate::of(&["LEDGER#"]);
+    let gate = CallGate::of(&["LEDGER#"]);
     let slow = world.process_behind(gate.clone());
     let holder = world.joins_with(PRICE).await;
     let held = world.hold(&holder, 7).await;
     let id = held.text_of("reservationId");
     let other = world.joins(EVENT).await;
     let (paid, taken) = futures::future::join(slow.pay(&holder, id), async {
-        // The payment's write is on its way when the hold lapses.
+        // The payment's write is held back when the hold lapses.
         gate.waits().await;
         world.clock.advance_seconds(300);
         let taken = world.hold(&other, 7).await;
@@ -654,5 +653,5 @@ async fn a_slow_payment_does_not_take_a_seat_that_went_to_another_user() {
     assert_eq!(taken.status, 201, "{taken:?}");
     paid.is_problem(410, "hold_expired");
     assert_eq!(world.balance(&holder).await, PRICE);
-    books::check(&world).await;
+    invariants::check(&world).await;
 }

@@ -1,18 +1,18 @@
-//! What template.yaml allows each function to ask of DynamoDB. Every call that a test makes through a handler is held
-//! against it, as IAM would; and it can be told what was never used.
+//! The DynamoDB permissions that template.yaml grants each function. Every call that a test makes through a handler is
+//! checked against them, as IAM would do. The calls are recorded, so that unused permissions can be found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::Value;
 
-use crate::deployed::{self, FUNCTION, binary, resources_of, template};
+use crate::template_yaml::{self, FUNCTION, binary, resources_of, template};
 
 /// One statement of a function's policy about a table.
 #[derive(Debug)]
 struct Statement {
     actions: BTreeSet<String>,
-    /// As the template calls it.
+    /// The table's logical id in the template.
     table: String,
     /// Patterns of the partition keys; None: any.
     leading_keys: Option<BTreeSet<String>>,
@@ -21,25 +21,25 @@ struct Statement {
 /// By function.
 type Grants = BTreeMap<String, Vec<Statement>>;
 
-/// What a call needs.
+/// The permission that a call needs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Need {
     /// `dynamodb:PutItem`, …
     pub action: String,
-    /// As the template calls it.
+    /// The table's logical id in the template.
     pub table: &'static str,
     /// None: it reads the whole table.
     pub partition_key: Option<String>,
 }
 
-/// What the functions have needed.
+/// The permissions that the functions have needed.
 pub type Used = Arc<Mutex<BTreeMap<&'static str, BTreeSet<Need>>>>;
 
 tokio::task_local! {
     static CALLER: (&'static str, Used);
 }
 
-/// Does it as this function, which may do only what the template allows.
+/// Runs `work` with the permissions of this function.
 pub async fn as_function<T>(
     function: &'static str,
     used: &Used,
@@ -48,12 +48,12 @@ pub async fn as_function<T>(
     CALLER.scope((function, used.clone()), work).await
 }
 
-/// Holds a call against what its caller is allowed.
+/// Checks a call against the permissions of its caller.
 ///
 /// # Panics
-/// Where it is not: IAM would refuse it.
+/// If it is not allowed: IAM would refuse it.
 pub fn check(operation: &str, request: &Value) {
-    // Tests that are no function may do anything.
+    // Calls outside of a function need no permission.
     let _ = CALLER.try_with(|(function, used)| {
         for need in needs(operation, request) {
             assert_eq!(refusal(function, &need), None, "{request}");
@@ -71,7 +71,7 @@ pub fn refusal(function: &str, need: &Need) -> Option<String> {
     (!is_allowed).then(|| format!("{function} is not allowed {need:?}"))
 }
 
-/// What the template allows a function and none of these needs: actions, and patterns of keys.
+/// The permissions of a function that none of its recorded calls needed: actions, and patterns of keys.
 #[must_use]
 pub fn never_used(function: &str, used: &Used) -> Vec<String> {
     let used = used.lock().expect("no panic");
@@ -140,10 +140,10 @@ fn grants() -> &'static Grants {
     })
 }
 
-/// Of a statement about a table; others are not DynamoDB's.
+/// A statement about a table. Statements about other resources are skipped.
 fn statement(statement: &Value) -> Option<Statement> {
     let texts = |value: &Value| -> BTreeSet<String> {
-        let texts = deployed::texts(value).into_iter();
+        let texts = template_yaml::texts(value).into_iter();
         texts.map(str::to_owned).collect()
     };
     let actions = texts(&statement["Action"]);
@@ -163,7 +163,7 @@ fn statement(statement: &Value) -> Option<Statement> {
     })
 }
 
-/// What a request to DynamoDB needs. A transaction needs what its parts need.
+/// The permissions that a request to DynamoDB needs. A transaction needs those of its parts.
 fn needs(operation: &str, request: &Value) -> Vec<Need> {
     let need = |action: &str, table: &Value, partition_key: &Value| Need {
         action: format!("dynamodb:{action}"),

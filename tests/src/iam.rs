@@ -1,5 +1,5 @@
-//! Each function may do what it does, and nothing else. That it may is held against every call of every test
-//! ([`crate::grants`]); here is that nothing is allowed which is not done.
+//! Every permission of a function is used. [`crate::grants`] checks in every test that no function needs more than it has;
+//! this test exercises all functions and checks that nothing is granted beyond that.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use shared::lambda::Init;
 use shared::store::Consistency;
 
 use crate::grants::{self, Need, Used};
-use crate::issuer::LittleIssuer;
+use crate::issuer::TestIssuer;
 use crate::world::{
     Buyer, DATE, EVENT, FUNCTIONS, LATER_DATE, PRICE, Reply, World, concert_for, festival,
 };
 
-/// What somebody asks of a function.
+/// A request to a function.
 struct Request {
     method: &'static str,
     path: String,
@@ -94,7 +94,7 @@ fn of_a_user(buyer: &Buyer, reservation: &str) -> Vec<Request> {
     ]
 }
 
-/// Everything that a function can be asked, by somebody whom it must call first, and where there is no signing key yet.
+/// Every request to a function, by a user who must be called first, and while there is no signing key yet.
 #[tokio::test]
 async fn every_function_uses_every_permission_that_it_has() {
     let used = Used::default();
@@ -122,11 +122,11 @@ async fn every_function_uses_every_permission_that_it_has() {
     a_buyer_buys_and_cancels(&world).await;
     somebody_pays_for_what_was_held_before(&world_with(&concert_for(10)).await).await;
     world.add(festival()).await;
-    the_books_are_audited(&world).await;
+    the_table_is_audited(&world).await;
     somebody_whom_an_issuer_names_joins_and_leaves(&world).await;
     a_ticket_is_given_back(&world_with(&festival()).await).await;
     a_place_is_given_up_before_the_draw(&world_with(&drawing(concert_for(1))).await).await;
-    the_schedule_calls(&used).await;
+    the_schedule_promotes(&used).await;
     the_catalogue_is_read_in_init(&world_with(&concert_for(10)).await).await;
 
     let unused: Vec<String> = grants::functions()
@@ -136,7 +136,7 @@ async fn every_function_uses_every_permission_that_it_has() {
 }
 
 async fn somebody_whom_an_issuer_names_joins_and_leaves(world: &World) {
-    let issuer = LittleIssuer::start().await;
+    let issuer = TestIssuer::start().await;
     let world = world.process_with_issuer(&issuer);
     let token = issuer.token("alice", world.clock.now());
     let tokens = format!("/events/{EVENT}/tokens");
@@ -147,7 +147,7 @@ async fn somebody_whom_an_issuer_names_joins_and_leaves(world: &World) {
     }
 }
 
-/// Of three in line for one place the first leaves it, having held a seat where there are any.
+/// Of three users in the queue for one slot the first leaves it, having held a seat if there are any.
 async fn a_buyer_is_called_by_asking(world: &World, programme: &Programme, at: usize) {
     let event = programme.event.event_id.to_string();
     let first = world.joins(&event).await;
@@ -174,7 +174,7 @@ async fn asks(buyer: &Buyer, event: &str, at: usize, world: &World) {
     request.by(&world.another_process(), &buyer.token).await;
 }
 
-/// By draw, before its hour.
+/// A draw that has not opened.
 fn drawing(mut programme: Programme) -> Programme {
     let terms = &mut programme.event.terms;
     terms.queue.order = Order::Draw;
@@ -182,7 +182,7 @@ fn drawing(mut programme: Programme) -> Programme {
     programme
 }
 
-/// Of four who wait for the hour one leaves before it; the others ask before it and after.
+/// Of four users who wait for the draw one leaves before it. The others poll before it and after it.
 async fn a_buyer_draws_by_asking(world: &World, programme: &Programme, at: usize) {
     let event = programme.event.event_id.to_string();
     let mut buyers = Vec::new();
@@ -201,7 +201,7 @@ async fn a_buyer_draws_by_asking(world: &World, programme: &Programme, at: usize
     }
 }
 
-/// Where a new token ends the place that the old one had.
+/// Joining again gives up the first number.
 async fn a_place_is_given_up_before_the_draw(world: &World) {
     let mut programme = drawing(concert_for(1));
     programme.event.event_id = EventId::parse("requeue").unwrap();
@@ -229,7 +229,7 @@ async fn the_catalogue_is_read_in_init(world: &World) {
     }
 }
 
-/// Other tests lean on this: it finds what it is there to find.
+/// Other tests rely on these checks, so this test checks that they find violations.
 #[test]
 fn a_forbidden_call_and_an_unused_permission_are_detected() {
     let need = |action: &str, table| Need {
@@ -240,7 +240,7 @@ fn a_forbidden_call_and_an_unused_permission_are_detected() {
     assert_eq!(grants::refusal("balance", &need("GetItem", "Table")), None);
     for (function, action, table) in [
         ("balance", "UpdateItem", "Table"),
-        // Not of these items.
+        // Other keys than this.
         ("get-reservation", "GetItem", "Table"),
         ("balance", "DeleteItem", "KeysTable"),
         ("list-events", "Query", "KeysTable"),
@@ -266,7 +266,7 @@ fn a_forbidden_call_and_an_unused_permission_are_detected() {
     assert!(!unused.is_empty());
 }
 
-async fn the_schedule_calls(used: &Used) {
+async fn the_schedule_promotes(used: &Used) {
     let world = World::with(drawing(concert_for(1))).await;
     world.joins(EVENT).await;
     world.clock.advance_seconds(3_600);
@@ -284,8 +284,8 @@ async fn the_schedule_calls(used: &Used) {
     assert_eq!(result.unwrap()["promoted"], 1);
 }
 
-/// What looks broken is read again, item by item and partition by partition.
-async fn the_books_are_audited(world: &World) {
+/// The audit reads broken items again, item by item and partition by partition.
+async fn the_table_is_audited(world: &World) {
     let wallets = world.joins_with(PRICE).await;
     let balance = format!("WALLET#{}", wallets.user_id);
     let set = world
@@ -317,7 +317,7 @@ async fn a_buyer_buys_and_cancels(world: &World) {
     world.another_process().joins(EVENT).await;
 }
 
-/// What was given up is in the archive as soon as the same buyer holds anew.
+/// A released reservation is archived as soon as the same buyer holds again.
 async fn somebody_pays_for_what_was_held_before(world: &World) {
     let buyer = world.joins(EVENT).await;
     let given_up = world.hold_on(&buyer, LATER_DATE, 8).await;
@@ -330,13 +330,13 @@ async fn somebody_pays_for_what_was_held_before(world: &World) {
     reply.is_problem(409, "not_payable");
 }
 
-/// One place, whatever there is to sell.
+/// One slot.
 fn one_at_a_time(mut programme: Programme) -> Programme {
     programme.event.terms.queue.max_active = 1;
     programme
 }
 
-/// A first date of so many seats in its section.
+/// A first date with this many seats in its section.
 fn sections_of(seats: u32) -> Programme {
     let mut house = concert_for(1);
     let date = DateKey::parse(DATE).unwrap();

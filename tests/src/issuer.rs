@@ -1,4 +1,4 @@
-//! A little OpenID Connect issuer on loopback: it describes itself, publishes its keys and signs what a test wants.
+//! A small OpenID Connect issuer on loopback: it serves discovery and keys, and signs the tokens that a test wants.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 use shared::oidc::Issuer;
 use tokio::net::TcpListener;
 
-/// Whom this issuer's tokens are for, unless a test says otherwise.
+/// The audience of this issuer's tokens, unless a test changes it.
 pub const AUDIENCE: &str = "boxoffice";
 
-/// RFC 7517, appendix A.2: n, d, p, q, dp, dq, qi of a key that everybody knows.
+/// RFC 7517, appendix A.2: n, d, p, q, dp, dq, qi of a published key.
 const RFC_7517_KEY: [&str; 7] = [
     "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
     "X4cTteJY_gn4FYPsXB8rdXix5vwsg1FLN5E3EaG6RJoVH-HLLKD9M7dx5oo7GURknchnrRweUkC7hT5fJLM0WbFAKNLWY2vv7B6NqXSzUvxT0_YSfqijwp3RTzlBaCxWp4doFk5N2o8Gy_nHNKroADIkJ46pRUohsXywbReAdYaMwFs9tv8d_cPVY3i07a3t8MN6TNwm0dSawm9v47UiCl3Sk5ZiG7xojPLu4sbg1U2jx4IBTNBznbJSzFHK66jT8bgkuqsk0GjskDJk19Z4qwjwbsnn4j2WBii3RL-Us2lGVkY8fkFzme1z0HbIkfz0Y6mqnOYtqc0X4jfcKoAC8Q",
@@ -34,12 +34,12 @@ const RFC_7517_KEY: [&str; 7] = [
 ];
 
 /// A signing key.
-pub enum Key {
+pub enum SigningKey {
     Rsa(Box<RsaKeyPair>),
     P256(Box<EcdsaKeyPair>),
 }
 
-impl Key {
+impl SigningKey {
     /// A new key for ES256.
     #[must_use]
     pub fn es256() -> Self {
@@ -50,7 +50,7 @@ impl Key {
         Self::P256(Box::new(pair.expect("a key")))
     }
 
-    /// The key for RS256: ring makes none of RSA, so it is the one that RFC 7517 prints.
+    /// The key for RS256. ring generates no RSA keys, so this is the one printed in RFC 7517.
     #[must_use]
     pub fn rs256() -> Self {
         let [n, d, p, q, dp, dq, qi] =
@@ -78,7 +78,7 @@ impl Key {
         }
     }
 
-    /// The public half, as it is published under this id.
+    /// The public key, as it is published under this id.
     #[must_use]
     pub fn jwk(&self, kid: &str) -> Value {
         match self {
@@ -126,39 +126,39 @@ impl Key {
     }
 }
 
-/// What the issuer's server does with a request.
+/// How the issuer's server answers a request.
 #[derive(Clone, Debug)]
-pub enum Manner {
+pub enum Behaviour {
     Answers,
-    /// 500, as servers in trouble do.
+    /// 500, as a failing server does.
     Fails,
-    /// To the same document elsewhere.
+    /// Redirects to the same document elsewhere.
     Redirects,
     /// Accepts the request, and never answers.
     Hangs,
-    /// Discovery says this instead.
+    /// Discovery returns this instead.
     Describes(Value),
-    /// The set of keys is followed by so many spaces.
+    /// The set of keys is followed by this many spaces.
     IsLong(usize),
 }
 
-struct Published {
+struct PublishedKeys {
     url: String,
     keys: Vec<Value>,
-    manner: Manner,
+    manner: Behaviour,
     requests: Vec<String>,
 }
 
 /// A running issuer.
-pub struct LittleIssuer {
+pub struct TestIssuer {
     pub url: String,
-    published: Arc<Mutex<Published>>,
-    key: Key,
+    published: Arc<Mutex<PublishedKeys>>,
+    key: SigningKey,
     kid: String,
 }
 
 async fn answer(
-    State(published): State<Arc<Mutex<Published>>>,
+    State(published): State<Arc<Mutex<PublishedKeys>>>,
     request: Request<Body>,
 ) -> Response<Body> {
     let (body, status) = {
@@ -174,17 +174,17 @@ async fn answer(
             _ => own,
         };
         match &published.manner {
-            Manner::Fails => (Some(document), StatusCode::INTERNAL_SERVER_ERROR),
-            Manner::Redirects => (Some(document), StatusCode::FOUND),
-            Manner::Hangs => (None, StatusCode::OK),
-            Manner::Describes(instead) if is_discovery => {
+            Behaviour::Fails => (Some(document), StatusCode::INTERNAL_SERVER_ERROR),
+            Behaviour::Redirects => (Some(document), StatusCode::FOUND),
+            Behaviour::Hangs => (None, StatusCode::OK),
+            Behaviour::Describes(instead) if is_discovery => {
                 (Some(instead.to_string()), StatusCode::OK)
             }
-            Manner::IsLong(spaces) if !is_discovery => (
+            Behaviour::IsLong(spaces) if !is_discovery => (
                 Some(format!("{document}{}", " ".repeat(*spaces))),
                 StatusCode::OK,
             ),
-            Manner::Answers | Manner::Describes(_) | Manner::IsLong(_) => {
+            Behaviour::Answers | Behaviour::Describes(_) | Behaviour::IsLong(_) => {
                 (Some(document), StatusCode::OK)
             }
         }
@@ -200,20 +200,20 @@ async fn answer(
         .expect("an answer")
 }
 
-impl LittleIssuer {
-    /// An issuer that signs by ES256.
+impl TestIssuer {
+    /// An issuer that signs with ES256.
     pub async fn start() -> Self {
-        Self::signing_by(Key::es256()).await
+        Self::signing_by(SigningKey::es256()).await
     }
 
     /// An issuer that signs with this key.
-    pub async fn signing_by(key: Key) -> Self {
+    pub async fn signing_by(key: SigningKey) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let published = Arc::new(Mutex::new(Published {
+        let published = Arc::new(Mutex::new(PublishedKeys {
             url: url.clone(),
             keys: vec![key.jwk("first")],
-            manner: Manner::Answers,
+            manner: Behaviour::Answers,
             requests: Vec::new(),
         }));
         let router = Router::new().fallback(answer).with_state(published.clone());
@@ -226,14 +226,14 @@ impl LittleIssuer {
         }
     }
 
-    fn published(&self) -> std::sync::MutexGuard<'_, Published> {
+    fn published(&self) -> std::sync::MutexGuard<'_, PublishedKeys> {
         self.published
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on it behaves so.
-    pub fn behaves(&self, manner: Manner) {
+    /// Sets how it answers from now on.
+    pub fn behaves(&self, manner: Behaviour) {
         self.published().manner = manner;
     }
 
@@ -242,14 +242,14 @@ impl LittleIssuer {
         self.published().keys = keys;
     }
 
-    /// Signs with a new key from now on. Publishes it alone.
+    /// Signs with a new key from now on, and publishes only that one.
     pub fn rotates(&mut self, kid: &str) {
-        self.key = Key::es256();
+        self.key = SigningKey::es256();
         kid.clone_into(&mut self.kid);
         self.publishes(vec![self.key.jwk(kid)]);
     }
 
-    /// How often its keys were read, or tried to be.
+    /// How many times its keys were requested.
     #[must_use]
     pub fn times_asked(&self) -> usize {
         let published = self.published();
@@ -260,13 +260,13 @@ impl LittleIssuer {
         discoveries.count()
     }
 
-    /// As a deployment is told of it.
+    /// The issuer as a deployment is configured with it.
     #[must_use]
     pub fn configured(&self) -> Issuer {
         Issuer::new(&self.url, AUDIENCE).expect("an issuer")
     }
 
-    /// A user's id.
+    /// The id of a user.
     #[must_use]
     pub fn user_id(&self, subject: &str) -> String {
         self.configured().user(subject).to_string()
@@ -278,20 +278,20 @@ impl LittleIssuer {
         json!({ "alg": self.key.algorithm(), "typ": "JWT", "kid": self.kid })
     }
 
-    /// What a token for somebody says that is issued at `now` and lives an hour.
+    /// The claims of a token that is issued at `now` and valid for an hour.
     #[must_use]
     pub fn claims(&self, subject: &str, now: EpochMs) -> Value {
         let now = now.0 / 1000;
         json!({ "iss": self.url, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + 3600 })
     }
 
-    /// A token of this header and these claims.
+    /// A token with this header and these claims.
     #[must_use]
     pub fn signs(&self, header: &Value, claims: &Value) -> String {
         self.key.signs(header, claims)
     }
 
-    /// A token for somebody, issued at `now`.
+    /// A token for a user, issued at `now`.
     #[must_use]
     pub fn token(&self, subject: &str, now: EpochMs) -> String {
         self.signs(&self.header(), &self.claims(subject, now))

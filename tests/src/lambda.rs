@@ -1,4 +1,4 @@
-//! Each real Lambda executable, against an emulated Runtime API that feeds it API Gateway's events.
+//! The Lambda executables, on an emulated Runtime API that sends them API Gateway events.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc, watch};
 
+use crate::api_gateway::{event_by, http_event};
 use crate::binaries;
-use crate::books;
-use crate::event::{event_by, http_event};
-use crate::issuer::{AUDIENCE, LittleIssuer, Manner};
-use crate::relay::Relay;
+use crate::counting_proxy::CountingProxy;
+use crate::invariants;
+use crate::issuer::{AUDIENCE, Behaviour, TestIssuer};
 use crate::world::{EVENT, FAR_DATE, FESTIVAL, World, concert, festival, long_on_sale};
 
 /// What an executable posted for an event.
@@ -31,41 +31,44 @@ enum Posted {
     Error(Value),
 }
 
-struct Queues {
+struct RuntimeApi {
     events: Mutex<mpsc::Receiver<Value>>,
     posted: mpsc::Sender<Posted>,
-    /// How long Lambda would let a run go on.
+    /// How long Lambda lets an invocation run.
     time_out: Duration,
     is_ready: watch::Sender<bool>,
 }
 
-/// Whose only process has the clock of [`World`], the executables the machine's.
+/// A world that is on sale by the system clock, which the executables use.
 async fn world() -> World {
     World::with(long_on_sale(concert())).await
 }
 
 /// A running executable of a function.
 struct Lambda {
-    // Killed when dropped.
+    // Killed on drop.
     process: Child,
     events: mpsc::Sender<Value>,
     posted: mpsc::Receiver<Posted>,
     is_ready: watch::Receiver<bool>,
 }
 
-/// The template's.
+/// The time-out in template.yaml.
 const TIME_OUT: Duration = Duration::from_secs(29);
 
 const TRACE_ID: &str = "1-5759e988-bd862e3fe1be46a994272793";
 
-/// A debug build on a loaded machine starts within this.
+/// A debug build starts within this time, even on a loaded machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-async fn runtime_api(State(queues): State<Arc<Queues>>, request: Request<Body>) -> Response<Body> {
+async fn runtime_api(
+    State(runtime): State<Arc<RuntimeApi>>,
+    request: Request<Body>,
+) -> Response<Body> {
     let path = request.uri().path().to_owned();
     if path.ends_with("/invocation/next") {
-        queues.is_ready.send_replace(true);
-        let event = queues.events.lock().await.recv().await;
+        runtime.is_ready.send_replace(true);
+        let event = runtime.events.lock().await.recv().await;
         let Some(event) = event else {
             // The test is over.
             return std::future::pending().await;
@@ -74,7 +77,7 @@ async fn runtime_api(State(queues): State<Arc<Queues>>, request: Request<Body>) 
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap()
             .as_millis()
-            + queues.time_out.as_millis();
+            + runtime.time_out.as_millis();
         return Response::builder()
             .header("lambda-runtime-aws-request-id", "request")
             .header("lambda-runtime-deadline-ms", deadline.to_string())
@@ -98,7 +101,7 @@ async fn runtime_api(State(queues): State<Arc<Queues>>, request: Request<Body>) 
     } else {
         Posted::Error(body)
     };
-    queues.posted.send(posted).await.unwrap();
+    runtime.posted.send(posted).await.unwrap();
     Response::builder().status(202).body(Body::empty()).unwrap()
 }
 
@@ -111,7 +114,7 @@ impl Lambda {
         Self::start_with(time_out, function, world, &[]).await
     }
 
-    /// With these variables besides, or in the place of the usual ones.
+    /// With these variables added, or replacing the usual ones.
     async fn start_with(
         time_out: Duration,
         function: &str,
@@ -121,7 +124,7 @@ impl Lambda {
         let (events, events_out) = mpsc::channel(8);
         let (posted_in, posted) = mpsc::channel(8);
         let (ready, is_ready) = watch::channel(false);
-        let queues = Arc::new(Queues {
+        let runtime = Arc::new(RuntimeApi {
             events: Mutex::new(events_out),
             posted: posted_in,
             time_out,
@@ -129,7 +132,7 @@ impl Lambda {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().fallback(runtime_api).with_state(queues);
+        let router = Router::new().fallback(runtime_api).with_state(runtime);
         tokio::spawn(async move { axum::serve(listener, router).await });
         let process = Command::new(binaries::path(function))
             .env_clear()
@@ -147,7 +150,7 @@ impl Lambda {
         }
     }
 
-    /// Waits until it asks for its first event.
+    /// Waits until it requests its first event.
     async fn ready(&mut self) {
         tokio::time::timeout(PATIENCE, self.is_ready.wait_for(|is_ready| *is_ready))
             .await
@@ -177,7 +180,7 @@ impl Lambda {
         }
     }
 
-    /// Ends the executable; gives what it logged.
+    /// Ends the executable, and returns its log.
     async fn stop(mut self) -> String {
         self.process.start_kill().unwrap();
         let output = self.process.wait_with_output().await.unwrap();
@@ -185,7 +188,7 @@ impl Lambda {
     }
 }
 
-/// The unit of a metric, where the line tells CloudWatch of it.
+/// The unit of a metric, if the line defines it for CloudWatch.
 fn unit_of<'a>(line: &'a Value, metric: &str) -> Option<&'a str> {
     line["_aws"]["CloudWatchMetrics"]
         .as_array()?
@@ -197,7 +200,7 @@ fn unit_of<'a>(line: &'a Value, metric: &str) -> Option<&'a str> {
         .as_str()
 }
 
-/// What a successful request counts.
+/// The metrics of a successful request.
 fn metrics_of(function: &str, status: u16) -> &'static [&'static str] {
     match (function, status) {
         ("issue-token", 201) => &["joins", "admissions", "arrivals"],
@@ -209,7 +212,7 @@ fn metrics_of(function: &str, status: u16) -> &'static [&'static str] {
     }
 }
 
-/// Starts the function's executable, sends it the request, and asserts status and a text of the answer.
+/// Starts the function's executable, sends it the request, and asserts the status, a part of the body, and the log line.
 async fn check(
     world: &World,
     request: (&str, &str),
@@ -239,9 +242,9 @@ async fn check(
     for metric in metrics_of(function, expected.0) {
         assert!(
             line[metric].is_u64(),
-            "{function} counts no {metric}: {line}"
+            "{function} does not emit {metric}: {line}"
         );
-        assert!(unit_of(&line, metric).is_some(), "{metric} is no metric");
+        assert!(unit_of(&line, metric).is_some(), "{metric} is not a metric");
     }
     assert!(
         token.is_empty() || !log.contains(token),
@@ -252,7 +255,7 @@ async fn check(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_executable_answers_api_gateway_events() {
-    // The executables have the machine's clock; so has this world's only process, by which nothing is asked.
+    // The executables use the system clock. This world's own process has a manual clock, and gets no requests here.
     let world = world().await;
     let events = "/events";
     let event = format!("/events/{EVENT}");
@@ -407,7 +410,7 @@ async fn every_line_of_a_request_has_its_id() {
     }
 }
 
-/// Runs the audit's executable once; gives its result and what it logged.
+/// Runs the audit executable once. Returns its result and its log lines.
 async fn audited(world: &World, time_out: Duration) -> (Value, Vec<Value>) {
     let mut lambda = Lambda::start_for(time_out, "audit", world).await;
     let result = match lambda.invoke(scheduled()).await {
@@ -418,7 +421,7 @@ async fn audited(world: &World, time_out: Duration) -> (Value, Vec<Value>) {
     (result, lines(&log))
 }
 
-/// The numbers of the last line, each of which is a metric.
+/// The numbers of the last line. Each must be a metric.
 fn numbers(lines: &[Value]) -> [u64; 3] {
     let run = lines.last().unwrap();
     assert_eq!(
@@ -438,7 +441,7 @@ async fn the_audit_executable_passes_a_sound_table_and_names_a_broken_invariant(
     let buyer = world.joins_with(50_000).await;
     let time = Duration::from_secs(29);
     let (result, lines) = audited(&world, time).await;
-    let items = books::items(&world).await.len() as u64;
+    let items = invariants::items(&world).await.len() as u64;
     assert_eq!(numbers(&lines), [0, items, 0]);
     assert_eq!(
         result,
@@ -479,7 +482,7 @@ async fn the_audit_executable_passes_a_sound_table_and_names_a_broken_invariant(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_audit_that_runs_out_of_time_reports_that_it_is_incomplete() {
     let world = world().await;
-    // Less than it keeps to tell what it found.
+    // Less than the time that it reserves for its report.
     let (result, lines) = audited(&world, Duration::from_secs(9)).await;
     let [broken, _, incomplete] = numbers(&lines);
     assert_eq!((broken, incomplete), (0, 1));
@@ -543,7 +546,7 @@ async fn a_function_that_identifies_users_does_not_start_without_a_valid_identit
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_executable_reads_the_issuers_keys_before_the_first_request_and_accepts_its_tokens() {
     let world = world().await;
-    let issuer = LittleIssuer::start().await;
+    let issuer = TestIssuer::start().await;
     let variables = [
         ("BOXOFFICE_USER_IDENTITY", "OpenIdConnect"),
         ("BOXOFFICE_OIDC_ISSUER", issuer.url.as_str()),
@@ -555,8 +558,8 @@ async fn an_executable_reads_the_issuers_keys_before_the_first_request_and_accep
     let (_, event) = http_event("POST", &path, &[], None);
     let (status, answer) = lambda.answer(event).await;
     assert_eq!((status, &answer["code"]), (401, &json!("token_missing")));
-    // It would be refused where it does not know the keys.
-    issuer.behaves(Manner::Fails);
+    // Without the keys it would refuse the token.
+    issuer.behaves(Behaviour::Fails);
     let token = issuer.token("alice", Clock::System.now());
     let bearer = format!("Bearer {token}");
     let (_, event) = http_event("POST", &path, &[("authorization", &bearer)], None);
@@ -587,15 +590,15 @@ async fn the_pages_executable_sends_compressed_bodies_in_base64() {
     lambda.stop().await;
 }
 
-/// A process behind a relay, and the calls to the store that its first request is to make.
-struct First<'a> {
+/// A proxy before the world's DynamoDB, for executables that get one request each.
+struct FirstRequest<'a> {
     world: &'a World,
-    relay: &'a Relay,
+    proxy: &'a CountingProxy,
 }
 
-impl First<'_> {
-    /// Starts the function, and sends it one request. Asserts that what it asked the store it asked over the one connection
-    /// that it had opened before, by one call, and how many calls it made in all; and status and a text of the answer.
+impl FirstRequest<'_> {
+    /// Starts the function and sends it one request. Asserts that it opened its only connection before the request, by one
+    /// call; how many calls it made in total; the status; and a part of the body.
     async fn asks(
         &self,
         request: (&str, &str),
@@ -603,11 +606,11 @@ impl First<'_> {
         body: Option<Value>,
         (status, text, calls): (u16, &str, usize),
     ) -> Value {
-        let counts = || (self.relay.connections(), self.relay.calls());
+        let counts = || (self.proxy.connections(), self.proxy.calls());
         let begun = counts();
         let since = |(connections, calls)| (connections - begun.0, calls - begun.1);
         let (function, event) = event_by(token, request, body);
-        let variables = self.relay.variables();
+        let variables = self.proxy.variables();
         let mut lambda = Lambda::start_with(TIME_OUT, function, self.world, &variables).await;
         lambda.ready().await;
         let ready = since(counts());
@@ -620,7 +623,7 @@ impl First<'_> {
         answer
     }
 
-    /// So that who looks for it finds none, whenever that is, and builds it.
+    /// Deletes the seat map, so that the next request builds it, whenever that is.
     async fn forgets_seat_map(&self) {
         let map = format!("SEATMAP#{EVENT}#{FAR_DATE}#A");
         self.world
@@ -638,7 +641,7 @@ impl First<'_> {
         let event = format!("/events/{EVENT}");
         let says = (200, EVENT, 2);
         self.asks(("GET", "/events"), "", None, says).await;
-        // Of the six, three build the seat map.
+        // Three of the six calls build the seat map.
         self.forgets_seat_map().await;
         self.asks(("GET", &event), "", None, (200, FAR_DATE, 6))
             .await;
@@ -705,24 +708,24 @@ impl First<'_> {
 async fn the_first_request_uses_the_connection_opened_during_init() {
     let world = world().await;
     world.add(long_on_sale(festival())).await;
-    // Who comes first to an idle event promotes, and keeps places for others, several at a time.
+    // The first user of an idle event promotes, and creates several open slots, so the requests below do not.
     world.joins(EVENT).await;
     world.joins(FESTIVAL).await;
-    let plain = Relay::plain(&world.endpoint_url).await;
-    let tls = Relay::tls(&world.endpoint_url).await;
-    for (relay, seat) in [(&plain, 7), (&tls, 8)] {
+    let plain = CountingProxy::plain(&world.endpoint_url).await;
+    let tls = CountingProxy::tls(&world.endpoint_url).await;
+    for (proxy, seat) in [(&plain, 7), (&tls, 8)] {
         let world = &world;
-        First { world, relay }.all_are_asked(seat).await;
+        FirstRequest { world, proxy }.all_are_asked(seat).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_without_store_access_opens_no_connection() {
     let world = world().await;
-    let relay = Relay::plain(&world.endpoint_url).await;
+    let proxy = CountingProxy::plain(&world.endpoint_url).await;
     let (function, event) = event_by("", ("GET", "/"), None);
-    let mut lambda = Lambda::start_with(TIME_OUT, function, &world, &relay.variables()).await;
+    let mut lambda = Lambda::start_with(TIME_OUT, function, &world, &proxy.variables()).await;
     let (status, _) = lambda.answer(event).await;
-    assert_eq!((status, relay.connections()), (200, 0));
+    assert_eq!((status, proxy.connections()), (200, 0));
     lambda.stop().await;
 }

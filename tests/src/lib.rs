@@ -1,5 +1,5 @@
-//! Black-box tests: every endpoint through its real handler, fed with API Gateway events, against the embedded
-//! DynamoDB, with a clock that is moved by hand and a wire on which faults can be injected.
+//! Tests from outside: every endpoint runs through its real handler, called with API Gateway events, on the embedded
+//! DynamoDB. Tests move the clock by hand and inject faults into the calls to DynamoDB.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,60 +7,104 @@
     reason = "a test that cannot go on should stop"
 )]
 
+// What tests and benchmarks share.
+
+/// API Gateway events as Lambda receives them.
+pub mod api_gateway;
+/// Paths and environments of the executables.
 pub mod binaries;
-pub mod books;
+/// Holds calls to DynamoDB back, so that a test decides which is made next.
+pub mod call_gate;
+/// The API document, and the check that every response complies with it.
 pub mod contract;
-pub mod deployed;
-pub mod event;
-pub mod gate;
+/// A proxy before DynamoDB that counts connections and calls, with or without TLS.
+pub mod counting_proxy;
+/// The IAM permissions in template.yaml; every call of a handler is checked against them.
 pub mod grants;
+/// The items of the table, and whether they satisfy every invariant.
+pub mod invariants;
+/// An OpenID Connect issuer.
 pub mod issuer;
-pub mod line;
-pub mod relay;
+/// Steps that the tests of the queue share.
+pub mod queue_steps;
+/// template.yaml, parsed.
+pub mod template_yaml;
+/// The connection between SDK and DynamoDB: meters calls, injects faults.
 pub mod wire;
+/// An embedded DynamoDB with an event, processes that serve it, and a manual clock.
 pub mod world;
 
+// Tests in this process.
+
+/// Each endpoint, feature by feature.
 #[cfg(test)]
 mod api;
+/// The audit finds each broken invariant.
 #[cfg(test)]
 mod audit;
+/// The DynamoDB calls and units that each request may cost.
 #[cfg(test)]
 mod budget;
+/// Crashes, lost answers, throttles and conflicts in each kind of call, for every kind of queue.
 #[cfg(test)]
-mod data_model;
-#[cfg(test)]
-mod desk;
-#[cfg(test)]
-mod documents;
+mod every_fault;
+/// The same faults in chosen calls, each with its exact outcome.
 #[cfg(test)]
 mod fault;
+/// Every function has exactly the permissions that it uses.
 #[cfg(test)]
 mod iam;
-#[cfg(test)]
-mod lambda;
+/// The queue protocol as a model whose every state is checked, and its comparison with the code.
 #[cfg(test)]
 mod model;
-#[cfg(test)]
-mod openapi;
-#[cfg(test)]
-mod operator;
+/// Concurrent requests over several processes.
 #[cfg(test)]
 mod race;
+/// Thousands of users with random actions and faults, after which all invariants must hold.
 #[cfg(test)]
 mod random;
-#[cfg(test)]
-mod requirements;
+/// Costs that must not grow with waiting users, events or seats.
 #[cfg(test)]
 mod scale;
+/// When the schedule reports a queue as stalled.
 #[cfg(test)]
-mod serve;
-#[cfg(test)]
-mod standstill;
+mod stalled;
+/// The events that the table's stream publishes.
 #[cfg(test)]
 mod stream;
+
+// Tests of files in the repository.
+
+/// DATA-MODEL.md lists the attributes that are written.
 #[cfg(test)]
-mod sweep;
+mod data_model;
+/// Links in the documents lead somewhere.
+#[cfg(test)]
+mod documents;
+/// infra/openapi.yaml matches the code.
+#[cfg(test)]
+mod openapi;
+/// REQUIREMENTS.md names existing tests, and the diagrams are complete.
+#[cfg(test)]
+mod requirements;
+/// template.yaml and infra/ are consistent with the code.
 #[cfg(test)]
 mod template;
+
+// Tests of executables.
+
+/// `boxoffice desk`, through its own API.
+#[cfg(test)]
+mod desk;
+/// The Lambda executables, on an emulated Runtime API.
+#[cfg(test)]
+mod lambda;
+/// `boxoffice audit`, `report` and `keys rotate` against a running server.
+#[cfg(test)]
+mod operator;
+/// `boxoffice serve`, `apply` and `verify-draw`.
+#[cfg(test)]
+mod serve;
+/// Shop, desk and API documentation in a real browser.
 #[cfg(test)]
 mod web;

@@ -1,4 +1,4 @@
-//! The API's document is what the code does: `infra/openapi.yaml`, and the answers of every other test.
+//! The API document matches the code: `infra/openapi.yaml`, and the responses of all other tests.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +9,7 @@ use shared::openapi::Operation;
 
 use crate::contract;
 
-/// Where the document lies in the repository.
+/// The document in the repository.
 const PLACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/openapi.yaml");
 
 const HEAD: &str = "\
@@ -52,14 +52,14 @@ fn the_openapi_document_has_every_code_where_it_can_occur() {
         .flat_map(Operation::errors)
         .map(|kind| kind.code)
         .collect();
-    // Answers to what is no operation.
+    // Responses outside of any operation.
     let elsewhere = BTreeSet::from(["method_not_allowed", "route_not_found"]);
     assert!(described.is_disjoint(&elsewhere));
     let all: BTreeSet<_> = KINDS.iter().map(|kind| kind.code).collect();
     assert_eq!(&described | &elsewhere, all);
 }
 
-/// Other tests lean on this: it finds what it is there to find.
+/// Other tests rely on this check, so this test checks that it finds violations.
 #[test]
 fn an_answer_that_breaks_the_openapi_document_is_detected() {
     let own = r#"{"userId":"0c0189ef-94ac-4db1-a220-ff8f573e1f55","balance":1,"currency":"KRW"}"#;

@@ -1,4 +1,4 @@
-//! `boxoffice audit`, `report` and `keys rotate` beside a running server, as an operator would use them.
+//! `boxoffice audit`, `report` and `keys rotate` against a running server, as an operator runs them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// Somebody who has bought that seat: user, token, reservation.
+/// A new user buys the seat. Returns user, token and reservation.
 async fn bought(server: &Server, event: &str, date: &str, seat: u32) -> (String, String, String) {
     let path = format!("/events/{event}/tokens");
     let (_, joined) = server.call("POST", &path, "", json!({})).await.unwrap();
@@ -38,10 +38,10 @@ async fn an_operator_audits_a_running_server_and_sees_the_broken_item() {
     let fine = run(&[&["audit"], &at[..]].concat()).await;
     assert_eq!(fine.status.code(), Some(0), "{}", text(&fine.stdout));
     assert!(text(&fine.stdout).contains("all invariants hold"));
-    // No terminal, no bar.
+    // Without a terminal there is no progress bar.
     assert_eq!(text(&fine.stderr), "");
 
-    // Somebody writes into the table by hand.
+    // An edit of the table by hand.
     let connection = boxoffice::table_options::local_connection(&server.dynamodb);
     let text_of = |text: &str| AttributeValue::S(text.to_owned());
     shared::store::connect(connection)
@@ -64,7 +64,7 @@ async fn an_operator_audits_a_running_server_and_sees_the_broken_item() {
     let said: Value = serde_json::from_slice(&broken.stdout).unwrap();
     assert_eq!(said["broken"][0]["invariant"], 2);
     assert_eq!(said["broken"][0]["key"], format!("WALLET#{user} BALANCE"));
-    // Another event's books are not touched by it.
+    // It does not affect another event's invariants.
     let one = run(&[&["audit", &event], &at[..]].concat()).await;
     assert_eq!(one.status.code(), Some(0), "{}", text(&one.stdout));
 }

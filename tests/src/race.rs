@@ -1,15 +1,15 @@
-//! Many at once: real concurrency, several processes.
+//! Concurrent requests over several processes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::books;
+use crate::invariants;
 use crate::wire::{Fault, Rule};
 use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert_for};
 
-/// The world and `n` further processes over its tables.
+/// The world's process and `n` more processes over its tables.
 fn processes(world: World, n: usize) -> Vec<Arc<World>> {
     let mut all: Vec<_> = (0..n).map(|_| Arc::new(world.another_process())).collect();
     all.push(Arc::new(world));
@@ -35,7 +35,7 @@ async fn three_hundred_buyers_for_fifty_seats_fill_each_seat_once_and_every_won_
         .into_iter()
         .map(Result::unwrap)
         .collect();
-    // Places are kept a hundred at a time: some seconds later all are called.
+    // At most a hundred open slots are created at a time, so some seconds later all users are called.
     for _ in 0..5 {
         processes[0].clock.advance_seconds(1);
         processes[0].app.promote_all().await.unwrap();
@@ -54,10 +54,10 @@ async fn three_hundred_buyers_for_fifty_seats_fill_each_seat_once_and_every_won_
         .filter(|won| *won.as_ref().unwrap())
         .count();
     assert_eq!(winners, 50);
-    books::check(&processes[0]).await;
+    invariants::check(&processes[0]).await;
 }
 
-/// Wants a seat in front; who finds it taken chooses among those that are left, until there are none.
+/// Holds a seat. If it is taken, chooses another of the free seats, until there are none.
 async fn buys_any_seat(world: &World, buyer: &Buyer, n: usize) -> bool {
     let mut seat = u32::try_from(n % 50 + 1).unwrap();
     for _ in 0..50 {
@@ -68,7 +68,7 @@ async fn buys_any_seat(world: &World, buyer: &Buyer, n: usize) -> bool {
                 assert_eq!(paid.status, 201, "{paid:?}");
                 return true;
             }
-            // 503 where too many writes met: a client tries again.
+            // 503 if too many writes collided: a client tries again.
             (409, "seat_taken") | (503, "busy") => {}
             other => panic!("{other:?}"),
         }
@@ -80,7 +80,7 @@ async fn buys_any_seat(world: &World, buyer: &Buyer, n: usize) -> bool {
         }
         seat = u32::try_from(left[n % left.len()]["seatNumber"].as_u64().unwrap()).unwrap();
     }
-    panic!("seats were left, and none could be had");
+    panic!("seats are free, but none could be held");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -107,7 +107,7 @@ async fn the_same_user_in_twenty_tabs_has_one_queue_number() {
         .filter(|buyer| buyer.joined.status == 201)
         .count();
     assert_eq!(fresh, 1);
-    books::check(&processes[0]).await;
+    invariants::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -127,7 +127,7 @@ async fn a_user_who_holds_several_seats_at_once_gets_one() {
     for refused in replies.iter().filter(|reply| reply.status == 409) {
         assert_eq!(refused.code(), "already_reserved");
     }
-    books::check(&processes[0]).await;
+    invariants::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -149,7 +149,7 @@ async fn one_seat_requested_by_several_users_at_once_goes_to_one_of_them() {
             assert_eq!(refused.code(), "seat_taken");
         }
     }
-    books::check(&processes[0]).await;
+    invariants::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -174,7 +174,7 @@ async fn ten_concurrent_payments_pay_once_and_all_answers_agree() {
     let expected = [&[200; 9][..], &[201]].concat();
     assert_eq!(statuses(&replies), expected);
     assert_eq!(processes[0].balance(&buyer).await, 9 * PRICE);
-    books::check(&processes[0]).await;
+    invariants::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -199,7 +199,7 @@ async fn paying_and_cancelling_at_once_has_one_outcome() {
         }
         assert_eq!(processes[0].balance(&buyer).await, PRICE);
     }
-    books::check(&processes[0]).await;
+    invariants::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -208,17 +208,17 @@ async fn concurrent_charges_of_one_wallet_all_count_once_for_each_key() {
     let buyer = processes[0].joins(EVENT).await;
     let charges = (0..12).map(|n| {
         let (world, buyer) = (processes[n % 4].clone(), buyer.clone());
-        // Six keys, each twice.
+        // Six keys, each used twice.
         tokio::spawn(async move {
             let key = format!("key-{}", n / 2);
-            // Too many at one wallet is told as busy; a client comes again with its key.
+            // Too many writes to one wallet are answered 503, and a client repeats the charge with its key.
             for _ in 0..20 {
                 let reply = world.charge(&buyer, 1000, &key).await;
                 if reply.status != 503 {
                     return reply;
                 }
             }
-            panic!("busy for good");
+            panic!("always busy");
         })
     });
     let replies: Vec<Reply> = join_all(charges)
@@ -229,7 +229,7 @@ async fn concurrent_charges_of_one_wallet_all_count_once_for_each_key() {
     let expected = [[200; 6], [201; 6]].concat();
     assert_eq!(statuses(&replies), expected);
     assert_eq!(processes[0].balance(&buyer).await, 6000);
-    books::check(&processes[0]).await;
+    invariants::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -239,9 +239,9 @@ async fn concurrent_promotions_fill_the_slots_in_order_and_no_more() {
     for _ in 0..60 {
         buyers.push(processes[0].joins(EVENT).await);
     }
-    let mut inside: Vec<u64> = Vec::new();
-    // Everybody polls everywhere; who comes in leaves again. It ends, and nobody is passed over: the ranks that have a place
-    // are always all from the first on. (Who hears of it first depends on the process that is asked.)
+    let mut admitted: Vec<u64> = Vec::new();
+    // All users poll all processes, and leave once admitted. Nobody is passed over: the ranks with a session always are 1,
+    // 2, 3, … (Which user sees their call first depends on the process that answers.)
     for _ in 0..200 {
         let promoters = processes
             .iter()
@@ -249,16 +249,16 @@ async fn concurrent_promotions_fill_the_slots_in_order_and_no_more() {
         for promoted in join_all(promoters).await {
             promoted.unwrap();
         }
-        books::check(&processes[0]).await;
-        let places = books::ranks_with_a_place(&processes[0]).await;
-        let from_the_first_on: Vec<u64> = (1..).take(places.len()).collect();
-        assert_eq!(places, from_the_first_on);
+        invariants::check(&processes[0]).await;
+        let ranks = invariants::ranks_with_a_session(&processes[0]).await;
+        let from_the_first_on: Vec<u64> = (1..).take(ranks.len()).collect();
+        assert_eq!(ranks, from_the_first_on);
         let polls = buyers.iter().enumerate().map(|(n, buyer)| {
             let world = processes[n % 4].clone();
             async move { world.status(buyer).await }
         });
         let replies = join_all(polls).await;
-        books::check(&processes[0]).await;
+        invariants::check(&processes[0]).await;
         let mut waiting = Vec::new();
         let mut came = Vec::new();
         for (buyer, reply) in buyers.into_iter().zip(replies) {
@@ -271,14 +271,14 @@ async fn concurrent_promotions_fill_the_slots_in_order_and_no_more() {
                 other => panic!("{other}"),
             }
         }
-        inside.extend(came);
+        admitted.extend(came);
         buyers = waiting;
         if buyers.is_empty() {
             break;
         }
         processes[0].clock.advance_seconds(1);
     }
-    assert_eq!(inside.len(), 60, "everybody got in at last");
+    assert_eq!(admitted.len(), 60, "every user is admitted in the end");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -291,10 +291,10 @@ async fn one_user_may_hold_seats_of_two_dates_at_once() {
     )
     .await;
     assert_eq!((first.status, second.status), (201, 201));
-    books::check(&processes[0]).await;
+    invariants::check(&processes[0]).await;
 }
 
-/// Many runs of the promotion under way at once: each begins a second after the one before, and all are slow.
+/// Several promotions run at once: each begins a second after the previous one, and all are slow.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn overlapping_slow_promotions_admit_in_order_and_never_too_many() {
     let processes = processes(World::with(concert_for(10)).await, 3);
@@ -309,7 +309,7 @@ async fn overlapping_slow_promotions_admit_in_order_and_never_too_many() {
         .collect();
     buyers.sort_by_key(|buyer| buyer.joined.body["queueNumber"].as_u64());
     for (n, world) in processes.iter().enumerate() {
-        // Those that begin first are the slowest, and are overtaken.
+        // The first to begin are the slowest, and others overtake them.
         let slow = Fault::Delay(Duration::from_millis(40 - 10 * n as u64));
         world.wire.inject(Rule::every("PutItem", "SESSIONS#", slow));
         world
@@ -318,7 +318,7 @@ async fn overlapping_slow_promotions_admit_in_order_and_never_too_many() {
     }
     let mut left = 0;
     for _ in 0..8 {
-        let called = books::ranks_with_a_place(&processes[0]).await.len();
+        let called = invariants::ranks_with_a_session(&processes[0]).await.len();
         let runs: Vec<_> = processes
             .iter()
             .map(|world| {
@@ -327,18 +327,18 @@ async fn overlapping_slow_promotions_admit_in_order_and_never_too_many() {
                 tokio::spawn(async move { world.app.promote_all().await })
             })
             .collect();
-        // Meanwhile those leave who were let in before.
+        // Meanwhile the users leave who were admitted before.
         for buyer in &buyers[left..called] {
             assert_eq!(processes[1].leave(buyer).await.status, 204);
-            books::check(&processes[2]).await;
+            invariants::check(&processes[2]).await;
         }
         left = called;
         for run in join_all(runs).await {
             run.unwrap().unwrap();
         }
-        books::check(&processes[0]).await;
+        invariants::check(&processes[0]).await;
     }
-    // With the last of them gone and a calm run, all ten places are taken again, by the next in line.
+    // After one more promotion without delays, the next ten users in the queue have the ten slots.
     processes[0].clock.advance_ms(1_000);
     processes[0].app.promote_all().await.unwrap();
     let mut inside = Vec::new();
@@ -349,13 +349,13 @@ async fn overlapping_slow_promotions_admit_in_order_and_never_too_many() {
     }
     let next: Vec<u64> = (left as u64 + 1..).take(10).collect();
     assert_eq!(inside, next);
-    books::check(&processes[0]).await;
+    invariants::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_user_who_keeps_polling_is_admitted() {
     let mut programme = concert_for(5);
-    // Time flies in this test: nobody is to lose the turn by it.
+    // The clock moves fast in this test: nobody may lose the turn by that.
     programme.event.terms.queue.grace_seconds = 86_400;
     programme.event.terms.queue.session_seconds = 86_400;
     let processes = processes(World::with(programme).await, 3);
@@ -368,7 +368,7 @@ async fn every_user_who_keeps_polling_is_admitted() {
             for _ in 0..1_000 {
                 match standing.text_of("status") {
                     "ACTIVE" => return world.leave(&buyer).await.status == 204,
-                    // Time passes by the requests that are made, however long the machine takes for them.
+                    // Each poll moves the clock, so time does not depend on the speed of the machine.
                     "WAITING" => clock.advance_ms(20),
                     other => panic!("{other}"),
                 }
@@ -380,7 +380,7 @@ async fn every_user_who_keeps_polling_is_admitted() {
     for got_in in join_all(users).await {
         assert!(got_in.unwrap());
     }
-    books::check(&processes[0]).await;
+    invariants::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -398,7 +398,7 @@ async fn a_balance_for_one_of_two_concurrent_payments_makes_one() {
         assert_eq!(statuses(&[one, other]), [201, 402]);
         assert_eq!(processes[0].balance(&buyer).await, 0);
     }
-    books::check(&processes[0]).await;
+    invariants::check(&processes[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -425,12 +425,12 @@ async fn a_seat_whose_hold_lapses_while_it_is_paid_goes_to_one_user() {
         match (paid.status, taken.status) {
             (201, 409) => assert_eq!(taken.code(), "seat_taken"),
             (410, 201) => assert_eq!(paid.code(), "hold_expired"),
-            // The one came too late, the other too early.
+            // The payment came too late, and the other hold too early.
             (410, 409) => assert_eq!(processes[3].hold(&other, seat).await.status, 201),
             odd => panic!("{odd:?}"),
         }
-        books::check(&processes[0]).await;
-        // So that the sessions of this round are over in the next.
+        invariants::check(&processes[0]).await;
+        // Ends the sessions of this round before the next.
         processes[0].clock.advance_seconds(1_000);
     }
 }
@@ -440,7 +440,7 @@ async fn a_user_who_leaves_while_arriving_and_holding_has_left() {
     let processes = processes(World::with(concert_for(1)).await, 3);
     for seat in 1..=8 {
         let buyer = processes[0].joins(EVENT).await;
-        // Called, if there was a place; the first request arrives.
+        // Called, if there was a free slot. The first of these requests arrives.
         processes[0].clock.advance_ms(1_000);
         processes[0].app.promote_all().await.unwrap();
         let (status, held, left) = futures::future::join3(
@@ -454,7 +454,7 @@ async fn a_user_who_leaves_while_arriving_and_holding_has_left() {
             processes[0].status(&buyer).await.text_of("status"),
             "EXPIRED"
         );
-        // The slot is free for the next user, and a hold that was made stays payable.
+        // A hold that was made stays payable; otherwise the seat and the slot are free for the next user.
         match (held.status, held.code()) {
             (201, _) => {
                 let charged = processes[0].charge(&buyer, PRICE, "first").await;
@@ -464,7 +464,7 @@ async fn a_user_who_leaves_while_arriving_and_holding_has_left() {
                     .await;
                 assert_eq!(paid.status, 201, "{paid:?}");
             }
-            // Its session ended first, or the process had not seen the call yet.
+            // The session ended first, or the process did not know of the call yet.
             (410, "turn_over") | (403, "not_admitted") => {
                 let other = processes[0].joins(EVENT).await;
                 processes[0].clock.advance_ms(1_000);
@@ -473,6 +473,6 @@ async fn a_user_who_leaves_while_arriving_and_holding_has_left() {
             }
             odd => panic!("{odd:?}"),
         }
-        books::check(&processes[0]).await;
+        invariants::check(&processes[0]).await;
     }
 }

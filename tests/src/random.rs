@@ -1,7 +1,7 @@
-//! Everybody does everything at random, at once, while time passes, processes die and the wire breaks. Then the books must add
-//! up; and where one condition is forgotten, they must not.
+//! Many users act at random at once, while time passes, processes crash and calls fail. Afterwards all invariants must hold;
+//! if one condition of a write is removed, the audit must notice.
 //!
-//! `RANDOM_USERS=10000 RANDOM_ACTIONS=200000 cargo test -p tests -- random --nocapture` does more of it.
+//! `RANDOM_USERS=10000 RANDOM_ACTIONS=200000 cargo test -p tests -- random --nocapture` does more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,19 +16,19 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::books;
+use crate::invariants;
 use crate::wire::{Fault, Rule};
 use crate::world::{DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert_for, festival};
 
 const FESTIVAL: &str = "summer-festival";
 const MARKET: &str = "night-market";
 const EVENTS: [&str; 3] = [EVENT, FESTIVAL, MARKET];
-/// Seats that are worth fighting for.
+/// Few enough seats for the users to compete.
 const SEATS: u32 = 50;
-/// So few that they are always about to run out.
+/// So few that they are always nearly sold out.
 const TICKETS: u32 = 8;
 const WORKERS: usize = 8;
-/// Those who come most often.
+/// The users who act most often.
 const REGULARS: usize = 120;
 
 fn number_of(name: &str, usual: usize) -> usize {
@@ -61,7 +61,7 @@ fn general() -> Programme {
     festival
 }
 
-/// In batches, and who asks for a token again queues anew.
+/// Calls in batches; joining again gives up the number.
 fn market() -> Programme {
     let mut market = seated();
     market.event.event_id = EventId::parse(MARKET).unwrap();
@@ -82,13 +82,13 @@ struct User {
     charges: u32,
 }
 
-/// One user's turn to do something.
-struct Turn {
-    /// Which user.
+/// One action of one user.
+struct Move {
+    /// The index of the user.
     at: usize,
     event: &'static str,
     id: String,
-    /// That of the event, and one of any event: where the event has been joined.
+    /// The event's queue token, and one of any event. None before the user has joined the event.
     tokens: Option<(String, String)>,
     reservation: Option<String>,
     charges: u32,
@@ -98,9 +98,9 @@ struct Crowd {
     world: World,
     users: Vec<Mutex<User>>,
     actions_left: AtomicUsize,
-    /// What was answered, by function and status or code.
+    /// Answers by function and status or code.
     answers: Mutex<BTreeMap<String, u32>>,
-    /// Paid, as the answers say.
+    /// Reservations that were paid according to the answers.
     paid: Mutex<BTreeSet<String>>,
 }
 
@@ -124,7 +124,7 @@ impl Crowd {
         })
     }
 
-    /// Workers act until all is done. `breaks`: whether the wire does, too.
+    /// Workers act until no action is left. `breaks`: whether calls fail, too.
     async fn act(self: &Arc<Self>, seed: u64, breaks: bool, forgotten: Option<&Rule>) {
         let workers = (0..WORKERS).map(|worker| {
             let mut random = Rng::with_seed(seed ^ ((worker as u64) << 32));
@@ -140,7 +140,7 @@ impl Crowd {
                     .is_ok()
                 {
                     if random.u8(..) < 3 {
-                        // A process dies, and another takes its place.
+                        // A process crashes, and another replaces it.
                         process = this.process(forgotten.as_ref());
                     }
                     if breaks && random.u8(..) < 20 {
@@ -179,7 +179,7 @@ impl Crowd {
             13..=14 => Some(("charge", self.charge(process, random, &turn, &any).await)),
             chosen => self.with_what_is_theirs(process, &turn, &any, chosen).await,
         };
-        // Who has no reservation yet can do nothing with one.
+        // Without a reservation there is nothing to do.
         let Some((function, reply)) = done else {
             return;
         };
@@ -194,9 +194,9 @@ impl Crowd {
         self.note(function, &reply.body, reply.status);
     }
 
-    /// Whose turn it is, and with what.
-    fn turn(&self, random: &mut Rng) -> Turn {
-        // Most happens among a few: the others come and go.
+    /// Chooses a user, an event and a reservation.
+    fn turn(&self, random: &mut Rng) -> Move {
+        // Most actions are by a few users; the others join and leave.
         let most = self.users.len();
         let at = if random.u8(..4) > 0 {
             random.usize(..most.min(REGULARS))
@@ -206,7 +206,7 @@ impl Crowd {
         let event = EVENTS[random.usize(..EVENTS.len())];
         let user = self.users[at].lock().unwrap();
         let reservation = user.reservations.len().checked_sub(1).map(|last| {
-            // The latest, mostly.
+            // Mostly the latest.
             let at = if random.bool() {
                 last
             } else {
@@ -215,7 +215,7 @@ impl Crowd {
             user.reservations[at].clone()
         });
         let of_the_event = user.tokens.get(event).cloned();
-        Turn {
+        Move {
             at,
             event,
             id: user.id.clone(),
@@ -225,7 +225,7 @@ impl Crowd {
         }
     }
 
-    async fn join(&self, process: &World, turn: &Turn) -> Reply {
+    async fn join(&self, process: &World, turn: &Move) -> Reply {
         let path = format!("/events/{}/tokens", turn.event);
         let reply = process.post(&path, "", json!({"userId": turn.id})).await;
         if let Some(token) = reply.body["token"].as_str() {
@@ -238,7 +238,7 @@ impl Crowd {
     async fn in_line(
         &self,
         process: &World,
-        turn: &Turn,
+        turn: &Move,
         token: &str,
         chosen: u8,
     ) -> (&'static str, Reply) {
@@ -266,8 +266,8 @@ impl Crowd {
         }
     }
 
-    async fn charge(&self, process: &World, random: &mut Rng, turn: &Turn, any: &str) -> Reply {
-        // Sometimes the key of before.
+    async fn charge(&self, process: &World, random: &mut Rng, turn: &Move, any: &str) -> Reply {
+        // Sometimes repeats the previous key.
         let key = if random.u8(..4) == 0 {
             turn.charges
         } else {
@@ -289,7 +289,7 @@ impl Crowd {
     async fn with_what_is_theirs(
         &self,
         process: &World,
-        turn: &Turn,
+        turn: &Move,
         any: &str,
         chosen: u8,
     ) -> Option<(&'static str, Reply)> {
@@ -327,7 +327,7 @@ impl Crowd {
         *answers.entry(format!("{function} {what}")).or_default() += 1;
     }
 
-    /// Who was told that a payment was made has what was paid for, or its price back.
+    /// Asserts that every payment that was reported has its reservation, or was refunded in full.
     async fn everybody_has_what_was_paid_for(&self) {
         let mut paid = self.paid.lock().unwrap().clone();
         let mut left = |id: &str| paid.remove(id);
@@ -360,11 +360,11 @@ impl Crowd {
     }
 }
 
-/// Looks, holds or reserves.
+/// Lists dates or seats, holds or reserves.
 async fn in_the_hall(
     process: &World,
     random: &mut Rng,
-    turn: &Turn,
+    turn: &Move,
     token: &str,
     chosen: u8,
 ) -> (&'static str, Reply) {
@@ -400,7 +400,7 @@ async fn in_the_hall(
     }
 }
 
-/// Something goes wrong with one of the next calls.
+/// A fault in one of the next calls.
 fn fault(random: &mut Rng) -> Rule {
     let faults = [
         Fault::Conflict,
@@ -435,9 +435,9 @@ async fn all_invariants_hold_while_thousands_of_users_act_at_once_and_calls_fail
     crowd.act(seed, true, None).await;
     let answers = crowd.answers.lock().unwrap().clone();
     println!("{answers:#?}");
-    books::check(&crowd.world).await;
+    invariants::check(&crowd.world).await;
     crowd.everybody_has_what_was_paid_for().await;
-    // All of it has really happened.
+    // Each of these has happened.
     for what in [
         "issue-token 201",
         "hold-seat 201",
@@ -456,21 +456,21 @@ async fn all_invariants_hold_while_thousands_of_users_act_at_once_and_calls_fail
     ] {
         assert!(answers.contains_key(what), "no {what}: {answers:#?}");
     }
-    // Time passes, and what was held is free again.
+    // Holds lapse, and their seats are free again.
     crowd.world.clock.advance_seconds(3_600);
-    books::check(&crowd.world).await;
+    invariants::check(&crowd.world).await;
 }
 
-/// The same with one condition forgotten is caught: by an invariant of this number.
+/// Without one condition, the audit must find a violation of the invariant with this number.
 async fn is_caught(operation: &'static str, keys: &'static str, invariant: u8) {
     let rule = Rule::every(operation, keys, Fault::Unconditional(keys));
     for seed in 0..6 {
         let crowd = Crowd::of(200, 0).await;
-        // What is broken may be made good by a later cancellation, so that the books are read on the way, too.
+        // A later cancellation may repair the violation, so the audit runs several times on the way.
         for part in 0..8 {
             crowd.actions_left.store(250, Ordering::Relaxed);
             crowd.act(seed * 8 + part, false, Some(&rule)).await;
-            let broken = books::broken(&crowd.world).await;
+            let broken = invariants::broken(&crowd.world).await;
             if broken
                 .iter()
                 .any(|finding| finding.invariant.number() == invariant)
@@ -479,7 +479,7 @@ async fn is_caught(operation: &'static str, keys: &'static str, invariant: u8) {
             }
         }
     }
-    panic!("nobody has noticed that {operation} forgets the condition of {keys}");
+    panic!("{operation} without the condition on {keys} was not noticed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

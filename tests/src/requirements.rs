@@ -1,4 +1,4 @@
-//! What must be done is listed in docs/REQUIREMENTS.md, and each row names tests that there are.
+//! docs/REQUIREMENTS.md lists the requirements, and each row names existing tests.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::world::FUNCTIONS;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The rows that there must be.
+/// The required rows.
 const ROWS: [(&str, u32); 3] = [("E", 7), ("C", 20), ("P", 10)];
 
 fn read(path: &str) -> String {
@@ -55,14 +55,14 @@ fn every_requirement_names_existing_tests() {
             for name in named {
                 assert!(
                     tests.contains(name),
-                    "{letter}{number}: there is no test {name}"
+                    "{letter}{number}: no test is called {name}"
                 );
             }
         }
     }
 }
 
-/// The diagrams of a page, by their kind; the kind's line is not part of the text.
+/// The diagrams of a page that begin with `kind`, without that word.
 fn diagrams<'a>(page: &'a str, kind: &str) -> Vec<&'a str> {
     page.split("```mermaid\n")
         .skip(1)
@@ -76,7 +76,7 @@ fn words(diagram: &str, is_letter: impl Fn(char) -> bool) -> BTreeSet<&str> {
     words.filter(|word| !word.is_empty()).collect()
 }
 
-/// A diagram draws what the code has, and its blocks are closed.
+/// The diagrams cover the items, functions and states of the code, and their blocks are closed.
 #[test]
 fn the_diagrams_show_every_item_function_and_state() {
     let [architecture, model, queue] =
@@ -103,7 +103,7 @@ fn the_diagrams_show_every_item_function_and_state() {
         assert!(entities.contains(item), "{item}: {entities:?}");
     }
 
-    // The states of a session item, and what a buyer is shown of them.
+    // The states of a session item, and the states that a buyer sees.
     let shown = ["WAITING", "CALLED", "ACTIVE", "EXPIRED"];
     for (page, states) in [
         (&architecture, &["OPEN", "CALLED", "LIVE", "ENDED"]),

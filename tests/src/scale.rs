@@ -1,15 +1,15 @@
-//! What the queue costs however many wait, and however many events are open.
+//! Costs that must not grow with the waiting users, the open events or the seats.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{EventId, Lane, UserId};
 use shared::token::Token;
 
-use crate::line::leaves;
+use crate::queue_steps::leaves;
 use crate::wire::{Fault, Rule};
 use crate::world::{EVENT, World, concert_for, festival};
 
-/// As if so many had joined.
-async fn so_many_have_joined(world: &World, issued: u64) {
+/// Sets the head as if this many users had joined.
+async fn set_issued(world: &World, issued: u64) {
     world
         .dynamodb
         .update_item()
@@ -29,14 +29,14 @@ async fn token(world: &World, number: u64) -> String {
     world.app.sign(&token).await.unwrap()
 }
 
-/// Calls, write units and read units of ten seconds in which forty of those who wait ask twice a second, one who is
-/// inside leaves, and the next is let in.
+/// The calls, write units and read units of ten seconds in which forty waiting users poll twice a second, one user leaves,
+/// and the next is admitted.
 async fn ten_seconds(waiting: u64) -> (usize, f64, f64) {
     let world = World::with(concert_for(2)).await;
     let first = world.joins(EVENT).await;
     world.joins(EVENT).await;
     let third = world.joins(EVENT).await;
-    so_many_have_joined(&world, waiting + 2).await;
+    set_issued(&world, waiting + 2).await;
     let mut tokens = Vec::new();
     for n in 1..=40 {
         tokens.push(token(&world, 3 + n * (waiting - 1) / 40).await);
@@ -45,7 +45,7 @@ async fn ten_seconds(waiting: u64) -> (usize, f64, f64) {
     world.status(&third).await;
     world.wire.reset_meter();
     leaves(&world, &first).await;
-    let mut let_in = false;
+    let mut is_admitted = false;
     for _ in 0..20 {
         world.clock.advance_ms(500);
         for token in &tokens {
@@ -53,9 +53,9 @@ async fn ten_seconds(waiting: u64) -> (usize, f64, f64) {
             let reply = world.get(&path, token).await;
             assert_eq!(reply.text_of("status"), "WAITING", "{reply:?}");
         }
-        let_in |= world.status(&third).await.text_of("status") == "ACTIVE";
+        is_admitted |= world.status(&third).await.text_of("status") == "ACTIVE";
     }
-    assert!(let_in, "the next was not let in");
+    assert!(is_admitted, "the next user was not admitted");
     let cost = world.wire.cost();
     (world.wire.calls().len(), cost.write_units, cost.read_units)
 }
@@ -72,7 +72,7 @@ async fn a_second_costs_the_same_with_a_hundred_or_a_million_waiting() {
         costs.push(cost);
     }
     assert!(costs.windows(2).all(|pair| pair[0] == pair[1]), "{costs:?}");
-    // 840 polls; what little they cost is the promotion that one of them a second starts, and the reads that fill the caches.
+    // 840 polls. They cost only the promotion that one of them starts every second, and the reads that fill the caches.
     assert!(costs[0].1 + costs[0].2 < 100.0, "{costs:?}");
 }
 
@@ -81,14 +81,14 @@ async fn a_poll_returns_the_position_among_a_million() {
     let world = World::with(concert_for(2)).await;
     world.joins(EVENT).await;
     world.joins(EVENT).await;
-    so_many_have_joined(&world, 1_000_000).await;
+    set_issued(&world, 1_000_000).await;
     world.clock.advance_seconds(2);
     let last = token(&world, 1_000_000).await;
     let reply = world
         .get(&format!("/events/{EVENT}/tokens/me"), &last)
         .await;
     assert_eq!(reply.body["position"], 999_998, "{reply:?}");
-    // Nobody knows the rate yet, and who is so far back need not ask often.
+    // No rate is known yet, and a user this far back need not poll often.
     assert!(
         reply.body["pollAfterSeconds"].as_u64().unwrap() >= 20,
         "{reply:?}"
@@ -110,7 +110,7 @@ async fn of_a_thousand_events_only_those_with_waiting_users_are_promoted_and_a_f
         }
         world.add(event).await;
     }
-    // Each keeps a place for who comes first.
+    // Each event opens a slot for its first user.
     let first = world.app.promote_all().await.unwrap();
     assert_eq!((first.events, first.promoted), (1_000, 1_000));
     let busy = [EVENT, "festival-007", "festival-500", "festival-998"];
@@ -131,7 +131,7 @@ async fn of_a_thousand_events_only_those_with_waiting_users_are_promoted_and_a_f
         (summary.promoted, summary.failed, summary.skipped),
         (3, 1, 0)
     );
-    // The list, a head each, and what the four cost: nothing for those where nobody waits.
+    // The list of events, one head each, and what the four events cost; events without waiting users cost nothing else.
     let cost = schedule.wire.cost();
     assert!(cost.write_units < 30.0, "{cost:?}");
     assert!(cost.read_units < 1_000.0, "{cost:?}");
@@ -148,7 +148,7 @@ async fn of_a_thousand_events_only_those_with_waiting_users_are_promoted_and_a_f
     }
 }
 
-/// A house of so many seats in sections of up to 2,000, a tenth of them sold; somebody inside.
+/// An event of this many seats in sections of up to 2,000, with a tenth of them sold, and an admitted user.
 async fn house(seats: u32) -> (World, crate::world::Buyer) {
     use domain::event::Section;
     use domain::ids::{DateKey, SeatNumber};
@@ -203,7 +203,7 @@ async fn listing_twenty_thousand_seats_costs_little_more_than_listing_fifty() {
         assert_eq!(reply.body["dates"][0]["totalSeats"], seats, "{reply:?}");
         assert_eq!(reply.body["dates"][0]["availableSeats"], seats - seats / 10);
         world.clock.advance_seconds(2);
-        // A second in which many look: one of them rebuilds the counts, the others read what is there.
+        // One second of many requests: one of them rebuilds the counts, and the others read them.
         world.wire.reset_meter();
         for _ in 0..25 {
             assert_eq!(world.get(&dates, &buyer.token).await.status, 200);
@@ -224,7 +224,7 @@ async fn listing_twenty_thousand_seats_costs_little_more_than_listing_fifty() {
         );
         costs.push(dates.read_units + seats_listed.read_units);
     }
-    // 400 times the seats, 10 sections for one. What grows is the rebuilding of the counts from a tenth of 20,000 claims, once
-    // a second however many look.
+    // 400 times the seats, 10 sections instead of one. The growth is the rebuilding of the counts from a tenth of 20,000
+    // claims, once a second whatever the number of requests.
     assert!(costs[2] < costs[0] + 150.0, "{costs:?}");
 }

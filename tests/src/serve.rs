@@ -1,4 +1,4 @@
-//! `boxoffice serve` and `boxoffice apply`, as one would use them.
+//! `boxoffice serve`, `apply` and `verify-draw`, as a user runs them.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -11,14 +11,14 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::binaries;
-use crate::issuer::{AUDIENCE, LittleIssuer};
+use crate::issuer::{AUDIENCE, TestIssuer};
 
 /// A running server.
 pub(crate) struct Server {
     process: Child,
     pub(crate) api: String,
     pub(crate) dynamodb: String,
-    /// The operator's page, with its key.
+    /// The address of the desk, with its key.
     pub(crate) desk: String,
 }
 
@@ -110,7 +110,7 @@ impl Server {
     }
 }
 
-/// The first event that sells seats, and its first date.
+/// The first event, and its first date.
 pub(crate) async fn something_on_sale(server: &Server) -> (String, String) {
     let (_, list) = server.call("GET", "/events", "", json!({})).await.unwrap();
     let event = list["events"][0]["eventId"].as_str().unwrap().to_owned();
@@ -120,7 +120,7 @@ pub(crate) async fn something_on_sale(server: &Server) -> (String, String) {
     (event, date)
 }
 
-/// What a buyer was told: the answers count, whatever happens to the server.
+/// The answers that a buyer received before the server was killed.
 #[derive(Clone, Debug)]
 struct Told {
     token: String,
@@ -162,7 +162,7 @@ async fn a_server_killed_under_load_loses_nothing_that_it_answered() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on_disk(folder.path()).await;
     let (event, date) = something_on_sale(&server).await;
-    // Eight buyers at a time. The server is killed when ten have been served, in the middle of what others do.
+    // Eight buyers at a time. After ten buyers the server is killed while others are being served.
     let mut buyers = stream::iter(1..=40)
         .map(|seat| buy(&server, &event, &date, seat))
         .buffer_unordered(8);
@@ -332,7 +332,7 @@ async fn queue_terms_cannot_change_once_somebody_has_joined() {
     let batch = "{strategy: batch, batchSize: 3, batchSeconds: 9, maxActive: 4}";
     let lanes = "{order: draw, lanes: 3, maxActive: 4}";
     let queue = "{order: draw, lanes: 2, maxActive: 4}";
-    // Nobody has joined: everything may change, and back.
+    // Nobody has joined: the terms may change, and change back.
     for terms in [queue, lanes, batch, queue] {
         let applied = apply(&DRAW.replace(queue, terms)).await;
         assert_eq!(applied.status.code(), Some(0), "{terms}: {applied:?}");
@@ -357,7 +357,7 @@ async fn queue_terms_cannot_change_once_somebody_has_joined() {
             assert!(said.contains(&line), "{terms}: {said}");
         }
     }
-    // What nobody relies on may change. What an operator set stays until the catalogue says something new.
+    // Other terms may change. A setting of the operator stays until the catalogue changes that setting.
     let steered = ["queue", "lottery", "--max-active", "9", "--endpoint-url"];
     let steered = boxoffice(&steered)
         .arg(&server.dynamodb)
@@ -390,7 +390,7 @@ async fn queue_terms_cannot_change_once_somebody_has_joined() {
 async fn a_draw_is_verified_from_public_data_and_a_forged_one_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let catalog = folder.path().join("catalog.yaml");
-    // It opens when everybody has joined, however long that takes.
+    // It opens only after everybody has joined, however long that takes.
     let tomorrow = DRAW.replace("opensAt: +5s", "opensAt: +1d");
     assert_ne!(tomorrow, DRAW);
     std::fs::write(&catalog, tomorrow).unwrap();
@@ -426,7 +426,7 @@ async fn a_draw_is_verified_from_public_data_and_a_forged_one_is_rejected() {
     assert_eq!(published["draw"]["count"], 12, "{published}");
     let proved = verify(&[]).await;
     assert_eq!(proved.status.code(), Some(0), "{proved:?}");
-    // From a saved answer alone, and with one's own number.
+    // From a saved answer alone, and with a user's own number.
     let saved = folder.path().join("queue.json");
     std::fs::write(&saved, published.to_string()).unwrap();
     let saved_at = saved.to_str().unwrap();
@@ -484,7 +484,7 @@ async fn the_queue_of_a_running_server_is_paused_and_resumed_by_command() {
         assert_eq!(run(&arguments).await.status.code(), Some(0));
         let path = format!("/events/{event}/queue");
         let mut seen = String::new();
-        // Processes see it when their copy of the policies is two seconds old.
+        // Processes see the change when their cached control is two seconds old.
         for _ in 0..600 {
             let (_, status) = server.call("GET", &path, "", json!({})).await.unwrap();
             status["state"].as_str().unwrap().clone_into(&mut seen);
@@ -500,7 +500,7 @@ async fn the_queue_of_a_running_server_is_paused_and_resumed_by_command() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_can_require_users_to_sign_in() {
-    let issuer = LittleIssuer::start().await;
+    let issuer = TestIssuer::start().await;
     let known_by = ["--oidc-issuer", &issuer.url, "--oidc-audience", AUDIENCE];
     let server = Server::start(&[&["--in-memory"][..], &known_by].concat()).await;
     let (event, _) = something_on_sale(&server).await;

@@ -1,8 +1,8 @@
-//! The table's stream as template.yaml lets it through: each sale, cancellation, refund and charge becomes exactly the event
-//! that docs/EVENTS.md tells of, and nothing else becomes one.
+//! The table's stream through the pipes of template.yaml: each sale, cancellation, refund and charge becomes the event that
+//! docs/EVENTS.md describes, and no other change becomes one.
 //!
-//! The stream is the embedded engine's. Patterns and templates are the template's own; what EventBridge makes of them is
-//! done here, as far as they use it, and stops the test where they use more.
+//! The stream is that of the embedded engine. Patterns and input templates are read from template.yaml. This file implements
+//! the features of EventBridge that they use, and fails on any other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -14,8 +14,8 @@ use domain::money::Money;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::books;
-use crate::line;
+use crate::invariants;
+use crate::queue_steps;
 use crate::world::{Buyer, DATE, EVENT, PRICE, Reply, World, concert, concert_for, festival};
 
 const FESTIVAL: &str = "summer-festival";
@@ -23,7 +23,7 @@ const FREE: &str = "open-air";
 const TEMPLATE: &str = include_str!("../../template.yaml");
 const DOCUMENT: &str = include_str!("../../docs/EVENTS.md");
 
-// As much of the template as is looked at.
+// The parts of the template that this file uses.
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -98,7 +98,7 @@ fn pipes() -> impl Iterator<Item = &'static Properties> {
         .map(|resource| &resource.properties)
 }
 
-/// Whether one of a pattern's alternatives accepts a value, or its absence.
+/// Whether an alternative of a pattern accepts a value, or its absence.
 fn accepts(alternative: &Value, value: Option<&Value>) -> bool {
     let Value::Object(matcher) = alternative else {
         return value == Some(alternative);
@@ -111,11 +111,11 @@ fn accepts(alternative: &Value, value: Option<&Value>) -> bool {
             value.is_some_and(|value| value.as_str().is_some_and(|text| text.starts_with(prefix)))
         }
         "exists" => value.is_some() == operand.as_bool().expect("true or false"),
-        _ => panic!("this test does not know {alternative}"),
+        _ => panic!("unknown alternative {alternative}"),
     }
 }
 
-/// EventBridge's matching of a record against a pattern.
+/// Matches a record against a pattern, as EventBridge does.
 fn matches(pattern: &Value, record: Option<&Value>) -> bool {
     match pattern {
         Value::Object(fields) => fields
@@ -128,8 +128,8 @@ fn matches(pattern: &Value, record: Option<&Value>) -> bool {
     }
 }
 
-/// What a pipe's template makes of a record: each `<$.path>` is replaced by the JSON that is there, as EventBridge does.
-/// What it makes of a path that leads nowhere is not told anywhere, so there must be none.
+/// Renders a pipe's input template for a record: each `<$.path>` is replaced by the JSON at that path, as EventBridge does.
+/// What EventBridge does with a missing path is not documented, so a missing path is an error.
 fn rendered(template: &str, record: &Value) -> Value {
     let mut parts = template.split("<$.");
     let mut text = parts.next().unwrap().to_owned();
@@ -145,25 +145,25 @@ fn rendered(template: &str, record: &Value) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// What a subscriber of the bus gets.
+/// An event as a subscriber of the bus receives it.
 #[derive(Clone, PartialEq, Debug)]
-struct Told {
+struct BusEvent {
     detail_type: String,
     detail: Value,
 }
 
-impl Told {
+impl BusEvent {
     fn text(&self, name: &str) -> &str {
         self.detail[name].as_str().expect("a text")
     }
 }
 
-/// A world with a stream, and how far it has been read.
+/// A world with a stream, and the position up to which it has been read.
 struct Streamed {
     world: World,
     arn: String,
     iterator: String,
-    /// The records that were read last.
+    /// The records of the last read.
     records: Vec<Value>,
 }
 
@@ -213,7 +213,7 @@ impl Streamed {
         streamed
     }
 
-    /// A request to the API of streams, whose answers have records as a pipe gets them.
+    /// A request to the streams API. Its records have the form in which a pipe gets them.
     async fn ask(&self, operation: &str, request: &Value) -> Value {
         let answer = reqwest::Client::new()
             .post(&self.world.endpoint_url)
@@ -223,7 +223,7 @@ impl Streamed {
                 format!("DynamoDBStreams_20120810.{operation}"),
             )
             .header("x-amz-date", "20261120T100000Z")
-            // The engine wants to see one, and checks none.
+            // The engine requires a signature, and does not check it.
             .header(
                 "authorization",
                 "AWS4-HMAC-SHA256 Credential=test/20261120/ap-northeast-2/dynamodb/aws4_request, \
@@ -239,8 +239,8 @@ impl Streamed {
         answer
     }
 
-    /// What subscribers are told of all that has happened since this was asked last.
-    async fn told(&mut self) -> Vec<Told> {
+    /// The events published for all changes since the last call.
+    async fn told(&mut self) -> Vec<BusEvent> {
         self.records.clear();
         loop {
             let page = self
@@ -269,7 +269,7 @@ impl Streamed {
                     let target = &pipe.target_parameters;
                     let bus = &target.event_bridge_event_bus_parameters;
                     assert_eq!(bus.source, "boxoffice");
-                    told.push(Told {
+                    told.push(BusEvent {
                         detail_type: bus.detail_type.clone(),
                         detail: rendered(&target.input_template, record),
                     });
@@ -279,9 +279,9 @@ impl Streamed {
         told
     }
 
-    /// Asserts what was told: of reservations what has become of them, of the ledger its kinds; in the order of the stream.
+    /// Asserts which events were published: the `change` of reservations and the `kind` of ledger entries.
     #[track_caller]
-    fn assert_is(told: &[Told], expected: &[&str]) {
+    fn assert_is(told: &[BusEvent], expected: &[&str]) {
         let found: BTreeSet<&str> = told
             .iter()
             .map(|told| match told.detail_type.as_str() {
@@ -291,25 +291,25 @@ impl Streamed {
             })
             .collect();
         let expected: BTreeSet<&str> = expected.iter().copied().collect();
-        // The parts of a transaction come in no order.
+        // The parts of a transaction have no order.
         assert_eq!((told.len(), found), (expected.len(), expected));
     }
 
-    async fn nothing_was_told(&mut self) {
+    async fn nothing_was_published(&mut self) {
         let told = self.told().await;
-        assert!(!self.records.is_empty(), "nothing happened at all");
-        assert_eq!(told, [], "told without need");
+        assert!(!self.records.is_empty(), "nothing was written");
+        assert_eq!(told, [], "published without need");
     }
 }
 
-fn of_type<'a>(told: &'a [Told], detail_type: &str) -> &'a Told {
+fn of_type<'a>(told: &'a [BusEvent], detail_type: &str) -> &'a BusEvent {
     let mut found = told.iter().filter(|told| told.detail_type == detail_type);
     let first = found.next().expect("an event of this type");
     assert!(found.next().is_none(), "two of them");
     first
 }
 
-/// The reservation's event, as the API's own answer has it: numbers and times in the stream's form.
+/// The reservation's event as it follows from the API's answer, with numbers and times in the stream's form.
 fn expected_reservation(change: &str, reply: &Reply, refunded: i64, at: [&Value; 2]) -> Value {
     let seats: Vec<Value> = reply.body["seats"]
         .as_array()
@@ -340,9 +340,9 @@ fn expected_reservation(change: &str, reply: &Reply, refunded: i64, at: [&Value;
     })
 }
 
-/// Asserts that an event says just this, and bears a number of its own.
+/// Asserts the content of an event, and that it has a change id.
 #[track_caller]
-fn assert_says(told: &Told, expected: &Value) {
+fn assert_says(told: &BusEvent, expected: &Value) {
     let mut detail = told.detail.clone();
     let fields = detail.as_object_mut().unwrap();
     let change_id = fields.remove("changeId").expect("a changeId");
@@ -370,7 +370,7 @@ async fn a_sale_and_its_refund_are_published_in_full() {
     let mut streamed = Streamed::of(concert()).await;
     let start = streamed.world.clock.now().0;
     let buyer = streamed.world.joins(EVENT).await;
-    streamed.nothing_was_told().await;
+    streamed.nothing_was_published().await;
 
     assert_eq!(
         streamed.world.charge(&buyer, 2 * PRICE, "k").await.status,
@@ -395,7 +395,7 @@ async fn a_sale_and_its_refund_are_published_in_full() {
         &told[0],
         &ledger("CHARGE", 2 * PRICE, 2 * PRICE, "", entry, start),
     );
-    // The same charge again is none.
+    // Repeating the charge publishes nothing.
     assert_eq!(
         streamed.world.charge(&buyer, 2 * PRICE, "k").await.status,
         200
@@ -403,7 +403,7 @@ async fn a_sale_and_its_refund_are_published_in_full() {
 
     let held = streamed.world.hold(&buyer, 7).await;
     let id = held.text_of("reservationId").to_owned();
-    streamed.nothing_was_told().await;
+    streamed.nothing_was_published().await;
 
     streamed.world.clock.advance_seconds(5);
     let paid = streamed.world.pay(&buyer, &id).await;
@@ -445,7 +445,7 @@ async fn a_sale_and_its_refund_are_published_in_full() {
         refund,
         &ledger("REFUND", PRICE, 2 * PRICE, &id, entry, start + 65_000),
     );
-    // Nobody tells the same twice under two names.
+    // The change ids are unique.
     let mut change_ids: Vec<&str> = told.iter().map(|told| told.text("changeId")).collect();
     change_ids.dedup();
     assert_eq!(change_ids.len(), told.len());
@@ -462,7 +462,7 @@ async fn a_released_hold_is_published_and_a_lapsed_one_is_not() {
     let body = json!({ "date": DATE, "seatNumbers": [7, 8, 9] });
     let held = streamed.world.post(&path, &buyer.token, body).await;
     assert_eq!(held.status, 201, "{held:?}");
-    streamed.nothing_was_told().await;
+    streamed.nothing_was_published().await;
     let id = held.text_of("reservationId");
     cancels(&streamed.world, &buyer, id).await;
     let told = streamed.told().await;
@@ -472,7 +472,7 @@ async fn a_released_hold_is_published_and_a_lapsed_one_is_not() {
     let expected = expected_reservation("RELEASED", &answer, 0, [&now, &now]);
     assert_eq!(expected["seats"].as_array().unwrap().len(), 3);
     assert_says(&told[0], &expected);
-    // Holding anew archives the one that was given up; it lapses, and another archives it.
+    // A new hold archives the released one. It lapses, and another hold archives it.
     assert_eq!(streamed.world.hold(&buyer, 1).await.status, 201);
     streamed.world.clock.advance_seconds(61);
     let again = streamed.world.joins_as(EVENT, &buyer.user_id).await;
@@ -480,7 +480,7 @@ async fn a_released_hold_is_published_and_a_lapsed_one_is_not() {
     let list = format!("/users/{}/reservations", buyer.user_id);
     let listed = streamed.world.get(&list, &again.token).await;
     assert_eq!(listed.body["reservations"].as_array().unwrap().len(), 3);
-    streamed.nothing_was_told().await;
+    streamed.nothing_was_published().await;
 }
 
 #[tokio::test]
@@ -553,19 +553,19 @@ async fn an_event_name_that_contains_json_is_published_unchanged() {
 async fn other_changes_of_the_table_are_never_published() {
     let mut streamed = Streamed::of(concert_for(2)).await;
     streamed.world.add(festival()).await;
-    let crowd = line::crowd(&streamed.world, 6).await;
+    let crowd = queue_steps::crowd(&streamed.world, 6).await;
     let (first, second) = (&crowd[0], &crowd[1]);
-    line::statuses(&streamed.world, &crowd).await;
+    queue_steps::statuses(&streamed.world, &crowd).await;
     assert_eq!(streamed.world.hold(first, 3).await.status, 201);
-    // Seat maps are built, a queue is steered, people leave and are called, the books are read.
+    // Builds seat maps, changes the control, leaves, promotes, and audits.
     let path = format!("/events/{EVENT}/dates");
     assert_eq!(streamed.world.get(&path, &second.token).await.status, 200);
-    line::steer(&streamed.world, |event| event.control.clone()).await;
+    queue_steps::steer(&streamed.world, |event| event.control.clone()).await;
     streamed.world.leave(second).await;
-    line::the_queue_moves(&streamed.world).await;
-    line::statuses(&streamed.world, &crowd).await;
-    books::check(&streamed.world).await;
-    streamed.nothing_was_told().await;
+    queue_steps::the_queue_moves(&streamed.world).await;
+    queue_steps::statuses(&streamed.world, &crowd).await;
+    invariants::check(&streamed.world).await;
+    streamed.nothing_was_published().await;
     let pks: BTreeSet<&str> = streamed
         .records
         .iter()
@@ -581,7 +581,7 @@ async fn other_changes_of_the_table_are_never_published() {
     ] {
         assert!(pks.contains(pk), "nothing was written to {pk}: {pks:?}");
     }
-    let expiring = books::items(&streamed.world).await.into_iter();
+    let expiring = invariants::items(&streamed.world).await.into_iter();
     let expiring: Vec<_> = expiring
         .filter(|(_, item)| item.contains_key("ttl"))
         .collect();
@@ -603,7 +603,7 @@ async fn other_changes_of_the_table_are_never_published() {
     let engine = streamed.world.engine.clone();
     let swept = tokio::task::spawn_blocking(move || engine.sweep_ttl()).await;
     assert_eq!(swept.unwrap().unwrap(), expiring.len());
-    streamed.nothing_was_told().await;
+    streamed.nothing_was_published().await;
     let removed = streamed
         .records
         .iter()
@@ -623,11 +623,11 @@ fn only_the_main_table_is_streamed_and_every_pipe_reads_it() {
         assert_eq!(is_streamed, name == "Table", "{name}");
     }
     let sources: Vec<&str> = pipes().map(|pipe| pipe.source.as_str()).collect();
-    // A shard serves two readers.
+    // A shard of a stream serves two readers.
     assert_eq!(sources, ["Table.StreamArn", "Table.StreamArn"]);
 }
 
-/// The first column of the first table under a heading of the document.
+/// The first column of the first table below a heading of the document.
 fn documented(heading: &str) -> Vec<&'static str> {
     let (_, section) = DOCUMENT
         .split_once(&format!("\n### {heading}\n"))

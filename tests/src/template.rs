@@ -1,4 +1,4 @@
-//! template.yaml and what lies beside it in `infra/`: what linters do not see.
+//! Checks of template.yaml and the other files in `infra/` that linters do not make.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,7 +10,7 @@ use shared::lambda::Init;
 use shared::telemetry::METRICS;
 
 use crate::contract;
-use crate::deployed::{FUNCTION, TEMPLATE, binary, resources_of, template, text, texts};
+use crate::template_yaml::{FUNCTION, TEMPLATE, binary, resources_of, template, text, texts};
 use crate::world::FUNCTIONS;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -26,13 +26,13 @@ fn names_of(template: &Value, section: &str) -> BTreeSet<String> {
     section.keys().cloned().collect()
 }
 
-/// The word that a text begins with.
+/// The first word of a text.
 fn word(text: &str) -> &str {
     let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
     &text[..end.unwrap_or(text.len())]
 }
 
-/// Every text that stands behind `mark`, outside of comments.
+/// The texts after each `mark`, outside of comments.
 fn behind<'a>(text: &'a str, mark: &'static str) -> impl Iterator<Item = &'a str> {
     text.lines()
         .filter(|line| !line.trim_start().starts_with('#'))
@@ -42,7 +42,7 @@ fn behind<'a>(text: &'a str, mark: &'static str) -> impl Iterator<Item = &'a str
         })
 }
 
-/// What the template refers to: parameters and resources, and conditions.
+/// The parameters and resources, and the conditions, that the template refers to.
 fn referred() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
     let names = ["!Ref ", "!GetAtt ", "${"]
         .into_iter()
@@ -52,7 +52,7 @@ fn referred() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
     let conditions = ["!If [", "!Condition ", "  Condition: "]
         .into_iter()
         .flat_map(|mark| behind(TEMPLATE, mark).map(word))
-        // The conditions of an IAM statement are no name.
+        // The `Condition` of an IAM statement has no name.
         .filter(|name| !name.is_empty());
     let lines: Vec<&str> = TEMPLATE.lines().map(str::trim).collect();
     let below = lines
@@ -73,7 +73,7 @@ fn every_reference_in_the_template_resolves_and_every_parameter_is_used() {
         .iter()
         .filter(|name| !parameters.contains(**name) && !resources.contains(**name))
         .collect();
-    assert!(missing.is_empty(), "there is no {missing:?}");
+    assert!(missing.is_empty(), "undefined: {missing:?}");
     assert!(parameters.iter().all(|name| names.contains(name.as_str())));
     let tested: BTreeSet<String> = tested.into_iter().map(str::to_owned).collect();
     assert_eq!(tested, conditions);
@@ -134,7 +134,7 @@ fn every_log_has_the_configured_retention() {
     }
 }
 
-/// The functions of `config` and the variables that each of them reads.
+/// The functions of `config`, and the variables that each of them reads.
 fn readers() -> BTreeMap<String, BTreeSet<String>> {
     let source = read("shared/src/config.rs");
     let code: Vec<&str> = source
@@ -154,7 +154,7 @@ fn readers() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
-/// What the code of a function reads from its environment.
+/// The environment variables that the code of a function reads.
 fn variables_read(binary: &str, readers: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
     let sources = [
         "shared/src/lambda.rs".to_owned(),
@@ -178,7 +178,7 @@ fn variables_read(binary: &str, readers: &BTreeMap<String, BTreeSet<String>>) ->
                 .filter(move |(reader, _)| calls(&source, reader))
                 .flat_map(|(_, variables)| variables.clone())
         })
-        // Read where it is there; who needs no keys is not told where they are.
+        // Optional variables: a function without keys does not get the table of keys.
         .filter(|variable| signs || variable != "BOXOFFICE_KEYS_TABLE")
         .filter(|variable| knows_users || !readers["user_identity"].contains(variable))
         .collect()
@@ -212,15 +212,15 @@ fn each_function_gets_exactly_the_variables_that_it_reads() {
             .keys()
             .cloned()
             .chain(variables(&function["Properties"]).into_keys())
-            // Of the SDK's, and for `sam local` only.
+            // The SDK reads it, and only `sam local` sets it.
             .filter(|name| name != "AWS_ENDPOINT_URL_DYNAMODB")
             .collect();
         assert_eq!(told, variables_read(binary(function), &readers), "{id}");
     }
 }
 
-/// SAM publishes a version where the template's text of a function has changed, and a reference to a parameter is the same
-/// text whatever the parameter is.
+/// SAM publishes a version when the text of a function in the template has changed. A reference to a parameter does not
+/// change with the parameter's value.
 #[test]
 fn a_changed_setting_makes_a_new_version() {
     let template = template();
@@ -245,7 +245,7 @@ fn a_changed_setting_makes_a_new_version() {
     }
 }
 
-/// What statements allow: actions, each on a resource.
+/// The actions that statements allow, each with its resource.
 fn allowed(statements: &Value) -> BTreeSet<(&str, String)> {
     let statements = statements.as_array().unwrap().iter();
     statements
@@ -294,7 +294,7 @@ fn every_alarm_notifies_is_on_the_dashboard_and_is_documented() {
         let properties = &alarm["Properties"];
         assert_eq!(texts(&properties["AlarmActions"]), ["AlarmTopic"], "{id}");
         assert!(properties["TreatMissingData"].is_string(), "{id}");
-        // One that is not always there cannot be named there.
+        // The dashboard cannot name a conditional alarm.
         assert!(
             shown.contains(id) || alarm["Condition"].is_string(),
             "{id} is not on the dashboard"
@@ -318,13 +318,13 @@ fn widgets() -> Vec<Value> {
     body["widgets"].as_array().unwrap().clone()
 }
 
-/// A metric of ours that something looks at, and its dimensions.
-type Looked = (String, Vec<(String, Option<String>)>);
+/// A metric of ours and its dimensions, as a widget or an alarm refers to it.
+type WatchedMetric = (String, Vec<(String, Option<String>)>);
 
 const NAMESPACE: &str = "Boxoffice/${AWS::StackName}";
 
-/// What the widgets look at: metrics by name, and searches for all values of a dimension.
-fn on_the_dashboard() -> Vec<Looked> {
+/// The metrics of the widgets: by name, and searches over all values of a dimension.
+fn on_the_dashboard() -> Vec<WatchedMetric> {
     let mut looked = Vec::new();
     for widget in widgets() {
         for metric in widget["properties"]["metrics"]
@@ -349,7 +349,7 @@ fn on_the_dashboard() -> Vec<Looked> {
 }
 
 /// `SEARCH('{namespace,dimension} MetricName="name"', …)`.
-fn searched(expression: &str) -> Option<Looked> {
+fn searched(expression: &str) -> Option<WatchedMetric> {
     let schema = expression
         .strip_prefix("SEARCH('{")?
         .strip_prefix(NAMESPACE)?;
@@ -367,7 +367,7 @@ fn searched(expression: &str) -> Option<Looked> {
     Some((name.to_owned(), dimensions))
 }
 
-fn of_alarms(template: &Value) -> Vec<Looked> {
+fn of_alarms(template: &Value) -> Vec<WatchedMetric> {
     resources_of(template, ALARM)
         .flat_map(|(_, alarm)| {
             let properties = &alarm["Properties"];
@@ -402,12 +402,12 @@ fn every_metric_of_dashboard_and_alarms_is_emitted() {
             .iter()
             .any(|metric| match (&dimensions[..], metric.dimension) {
                 _ if metric.field != name => false,
-                // Also counted in all.
+                // This one is also emitted without a dimension.
                 ([], by) => by.is_none() || name == "waiting",
                 ([(dimension, _)], by) => by == Some(dimension),
                 _ => false,
             });
-        assert!(counted, "nobody counts {name} by {dimensions:?}");
+        assert!(counted, "no function emits {name} by {dimensions:?}");
         for (dimension, value) in dimensions {
             match (dimension.as_str(), value) {
                 (_, None) => {}
@@ -435,7 +435,7 @@ fn every_metric_of_dashboard_and_alarms_is_emitted() {
     }
 }
 
-/// The fields of all lines and spans of the functions.
+/// The fields of all log lines and spans of the functions.
 fn fields_of_lines() -> BTreeSet<String> {
     let mut sources = vec![
         read("shared/src/lambda.rs"),
@@ -479,7 +479,7 @@ fn each_function_and_each_table_is_on_the_dashboard() {
             .flatten()
             .flatten()
             .filter_map(|metric| {
-                // `...` stands for what the row above has.
+                // `...` repeats the value of the row above.
                 let shortened = metric[0] == "...";
                 metric[if shortened { 1 } else { 3 }].as_str()
             })
@@ -497,7 +497,7 @@ fn each_function_and_each_table_is_on_the_dashboard() {
     assert_eq!(throttled, tables.collect());
 }
 
-/// As the CDN matches a path: a star takes anything, slashes too.
+/// Path matching of the CDN: a star matches anything, slashes too.
 fn matches(pattern: &str, path: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == path,
@@ -507,7 +507,7 @@ fn matches(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// Routes whose answers are the same for everybody, by the API's document; and assets.
+/// Routes whose responses are the same for everybody, according to the API document; and assets.
 fn is_public(method: &str, path: &str) -> bool {
     let document = serde_json::to_value(contract::document()).unwrap();
     let success = &document["paths"][path][method.to_ascii_lowercase()]["responses"]["200"];
@@ -549,7 +549,7 @@ fn the_cdn_caches_public_answers_only() {
             let behavior = behavior(&path);
             let policy = text(&behavior["CachePolicyId"]);
             let is_cached = policy == "AsTheAnswerSays";
-            // A path whose other methods are private is cached for GET only in any case.
+            // The CDN caches GET only, so a path may have other, private methods.
             let has_public = ROUTES
                 .iter()
                 .any(|other| other.path == route.path && is_public(other.method, other.path));
@@ -568,7 +568,7 @@ fn the_cdn_caches_public_answers_only() {
         }
     }
     assert!(cached > 0);
-    // No time of its own: the answer alone says.
+    // The policy sets no time of its own: only the response does.
     let policy = &template["Resources"]["AsTheAnswerSays"]["Properties"]["CachePolicyConfig"];
     assert_eq!(
         (&policy["MinTTL"], &policy["DefaultTTL"]),

@@ -1,7 +1,7 @@
-//! The wire between the SDK and DynamoDB: counts what goes over it, and breaks it on demand.
+//! The HTTP connection between SDK and DynamoDB: meters calls and injects faults.
 //!
-//! The embedded engine raises no conflicts, never throttles and loses no answers. Here each of these can be injected into the
-//! calls that a test names.
+//! The embedded engine raises no conflicts, never throttles and loses no answers. A test can inject each of these into the
+//! calls that it names.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,39 +18,39 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
-use crate::gate::{Gate, Pass};
+use crate::call_gate::{CallGate, Pass};
 
 /// What happens to a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// DynamoDB refuses: a transaction holds one of the items.
+    /// DynamoDB refuses it: a transaction has locked one of the items.
     Conflict,
-    /// DynamoDB refuses for want of capacity.
+    /// DynamoDB refuses it for lack of capacity.
     Throttle,
-    /// The request never arrives and nothing comes back.
+    /// The request never arrives, and there is no answer.
     TimeOut,
-    /// It is done, but the connection breaks before the answer comes.
+    /// It is done, but the connection breaks before the answer arrives.
     LoseAnswer,
-    /// It is done after a while.
+    /// It is done after a delay.
     Delay(Duration),
-    /// The process that calls is no more: the request never leaves it.
+    /// The calling process has crashed: the request is never sent.
     CutOff,
-    /// Of each batch of reads only the first is done; the others are left to be asked for again, as for want of capacity.
+    /// Of each batch read only the first key is read; the others are unprocessed keys, as for lack of capacity.
     LeaveUnread,
-    /// Somebody has forgotten the condition of the writes to keys that contain this: a control, to see that a test notices.
+    /// Removes the condition of writes to keys that contain this, as a bug would. Control tests use it.
     Unconditional(&'static str),
 }
 
-/// Calls in which a fault happens.
+/// Selects the calls in which a fault happens.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// `PutItem`, `TransactWriteItems`, …; empty: any.
     pub operation: &'static str,
-    /// What the request's body must contain: a key's prefix, say.
+    /// What the request's body must contain, such as a key's prefix.
     pub containing: &'static str,
-    /// So many such calls pass first.
+    /// This many matching calls succeed first.
     pub after: u32,
-    /// So many calls are hit.
+    /// This many calls fail then.
     pub times: u32,
     pub fault: Fault,
 }
@@ -78,11 +78,11 @@ impl Rule {
     }
 }
 
-/// A call that went over the wire.
+/// A call to DynamoDB.
 #[derive(Clone, Debug)]
 pub struct CallRecord {
     pub operation: String,
-    /// What was asked, as it went over the wire.
+    /// The body of the request, as it was sent.
     pub request: Value,
     pub began: Instant,
     pub ended: Instant,
@@ -90,7 +90,7 @@ pub struct CallRecord {
     pub read_units: f64,
 }
 
-/// What a piece of work cost.
+/// The cost of some work.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Cost {
     /// The longest chain of calls that waited for each other.
@@ -100,19 +100,19 @@ pub struct Cost {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct WireState {
     rules: Vec<Rule>,
-    /// So many writes until the process dies.
+    /// How many more writes the process makes before it crashes.
     writes_left: Option<u32>,
     calls: Vec<CallRecord>,
-    gate: Option<Gate>,
+    gate: Option<CallGate>,
 }
 
-/// An HTTP client for the SDK with faults and a meter.
+/// An HTTP client for the SDK, with faults and a meter.
 #[derive(Clone, Debug)]
 pub struct Wire {
     inner: SharedHttpClient,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<WireState>>,
 }
 
 impl Default for Wire {
@@ -125,31 +125,31 @@ impl Default for Wire {
 }
 
 impl Wire {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WireState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Breaks calls by this rule, too.
+    /// Adds rules.
     pub fn inject_all<'a>(&self, rules: impl IntoIterator<Item = &'a Rule>) {
         self.state().rules.extend(rules.into_iter().cloned());
     }
 
-    /// The first rule that fits a call happens to it.
+    /// Adds a rule. The first rule that matches a call applies.
     pub fn inject(&self, rule: Rule) {
         self.state().rules.push(rule);
     }
 
-    /// The process dies after so many writes: nothing goes out any more.
+    /// The process crashes after this many writes: it sends nothing any more.
     pub fn crash_after(&self, writes: u32) {
         self.state().writes_left = Some(writes);
     }
 
     /// Calls wait at this gate from now on.
-    pub fn put_gate(&self, gate: Gate) {
+    pub fn put_gate(&self, gate: CallGate) {
         self.state().gate = Some(gate);
     }
 
-    /// The wire is whole again.
+    /// Removes all rules, and the crash.
     pub fn heal(&self) {
         let mut state = self.state();
         state.rules.clear();
@@ -167,7 +167,7 @@ impl Wire {
         self.state().calls.clone()
     }
 
-    /// What the calls since the meter was reset cost.
+    /// The cost of the calls since the meter was reset.
     #[must_use]
     pub fn cost(&self) -> Cost {
         let mut calls = self.calls();
@@ -187,7 +187,7 @@ impl Wire {
         }
     }
 
-    /// The fault of this call, if a rule hits it.
+    /// The fault of this call, if a rule applies.
     fn fault(&self, operation: &str, body: &str) -> Option<Fault> {
         let mut state = self.state();
         match &mut state.writes_left {
@@ -280,7 +280,7 @@ async fn carry_on(
         Some(Fault::Throttle) => return Ok(throttle()),
         Some(Fault::TimeOut) => std::future::pending::<()>().await,
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
-        // Not an error of the network: the SDK does not try again.
+        // Not a network error: the SDK does not retry it.
         Some(Fault::CutOff) => return Err(ConnectorError::user("the process is no more".into())),
         Some(Fault::LeaveUnread) => unread = leave_unread(&mut body),
         Some(Fault::Unconditional(keys)) => forget_conditions(&mut body, keys),
@@ -326,7 +326,7 @@ async fn carry_on(
     Ok(response)
 }
 
-/// Takes all keys but the first out of a batch; gives them as its answer tells of them.
+/// Takes all keys but the first out of a batch read, and returns them in the form of `UnprocessedKeys`.
 fn leave_unread(body: &mut Value) -> Value {
     let tables = body["RequestItems"].as_object_mut();
     let unread = tables.into_iter().flatten().filter_map(|(table, asked)| {
@@ -339,7 +339,7 @@ fn leave_unread(body: &mut Value) -> Value {
     Value::Object(unread.collect())
 }
 
-/// An expression must use all its values, so the condition stays and is made to hold.
+/// An expression must use all its values, so the condition stays and is made true.
 fn forget_conditions(body: &mut Value, keys: &str) {
     let forget = |write: &mut Value| {
         let key = match write.get("Key") {
@@ -370,8 +370,8 @@ fn is_metered(operation: &str) -> bool {
     WRITES.contains(&operation) || ["GetItem", "Query", "BatchGetItem"].contains(&operation)
 }
 
-/// Write and read units of a call. The engine reports none for what a condition refused, though AWS charges it: one unit for
-/// an item of up to a kilobyte, two in a transaction.
+/// Write and read units of a call. For a write that its condition refused, the engine reports none, but AWS charges it: one
+/// unit for an item of up to a kilobyte, two in a transaction.
 fn units(operation: &str, request: &Value, answer: &Value) -> (f64, f64) {
     let consumed = &answer["ConsumedCapacity"];
     let reported: f64 = match consumed {

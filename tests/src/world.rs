@@ -1,4 +1,4 @@
-//! One builder makes a world: an embedded DynamoDB, a catalogue, processes that serve it, a clock that is moved by hand.
+//! A world: an embedded DynamoDB with an event, processes that serve it, and a manual clock.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -22,25 +22,25 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
-use crate::event::http_event;
-use crate::gate::Gate;
+use crate::api_gateway::http_event;
+use crate::call_gate::CallGate;
 use crate::grants::{self, Used};
-use crate::issuer::LittleIssuer;
+use crate::issuer::TestIssuer;
 use crate::wire::Wire;
 
-/// The event of a world, unless a test says otherwise.
+/// The event of a world, unless a test changes it.
 pub const EVENT: &str = "winter-live";
 /// Its first date.
 pub const DATE: &str = "2026-12-24";
-/// Its second.
+/// Its second date.
 pub const LATER_DATE: &str = "2026-12-25";
-/// What a seat costs.
+/// The price of a seat.
 pub const PRICE: i64 = 50_000;
-/// When a world begins.
+/// The time at which a world begins.
 pub const START: &str = "2026-11-20T10:00:00Z";
-/// The date of what is [`long_on_sale`].
+/// The date of an event that is [`long_on_sale`].
 pub const FAR_DATE: &str = "2099-12-24";
-/// The [`festival`].
+/// The event of [`festival`].
 pub const FESTIVAL: &str = "summer-festival";
 
 /// Every function that answers requests.
@@ -49,7 +49,7 @@ pub const FUNCTIONS: [Function; 18] = boxoffice::gateway::FUNCTIONS;
 /// At most this many requests are in progress over all tests: more would only queue up on a small machine.
 static AT_ONCE: Semaphore = Semaphore::const_new(32);
 
-/// The engine runs SQLite on its callers' threads: it gets threads of its own, shared by all worlds.
+/// The engine runs SQLite on its callers' threads: it gets its own threads, shared by all worlds.
 fn engine_runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
@@ -63,22 +63,22 @@ fn engine_runtime() -> &'static Runtime {
 
 /// A system with one event.
 pub struct World {
-    /// The process that [`World::call`] asks.
+    /// The process that [`World::call`] calls.
     pub app: Arc<App>,
     pub clock: ManualClock,
-    /// What goes between the processes and DynamoDB.
+    /// The connection of this process to DynamoDB.
     pub wire: Wire,
-    /// DynamoDB itself, past the wire.
+    /// A client that bypasses the wire.
     pub dynamodb: Client,
-    /// The engine behind it, for what DynamoDB does by itself.
+    /// The engine, for what DynamoDB does on its own, such as TTL.
     pub engine: dynoxide::Database,
     pub tables: TableNames,
     pub endpoint_url: String,
-    /// What the functions have asked of DynamoDB.
+    /// The permissions that the functions have needed.
     pub used: Used,
 }
 
-/// An event of 50 seats on each of two dates, as a test may want it otherwise.
+/// An event of 50 seats on each of two dates. Tests change it.
 #[must_use]
 pub fn concert() -> Programme {
     let date = |key: &str, starts_at: &str| EventDate {
@@ -120,7 +120,7 @@ pub fn concert() -> Programme {
     }
 }
 
-/// The same event with so many sessions at most.
+/// The same event with at most this many sessions.
 #[must_use]
 pub fn concert_for(max_active: u32) -> Programme {
     let mut concert = concert();
@@ -142,7 +142,7 @@ pub fn festival() -> Programme {
     festival
 }
 
-/// The same on sale for as long as these tests are used, for executables, which have the machine's clock: of the dates the first,
+/// The same event with its start far in the future, for executables, which use the system clock. Keeps only the first date,
 /// at [`FAR_DATE`].
 #[must_use]
 pub fn long_on_sale(mut programme: Programme) -> Programme {
@@ -277,9 +277,9 @@ impl World {
         }
     }
 
-    /// The same, whose users are known by an issuer. Its keys are read when they are needed.
+    /// Another process, which identifies users by an issuer. It reads the issuer's keys when it first needs them.
     #[must_use]
-    pub fn process_with_issuer(&self, issuer: &LittleIssuer) -> Self {
+    pub fn process_with_issuer(&self, issuer: &TestIssuer) -> Self {
         let process = self.another_process();
         let app = App::new(process.app.store().clone()).with_issuer(issuer.configured());
         Self {
@@ -290,7 +290,7 @@ impl World {
 
     /// Another process, whose calls wait at a gate.
     #[must_use]
-    pub fn process_behind(&self, gate: Gate) -> Self {
+    pub fn process_behind(&self, gate: CallGate) -> Self {
         let process = self.another_process();
         process.wire.put_gate(gate);
         process
@@ -338,7 +338,7 @@ impl World {
             Body::Binary(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             _ => String::new(),
         };
-        // Benchmarks measure the answer alone.
+        // Benchmarks measure the handler alone.
         #[cfg(test)]
         assert_eq!(
             crate::contract::complaint(name, parts.status.as_u16(), &parts.headers, &text),
@@ -352,22 +352,22 @@ impl World {
         }
     }
 
-    /// GET, as whoever the token says.
+    /// GET, with a token.
     pub async fn get(&self, path: &str, token: &str) -> Reply {
         self.call("GET", path, token, None).await
     }
 
-    /// POST of a JSON body.
+    /// POST with a JSON body.
     pub async fn post(&self, path: &str, token: &str, body: Value) -> Reply {
         self.call("POST", path, token, Some(body)).await
     }
 
-    /// DELETE.
+    /// DELETE, with a token.
     pub async fn delete(&self, path: &str, token: &str) -> Reply {
         self.call("DELETE", path, token, None).await
     }
 
-    /// A request with a token (none where it is empty) and perhaps a JSON body.
+    /// A request with a token (none if it is empty) and perhaps a JSON body.
     pub async fn call(&self, method: &str, path: &str, token: &str, body: Option<Value>) -> Reply {
         let bearer = format!("Bearer {token}");
         let mut headers = vec![("content-type", "application/json")];
@@ -378,7 +378,7 @@ impl World {
         self.send(method, path, &headers, body.as_deref()).await
     }
 
-    /// Somebody new joins the event's queue.
+    /// A new user joins the event's queue.
     pub async fn joins(&self, event: &str) -> Buyer {
         let user_id = uuid::Uuid::new_v4().to_string();
         let buyer = self.joins_as(event, &user_id).await;
@@ -403,7 +403,7 @@ impl World {
         }
     }
 
-    /// A buyer joins and charges the wallet.
+    /// A new user joins the queue, and charges the wallet.
     pub async fn joins_with(&self, money: i64) -> Buyer {
         let buyer = self.joins(EVENT).await;
         let reply = self.charge(&buyer, money, "first").await;
@@ -411,7 +411,7 @@ impl World {
         buyer
     }
 
-    /// Where the buyer stands.
+    /// The status of the buyer's queue token.
     pub async fn status(&self, buyer: &Buyer) -> Reply {
         self.get(&format!("/events/{EVENT}/tokens/me"), &buyer.token)
             .await
@@ -470,22 +470,22 @@ impl World {
 pub struct Buyer {
     pub user_id: String,
     pub token: String,
-    /// What joining answered.
+    /// The answer to joining.
     pub joined: Reply,
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
-    /// Null where the body is no JSON.
+    /// Null if the body is not JSON.
     pub body: Value,
     pub text: String,
 }
 
 impl Reply {
-    /// The problem's code; empty where it is none.
+    /// The problem's code; empty if the response is not a problem.
     #[must_use]
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
@@ -500,7 +500,7 @@ impl Reply {
             .unwrap_or_default()
     }
 
-    /// A text of the body.
+    /// A string field of the body.
     #[must_use]
     pub fn text_of(&self, field: &str) -> &str {
         self.body[field].as_str().unwrap_or_default()
@@ -517,7 +517,7 @@ impl Reply {
             .collect()
     }
 
-    /// Asserts a problem: its status and code, in the form that every problem has.
+    /// Asserts a problem's status and code, and the form that every problem has.
     #[track_caller]
     pub fn is_problem(&self, status: u16, code: &str) {
         assert_eq!((self.status, self.code()), (status, code), "{self:?}");

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use domain::event::Admission;
 use serde_json::{Value, json};
+use tests::api_gateway::event_by;
 use tests::binaries::environment;
-use tests::event::event_by;
 use tests::world::{EVENT, FAR_DATE, FESTIVAL, World, concert, festival, long_on_sale};
 
 use crate::process::{Start, start};

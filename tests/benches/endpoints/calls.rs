@@ -1,4 +1,4 @@
-//! The bare calls: what a handler asked of DynamoDB, asked again directly through the SDK.
+//! The bare calls: the DynamoDB calls of a handler, repeated directly through the SDK.
 
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// Makes a call of what went over the wire.
+    /// Parses a call from the recorded request.
     pub(crate) fn new(client: &Client, operation: &str, body: &Value) -> Self {
         match operation {
             "GetItem" => Self::Get(

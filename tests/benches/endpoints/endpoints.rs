@@ -1,38 +1,38 @@
-//! What is measured: every endpoint, who asks it, and what is asked.
+//! The measured endpoints, their callers, and their requests.
 
 use serde_json::json;
 use tests::world::{DATE, EVENT, PRICE};
 
 use crate::names::Names;
 
-/// Who asks.
+/// The caller of an endpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Subject {
-    /// Somebody without a token.
+    /// A caller without a token.
     Anyone,
-    /// Somebody new, who will have to wait.
+    /// A new user who will have to wait.
     NewOutside,
-    /// Somebody new, for whom a place is kept.
+    /// A new user with an open slot.
     NewInside,
     Waiting,
     Inside,
-    /// Inside, with money in the wallet.
+    /// An admitted user with money in the wallet.
     WithMoney,
-    /// Inside, with money and a seat on hold.
+    /// An admitted user with money and a held seat.
     Holding,
 }
 
 impl Subject {
-    /// Somebody who takes a number by asking.
+    /// A caller who takes a number by the request.
     pub(crate) fn is_new(self) -> bool {
         matches!(self, Self::NewOutside | Self::NewInside)
     }
 }
 
-/// Which of the recorded calls are made beside the handler.
+/// Which of the recorded calls the handler is compared with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Beside {
-    /// All of them, in the handler's order: those that it made at once, at once.
+    /// All of them, in the handler's order; those that it made concurrently are concurrent.
     AllCalls,
     /// Only the update of the queue's counter.
     CounterOnly,
@@ -43,13 +43,13 @@ pub(crate) enum Beside {
 pub(crate) struct Endpoint {
     pub(crate) name: &'static str,
     pub(crate) subject: Subject,
-    /// Whether asking changes what is stored, so that each subject can ask only once.
+    /// Whether the request changes the table, so that each subject can send it only once.
     pub(crate) changes: bool,
     pub(crate) beside: Beside,
     pub(crate) ask: fn(&Names) -> Ask,
 }
 
-/// A request, but for who asks.
+/// A request without its caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
     pub(crate) method: &'static str,
@@ -116,7 +116,7 @@ const fn change(name: &'static str, subject: Subject, ask: fn(&Names) -> Ask) ->
     }
 }
 
-/// Joins beside the counter that hands out the numbers: what a queue costs over a bare sequence.
+/// Joining, compared with the counter that issues the numbers: what a queue costs over a bare sequence.
 pub(crate) const JOINS: Endpoint = Endpoint {
     name: "joins / counter",
     beside: Beside::CounterOnly,

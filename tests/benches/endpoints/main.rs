@@ -1,7 +1,7 @@
-//! Benchmarks: `cargo bench -p tests`; `-- --json FILE` for a file as well, `-- pay charge` for some endpoints alone.
-//! `-- --smoke` asks each for a moment only, for CI, which then knows that all of them can be measured.
+//! Benchmarks: `cargo bench -p tests`; `-- --json FILE` also writes a file, `-- pay charge` selects endpoints. `-- --smoke`
+//! sends only a few requests to each endpoint, so that CI knows that all of them can be measured.
 //!
-//! Nothing is asserted on time: the figures are for people, and the machine's other work is in them.
+//! No time is asserted: the figures are for people, and include the machine's other load.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -26,7 +26,7 @@ use stage::Stage;
 
 const CALLERS: [usize; 2] = [1, 32];
 
-/// What was asked for on the command line.
+/// The command line options.
 struct Options {
     json: Option<PathBuf>,
     /// Only endpoints whose names contain one of these.
@@ -34,7 +34,7 @@ struct Options {
     pairs: usize,
 }
 
-/// None where the program runs as a test: then there is nothing to do.
+/// None if the program runs as a test: then there is nothing to do.
 fn options() -> Option<Options> {
     let mut options = Options {
         json: None,

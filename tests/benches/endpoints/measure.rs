@@ -1,4 +1,4 @@
-//! A measurement: slices of the handler and slices of the bare calls by turns, so that whatever slows the machine down for
+//! A measurement alternates slices of the handler and slices of the bare calls, so that whatever slows down the machine for
 //! a while slows down both.
 
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use std::time::Duration;
 use crate::stage::{Side, Stage};
 use crate::work::{Pool, Slice, count, slice};
 
-/// One side of a pair takes so long; all slices of a side together a second and a half.
+/// The length of one side of a pair. All slices of a side together take a second and a half.
 const SLICE: Duration = Duration::from_millis(125);
 /// Slices of each side.
 pub(crate) const PAIRS: usize = 12;
-/// Before the first slice, to open the connections and to learn how many subjects a slice uses up.
+/// Runs before the first slice, to open the connections and to learn how many subjects a slice uses up.
 const WARM_UP: Duration = Duration::from_millis(100);
-/// Subjects where they can ask again and again.
+/// The number of subjects if they can repeat their request.
 const REUSED: usize = 256;
-/// Subjects of the warm-up where each can ask only once.
+/// The number of subjects for the warm-up if each can send only one request.
 const FIRST: usize = 200;
 
-/// What one side took, over all its slices.
+/// The result of one side over all its slices.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Figures {
     pub(crate) requests: usize,
@@ -60,23 +60,23 @@ fn micros(time: &Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// The bare calls beside a handler.
+/// The bare calls that the handler is compared with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bare {
     pub(crate) figures: Figures,
-    /// How much longer the handler takes for a request: the median of the pairs of slices.
+    /// How much longer the handler takes per request: the median over the pairs of slices.
     pub(crate) ratio: f64,
 }
 
-/// One endpoint at one number of callers.
+/// One endpoint with one number of callers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measurement {
     pub(crate) name: &'static str,
     pub(crate) callers: usize,
-    /// Calls that stand beside the handler.
+    /// The number of bare calls per request.
     pub(crate) calls: usize,
     pub(crate) handler: Figures,
-    /// None where a request needs no call.
+    /// None if a request needs no call.
     pub(crate) bare: Option<Bare>,
 }
 
@@ -86,7 +86,7 @@ struct Runner<'a> {
     side: Side,
     callers: usize,
     pool: Arc<Pool>,
-    /// So many subjects should be ready before a slice.
+    /// How many subjects should be ready before a slice.
     wanted: usize,
     slices: Vec<Slice>,
 }
@@ -147,7 +147,7 @@ pub(crate) async fn measure(stage: &Stage, callers: usize, pairs: usize) -> Meas
         if let Some(bare) = &mut bare {
             bare.prepare().await;
         }
-        // First the one, then the other: what comes second finds a busier store.
+        // Alternates which side goes first: the second finds a busier store.
         if let Some(bare) = bare.as_mut().filter(|_| pair % 2 == 1) {
             bare.run().await;
         }

@@ -1,4 +1,4 @@
-//! Memory of the process by how many wait.
+//! Memory of the process by the number of waiting users.
 
 use domain::ids::{EventId, Lane, UserId};
 use shared::token::Token;
@@ -6,22 +6,21 @@ use tests::world::{EVENT, World, concert};
 
 use crate::table::set_head;
 
-/// So many people wait.
+/// The numbers of waiting users.
 pub(crate) const WAITING: [u64; 3] = [100, 10_000, 1_000_000];
-/// So many of them poll, each with a token of their own.
+/// How many of them poll, each with its own token.
 const POLLS: u64 = 10_000;
 
-/// Resident memory with so many waiting.
+/// Resident memory with this many waiting users.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Resident {
     pub(crate) waiting: u64,
-    /// None where the system does not tell as Linux does.
+    /// None if the system does not report it as Linux does.
     pub(crate) kib: Option<u64>,
 }
 
-/// Fills the house, lets so many wait outside, has 10,000 of them poll and a promotion run; each time the same work, so
-/// that only the number of the waiting differs. Must run before everything else in the process: memory that was freed
-/// would hide what grows.
+/// Fills all slots, adds the waiting users, lets 10,000 of them poll, and promotes. The work is the same each time, so only
+/// the number of waiting users differs. Must run before everything else in the process: freed memory would hide the growth.
 pub(crate) async fn measure() -> Vec<Resident> {
     let programme = concert();
     let places = u64::from(programme.event.terms.queue.max_active);
@@ -29,7 +28,7 @@ pub(crate) async fn measure() -> Vec<Resident> {
     for _ in 0..places {
         world.joins(EVENT).await;
     }
-    // The first round makes what every later one uses.
+    // The first round allocates what every later one reuses.
     round(&world, places, WAITING[0]).await;
     let mut resident = Vec::new();
     for waiting in WAITING {
@@ -45,7 +44,7 @@ pub(crate) async fn measure() -> Vec<Resident> {
 async fn round(world: &World, places: u64, waiting: u64) {
     set_head(world, ["issued"], [places + waiting]).await;
     world.clock.advance_seconds(1);
-    // The meter of the wire keeps every call.
+    // The wire's meter keeps every call.
     world.wire.reset_meter();
     promote::handle(&world.app).await.expect("a promotion");
     world.clock.advance_seconds(1);

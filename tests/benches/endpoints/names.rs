@@ -1,18 +1,16 @@
-//! Names: what tells one subject of a measurement from another. A subject's items and calls are those of a template with
-//! its names replaced, so thousands of fresh ones cost no requests.
-
-use std::collections::HashMap;
+//! Names distinguish the subjects of a measurement. A subject's items and calls are those of a template subject with the
+//! names replaced, so creating thousands of them costs no requests.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-pub(crate) type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = tests::invariants::Item;
 
 /// The names of one subject. All names of a kind have the same length, so renamed items have the same size.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     pub(crate) event: &'static str,
     pub(crate) user: String,
-    /// The number in line; nine digits.
+    /// The queue number; nine digits.
     pub(crate) rank: u64,
     /// Five digits.
     pub(crate) seat: u32,
@@ -20,8 +18,8 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// A text about the subject of these names, told of another. The random names come last, so that nothing is replaced
-    /// inside of them.
+    /// Replaces these names in a text by another subject's. The random names come last, so that nothing is replaced inside
+    /// of them.
     pub(crate) fn rename(&self, text: &str, to: &Self) -> String {
         text.replace(&self.seat.to_string(), &to.seat.to_string())
             .replace(&self.rank.to_string(), &to.rank.to_string())
@@ -49,7 +47,7 @@ impl Names {
     }
 }
 
-/// Whether an item says a name anywhere.
+/// Whether an item contains a name anywhere.
 pub(crate) fn mentions(item: &Item, name: &str) -> bool {
     item.values().any(|value| value_mentions(value, name))
 }

@@ -1,11 +1,11 @@
-//! What is told: a table for people, JSON for machines.
+//! The report: a table for people, JSON for machines.
 
 use serde_json::{Value, json};
 
 use crate::measure::{Figures, Measurement};
 use crate::memory::Resident;
 
-/// What the figures mean.
+/// The meaning of the figures.
 pub(crate) const PREAMBLE: &str = "\
 Every endpoint through its real handler, beside the DynamoDB calls that it makes, made directly through the SDK.
 Callers, handlers, SDK and the embedded engine share this process and this machine's cores. Caches are warm.
@@ -87,7 +87,7 @@ fn growth_kib(resident: &[Resident]) -> Option<i64> {
     Some(kib(resident.last())? - kib(resident.first())?)
 }
 
-/// All of it as JSON; every field says its unit.
+/// All figures as JSON; every field names its unit.
 pub(crate) fn to_json(measurements: &[Measurement], resident: &[Resident]) -> Value {
     let measurements: Vec<Value> = measurements
         .iter()

@@ -1,9 +1,8 @@
-//! A stage: one endpoint in a world of its own, with as many subjects as are wanted, and a twin of its event on which the
-//! bare calls are made.
+//! A stage: one endpoint in its own world, with any number of subjects, and a twin event on which the bare calls are made.
 //!
-//! One subject, the template, is brought into its state and asks through a process whose wire records the calls. All other
-//! subjects are copies of it under other names. The clock of the world stands still, so caches never run out: what is
-//! measured is the usual request, not the one a second that reads anew what all share.
+//! One subject, the template, is prepared and sends its request through a process whose wire records the calls. All other
+//! subjects are copies of it under other names. The world's clock stands still, so caches never expire: the measured request
+//! is the usual one, not the one each second that refills the shared caches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 use shared::app::App;
 use shared::store::Store;
 use shared::token::Token;
-use tests::event::http_event;
+use tests::api_gateway::http_event;
 use tests::wire::CallRecord;
 use tests::world::{DATE, EVENT, FUNCTIONS, PRICE, World, concert};
 
@@ -26,31 +25,31 @@ use crate::names::{Item, Names, mentions};
 use crate::table::{all_items, open_session, put_items, set_head};
 use crate::work::Job;
 
-/// The event of the bare calls; a name as long as the other's.
+/// The event of the bare calls. Its name is as long as the other's.
 const TWIN: &str = "winter-twin";
 const TEMPLATE_USER: &str = "c0ffee00-cafe-4bad-8bad-c0ffeec0ffee";
 const TEMPLATE_SEAT: u32 = 10_007;
-/// Numbers begin here: a number of nine digits is found wherever it is said.
+/// The first queue number: a number of nine digits is found wherever it occurs.
 const FIRST_NUMBER: u64 = 700_000_000;
-/// Those of the copies begin here.
+/// The first number of the copies.
 const FIRST_COPY: u64 = FIRST_NUMBER + 1_000;
 /// A watermark above all of them.
 const ALL_CALLED: u64 = 900_000_000;
 
-/// Which side of a comparison.
+/// A side of the comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Side {
     Handler,
     Bare,
 }
 
-/// An endpoint, ready to be asked.
+/// An endpoint with its subjects.
 pub(crate) struct Stage {
     pub(crate) endpoint: Endpoint,
-    /// Its process has no meter on the wire, and shares the bare calls' client.
+    /// Its process has no meter on the wire, and shares the client of the bare calls.
     world: World,
     template: Names,
-    /// What the template has in the store before it asks.
+    /// The template's items before its request.
     items: Vec<Item>,
     /// The calls of its request: operation and body, round after round.
     rounds: Vec<Vec<(String, Value)>>,
@@ -64,7 +63,7 @@ fn programme(endpoint: &Endpoint) -> Programme {
     if matches!(endpoint.subject, Subject::NewOutside | Subject::Waiting) {
         programme.event.terms.queue.max_active = 1;
     }
-    // Seats for thousands, where each wants one.
+    // Seats for thousands of subjects that want one each.
     if endpoint.subject == Subject::Holding || endpoint.name == "hold-seat" {
         for date in programme.dates.values_mut() {
             date.sections.push(Section {
@@ -79,7 +78,7 @@ fn programme(endpoint: &Endpoint) -> Programme {
     programme
 }
 
-/// The same system, asked over the plain connection.
+/// The same system over the plain connection.
 fn without_meter(world: &World) -> World {
     let store = Store::new(
         world.dynamodb.clone(),
@@ -97,7 +96,7 @@ impl Stage {
         let world = World::with(programme(&endpoint)).await;
         let begin = [FIRST_NUMBER; 3];
         set_head(&world, ["issued", "admitted", "floor"], begin).await;
-        // The first of all is inside, and holds some seats that a list shows.
+        // The first user is admitted, and holds some seats that a list shows.
         let first = world.joins(EVENT).await;
         let body = json!({ "date": DATE, "seatNumbers": (1..=20).collect::<Vec<u32>>() });
         let path = format!("/events/{EVENT}/holds");
@@ -115,7 +114,7 @@ impl Stage {
         if !matches!(endpoint.subject, Subject::NewOutside | Subject::Waiting) {
             set_head(&world, ["admitted"], [ALL_CALLED]).await;
         }
-        // A number that the head does not know yet would have the head read anew for each of them.
+        // If the head did not know a number yet, it would be read again for each request.
         let issued = if endpoint.subject.is_new() {
             FIRST_COPY - 1
         } else {
@@ -135,7 +134,7 @@ impl Stage {
         stage
     }
 
-    /// Gives the twin what the event has for all.
+    /// Copies the event's shared items to the twin.
     async fn make_twin(&self, common: Vec<Item>) {
         let twin = Names {
             event: TWIN,
@@ -150,14 +149,14 @@ impl Stage {
         put_items(&self.world, renamed).await;
     }
 
-    /// Has the template ask, once the process has been asked by another, and keeps the calls.
+    /// Lets the template send its request, after another subject has warmed up the process, and keeps the calls.
     async fn record(&mut self, world: &World) {
         let process = world.another_process();
         let [warming, copy]: [Names; 2] = [self.copy(Side::Handler), self.copy(Side::Handler)];
         let own = [&warming, &copy].map(|names| self.items_of(names)).concat();
         put_items(&self.world, own).await;
         self.calls_to(&process, &warming).await;
-        // Of who is new, the second copy only keeps a place; the template takes it.
+        // For new users, the second copy only creates an open slot, and the template takes it.
         let mut calls = self.calls_to(&process, &self.template).await;
         if !self.endpoint.subject.is_new() {
             let of_copy = self.calls_to(&process, &copy).await;
@@ -185,7 +184,7 @@ impl Stage {
         }
     }
 
-    /// What the process calls while it answers.
+    /// The calls that the process makes for one request.
     async fn calls_to(&self, process: &World, names: &Names) -> Vec<CallRecord> {
         process.wire.reset_meter();
         let request = self.job(names, process.app.clone()).await;
@@ -220,7 +219,7 @@ impl Stage {
             .collect()
     }
 
-    /// So many fresh subjects, each with what it has to do.
+    /// This many new subjects, each with its job.
     pub(crate) async fn jobs(&self, side: Side, wanted: usize) -> Vec<Job> {
         let copies: Vec<Names> = (0..wanted).map(|_| self.copy(side)).collect();
         let items = copies
@@ -278,12 +277,12 @@ impl Stage {
     }
 }
 
-/// Brings the template into its state.
+/// Prepares the template.
 async fn template(world: &World, subject: Subject) -> Names {
     let mut names = Names {
         event: EVENT,
         user: TEMPLATE_USER.to_owned(),
-        // The second to ask, where a number is taken by asking.
+        // The second to join, if the request takes a number.
         rank: FIRST_COPY + 1,
         seat: TEMPLATE_SEAT,
         reservation: reservation_id(world),
@@ -305,7 +304,7 @@ async fn template(world: &World, subject: Subject) -> Names {
     names
 }
 
-/// Those made at once in no particular order.
+/// The order of concurrent calls does not matter.
 fn operations(calls: &[CallRecord]) -> Vec<&str> {
     let mut operations: Vec<&str> = calls.iter().map(|call| call.operation.as_str()).collect();
     operations.sort_unstable();

@@ -1,14 +1,14 @@
-//! The table, past all handlers: what measurements need there to begin with.
+//! Direct access to the table, to prepare measurements.
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use tests::world::{EVENT, World};
 
 use crate::names::Item;
 
-/// DynamoDB takes so many items at once.
+/// DynamoDB accepts this many items at once.
 const BATCH: usize = 25;
 
-/// All there is in the table.
+/// All items of the table.
 pub(crate) async fn all_items(world: &World) -> Vec<Item> {
     let mut items = Vec::new();
     let mut start = None;
@@ -29,7 +29,7 @@ pub(crate) async fn all_items(world: &World) -> Vec<Item> {
     }
 }
 
-/// Puts them, whatever there is.
+/// Overwrites whatever is there.
 pub(crate) async fn put_items(world: &World, items: Vec<Item>) {
     let mut rest = items.into_iter().peekable();
     while rest.peek().is_some() {
@@ -70,7 +70,7 @@ pub(crate) async fn set_head<const N: usize>(world: &World, fields: [&str; N], v
     }
 }
 
-/// A place that is kept for a rank, as a promotion writes it.
+/// An open slot for a rank, as a promotion writes it.
 pub(crate) fn open_session(event: &str, rank: u64) -> Item {
     [
         ("pk", format!("SESSIONS#{event}#0")),

@@ -1,4 +1,4 @@
-//! Work: jobs that are ready to be done, and what a slice of doing them took.
+//! Jobs that are ready to run, and the result of a slice of them.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,21 +12,21 @@ use shared::lambda::Function;
 
 use crate::calls::Call;
 
-/// One thing to be done.
+/// One unit of work.
 #[derive(Clone)]
 pub(crate) enum Job {
-    /// A request to a handler, as the Lambda runtime hands it over.
+    /// A request to a handler, as the Lambda runtime passes it.
     Ask {
         app: Arc<App>,
         function: Function,
         request: Box<Request>,
     },
-    /// Calls to the store: round after round, those of a round at once.
+    /// Calls to the store: round after round; the calls of a round are concurrent.
     Calls(Vec<Vec<Call>>),
 }
 
 impl Job {
-    /// Does it. Whatever is refused is an error: a measurement of refusals would be none.
+    /// Runs it. A refusal is an error, because refusals are not what is measured.
     pub(crate) async fn run(self) -> Result<(), String> {
         match self {
             Self::Ask {
@@ -60,11 +60,11 @@ impl Job {
     }
 }
 
-/// Where the callers take their jobs from.
+/// The jobs that the callers take.
 pub(crate) enum Pool {
-    /// Each can be done once.
+    /// Each can run once.
     Once(Mutex<VecDeque<Job>>),
-    /// They can be done again and again, in turn.
+    /// They can run again and again, in turn.
     Again(Vec<Job>, AtomicUsize),
 }
 
@@ -108,12 +108,12 @@ impl Pool {
     }
 }
 
-/// What a slice took.
+/// The result of a slice.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slice {
     pub(crate) latencies: Vec<Duration>,
     pub(crate) wall: Duration,
-    /// Of the whole process, all its threads: the engine's too.
+    /// Of the whole process with all its threads, the engine's too.
     pub(crate) cpu: Duration,
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn count(n: usize) -> f64 {
     f64::from(u32::try_from(n.max(1)).unwrap_or(u32::MAX))
 }
 
-/// So many callers do jobs, each one after another, for so long. Ends before where the pool is empty.
+/// This many callers run jobs, each one after another, for this long. Ends early if the pool is empty.
 pub(crate) async fn slice(pool: &Arc<Pool>, callers: usize, length: Duration) -> Slice {
     let cpu = cpu_time();
     let began = Instant::now();
@@ -156,15 +156,15 @@ async fn call(pool: Arc<Pool>, until: Instant) -> Result<Vec<Duration>, String> 
         let began = Instant::now();
         job.run().await?;
         latencies.push(began.elapsed());
-        // What needs no call would never let another caller have its turn.
+        // A job without calls never yields otherwise.
         tokio::task::yield_now().await;
     }
     Ok(latencies)
 }
 
-/// Processor time of this process so far; zero where the system does not tell as Linux does.
+/// Processor time of this process so far; zero if the system does not report it as Linux does.
 fn cpu_time() -> Duration {
-    // In hundredths of a second, whatever the machine. The second field is in parentheses and may have spaces.
+    // In hundredths of a second on every machine. The second field is in parentheses and may have spaces.
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks: u64 = fields

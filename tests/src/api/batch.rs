@@ -1,13 +1,13 @@
-//! People who are called in batches, as at an amusement park.
+//! Users who are called in batches.
 
 use domain::event::Programme;
 use domain::queue::{Lanes, Strategy};
 
-use crate::books;
-use crate::line::{crowd, leaves, statuses, the_queue_moves};
+use crate::invariants;
+use crate::queue_steps::{crowd, leaves, statuses, the_queue_moves};
 use crate::world::{EVENT, World, concert_for};
 
-/// So many every minute, and so many inside at most.
+/// A batch of this size every minute, and at most this many sessions.
 fn batches(batch_size: u32, max_active: u32) -> Programme {
     let mut concert = concert_for(max_active);
     concert.event.terms.queue.strategy = Strategy::Batch {
@@ -28,7 +28,7 @@ async fn one_batch_is_called_at_a_time_and_the_next_after_its_window() {
     world.clock.advance_seconds(5);
     the_queue_moves(&world).await;
     assert_eq!(statuses(&world, &buyers).await, "AAAAAAWW");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn a_freed_slot_is_filled_only_by_the_next_batch() {
 async fn unused_batches_do_not_accumulate() {
     let world = World::with(batches(3, 100)).await;
     world.joins(EVENT).await;
-    // Ten windows pass in which nobody comes, some of them with a look at the queue.
+    // Ten windows pass without users, some of them with a poll.
     for _ in 0..10 {
         world.clock.advance_seconds(60);
         world.app.promote_all().await.unwrap();
@@ -75,7 +75,7 @@ async fn active_sessions_never_exceed_the_slots_however_large_the_batch() {
     for window in 0..4 {
         let inside = statuses(&world, &buyers).await.matches('A').count();
         assert_eq!(inside, [5, 7, 7, 7][window], "window {window}");
-        books::check(&world).await;
+        invariants::check(&world).await;
         world.clock.advance_seconds(60);
         the_queue_moves(&world).await;
     }

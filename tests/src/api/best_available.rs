@@ -1,4 +1,4 @@
-//! The best seats that are left, whichever they are.
+//! Holding the best free seats.
 
 use domain::event::{Programme, Section};
 use domain::ids::{DateKey, SeatNumber};
@@ -6,7 +6,7 @@ use domain::money::Money;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::books;
+use crate::invariants;
 use crate::world::{Buyer, DATE, EVENT, Reply, World, concert};
 
 /// Two sections with rows, and up to four seats for each buyer.
@@ -61,7 +61,7 @@ async fn the_best_seats_are_together_in_one_row_of_the_first_section() {
         "one row: {seats:?}"
     );
     assert!(seats[3] <= 40, "{seats:?}");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn forty_concurrent_best_available_holds_get_adjacent_seats_of_their_own()
     let mut held = 0;
     for (buyer, reply) in buyers.iter().zip(&replies) {
         let mut reply = reply.clone();
-        // Others were faster too often: asking again is safe.
+        // 503 if others were faster too often; the hold can be repeated.
         for _ in 0..10 {
             if reply.code() != "busy" {
                 break;
@@ -124,7 +124,7 @@ async fn forty_concurrent_best_available_holds_get_adjacent_seats_of_their_own()
     best(&world, &late, json!({ "count": 1 }))
         .await
         .is_problem(409, "sold_out");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -185,5 +185,5 @@ async fn seats_are_picked_from_a_large_section_too() {
         assert_eq!(reply.status, 201, "{reply:?}");
         assert!(seats(&reply).into_iter().all(|seat| given.insert(seat)));
     }
-    books::check(&world).await;
+    invariants::check(&world).await;
 }

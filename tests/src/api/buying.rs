@@ -1,4 +1,4 @@
-//! From the queue to the ticket.
+//! The whole way from the queue to the ticket.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What holds for every endpoint: forms, headers, limits, precedence.
+//! Rules for every endpoint: syntax, headers, limits, order of refusals.
 
 use serde_json::{Value, json};
 use shared::http::problem::KINDS;
@@ -197,7 +197,7 @@ async fn the_first_refusal_in_the_documented_order_is_returned() {
     let large = format!("{{\"x\":\"{}\"}}", "x".repeat(17_000));
     let media = [("content-type", "text/plain")];
     let json_type = [("content-type", "application/json")];
-    // Media type before size, size before the token, the token before the fields.
+    // The media type before the size, the size before the token, the token before the fields.
     world
         .send("POST", &holds, &media, Some(&large))
         .await
@@ -210,7 +210,7 @@ async fn the_first_refusal_in_the_documented_order_is_returned() {
         .send("POST", &holds, &json_type, Some("[]"))
         .await
         .is_problem(401, "token_missing");
-    // No route, no method: before the body is looked at.
+    // An unknown route or method comes before the body.
     world
         .send("POST", "/nowhere", &media, Some(&large))
         .await
@@ -219,14 +219,14 @@ async fn the_first_refusal_in_the_documented_order_is_returned() {
         .send("POST", "/events", &media, Some(&large))
         .await
         .is_problem(405, "method_not_allowed");
-    // The fields before whose it is.
+    // The fields come before the ownership.
     let other = uuid::Uuid::new_v4();
     let charges = format!("/users/{other}/wallet/charges");
     world
         .post(&charges, &buyer.token, json!({"amount": 0}))
         .await
         .is_problem(400, "invalid_request");
-    // Another event's token before anything about that event.
+    // A token of another event comes before anything about that event.
     let body = json!({"date": "1999-01-01", "seatNumber": 99});
     let reply = world
         .post("/events/summer-festival/holds", &buyer.token, body.clone())
@@ -241,7 +241,7 @@ async fn the_first_refusal_in_the_documented_order_is_returned() {
         )
         .await;
     reply.is_problem(409, "wrong_admission");
-    // Whose turn is over hears that before what is wrong with the date.
+    // The end of the turn comes before errors of the date.
     world.leave(&buyer).await;
     world
         .post(&holds, &buyer.token, body.clone())

@@ -1,4 +1,4 @@
-//! A sale that draws lots among those who came before it opened.
+//! Events that draw the order of the users who joined before the opening.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use domain::queue::{Lanes, Order, Permutation, Reissue, Secret};
 use serde_json::Value;
 use shared::store::Store;
 
-use crate::books;
-use crate::gate::Gate;
-use crate::line::{crowd, leaves, statuses, the_queue_moves};
+use crate::call_gate::CallGate;
+use crate::invariants;
+use crate::queue_steps::{crowd, leaves, statuses, the_queue_moves};
 use crate::world::{Buyer, EVENT, PRICE, Reply, World, concert_for};
 
-/// A concert whose sale opens in an hour, by lot.
+/// A concert that opens in an hour, by a draw.
 fn drawing(max_active: u32) -> Programme {
     let mut concert = concert_for(max_active);
     concert.event.terms.queue.order = Order::Draw;
@@ -37,7 +37,7 @@ fn number(buyer: &Buyer) -> u64 {
     buyer.joined.body["queueNumber"].as_u64().unwrap()
 }
 
-/// The order that the published numbers give, as an outsider computes it.
+/// The order that follows from the published numbers, as an outsider computes it.
 fn published_order(body: &Value, lane: u8) -> Permutation {
     let draw = &body["draw"];
     let secret = Secret::parse(draw["secret"].as_str().unwrap()).unwrap();
@@ -48,7 +48,7 @@ fn published_order(body: &Value, lane: u8) -> Permutation {
     Permutation::new(&secret, &event, Lane(lane), count, beacon)
 }
 
-/// Everybody's rank, as they are told.
+/// Every user's rank, as shown to the user.
 async fn ranks(world: &World, buyers: &[Buyer]) -> Vec<u64> {
     let mut ranks = Vec::new();
     for buyer in buyers {
@@ -118,7 +118,7 @@ async fn at_the_opening_ranks_are_drawn_and_users_are_called_in_their_order() {
             leaves(&world, buyer).await;
         }
         the_queue_moves(&world).await;
-        books::check(&world).await;
+        invariants::check(&world).await;
     }
 }
 
@@ -127,7 +127,7 @@ async fn users_who_join_after_the_opening_follow_the_draw_in_order_of_arrival() 
     let world = World::with(drawing(1)).await;
     let early = crowd(&world, 10).await;
     world.clock.advance_seconds(3_600);
-    // Nobody has promoted yet: the first who comes late closes the draw.
+    // Nobody has promoted yet: the first latecomer closes the draw.
     let late = crowd(&world, 5).await;
     for (buyer, rank) in late.iter().zip(11..) {
         assert_eq!(buyer.joined.body["rank"], rank, "{:?}", buyer.joined);
@@ -151,7 +151,7 @@ async fn users_called_by_the_draw_can_hold_and_pay() {
     let paid = world.pay(&buyer, held.text_of("reservationId")).await;
     assert_eq!(paid.status, 201, "{paid:?}");
     assert_eq!(world.status(&buyer).await.text_of("status"), "EXPIRED");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn a_called_users_first_request_can_be_a_hold() {
     let world = World::with(drawing(30)).await;
     let buyers = crowd(&world, 10).await;
     opens(&world).await;
-    // By a process that knows nothing yet.
+    // A process with empty caches.
     let other = world.another_process();
     assert_eq!(other.hold(&buyers[3], 4).await.status, 201);
 }
@@ -178,7 +178,7 @@ async fn a_user_who_left_before_the_draw_takes_no_slot_and_no_time() {
     for buyer in &buyers[..8] {
         world.hold(buyer, 1).await.is_problem(410, "turn_over");
     }
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn a_user_who_leaves_and_rejoins_before_the_draw_is_drawn_once() {
     assert_eq!(world.status(&again).await.text_of("status"), "ACTIVE");
     let old = world.status(&first).await;
     assert_eq!(old.text_of("status"), "EXPIRED", "{old:?}");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -207,7 +207,7 @@ async fn rejoining_before_the_draw_gives_up_the_first_number_under_requeue() {
     opens(&world).await;
     assert_eq!(world.status(&again).await.text_of("status"), "ACTIVE");
     assert_eq!(world.status(&first).await.text_of("status"), "EXPIRED");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -269,10 +269,10 @@ async fn each_lane_has_its_own_draw_and_the_secret_is_published_after_the_last()
             "lane {lane}"
         );
     }
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
-/// The script of docs/QUEUE.md, on what the queue publishes.
+/// Runs the script of docs/QUEUE.md on the published queue data.
 async fn by_the_script_of_the_docs(published: &Value, lane: u8) -> Option<BTreeMap<u64, u64>> {
     use std::process::Stdio;
     use tokio::io::AsyncWriteExt;
@@ -285,7 +285,7 @@ async fn by_the_script_of_the_docs(published: &Value, lane: u8) -> Option<BTreeM
         .stdout(Stdio::piped())
         .spawn();
     let Ok(mut python) = python else {
-        // Rust and a C compiler are all that the tests need. CI has Python.
+        // Rust and a C compiler are all that the tests require. CI has Python.
         assert!(std::env::var_os("CI").is_none(), "CI has Python");
         println!("left out: there is no python3 here");
         return None;
@@ -366,7 +366,7 @@ async fn a_draw_waits_for_its_beacon_and_uses_it() {
     for (buyer, rank) in buyers.iter().zip(ranks(&world, &buyers).await) {
         assert_eq!(order.rank_of(number(buyer)).unwrap().0, rank);
     }
-    // It cannot be taken back.
+    // The beacon cannot be replaced.
     let another = Steering {
         beacon: Some("decaf".to_owned()),
         ..Steering::default()
@@ -376,15 +376,15 @@ async fn a_draw_waits_for_its_beacon_and_uses_it() {
         queue(&world).await.body["draw"]["beacon"]["value"],
         "c0ffee"
     );
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
 async fn a_user_who_leaves_during_the_draw_is_never_called() {
-    // Between the mark and the second look the draw is held and the rank called.
+    // The draw is held and the rank called between the departure mark and the second read of the head.
     let world = World::with(drawing(10)).await;
     let buyers = crowd(&world, 3).await;
-    let gate = Gate::of(&["DEPARTED#"]);
+    let gate = CallGate::of(&["DEPARTED#"]);
     let slow = world.process_behind(gate.clone());
     let (left, ()) = futures::future::join(slow.leave(&buyers[1]), async {
         gate.waits().await;
@@ -395,8 +395,8 @@ async fn a_user_who_leaves_during_the_draw_is_never_called() {
     assert_eq!(left.status, 204);
     world.clock.advance_seconds(2);
     assert_eq!(statuses(&world, &buyers).await, "AEA");
-    books::check(&world).await;
-    let dead = books::items(&world)
+    invariants::check(&world).await;
+    let dead = invariants::items(&world)
         .await
         .into_iter()
         .filter(|((pk, _), item)| {

@@ -1,28 +1,28 @@
-//! Where the deployment has an OpenID Connect issuer.
+//! Users who are identified by an OpenID Connect issuer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use shared::app::App;
 
-use crate::issuer::{AUDIENCE, Key, LittleIssuer, Manner};
+use crate::issuer::{AUDIENCE, Behaviour, SigningKey, TestIssuer};
 use crate::world::{Buyer, DATE, EVENT, PRICE, Reply, World, concert};
 
 const TOKENS: &str = "/events/winter-live/tokens";
 const ME: &str = "/events/winter-live/tokens/me";
 
-async fn world_and_issuer() -> (World, LittleIssuer) {
-    let issuer = LittleIssuer::start().await;
+async fn world_and_issuer() -> (World, TestIssuer) {
+    let issuer = TestIssuer::start().await;
     let world = World::new().await.process_with_issuer(&issuer);
     (world, issuer)
 }
 
-fn wallet(issuer: &LittleIssuer, subject: &str) -> String {
+fn wallet(issuer: &TestIssuer, subject: &str) -> String {
     format!("/users/{}/wallet", issuer.user_id(subject))
 }
 
-impl LittleIssuer {
-    /// A token for alice that says this as well, or instead; null: not at all.
+impl TestIssuer {
+    /// A token for alice with these claims added or replaced. A null removes the claim.
     fn token_saying(&self, world: &World, claims: &Value) -> String {
         let mut said = self.claims("alice", world.clock.now());
         for (name, value) in claims.as_object().unwrap() {
@@ -35,7 +35,7 @@ impl LittleIssuer {
         self.signs(&self.header(), &said)
     }
 
-    /// Alice asks for her balance.
+    /// Alice reads her balance.
     async fn alice_asks(&self, world: &World) -> Reply {
         let token = self.token("alice", world.clock.now());
         world.get(&wallet(self, "alice"), &token).await
@@ -92,7 +92,7 @@ async fn nobody_joins_without_the_issuers_token() {
     reply.is_problem(401, "token_missing");
     assert_eq!(reply.header("www-authenticate"), "Bearer");
     let alice = join(&world, &issuer.token("alice", world.clock.now())).await;
-    // A queue token says who somebody is, but not to the queue.
+    // A queue token identifies a user, but not for joining.
     for token in [alice.token.as_str(), "nonsense", "a.b.c"] {
         let reply = world.post(TOKENS, token, named.clone()).await;
         reply.is_problem(401, "token_invalid");
@@ -126,7 +126,7 @@ async fn the_issuers_token_is_accepted_by_every_user_endpoint() {
     let ledger = format!("{}/ledger", wallet(&issuer, "alice"));
     let ledger = world.get(&ledger, &token).await;
     assert_eq!(ledger.body["entries"].as_array().unwrap().len(), 3);
-    // The queue token serves on, also when the issuer's has ended.
+    // The queue token stays valid after the issuer's token has expired.
     world.clock.advance_seconds(2 * 3600);
     let reply = world.get(&wallet(&issuer, "alice"), &token).await;
     reply.is_problem(401, "token_invalid");
@@ -181,7 +181,7 @@ async fn another_users_data_cannot_be_read_or_changed() {
 async fn the_issuers_token_shows_the_callers_own_queue_entry() {
     let mut concert = concert();
     concert.event.terms.queue.max_active = 1;
-    let issuer = LittleIssuer::start().await;
+    let issuer = TestIssuer::start().await;
     let world = World::with(concert).await.process_with_issuer(&issuer);
     let first = join(&world, &issuer.token("bob", world.clock.now())).await;
     let token = issuer.token("alice", world.clock.now());
@@ -193,7 +193,7 @@ async fn the_issuers_token_shows_the_callers_own_queue_entry() {
         assert_eq!(shown.body[field], by_queue_token.body[field], "{field}");
     }
     assert_eq!(shown.text_of("status"), "WAITING");
-    // It is the issuer's token that ends then.
+    // The time at which the issuer's token expires.
     assert_eq!(shown.text_of("tokenExpiresAt"), "2026-11-20T11:00:00.000Z");
     assert_eq!(world.leave(&first).await.status, 204);
     world.clock.advance_seconds(5);
@@ -276,8 +276,8 @@ async fn a_token_must_be_signed_by_the_key_it_names_with_that_keys_algorithm() {
     let claims = issuer.claims("alice", world.clock.now());
     let genuine = issuer.signs(&issuer.header(), &claims);
     assert_eq!(world.get(&path, &genuine).await.status, 200);
-    let stranger = Key::es256();
-    let rsa = Key::rs256();
+    let stranger = SigningKey::es256();
+    let rsa = SigningKey::rs256();
     let header = |alg: &str, kid: &str| json!({ "alg": alg, "typ": "JWT", "kid": kid });
     let (message, signature) = genuine.rsplit_once('.').unwrap();
     let (_, payload) = message.split_once('.').unwrap();
@@ -327,7 +327,7 @@ async fn a_token_must_be_signed_by_the_key_it_names_with_that_keys_algorithm() {
     reply.is_problem(401, "token_invalid");
 }
 
-/// The classic: the public key, which everybody knows, as the secret of an HMAC.
+/// A classic attack: the public key used as the secret of an HMAC.
 #[tokio::test]
 async fn a_public_key_is_not_accepted_as_an_hmac_secret() {
     use sha2::{Digest, Sha256};
@@ -348,9 +348,9 @@ async fn a_public_key_is_not_accepted_as_an_hmac_secret() {
             .finalize()
             .to_vec()
     };
-    let rsa = Key::rs256();
+    let rsa = SigningKey::rs256();
     let jwk = rsa.jwk("first");
-    let issuer = LittleIssuer::signing_by(rsa).await;
+    let issuer = TestIssuer::signing_by(rsa).await;
     let world = World::new().await.process_with_issuer(&issuer);
     assert_eq!(issuer.alice_asks(&world).await.status, 200);
     let header = json!({ "alg": "HS256", "typ": "JWT", "kid": "first" });
@@ -376,7 +376,7 @@ async fn a_public_key_is_not_accepted_as_an_hmac_secret() {
 #[tokio::test]
 async fn an_issuer_may_publish_rsa_and_ec_keys_and_others_that_are_ignored() {
     let (world, issuer) = world_and_issuer().await;
-    let (rsa, curve) = (Key::rs256(), Key::es256());
+    let (rsa, curve) = (SigningKey::rs256(), SigningKey::es256());
     issuer.publishes(vec![
         json!({ "kty": "oct", "kid": "one", "k": "c2VjcmV0" }),
         json!({ "kty": "OKP", "crv": "Ed25519", "kid": "one", "x": "AAAA" }),
@@ -403,14 +403,14 @@ async fn a_new_issuer_key_is_accepted_and_a_withdrawn_one_for_at_most_an_hour() 
     assert_eq!(idle.get(&path, &by_old).await.status, 200);
     issuer.rotates("second");
     let by_new = issuer.token_saying(&world, &claims);
-    // It has just read the keys, and reads them again when ten seconds have passed.
+    // The process has just read the keys. It reads them again after ten seconds.
     let reply = world.get(&path, &by_new).await;
     reply.is_problem(401, "token_invalid");
     world.clock.advance_seconds(10);
     assert_eq!(world.get(&path, &by_new).await.status, 200);
     let reply = world.get(&path, &by_old).await;
     reply.is_problem(401, "token_invalid");
-    // One that has not heard of it believes the old key until its hour is over.
+    // A process that has not read the new keys accepts the old key until its hour is over.
     world.clock.advance_seconds(3600 - 11);
     assert_eq!(idle.get(&path, &by_old).await.status, 200);
     world.clock.advance_seconds(1);
@@ -433,7 +433,7 @@ async fn unknown_keys_do_not_cause_a_request_to_the_issuer_each_time() {
         reply.is_problem(401, "token_invalid");
     }
     assert_eq!(issuer.times_asked(), 2);
-    // What can be seen to be wrong without a key is not even a reason to ask.
+    // A token that is invalid whatever the keys does not cause a read.
     world.clock.advance_seconds(60);
     let expired = issuer.token_saying(&world, &json!({ "exp": 1 }));
     for token in [expired.as_str(), "a.b.c", "nonsense"] {
@@ -459,8 +459,8 @@ async fn concurrent_requests_read_the_issuers_keys_once() {
 async fn while_the_issuer_is_down_unverifiable_tokens_are_answered_busy_and_not_invalid() {
     let (world, issuer) = world_and_issuer().await;
     let alice = join(&world, &issuer.token("alice", world.clock.now())).await;
-    issuer.behaves(Manner::Fails);
-    // A process that starts now knows no keys.
+    issuer.behaves(Behaviour::Fails);
+    // A process that starts now has no keys.
     let young = world.process_with_issuer(&issuer);
     young.app.meet_issuer().await;
     let reply = issuer.alice_asks(&young).await;
@@ -472,13 +472,13 @@ async fn while_the_issuer_is_down_unverifiable_tokens_are_answered_busy_and_not_
         .await
         .is_problem(503, "busy");
     young.get(ME, &token).await.is_problem(503, "busy");
-    // Asked once in init, and not again within the second.
+    // Requested once during init, and not again within the second.
     assert_eq!(issuer.times_asked(), 2);
-    // Who is in line already needs no issuer, and what has not the form of a token of his is judged without him.
+    // A user with a queue token needs no issuer, and a malformed token is refused without the issuer.
     assert_eq!(young.status(&alice).await.status, 200);
     let reply = young.call("POST", TOKENS, "nonsense", None).await;
     reply.is_problem(401, "token_invalid");
-    // One that knows the keys goes on for a day, tries each time it is due, and cannot say of a new key whose it is.
+    // A process with keys continues for a day, retries regularly, and cannot judge a new key.
     world.clock.advance_seconds(24 * 3600 - 1);
     assert_eq!(issuer.alice_asks(&world).await.status, 200);
     let header = json!({ "alg": "ES256", "kid": "new" });
@@ -487,8 +487,8 @@ async fn while_the_issuer_is_down_unverifiable_tokens_are_answered_busy_and_not_
     reply.is_problem(503, "busy");
     world.clock.advance_seconds(1);
     issuer.alice_asks(&world).await.is_problem(503, "busy");
-    // It comes back.
-    issuer.behaves(Manner::Answers);
+    // The issuer recovers.
+    issuer.behaves(Behaviour::Answers);
     world.clock.advance_seconds(10);
     assert_eq!(issuer.alice_asks(&world).await.status, 200);
     assert_eq!(issuer.alice_asks(&young).await.status, 200);
@@ -499,27 +499,28 @@ async fn malformed_answers_of_an_issuer_are_rejected() {
     let (world, issuer) = world_and_issuer().await;
     let own = issuer.url.as_str();
     let keys = format!("{own}/keys");
-    let describes =
-        |issuer: &str, keys: &str| Manner::Describes(json!({ "issuer": issuer, "jwks_uri": keys }));
+    let describes = |issuer: &str, keys: &str| {
+        Behaviour::Describes(json!({ "issuer": issuer, "jwks_uri": keys }))
+    };
     for manner in [
-        Manner::Fails,
-        Manner::Redirects,
-        Manner::Hangs,
-        Manner::IsLong(300_000),
+        Behaviour::Fails,
+        Behaviour::Redirects,
+        Behaviour::Hangs,
+        Behaviour::IsLong(300_000),
         describes("https://id.example.com", &keys),
         describes(&format!("{own}/"), &keys),
         describes(own, "http://id.example.com/keys"),
         describes(own, "file:///etc/passwd"),
         describes(own, "keys"),
-        Manner::Describes(json!({ "issuer": own })),
-        Manner::Describes(json!([])),
+        Behaviour::Describes(json!({ "issuer": own })),
+        Behaviour::Describes(json!([])),
     ] {
         world.clock.advance_seconds(1);
         issuer.behaves(manner.clone());
         let reply = issuer.alice_asks(&world).await;
         assert_eq!((reply.status, reply.code()), (503, "busy"), "{manner:?}");
     }
-    issuer.behaves(Manner::Answers);
+    issuer.behaves(Behaviour::Answers);
     for unusable in [
         vec![],
         vec![json!({ "kty": "oct", "kid": "first", "k": "AA" })],
@@ -530,14 +531,14 @@ async fn malformed_answers_of_an_issuer_are_rejected() {
     }
     let mut issuer = issuer;
     issuer.rotates("first");
-    issuer.behaves(Manner::IsLong(100_000));
+    issuer.behaves(Behaviour::IsLong(100_000));
     world.clock.advance_seconds(1);
     assert_eq!(issuer.alice_asks(&world).await.status, 200);
 }
 
 #[tokio::test]
 async fn an_unreachable_issuer_is_answered_busy() {
-    let issuer = LittleIssuer::start().await;
+    let issuer = TestIssuer::start().await;
     let world = World::new().await;
     let nobody = shared::oidc::Issuer::new("http://127.0.0.1:9", AUDIENCE).unwrap();
     let app = App::new(world.app.store().clone()).with_issuer(nobody);
@@ -550,7 +551,7 @@ async fn an_unreachable_issuer_is_answered_busy() {
 
 #[tokio::test]
 async fn without_an_issuer_the_user_id_in_the_request_is_trusted() {
-    let issuer = LittleIssuer::start().await;
+    let issuer = TestIssuer::start().await;
     let world = World::new().await;
     issuer
         .alice_asks(&world)
@@ -567,7 +568,7 @@ async fn without_an_issuer_the_user_id_in_the_request_is_trusted() {
 async fn the_first_applicable_refusal_of_joining_is_returned() {
     let mut closed = concert();
     closed.event.terms.closes_at = Some(domain::clock::EpochMs(0));
-    let issuer = LittleIssuer::start().await;
+    let issuer = TestIssuer::start().await;
     let world = World::with(closed).await.process_with_issuer(&issuer);
     let alice = issuer.token("alice", world.clock.now());
     let text = [("content-type", "text/plain")];

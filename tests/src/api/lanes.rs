@@ -1,12 +1,12 @@
-//! Several lines at once, for more joins than one takes.
+//! Events with several lanes, for more joins than one lane can take.
 
 use std::collections::BTreeMap;
 
 use domain::event::Programme;
 use domain::queue::Lanes;
 
-use crate::books;
-use crate::line::{crowd, leaves, statuses, the_queue_moves};
+use crate::invariants;
+use crate::queue_steps::{crowd, leaves, statuses, the_queue_moves};
 use crate::world::{Buyer, EVENT, World, concert_for};
 
 fn in_lanes(lanes: u8, max_active: u32) -> Programme {
@@ -31,7 +31,7 @@ async fn each_lane_keeps_its_order_and_all_lanes_are_used() {
     for round in 0..3 {
         for line in lanes.values() {
             let line: Vec<Buyer> = line.iter().copied().cloned().collect();
-            // Two inside of each lane, and they are the first who have not left.
+            // Two sessions in each lane, of the first users who have not left.
             let seen = statuses(&world, &line).await;
             let (left, rest) = seen.split_at(2 * round);
             assert!(left.chars().all(|c| c == 'E'), "{seen}");
@@ -42,7 +42,7 @@ async fn each_lane_keeps_its_order_and_all_lanes_are_used() {
             leaves(&world, line[2 * round + 1]).await;
         }
         the_queue_moves(&world).await;
-        books::check(&world).await;
+        invariants::check(&world).await;
     }
 }
 
@@ -67,7 +67,7 @@ async fn lanes_share_the_slots_and_concurrent_promotions_never_exceed_them() {
         for run in futures::future::join_all(runs).await {
             run.unwrap();
         }
-        books::check(&world).await;
+        invariants::check(&world).await;
     }
     assert_eq!(statuses(&world, &buyers).await.matches('A').count(), 7);
 }
@@ -125,5 +125,5 @@ async fn users_of_every_lane_can_hold_and_pay() {
         assert_eq!(world.status(&buyer).await.text_of("status"), "EXPIRED");
     }
     assert!(lanes.len() > 4, "{lanes:?}");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }

@@ -1,11 +1,13 @@
-//! What the contract promises, endpoint by endpoint.
+//! The API's behaviour, feature by feature.
 
 mod batch;
 mod best_available;
 mod buying;
 mod conventions;
 mod draw;
+mod general_admission;
 mod identity;
+mod key_rotation;
 mod lanes;
 mod ledger;
 mod overbooking;
@@ -13,9 +15,7 @@ mod pages;
 mod queue;
 mod requeue;
 mod reservations;
-mod rotation;
 mod seats;
 mod steering;
-mod tickets;
 mod token_ends_on_hold;
 mod wallet;

@@ -1,9 +1,9 @@
-//! Calling more than there are places for, where some of the called stay away.
+//! Overbooking: calling more users than there are slots, because some do not arrive.
 
 use domain::event::Programme;
 
-use crate::books;
-use crate::line::the_queue_moves;
+use crate::invariants;
+use crate::queue_steps::the_queue_moves;
 use crate::world::{Buyer, EVENT, World, concert_for};
 
 fn overbooked(max_active: u32, percent: u32) -> Programme {
@@ -12,11 +12,11 @@ fn overbooked(max_active: u32, percent: u32) -> Programme {
     concert
 }
 
-/// Sessions that live, and how many of them have been called and are awaited.
+/// Sessions that use a slot, and how many of them are called and awaited.
 async fn living(world: &World) -> (usize, usize) {
     let now = world.clock.now().0;
     let mut living = (0, 0);
-    for ((pk, _), item) in books::items(world).await {
+    for ((pk, _), item) in invariants::items(world).await {
         let text = |name: &str| item.get(name).and_then(|v| v.as_s().ok()).cloned();
         let expires: i64 = item
             .get("expiresAt")
@@ -34,8 +34,8 @@ async fn living(world: &World) -> (usize, usize) {
     living
 }
 
-/// Lets `rounds` graces pass in which of each ten called the first `arrive` come, stay shortly and leave. Gives the most
-/// that lived at once.
+/// Lets `rounds` graces pass. Of ten called users, the first `arrive` arrive and leave again. Returns the maximum of
+/// concurrent sessions.
 async fn the_sale_goes_on(world: &World, buyers: &[Buyer], rounds: u32, arrive: u64) -> usize {
     let mut most = 0;
     for _ in 0..rounds {
@@ -86,8 +86,8 @@ async fn nobody_is_overbooked_unless_the_operator_allows_it() {
 }
 
 async fn many(world: &World, size: usize) -> Vec<Buyer> {
-    let mut buyers = crate::line::crowd(world, size).await;
-    // The first are inside by their first answer, and leave.
+    let mut buyers = crate::queue_steps::crowd(world, size).await;
+    // The first ten are admitted when they join, and leave.
     for buyer in buyers.drain(..10) {
         world.leave(&buyer).await;
     }

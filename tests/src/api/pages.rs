@@ -1,4 +1,4 @@
-//! The pages that buyers see, through the front and the real handler: how they are sent, what they may do, what they say.
+//! The buyers' pages, through the front and the real handler: how they are sent, what they may do, and their texts.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::world::World;
 
-/// The first load, compressed.
+/// The size of the first load, compressed.
 const BUDGET_BYTES: usize = 100_000;
 
 /// A page or an asset, as it was sent.
@@ -36,7 +36,7 @@ impl Sent {
     }
 }
 
-/// A served world.
+/// A world that is served over HTTP.
 struct Site {
     address: String,
     client: Client,
@@ -79,12 +79,12 @@ impl Site {
         }
     }
 
-    /// The shop and all assets that it leads to, by their paths.
+    /// The shop and all assets that it refers to, by their paths.
     async fn everything(&self) -> BTreeMap<String, Sent> {
         self.reached_from(&["/"]).await
     }
 
-    /// These pages and all assets that they lead to, by their paths.
+    /// These pages and all assets that they refer to, by their paths.
     async fn reached_from(&self, pages: &[&str]) -> BTreeMap<String, Sent> {
         let mut found = BTreeMap::new();
         let mut next: Vec<String> = pages.iter().map(|path| (*path).to_owned()).collect();
@@ -94,7 +94,7 @@ impl Site {
             }
             let sent = self.get(&path, &[]).await;
             assert_eq!(sent.status, 200, "{path}");
-            // What others wrote leads nowhere.
+            // Third-party files refer to nothing of ours.
             if !path.contains("swagger-ui") {
                 next.extend(mentioned(&sent.text()));
             }
@@ -104,7 +104,7 @@ impl Site {
     }
 }
 
-/// The quoted words of a text that begin so, without the beginning.
+/// The quoted strings of a text that begin with `start`, without it.
 fn quoted<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
     text.split(start)
         .skip(1)
@@ -112,7 +112,7 @@ fn quoted<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// The assets that a page or a module mentions.
+/// The assets that a page or a module refers to.
 fn mentioned(text: &str) -> Vec<String> {
     quoted(text, "\"/assets/")
         .into_iter()
@@ -121,7 +121,7 @@ fn mentioned(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The files of a folder, with what it holds.
+/// The files below a folder: name and content.
 fn sources(folder: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -171,7 +171,7 @@ async fn an_asset_name_has_its_content_hash_and_may_be_cached_forever() {
         .filter_map(|path| path.strip_prefix("/assets/"))
         .partition(|name| name.starts_with("swagger-ui"));
     assert_eq!(vendored.len(), 2);
-    // Whatever lies in web/ is reached from a page.
+    // A page refers to every file in web/.
     assert_eq!(own.len() + pages.len(), web().len());
     for (path, asset) in &everything {
         let Some(name) = path.strip_prefix("/assets/") else {
@@ -243,7 +243,7 @@ async fn pages_are_sent_compressed_to_clients_that_accept_it() {
 #[tokio::test]
 async fn the_first_load_is_small() {
     let site = Site::open().await;
-    // The page, what it loads, what that imports before anything is shown, and the larger of the languages.
+    // The page, what it loads, what those modules import statically, and the larger of the two languages.
     let mut seen = HashSet::new();
     let mut next = vec!["/".to_owned()];
     let mut bytes = 0;
@@ -298,7 +298,7 @@ async fn the_content_security_policy_allows_this_origin_only() {
         assert_eq!(sent.header("x-content-type-options"), "nosniff");
         assert_eq!(sent.header("referrer-policy"), "no-referrer");
     }
-    // What the policy would refuse is not even tried.
+    // Nothing that the policy would block is used.
     let page = source("index.html");
     for inline in ["<script>", "<style", " style=", " onclick=", "javascript:"] {
         assert!(!page.contains(inline), "{inline}");
@@ -321,7 +321,7 @@ async fn the_content_security_policy_allows_this_origin_only() {
 #[test]
 fn no_file_refers_to_another_origin() {
     for (name, text) in web() {
-        // The name of the SVG language, which nobody fetches.
+        // The name of the SVG namespace, which is never fetched.
         let text = text.replace("\"http://www.w3.org/2000/svg\"", "");
         assert!(!text.contains("://"), "{name}");
         for start in ["\"//", "'//", "url(//", "`//"] {
@@ -343,7 +343,7 @@ fn words(language: &str) -> Map<String, Value> {
     }
 }
 
-/// What stands in braces.
+/// The placeholders in braces.
 fn placeholders(form: &str) -> BTreeSet<&str> {
     form.split('{')
         .skip(1)
@@ -351,7 +351,7 @@ fn placeholders(form: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The forms of an entry by their plural category; one without is `other`.
+/// The forms of an entry by their plural category; an entry without categories is `other`.
 fn forms(entry: &Value) -> BTreeMap<&str, &str> {
     match entry {
         Value::String(form) => BTreeMap::from([("other", form.as_str())]),
@@ -378,10 +378,10 @@ fn both_languages_have_every_text() {
             placeholders(there["other"]),
             "{key}"
         );
-        // English has two forms where it has several, Korean has one.
+        // English has two forms if it has several, and Korean has one.
         assert!(here.len() == 1 || here.contains_key("one"), "{key}");
         assert_eq!(there.len(), 1, "{key}");
-        // A Korean text is Korean, where it is more than its values.
+        // A Korean text contains Korean, unless it consists of placeholders only.
         let is_korean = |letter: char| ('가'..='힣').contains(&letter);
         let is_bare = there["other"]
             .split(['{', '}'])
@@ -398,7 +398,7 @@ fn every_refusal_has_a_text_that_says_what_to_do_next() {
         let words = words(language);
         let mut expected: BTreeSet<String> =
             codes.clone().map(|code| format!("error.{code}")).collect();
-        // What the page itself meets.
+        // Errors that the page itself raises.
         expected.extend(["network", "sign_in", "unexpected"].map(|code| format!("error.{code}")));
         let told: BTreeSet<String> = words
             .keys()
@@ -430,7 +430,7 @@ fn the_pages_use_every_defined_text_and_no_others() {
     {
         assert!(words.contains_key(key), "{key}");
     }
-    // Whatever a module quotes that looks like a key of one of the groups is one.
+    // Every string in a module that looks like a key of one of the groups is a key.
     let groups: HashSet<_> = words
         .keys()
         .filter_map(|key| key.split_once('.'))
@@ -453,7 +453,7 @@ fn the_pages_use_every_defined_text_and_no_others() {
         let key = all[at + call.len()..].split('"').next().unwrap();
         assert!(!is_own || words.contains_key(key), "{key}");
     }
-    // Keys that are put together from a name of the contract.
+    // Keys that are composed at run time.
     let made = [
         "error.",
         "state.",
@@ -545,7 +545,7 @@ async fn the_page_is_well_formed_and_readable_by_screen_readers() {
     let content = viewport.attribute("content").unwrap();
     assert!(content.contains("width=device-width"));
     assert!(!content.contains("user-scalable") && !content.contains("maximum-scale"));
-    // Position and clock are said aloud, and one can jump over the menu.
+    // Position and countdown are announced, and a link skips the menu.
     assert!(page.contains("aria-live=\"polite\"") && page.contains("role=\"alert\""));
     assert!(page.contains("href=\"#main\""));
     let ids: Vec<_> = tags.iter().filter_map(|tag| tag.attribute("id")).collect();
@@ -604,7 +604,7 @@ fn colours_have_enough_contrast_in_light_and_dark_mode() {
             let (a, b) = (luminance(&colours[a]), luminance(&colours[b]));
             (a.max(b) + 0.05) / (a.min(b) + 0.05)
         };
-        // WCAG 2.2 AA: text 4.5, what is needed to see a control 3.
+        // WCAG 2.2 AA: 4.5 for text, 3 for the parts of a control.
         for (ink, ground, least) in [
             ("ink", "ground", 7.0),
             ("ink", "surface", 7.0),

@@ -1,11 +1,11 @@
-//! Standing in line: who is let in when, and what everybody else is told meanwhile.
+//! The queue: when users are admitted, and what the others are told meanwhile.
 
 use domain::ids::EventId;
 use domain::queue::Control;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::line::{crowd, is_now, leaves, statuses, steer, the_queue_moves};
+use crate::queue_steps::{crowd, is_now, leaves, statuses, steer, the_queue_moves};
 use crate::world::{Buyer, DATE, EVENT, Reply, World, concert, concert_for};
 
 async fn rejoins(world: &World, buyer: &Buyer) -> Reply {
@@ -195,7 +195,7 @@ async fn after_the_turn_joining_again_gives_a_new_number_at_the_end() {
     let again_too = rejoins(&world, &three[1]).await;
     assert_eq!(again_too.status, 201);
     assert!(number(&again_too) > number(&again));
-    // The former token stands for the former place.
+    // The old token keeps the old number.
     is_now(&world, &three[1], "EXPIRED").await;
 }
 
@@ -361,7 +361,7 @@ async fn a_user_who_left_while_waiting_rejoins_at_the_end() {
     let again = world.joins_as(EVENT, &three[1].user_id).await;
     assert_eq!(again.joined.status, 201);
     assert!(number(&again.joined) > number(&three[2].joined));
-    // To leave once more with the former token does not touch the new place.
+    // Leaving again with the old token does not affect the new number.
     leaves(&world, &three[1]).await;
     assert_eq!(rejoins(&world, &three[1]).await.status, 200);
     leaves(&world, &three[0]).await;
@@ -605,7 +605,7 @@ async fn a_waiting_user_is_refused_dates_seats_and_holds_and_told_the_position()
     assert_eq!(world.get(&seats, &four[0].token).await.status, 200);
     leaves(&world, &four[0]).await;
     the_queue_moves(&world).await;
-    // To ask for seats is to arrive.
+    // Requesting seats counts as arriving.
     assert_eq!(world.get(&seats, &four[1].token).await.status, 200);
     world.clock.advance_seconds(599);
     is_now(&world, &four[1], "ACTIVE").await;

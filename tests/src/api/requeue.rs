@@ -1,11 +1,11 @@
-//! Events in which joining again gives up the place for one at the end.
+//! Events in which joining again gives up the number for one at the end.
 
 use domain::event::Programme;
 use domain::queue::Reissue;
 use futures::future::join_all;
 
-use crate::books;
-use crate::line::{crowd, statuses, the_queue_moves};
+use crate::invariants;
+use crate::queue_steps::{crowd, statuses, the_queue_moves};
 use crate::world::{EVENT, PRICE, World, concert_for};
 
 fn requeue(max_active: u32) -> Programme {
@@ -22,11 +22,11 @@ async fn rejoining_while_waiting_moves_to_the_end_and_invalidates_the_old_token(
     assert_eq!(again.joined.status, 201);
     assert_eq!(again.joined.body["queueNumber"], 5);
     assert_eq!(again.joined.text_of("status"), "WAITING");
-    // At once, and for every use.
+    // At once, and for every request.
     assert_eq!(world.status(&buyers[1]).await.text_of("status"), "EXPIRED");
     world.hold(&buyers[1], 1).await.is_problem(410, "turn_over");
     assert_eq!(world.status(&again).await.text_of("status"), "WAITING");
-    // Those behind lose nothing by it.
+    // The users behind lose nothing.
     world.leave(&buyers[0]).await;
     the_queue_moves(&world).await;
     assert_eq!(statuses(&world, &buyers).await, "EEAW");
@@ -35,7 +35,7 @@ async fn rejoining_while_waiting_moves_to_the_end_and_invalidates_the_old_token(
     the_queue_moves(&world).await;
     the_queue_moves(&world).await;
     assert_eq!(world.status(&again).await.text_of("status"), "ACTIVE");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn rejoining_while_active_passes_the_slot_to_the_next_user() {
     assert_eq!(world.status(&buyers[0]).await.text_of("status"), "EXPIRED");
     the_queue_moves(&world).await;
     assert_eq!(world.status(&buyers[1]).await.text_of("status"), "ACTIVE");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_hold_stays_payable_with_the_old_and_the_new_token() {
         let payer = if pays_with_old { &buyer } else { &again };
         let paid = world.pay(payer, held.text_of("reservationId")).await;
         assert_eq!(paid.status, 201, "{paid:?}");
-        books::check(&world).await;
+        invariants::check(&world).await;
     }
 }
 
@@ -77,11 +77,11 @@ async fn twenty_concurrent_rejoins_leave_one_queue_entry_with_the_last_number() 
         }
     }
     assert_eq!(in_force, [21].into(), "only the highest number counts");
-    // The twenty numbers that were given up cost the next in line no place.
+    // The twenty numbers that were given up cost the next user no slot.
     let next = world.joins(EVENT).await;
     the_queue_moves(&world).await;
     assert_eq!(world.status(&next).await.text_of("status"), "ACTIVE");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Reservations: how many one may have, cancelling, and looking back.
+//! Reservations: the limit per user, cancelling, and the history.
 
 use domain::clock::EpochMs;
 use serde_json::Value;
@@ -82,7 +82,7 @@ async fn a_user_has_one_active_reservation_for_each_date() {
 async fn repeated_holds_do_not_extend_the_turn() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
-    // Each hold is released before the next; a session is for 600 seconds.
+    // Each hold is released before the next. A session lasts 600 seconds.
     let mut id = held_on(&world, &buyer, DATE, 1).await;
     for seconds in [250, 250, 99] {
         world.clock.advance_seconds(seconds);
@@ -146,7 +146,7 @@ async fn a_purchase_is_cancellable_until_24_hours_before_the_start() {
     let refused = cancel(&world, &late, &too_late).await;
     refused.is_problem(409, "not_cancellable");
     assert_eq!(world.balance(&late).await, 0);
-    // What is still only held can be released.
+    // A reservation that is still held can be released.
     let undecided = world.joins(EVENT).await;
     let held = held_on(&world, &undecided, DATE, 3).await;
     assert_eq!(cancel(&world, &undecided, &held).await.status, 200);

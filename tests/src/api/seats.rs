@@ -1,4 +1,4 @@
-//! Dates and seats: what is left, and who holds it.
+//! Dates and seats: what is free, and who holds the rest.
 
 use domain::clock::EpochMs;
 use domain::event::{Programme, Section};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert, festival};
 
-/// Four seats on the first date: R, 1 to 3 in two rows, and S, just 4. One user may have them all.
+/// Four seats on the first date: R has 1 to 3 in two rows, and S has 4. One user may have all of them.
 fn small_concert() -> Programme {
     let mut concert = concert();
     concert.event.terms.max_seats_per_user = 4;
@@ -64,7 +64,7 @@ fn numbers(body: &Value) -> Vec<Value> {
 async fn the_seats_of_a_date_are_listed_with_section_row_and_price() {
     let world = World::with(small_concert()).await;
     let buyer = world.joins(EVENT).await;
-    // Neither a message nor later dates nor a cursor.
+    // No message, no later dates, no cursor.
     let expected = json!({ "date": DATE, "seats": [
         { "seatNumber": 1, "section": "R", "row": 1, "price": 99_000, "status": "AVAILABLE" },
         { "seatNumber": 2, "section": "R", "row": 1, "price": 99_000, "status": "AVAILABLE" },

@@ -1,4 +1,4 @@
-//! What operators do to a queue while it runs: nobody loses a place by it.
+//! Changes of the control during a sale: no user loses their turn.
 
 use boxoffice::Outcome;
 use boxoffice::commands::queue::steer_and_show;
@@ -6,8 +6,8 @@ use boxoffice::steering::{SaleAction, Steering};
 use domain::ids::EventId;
 use domain::queue::{Lanes, Strategy};
 
-use crate::books;
-use crate::line::{crowd, leaves, statuses, the_queue_moves};
+use crate::invariants;
+use crate::queue_steps::{crowd, leaves, statuses, the_queue_moves};
 use crate::world::{EVENT, World, concert_for};
 
 async fn steer(world: &World, steering: Steering) -> Outcome {
@@ -38,7 +38,7 @@ async fn raising_max_active_admits_the_next_at_once() {
     assert_eq!(steer(&world, max_active(3)).await, Outcome::Done);
     world.clock.advance_seconds(1);
     assert_eq!(statuses(&world, &buyers).await, "AAAWW");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn lowering_max_active_lets_sessions_finish_and_admits_nobody_until_there_
     leaves(&world, &buyers[2]).await;
     the_queue_moves(&world).await;
     assert_eq!(statuses(&world, &buyers[2..]).await, "EAWW");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -69,13 +69,13 @@ async fn open_slots_are_withdrawn_when_max_active_is_lowered() {
     let newcomers = crowd(&world, 4).await;
     assert_eq!(statuses(&world, &inside).await, "AA");
     assert_eq!(statuses(&world, &newcomers).await, "AWWW");
-    books::check(&world).await;
-    // And given again when there are to be more: nobody was passed over.
+    invariants::check(&world).await;
+    // Raising it again calls the next rank: nobody was passed over.
     world.clock.advance_seconds(2);
     steer(&world, max_active(50)).await;
     world.clock.advance_seconds(1);
     assert_eq!(statuses(&world, &newcomers).await, "AAAA");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn a_manually_closed_sale_can_be_reopened() {
     world.clock.advance_seconds(3);
     assert_eq!(statuses(&world, &buyers).await, "AWW");
     assert_eq!(world.joins(EVENT).await.joined.status, 201);
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
-//! Events in which holding is the turn: the session ends with it, and what is held is paid all the same.
+//! Events in which the session ends with the hold, which can still be paid.
 
 use domain::event::Programme;
 use domain::queue::TokenEndsOn;
 use serde_json::json;
 
-use crate::books;
-use crate::line::the_queue_moves;
+use crate::invariants;
+use crate::queue_steps::the_queue_moves;
 use crate::world::{DATE, EVENT, LATER_DATE, PRICE, World, concert_for};
 
 fn ends_on_hold(max_active: u32) -> Programme {
@@ -26,12 +26,12 @@ async fn the_session_ends_with_the_hold_and_the_hold_can_be_paid() {
         .hold_on(&buyer, LATER_DATE, 7)
         .await
         .is_problem(410, "turn_over");
-    // The place is the next one's at once, while the hold is still unpaid.
+    // The next user gets the slot at once, while the hold is still unpaid.
     the_queue_moves(&world).await;
     assert_eq!(world.status(&next).await.text_of("status"), "ACTIVE");
     let paid = world.pay(&buyer, held.text_of("reservationId")).await;
     assert_eq!(paid.status, 201, "{paid:?}");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -70,5 +70,5 @@ async fn after_a_lapsed_hold_its_owner_can_join_again() {
         )
         .await;
     assert_eq!(held.status, 201, "{held:?}");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }

@@ -1,13 +1,13 @@
-//! Wallets: charging, and paying for what is held.
+//! Wallets: charging, and paying for holds.
 
 use serde_json::{Value, json};
 
 use crate::world::{Buyer, EVENT, LATER_DATE, PRICE, Reply, World};
 
-/// The most that a wallet of these tests may hold.
+/// The ceiling of a wallet in these tests.
 const CEILING: i64 = 10_000_000;
 
-/// A charge whose body is this text.
+/// A charge with this text as its body.
 async fn charge_with(world: &World, buyer: &Buyer, key: Option<&str>, body: &str) -> Reply {
     let bearer = format!("Bearer {}", buyer.token);
     let mut headers = vec![
@@ -19,7 +19,7 @@ async fn charge_with(world: &World, buyer: &Buyer, key: Option<&str>, body: &str
     world.send("POST", &path, &headers, Some(body)).await
 }
 
-/// The id of a new hold of this seat.
+/// Holds the seat, and returns the reservation's id.
 async fn held(world: &World, buyer: &Buyer, seat: u32) -> String {
     let held = world.hold(buyer, seat).await;
     assert_eq!(held.status, 201, "{held:?}");

@@ -27,7 +27,7 @@ pub(super) fn call(
             let until = decided.plus_seconds(config.hold_seconds);
             let is_held = state
                 .items
-                .hold(caller.place(rank), id, replaces, decided, until);
+                .hold(caller.session_key(rank), id, replaces, decided, until);
             match state.items.reservations[caller.person] {
                 Some(ended)
                     if !is_held
@@ -50,7 +50,7 @@ pub(super) fn call(
         },
         Call::Pay { id, rank } => {
             if state.items.sell(id, decided) {
-                state.end_session(config, caller.place(rank), Some(decided));
+                state.end_session(config, caller.session_key(rank), Some(decided));
             }
             Next::Done(token)
         }

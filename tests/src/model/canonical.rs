@@ -60,7 +60,7 @@ pub(crate) fn forget_the_past(config: &Config, state: &mut State) {
         }
     }
     state.now = START;
-    if config.names_do_not_matter {
+    if config.symmetric {
         forget_the_names(config, state);
     }
 }

@@ -2,9 +2,9 @@
 
 use domain::clock::EpochMs;
 
-use super::items::{Place, ReservationId};
+use super::items::{ReservationId, SessionKey};
 use super::state::State;
-use super::{Config, WRITE_MS, booking, line};
+use super::{Config, WRITE_MS, booking, queue_calls};
 
 /// What a user wants to do.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -31,7 +31,7 @@ pub(crate) enum Call {
         rejoins: bool,
     },
     /// Is the number still the user's?
-    CheckTicket {
+    CheckEntry {
         number: u64,
         rejoins: bool,
     },
@@ -76,7 +76,7 @@ impl Call {
             Self::ReadEntry
                 | Self::ReadHead { .. }
                 | Self::ReadSession { .. }
-                | Self::CheckTicket { .. }
+                | Self::CheckEntry { .. }
                 | Self::ReadReservation
         )
     }
@@ -118,9 +118,9 @@ impl Caller {
         }
     }
 
-    pub(super) fn place(&self, rank: u64) -> Place {
+    pub(super) fn session_key(&self, rank: u64) -> SessionKey {
         let lane = self.lane;
-        Place { lane, rank }
+        SessionKey { lane, rank }
     }
 }
 
@@ -156,7 +156,7 @@ pub(crate) fn errands(config: &Config, state: &State, client: usize) -> Vec<Erra
         }
         return errands;
     };
-    let session = state.items.session(Place { lane, rank });
+    let session = state.items.session(SessionKey { lane, rank });
     let is_live = session.is_some_and(|session| session.is_live(state.now));
     if state.items.head(lane).admitted >= rank && !is_live {
         errands.push(Errand::Poll);
@@ -256,8 +256,8 @@ fn call_now(
             booking::call(config, state, &caller, call, decided)
         }
         Call::EndMine { .. } | Call::EndTurn { .. } | Call::DeleteEntry { .. } => {
-            line::leave(config, state, &caller, call)
+            queue_calls::leave(config, state, &caller, call)
         }
-        _ => line::call(config, state, &caller, call, decided),
+        _ => queue_calls::call(config, state, &caller, call, decided),
     }
 }

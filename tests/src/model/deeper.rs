@@ -5,33 +5,33 @@
 //! ```
 
 use super::Config;
-use super::tests::{SLOW_WRITES, TWO_PEOPLE, TWO_PROMOTERS, keeps_every_promise};
+use super::tests::{SLOW_WRITES, TWO_PROMOTERS, TWO_USERS, holds_in_every_state};
 
 const THREE_PEOPLE: Config = Config {
     clients: &[0, 1, 2],
-    ..TWO_PEOPLE
+    ..TWO_USERS
 };
 
 #[test]
 #[ignore = "a quarter of a minute"]
-fn three_people_a_crash_and_a_lost_answer() {
+fn three_users_a_crash_and_a_lost_answer() {
     let config = Config {
         crashes: 1,
         lost_answers: 1,
         ..THREE_PEOPLE
     };
-    keeps_every_promise(config, 1_000_000);
+    holds_in_every_state(config, 1_000_000);
 }
 
 #[test]
 #[ignore = "a quarter of a minute"]
-fn three_people_who_hold_pay_and_leave() {
+fn three_users_who_hold_pay_and_leave() {
     let config = Config {
         seat: true,
         leaves: true,
         ..THREE_PEOPLE
     };
-    keeps_every_promise(config, 1_000_000);
+    holds_in_every_state(config, 1_000_000);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn two_promoters_and_a_crash() {
         crashes: 1,
         ..TWO_PROMOTERS
     };
-    keeps_every_promise(config, 1_000_000);
+    holds_in_every_state(config, 1_000_000);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn two_promoters_a_crash_and_a_lost_answer() {
         lost_answers: 1,
         ..TWO_PROMOTERS
     };
-    keeps_every_promise(config, 1_000_000);
+    holds_in_every_state(config, 1_000_000);
 }
 
 #[test]
@@ -63,37 +63,37 @@ fn two_promoters_whose_tombstones_are_swept() {
         leaves: true,
         ..TWO_PROMOTERS
     };
-    keeps_every_promise(config, 1_000_000);
+    holds_in_every_state(config, 1_000_000);
 }
 
 #[test]
 #[ignore = "two minutes"]
-fn two_promoters_and_two_places() {
+fn two_promoters_and_two_slots() {
     let config = Config {
         max_active: 2,
         ..TWO_PROMOTERS
     };
-    keeps_every_promise(config, 1_000_000);
+    holds_in_every_state(config, 1_000_000);
 }
 
 #[test]
 #[ignore = "minutes"]
-fn two_promoters_whose_clocks_differ_and_writes_that_take_their_time() {
+fn two_promoters_with_different_clocks_and_slow_writes() {
     let config = Config {
         clients: &[0],
         joins: 2,
         promoters: &[-1_000, 1_000],
         ..SLOW_WRITES
     };
-    keeps_every_promise(config, 1_000_000);
+    holds_in_every_state(config, 1_000_000);
 }
 
 #[test]
 #[ignore = "minutes"]
-fn three_people_and_two_promoters() {
+fn three_users_and_two_promoters() {
     let config = Config {
         clients: &[0, 1, 2],
         ..TWO_PROMOTERS
     };
-    keeps_every_promise(config, 1_000_000);
+    holds_in_every_state(config, 1_000_000);
 }

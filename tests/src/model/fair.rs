@@ -4,7 +4,7 @@ use domain::queue::{SKEW_MS, Session};
 
 use super::Config;
 use super::clients::{self, Call, Errand};
-use super::items::Place;
+use super::items::SessionKey;
 use super::promoter::{self, Fate};
 use super::state::State;
 
@@ -13,13 +13,13 @@ use super::state::State;
 /// A user whose turn has not passed is admitted by their present number. A user who let it pass, or never got a queue entry,
 /// joins (again). Only checked in states in which no client is in the middle of an errand: every other state leads to such a
 /// one.
-pub(crate) fn everybody_gets_in(config: &Config, state: &State) -> bool {
+pub(crate) fn everybody_is_admitted(config: &Config, state: &State) -> bool {
     if !state.is_at_rest() {
         return true;
     }
     let mut state = state.clone();
-    let waiting: Vec<Waiting> = (0..config.clients.len())
-        .filter_map(|client| Waiting::find(config, &state, client))
+    let waiting: Vec<NotAdmitted> = (0..config.clients.len())
+        .filter_map(|client| NotAdmitted::find(config, &state, client))
         .collect();
     if waiting.is_empty() {
         return true;
@@ -52,14 +52,14 @@ pub(crate) fn everybody_gets_in(config: &Config, state: &State) -> bool {
 }
 
 /// A user who has not been admitted yet.
-struct Waiting {
+struct NotAdmitted {
     client: usize,
     /// The number by which the user must be admitted. None if they have no queue entry, were called and did not arrive, or
     /// were about to leave: then they join.
     number: Option<u64>,
 }
 
-impl Waiting {
+impl NotAdmitted {
     fn find(config: &Config, state: &State, client: usize) -> Option<Self> {
         let person = config.clients[client];
         let lane = config.lane_of(person);
@@ -72,7 +72,7 @@ impl Waiting {
             return None;
         }
         let has_missed = past.left.has(rank)
-            || match state.items.session(Place { lane, rank }) {
+            || match state.items.session(SessionKey { lane, rank }) {
                 Some(Session::Called { expires_at }) => expires_at <= state.now,
                 Some(_) => false,
                 // Its tombstone was swept.

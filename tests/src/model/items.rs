@@ -33,7 +33,7 @@ impl PartialOrd for HeadItem {
 
 /// A rank of a lane.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Place {
+pub(crate) struct SessionKey {
     pub(crate) lane: usize,
     pub(crate) rank: u64,
 }
@@ -102,12 +102,12 @@ impl Items {
         self.lanes[lane].head.0
     }
 
-    pub(crate) fn session(&self, place: Place) -> Option<Session> {
-        self.lanes[place.lane].sessions.get(&place.rank).copied()
+    pub(crate) fn session(&self, key: SessionKey) -> Option<Session> {
+        self.lanes[key.lane].sessions.get(&key.rank).copied()
     }
 
-    fn put(&mut self, place: Place, session: Session) {
-        self.lanes[place.lane].sessions.insert(place.rank, session);
+    fn put(&mut self, key: SessionKey, session: Session) {
+        self.lanes[key.lane].sessions.insert(key.rank, session);
     }
 
     /// `ADD issued 1`. Returns the head after it.
@@ -143,12 +143,12 @@ impl Items {
 
     pub(crate) fn arrive(
         &mut self,
-        place: Place,
+        key: SessionKey,
         user_id: UserId,
         decided: EpochMs,
         ends: EpochMs,
     ) {
-        let may_come = match self.session(place) {
+        let may_come = match self.session(key) {
             Some(Session::Open) => true,
             Some(Session::Called { expires_at }) => expires_at > decided,
             _ => false,
@@ -159,43 +159,43 @@ impl Items {
                 expires_at: ends,
                 hold_by: ends,
             };
-            self.put(place, session);
+            self.put(key, session);
         }
     }
 
     /// Returns the existing session, if there is one.
-    pub(crate) fn open_session(&mut self, place: Place) -> Option<Session> {
-        let found = self.session(place);
+    pub(crate) fn open_session(&mut self, key: SessionKey) -> Option<Session> {
+        let found = self.session(key);
         if found.is_none() {
-            self.put(place, Session::Open);
+            self.put(key, Session::Open);
         }
         found
     }
 
-    pub(crate) fn call(&mut self, place: Place, expires_at: EpochMs) {
-        if self.session(place) == Some(Session::Open) {
-            self.put(place, Session::Called { expires_at });
+    pub(crate) fn call(&mut self, key: SessionKey, expires_at: EpochMs) {
+        if self.session(key) == Some(Session::Open) {
+            self.put(key, Session::Called { expires_at });
         }
     }
 
     /// Overwrites whatever is there. `swept`: when a tombstone's age starts to count, if it does.
-    pub(crate) fn end_session(&mut self, place: Place, swept: Option<EpochMs>) {
+    pub(crate) fn end_session(&mut self, key: SessionKey, swept: Option<EpochMs>) {
         let arrived = matches!(
-            self.session(place),
+            self.session(key),
             Some(Session::Live { .. } | Session::Ended { arrived: true })
         );
-        self.put(place, Session::Ended { arrived });
-        let ended_at = &mut self.lanes[place.lane].ended_at;
+        self.put(key, Session::Ended { arrived });
+        let ended_at = &mut self.lanes[key.lane].ended_at;
         match swept {
-            Some(at) => drop(ended_at.insert(place.rank, at)),
-            None => drop(ended_at.remove(&place.rank)),
+            Some(at) => drop(ended_at.insert(key.rank, at)),
+            None => drop(ended_at.remove(&key.rank)),
         }
     }
 
-    pub(crate) fn remove_session(&mut self, place: Place) {
-        let lane = &mut self.lanes[place.lane];
-        lane.sessions.remove(&place.rank);
-        lane.ended_at.remove(&place.rank);
+    pub(crate) fn remove_session(&mut self, key: SessionKey) {
+        let lane = &mut self.lanes[key.lane];
+        lane.sessions.remove(&key.rank);
+        lane.ended_at.remove(&key.rank);
     }
 
     /// Returns the head afterwards; none if another promotion moved it first.
@@ -219,7 +219,7 @@ impl Items {
     /// One transaction on reservation, session and claim. Returns whether it was made.
     pub(crate) fn hold(
         &mut self,
-        place: Place,
+        key: SessionKey,
         id: ReservationId,
         replaces: Option<ReservationId>,
         decided: EpochMs,
@@ -235,7 +235,7 @@ impl Items {
             user_id,
             expires_at,
             hold_by,
-        }) = self.session(place)
+        }) = self.session(key)
         else {
             return false;
         };
@@ -243,7 +243,7 @@ impl Items {
             return false;
         }
         let hold = Hold::Until(until);
-        let rank = place.rank;
+        let rank = key.rank;
         self.reservations[id.person] = Some(Reservation { id, rank, hold });
         self.claim = Some(Claim { by: id, hold });
         let session = Session::Live {
@@ -251,7 +251,7 @@ impl Items {
             expires_at: until,
             hold_by,
         };
-        self.put(place, session);
+        self.put(key, session);
         true
     }
 

@@ -20,9 +20,9 @@ pub(crate) mod clients;
 mod deeper;
 pub(crate) mod fair;
 pub(crate) mod items;
-pub(crate) mod line;
 pub(crate) mod promoter;
 pub(crate) mod properties;
+pub(crate) mod queue_calls;
 #[cfg(test)]
 mod replay;
 pub(crate) mod run;
@@ -93,7 +93,7 @@ pub(crate) struct Config {
     pub(crate) lost_answers: u8,
     /// Whether states that differ only in the order of clients or promoters count as one. The steps of a path to a state
     /// then name clients and promoters by indices that change along the path.
-    pub(crate) names_do_not_matter: bool,
+    pub(crate) symmetric: bool,
     pub(crate) flaw: Option<Flaw>,
 }
 
@@ -115,7 +115,7 @@ impl Config {
         seat: false,
         crashes: 0,
         lost_answers: 0,
-        names_do_not_matter: false,
+        symmetric: false,
         flaw: None,
     };
 

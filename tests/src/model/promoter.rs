@@ -4,7 +4,7 @@ use domain::clock::EpochMs;
 use domain::ids::Rank;
 use domain::queue::{Head, Pause, Session, Survey, survey};
 
-use super::items::Place;
+use super::items::SessionKey;
 use super::run::{Run, Stage, judged_at, uses_a_slot};
 use super::state::State;
 use super::{Config, Flaw};
@@ -67,7 +67,7 @@ fn call_now(
         Stage::Call | Stage::CallPassed => {
             let rank = run.pending[call];
             let expires_at = decided.plus_seconds(config.grace_seconds);
-            state.items.call(Place { lane, rank }, expires_at);
+            state.items.call(SessionKey { lane, rank }, expires_at);
             if fate == Fate::Answered {
                 run.pending.remove(call);
             }
@@ -75,7 +75,7 @@ fn call_now(
         Stage::Keep => {
             let rank = run.pending[call];
             if fate != Fate::Lost {
-                let found = state.items.open_session(Place { lane, rank });
+                let found = state.items.open_session(SessionKey { lane, rank });
                 if fate == Fate::Repeated {
                     return true;
                 }

@@ -9,15 +9,15 @@ use super::{Config, fair};
 
 pub(crate) const IN_ORDER: &str =
     "nobody is passed over, and nobody is called ahead of the watermark";
-pub(crate) const NOT_TOO_MANY: &str = "no more are inside or called than there are places";
+pub(crate) const NOT_TOO_MANY: &str = "there are never more called or active sessions than slots";
 pub(crate) const ONCE: &str = "no rank is called twice";
 pub(crate) const FORWARD: &str =
-    "the watermark takes no call back, and all are dead up to the floor";
-pub(crate) const ONE_OWNER: &str = "the seat is exactly its owner's, and sold exactly once";
-pub(crate) const NOBODY_LOST: &str = "everybody who keeps asking gets in at last";
+    "the watermark moves back over no call, and every session up to the floor has ended";
+pub(crate) const ONE_OWNER: &str = "the seat has exactly one owner, and is sold at most once";
+pub(crate) const NOBODY_LOST: &str = "every user who keeps polling is admitted in the end";
 
 /// These must be reachable, so that the other properties do not hold because nothing happens.
-const ALL_IN: &str = "everybody has been inside";
+const ALL_IN: &str = "every user has been admitted";
 const SOLD: &str = "the seat is sold";
 
 pub(crate) fn all() -> Vec<Property<Config>> {
@@ -29,7 +29,7 @@ pub(crate) fn all() -> Vec<Property<Config>> {
             lanes(state).all(|(lane, past)| forward(config, state, lane, past))
         }),
         Property::always(ONE_OWNER, one_owner),
-        Property::always(NOBODY_LOST, fair::everybody_gets_in),
+        Property::always(NOBODY_LOST, fair::everybody_is_admitted),
         Property::sometimes(ALL_IN, all_in),
         Property::sometimes(SOLD, |config: &Config, state: &State| {
             let claim = state.items.claim;

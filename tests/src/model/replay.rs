@@ -23,7 +23,7 @@ use super::run::{Run, Stage};
 use super::state::{START, user_id};
 use super::steps::{self, Action};
 use super::{Config, State};
-use crate::gate::{Gate, PATIENCE, Pass};
+use crate::call_gate::{CallGate, PATIENCE, Pass};
 use crate::wire::{Fault, Rule};
 use crate::world::{DATE, EVENT, PRICE, World, concert_for};
 
@@ -32,7 +32,7 @@ const KEYS: &[&str] = &["QUEUE#", "SESSIONS#", "ENTRY#", "RESERVATION#", "SEATS#
 
 /// An operation of the real code in progress.
 struct Process {
-    gate: Gate,
+    gate: CallGate,
     task: JoinHandle<()>,
 }
 
@@ -107,7 +107,7 @@ struct KnownHead {
     admitted: u64,
 }
 
-struct Real {
+struct RealCode {
     world: World,
     event: EventId,
     date: DateKey,
@@ -116,7 +116,7 @@ struct Real {
     promoters: Vec<Option<Process>>,
 }
 
-impl Real {
+impl RealCode {
     async fn new(config: &Config) -> Self {
         let mut concert = concert_for(config.max_active);
         let terms = &mut concert.event.terms;
@@ -144,8 +144,8 @@ impl Real {
     }
 
     /// A process of its own with empty caches, whose calls wait.
-    async fn process(&self) -> (World, Gate) {
-        let gate = Gate::of(KEYS);
+    async fn process(&self) -> (World, CallGate) {
+        let gate = CallGate::of(KEYS);
         let process = self.world.process_behind(gate.clone());
         // Reads in advance what is not an item of the model.
         let now = self.world.clock.now();
@@ -373,7 +373,7 @@ fn pass_of(is_answer_lost: bool) -> Pass {
 fn key_of(call: Call) -> &'static str {
     match call {
         Call::ReadEntry
-        | Call::CheckTicket { .. }
+        | Call::CheckEntry { .. }
         | Call::PutEntry { .. }
         | Call::DeleteEntry { .. } => "ENTRY#",
         Call::ReadHead { .. } | Call::TakeNumber { .. } => "QUEUE#",
@@ -388,7 +388,7 @@ fn key_of(call: Call) -> &'static str {
 
 /// The items that both have, in a form that can be compared.
 #[derive(PartialEq, Debug)]
-struct Picture {
+struct TableView {
     head: (u64, u64, u64),
     sessions: Vec<(u64, String)>,
     entries: Vec<Option<u64>>,
@@ -421,13 +421,13 @@ fn hold_in_words(until: Option<EpochMs>, began: EpochMs) -> String {
     }
 }
 
-fn of_model(state: &State) -> Picture {
+fn of_model(state: &State) -> TableView {
     let lane = &state.items.lanes[0];
     let words = |hold: Hold| match hold {
         Hold::Until(until) => hold_in_words(Some(until), START),
         Hold::ForGood => hold_in_words(None, START),
     };
-    Picture {
+    TableView {
         head: (lane.head.0.issued, lane.head.0.admitted, lane.head.0.floor),
         sessions: lane
             .sessions
@@ -448,7 +448,7 @@ fn of_model(state: &State) -> Picture {
     }
 }
 
-async fn of_table(real: &Real, config: &Config, began: EpochMs) -> Picture {
+async fn of_table(real: &RealCode, config: &Config, began: EpochMs) -> TableView {
     let store = real.world.app.store();
     let strong = Consistency::Strong;
     let head = store
@@ -493,7 +493,7 @@ async fn of_table(real: &Real, config: &Config, began: EpochMs) -> Picture {
         } => format!("{user_id} {}", hold_in_words(Some(held_until), began)),
         Claim::Sold { user_id, .. } => format!("{user_id} {}", hold_in_words(None, began)),
     });
-    Picture {
+    TableView {
         head: (head.issued, head.admitted, head.floor),
         sessions: sessions
             .into_iter()
@@ -576,7 +576,7 @@ fn chosen(actions: &[Action], choice: u16) -> Option<Action> {
 async fn both(
     config: &Config,
     state: &mut State,
-    real: &mut Real,
+    real: &mut RealCode,
     action: Action,
 ) -> Result<(), String> {
     if real.has_been_told_to_wait(state, action).await? {
@@ -590,7 +590,7 @@ async fn both(
 /// Takes the chosen steps in both, one by one.
 async fn replay(config: &Config, choices: &[u16]) -> Result<(), TestCaseError> {
     let mut state = State::first(config);
-    let mut real = Real::new(config).await;
+    let mut real = RealCode::new(config).await;
     let began = real.world.clock.now();
     let mut past = Vec::new();
     for choice in choices {
@@ -616,7 +616,7 @@ fn check(config: &Config, choices: &[u16]) -> Result<(), TestCaseError> {
         .block_on(replay(config, choices))
 }
 
-const ONE_PLACE: Config = Config {
+const ONE_SLOT: Config = Config {
     clients: &[0, 1, 1],
     promoters: &[0, 0],
     grace_seconds: 10,
@@ -630,10 +630,10 @@ const ONE_PLACE: Config = Config {
     ..Config::SMALLEST
 };
 
-const THREE_PLACES: Config = Config {
+const THREE_SLOTS: Config = Config {
     clients: &[0, 1, 2, 3, 3],
     max_active: 3,
-    ..ONE_PLACE
+    ..ONE_SLOT
 };
 
 proptest! {
@@ -647,14 +647,14 @@ proptest! {
     fn the_code_does_what_the_model_does_step_by_step(
         choices in proptest::collection::vec(any::<u16>(), 20..90),
     ) {
-        check(&ONE_PLACE, &choices)?;
+        check(&ONE_SLOT, &choices)?;
     }
 
     #[test]
     fn the_code_does_what_the_model_does_with_more_slots(
         choices in proptest::collection::vec(any::<u16>(), 20..90),
     ) {
-        check(&THREE_PLACES, &choices)?;
+        check(&THREE_SLOTS, &choices)?;
     }
 }
 
@@ -662,7 +662,7 @@ proptest! {
 fn a_model_that_differs_from_the_code_is_detected() {
     let flawed = Config {
         flaw: Some(super::Flaw::SessionsDeletedWhenTheyEnd),
-        ..ONE_PLACE
+        ..ONE_SLOT
     };
     let mut random = fastrand::Rng::with_seed(7);
     let is_found = (0..30).any(|_| {

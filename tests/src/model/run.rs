@@ -123,7 +123,7 @@ impl Run {
 
     /// After an operator lowered the limit, or if this clock is slower than that of the previous promotion, there may be too
     /// many open slots beyond the issued numbers: the watermark moves back over them.
-    fn places_to_take_back(&self, config: &Config) -> u64 {
+    fn slots_to_withdraw(&self, config: &Config) -> u64 {
         let head: &Head = &self.head.0;
         let kept = head.admitted.saturating_sub(head.issued);
         let limits = config.limits(self.lane);
@@ -138,7 +138,7 @@ impl Run {
         }
         match (self.stage, self.failed) {
             (Stage::ReadSessions | Stage::Move, _) => {}
-            (Stage::Call, _) => match self.places_to_take_back(config) {
+            (Stage::Call, _) => match self.slots_to_withdraw(config) {
                 0 => self.keep_on(config),
                 too_many => {
                     self.passed = self.head.0.admitted - too_many;

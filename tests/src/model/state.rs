@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Config;
 use super::clients::Client;
-use super::items::{Items, LaneItems, Place};
+use super::items::{Items, LaneItems, SessionKey};
 use super::run::Run;
 
 /// When the model begins.
@@ -89,13 +89,13 @@ impl State {
     }
 
     /// Ends a session, and remembers it.
-    pub(crate) fn end_session(&mut self, config: &Config, place: Place, swept: Option<EpochMs>) {
-        self.past[place.lane].used.add(place.rank);
+    pub(crate) fn end_session(&mut self, config: &Config, key: SessionKey, swept: Option<EpochMs>) {
+        self.past[key.lane].used.add(key.rank);
         if config.has(super::Flaw::SessionsDeletedWhenTheyEnd) {
-            self.items.remove_session(place);
+            self.items.remove_session(key);
         } else {
             let swept = swept.filter(|_| config.swept_after_ms().is_some());
-            self.items.end_session(place, swept);
+            self.items.end_session(key, swept);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The steps that are possible in a state, and their effect.
 
-use super::items::Place;
+use super::items::SessionKey;
 use super::promoter::Fate;
 use super::run::Stage;
 use super::state::State;
@@ -43,7 +43,7 @@ pub(crate) enum Action {
         promoter: usize,
     },
     /// TTL deletes a session that ended long enough ago.
-    Sweep(Place),
+    Sweep(SessionKey),
 }
 
 /// All steps that are possible.
@@ -67,7 +67,7 @@ pub(crate) fn possible(config: &Config, state: &State, actions: &mut Vec<Action>
                 };
                 if end.is_some_and(|end| end <= long_ago) {
                     let rank = *rank;
-                    actions.push(Action::Sweep(Place { lane, rank }));
+                    actions.push(Action::Sweep(SessionKey { lane, rank }));
                 }
             }
         }
@@ -170,7 +170,7 @@ pub(crate) fn apply(config: &Config, state: &mut State, action: Action) {
             state.runs[promoter] = None;
             state.crashes_left -= 1;
         }
-        Action::Sweep(place) => state.items.remove_session(place),
+        Action::Sweep(key) => state.items.remove_session(key),
     }
     state.remember();
 }

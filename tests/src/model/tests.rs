@@ -13,8 +13,8 @@ const THREADS: usize = 2;
 const MANY_STATES: usize = 5_000_000;
 
 /// Two users, one promoter. States that differ only in which user is which count as one.
-pub(super) const TWO_PEOPLE: Config = Config {
-    names_do_not_matter: true,
+pub(super) const TWO_USERS: Config = Config {
+    symmetric: true,
     ..Config::SMALLEST
 };
 
@@ -26,7 +26,7 @@ pub(super) const TWO_PROMOTERS: Config = Config {
     grace_seconds: 10,
     session_seconds: 10,
     hold_seconds: 10,
-    ..TWO_PEOPLE
+    ..TWO_USERS
 };
 
 pub(super) const ONE_PROMOTER: Config = Config {
@@ -45,16 +45,16 @@ pub(super) const SLOW_WRITES: Config = Config {
 };
 
 /// Visits every state. If there are fewer than `at_least`, something is not explored.
-pub(super) fn keeps_every_promise(config: Config, at_least: usize) {
+pub(super) fn holds_in_every_state(config: Config, at_least: usize) {
     let began = Instant::now();
     let checker = config.checker().threads(THREADS).spawn_bfs().join();
     let states = checker.unique_state_count();
     let (depth, took) = (checker.max_depth(), began.elapsed());
     println!("{states} states, {depth} steps deep, {took:.1?}");
-    for (promise, path) in checker.discoveries() {
-        let is_promise = checker.discovery_classification(promise).to_string() == "counterexample";
-        for (state, action) in path.into_vec().into_iter().filter(|_| is_promise) {
-            println!("{promise}: {state:?}\n    {action:?}");
+    for (property, path) in checker.discoveries() {
+        let is_broken = checker.discovery_classification(property).to_string() == "counterexample";
+        for (state, action) in path.into_vec().into_iter().filter(|_| is_broken) {
+            println!("{property}: {state:?}\n    {action:?}");
         }
     }
     checker.assert_properties();
@@ -63,31 +63,31 @@ pub(super) fn keeps_every_promise(config: Config, at_least: usize) {
 }
 
 /// Finds the nearest state in which the property is broken.
-fn breaks(promise: &'static str, config: Config) {
+fn breaks(property: &'static str, config: Config) {
     let began = Instant::now();
     let checker = config
         .checker()
         .threads(THREADS)
-        .finish_when(HasDiscoveries::AnyOf([promise].into()))
+        .finish_when(HasDiscoveries::AnyOf([property].into()))
         .target_state_count(MANY_STATES)
         .spawn_bfs()
         .join();
     let states = checker.unique_state_count();
     println!("{states} states, {:.1?}", began.elapsed());
-    for action in checker.assert_any_discovery(promise).into_actions() {
+    for action in checker.assert_any_discovery(property).into_actions() {
         println!("    {action:?}");
     }
 }
 
 #[test]
-fn every_promise_is_kept_while_users_join_leave_hold_and_pay_and_processes_crash() {
+fn every_property_holds_while_users_join_leave_hold_and_pay_and_processes_crash() {
     let config = Config {
         leaves: true,
         seat: true,
         crashes: 1,
         ..ONE_PROMOTER
     };
-    keeps_every_promise(config, 40_000);
+    holds_in_every_state(config, 40_000);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_lost_answer_and_a_crash_lose_nobody() {
         lost_answers: 1,
         ..ONE_PROMOTER
     };
-    keeps_every_promise(config, 20_000);
+    holds_in_every_state(config, 20_000);
 }
 
 #[test]
@@ -106,12 +106,12 @@ fn a_user_who_missed_a_turn_joins_again_behind_the_others_and_gets_in() {
         joins: 2,
         ..ONE_PROMOTER
     };
-    keeps_every_promise(config, 30_000);
+    holds_in_every_state(config, 30_000);
 }
 
 #[test]
 fn overlapping_promotions_call_nobody_twice_and_never_admit_too_many() {
-    keeps_every_promise(TWO_PROMOTERS, 40_000);
+    holds_in_every_state(TWO_PROMOTERS, 40_000);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn tombstones_swept_after_every_run_that_could_miss_them_break_nothing() {
         tombstone_ms: Some(30_000),
         ..TWO_PROMOTERS
     };
-    keeps_every_promise(config, 20_000);
+    holds_in_every_state(config, 20_000);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn clocks_that_differ_by_two_seconds_never_admit_too_many() {
         promoters: &[-1_000, 1_000],
         ..Config::SMALLEST
     };
-    keeps_every_promise(config, 15_000);
+    holds_in_every_state(config, 15_000);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn slow_writes_and_a_fast_clock_never_admit_too_many() {
         promoters: &[1_000],
         ..SLOW_WRITES
     };
-    keeps_every_promise(config, 10_000);
+    holds_in_every_state(config, 10_000);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn slow_writes_and_a_fast_clock_leave_the_seat_with_its_owner() {
         leaves: true,
         ..SLOW_WRITES
     };
-    keeps_every_promise(config, 10_000);
+    holds_in_every_state(config, 10_000);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn each_lane_keeps_within_its_share() {
         max_active: 2,
         ..Config::SMALLEST
     };
-    keeps_every_promise(config, 15_000);
+    holds_in_every_state(config, 15_000);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn one_user_in_two_tabs_has_one_queue_entry() {
         leaves: true,
         ..Config::SMALLEST
     };
-    keeps_every_promise(config, 25_000);
+    holds_in_every_state(config, 25_000);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn ranks_are_called_in_order_with_several_open_slots_and_lost_answers() {
         lost_answers: 1,
         ..ONE_PROMOTER
     };
-    keeps_every_promise(config, 10_000);
+    holds_in_every_state(config, 10_000);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_grace_that_starts_before_the_watermark_moves_loses_a_turn_unseen() {
     let config = Config {
         crashes: 1,
         flaw: Some(Flaw::GraceBeforeWatermark),
-        ..TWO_PEOPLE
+        ..TWO_USERS
     };
     breaks(NOBODY_LOST, config);
 }
@@ -223,7 +223,7 @@ fn lanes_that_share_capacity_admit_too_many() {
     let config = Config {
         lanes: 2,
         max_active: 2,
-        names_do_not_matter: false,
+        symmetric: false,
         flaw: Some(Flaw::LanesShareCapacity),
         ..TWO_PROMOTERS
     };

@@ -1,10 +1,10 @@
-//! Every main view by day and by night, in both languages, on a phone and on a desktop: axe-core finds nothing, and nothing is
-//! wider than the screen.
+//! Every main view in light and dark mode, in both languages, on a phone and on a desktop: axe-core finds nothing, and no
+//! page is wider than the screen.
 
 use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
 use super::site::{FIELD, HALL, LOTTERY_TOMORROW, NARROW, Site};
 
-/// As it is, and by night.
+/// In light and in dark mode.
 async fn by_day_and_night(buyer: &Browser, what: &str) {
     for dark in [false, true] {
         buyer.set_dark(dark).await;

@@ -1,7 +1,7 @@
-//! A real browser, steered from here: Chromium, with a profile of its own for each.
+//! Drives a real Chromium. Each browser has its own profile.
 //!
-//! Where Chromium, its driver or axe-core is not installed, these tests are left out, and that is said; with
-//! `BOXOFFICE_BROWSER=required` (in CI) it is a failure.
+//! If Chromium, its driver or axe-core is not installed, these tests are skipped, with a message. With
+//! `BOXOFFICE_BROWSER=required` (in CI) that is a failure.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -20,15 +20,15 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
-/// Two cores take no more.
+/// As many as two cores can run.
 const AT_ONCE: u32 = 2;
 static FREE: Semaphore = Semaphore::const_new(AT_ONCE as usize);
 
-/// The longest that anything is waited for.
+/// The longest wait for anything.
 const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// As root, without a display, and asking nobody outside.
+/// Runs as root, without a display, and sends nothing to outside.
 const FLAGS: [&str; 8] = [
     "--headless",
     "--no-sandbox",
@@ -40,12 +40,12 @@ const FLAGS: [&str; 8] = [
     "--disable-sync",
 ];
 
-/// How a browser looks at the pages.
+/// The device and preferences of a browser.
 #[derive(Clone, Copy)]
 pub(super) struct Eyes {
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Device pixels for each.
+    /// Device pixels per CSS pixel.
     pub(super) scale: u32,
     pub(super) language: &'static str,
     pub(super) dark: bool,
@@ -80,7 +80,7 @@ fn on_path(name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// What these tests need of the machine; or what is missing.
+/// The required tools, or the first that is missing.
 fn tools() -> Result<Tools, String> {
     let program = |name: &str| on_path(name).ok_or(format!("no {name} on the PATH"));
     let axe = std::env::var_os("BOXOFFICE_AXE")
@@ -94,7 +94,7 @@ fn tools() -> Result<Tools, String> {
     })
 }
 
-/// The tools, if the tests in a browser are to run.
+/// The tools, if the browser tests are to run.
 fn wanted() -> Option<Tools> {
     static SAID: Once = Once::new();
     match tools() {
@@ -102,7 +102,7 @@ fn wanted() -> Option<Tools> {
         Err(missing) => {
             let is_required = std::env::var("BOXOFFICE_BROWSER").is_ok_and(|it| it == "required");
             assert!(!is_required, "BOXOFFICE_BROWSER=required, but {missing}");
-            // Past the capture of output: who reads that all passed should read what was not tried.
+            // Bypasses the capture of output, so that skipped tests are visible although all passed.
             SAID.call_once(|| {
                 let _ = writeln!(
                     std::io::stderr(),
@@ -114,10 +114,10 @@ fn wanted() -> Option<Tools> {
     }
 }
 
-/// Runs a test with so many browsers as there are eyes; left out where there is none.
+/// Runs a test with one browser for each of `eyes`. Skipped if the tools are missing.
 pub(super) async fn browse<const N: usize>(eyes: [Eyes; N], test: impl AsyncFnOnce([&Browser; N])) {
     let Some(tools) = wanted() else { return };
-    // All at once, so that two tests never wait for each other's second.
+    // Takes all permits at once, so that two tests never wait for each other's second browser.
     let permits = FREE.acquire_many(u32::try_from(N).unwrap()).await.unwrap();
     let mut browsers = Vec::new();
     for eyes in eyes {
@@ -144,7 +144,7 @@ pub(super) async fn browse<const N: usize>(eyes: [Eyes; N], test: impl AsyncFnOn
     }
 }
 
-/// Starts the driver on a free port. It may find that another has just taken the port that it chose, and ends then.
+/// Starts the driver on a free port. The driver ends if another process has just taken the port that it chose.
 async fn start_driver(chromedriver: &Path) -> (Child, u16) {
     for _ in 0..5 {
         let mut process = Command::new(chromedriver)
@@ -166,7 +166,7 @@ async fn start_driver(chromedriver: &Path) -> (Child, u16) {
         };
         let port = tokio::time::timeout(PATIENCE, announced).await;
         if let Some(port) = port.expect("chromedriver says something") {
-            // It writes on; what nobody reads would stop it.
+            // The driver keeps writing, and would block if nobody read its output.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return (process, port);
         }
@@ -180,7 +180,7 @@ pub(super) struct Browser {
     folder: tempfile::TempDir,
     axe: PathBuf,
     eyes: Eyes,
-    /// The refusals that the test provokes: Chromium writes each to its console.
+    /// The statuses of refusals that the test provokes: Chromium writes each to its console.
     expected: std::sync::Mutex<BTreeSet<u16>>,
 }
 
@@ -225,7 +225,7 @@ impl Browser {
     }
 
     async fn quit(mut self) {
-        // The driver ends its browser; without that the browser would outlive it.
+        // The driver ends its browser. Otherwise the browser would outlive it.
         let _ = tokio::time::timeout(PATIENCE, self.driver.clone().quit()).await;
         let _ = self.driver_process.kill().await;
     }
@@ -241,12 +241,12 @@ impl Browser {
         }
     }
 
-    /// Where its downloads arrive.
+    /// The folder of downloads.
     pub(super) fn downloads(&self) -> PathBuf {
         self.folder.path().join("downloads")
     }
 
-    /// A command of the browser's own protocol for its tools.
+    /// Sends a command of the Chrome `DevTools` Protocol.
     pub(super) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.driver
             .cdp()
@@ -255,7 +255,7 @@ impl Browser {
             .unwrap()
     }
 
-    /// Looks with other eyes: size, colours, motion. A new window starts with the browser's own.
+    /// Sets size, colour scheme and motion. A new window starts with the browser's own.
     pub(super) async fn see(&self, eyes: Eyes) {
         let is_phone = eyes.width < 600;
         self.devtools(
@@ -263,7 +263,7 @@ impl Browser {
             json!({"width": eyes.width, "height": eyes.height, "deviceScaleFactor": eyes.scale, "mobile": is_phone}),
         )
         .await;
-        // Where the concerts are: what is said of times is then the same on every machine.
+        // The time zone of the concerts, so that the page shows the same times on every machine.
         self.devtools(
             "Emulation.setTimezoneOverride",
             json!({"timezoneId": "Asia/Seoul"}),
@@ -281,7 +281,7 @@ impl Browser {
         self.see(Eyes { dark, ..self.eyes }).await;
     }
 
-    /// Cuts the network, or mends it.
+    /// Switches the network off or on.
     pub(super) async fn set_offline(&self, offline: bool) {
         self.devtools("Network.enable", json!({})).await;
         let conditions = json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
@@ -297,18 +297,18 @@ impl Browser {
         self.driver.refresh().await.unwrap();
     }
 
-    /// What a script gives back.
+    /// Runs a script, and returns its result.
     pub(super) async fn run(&self, script: &str) -> Value {
         let given = self.driver.execute(script, Vec::new()).await;
         given.expect(script).json().clone()
     }
 
-    /// Waits until an expression is something true, and gives it back.
+    /// Waits until an expression is neither null nor false, and returns it.
     pub(super) async fn until(&self, expression: &str) -> Value {
         let script = format!("return {expression}");
         let began = Instant::now();
         loop {
-            // While a page loads there may be nothing to ask.
+            // While a page loads, the script may fail.
             if let Ok(found) = self.driver.execute(script.as_str(), Vec::new()).await {
                 let found = found.json().clone();
                 if !matches!(found, Value::Null | Value::Bool(false)) {
@@ -329,7 +329,7 @@ impl Browser {
             .await;
     }
 
-    /// Waits until a text stands on the page.
+    /// Waits until the page shows a text.
     pub(super) async fn says(&self, text: &str) {
         self.until(&format!("document.body.innerText.includes({text:?})"))
             .await;
@@ -344,7 +344,7 @@ impl Browser {
         found.as_str().unwrap().to_owned()
     }
 
-    /// A click as a finger makes it: on what is seen and enabled, where it is seen.
+    /// Clicks an element once it is visible and enabled.
     pub(super) async fn click(&self, css: &str) {
         let began = Instant::now();
         loop {
@@ -359,7 +359,8 @@ impl Browser {
                 Ok(true) => return,
                 outcome => assert!(began.elapsed() < PATIENCE, "{css}: {outcome:?}"),
             }
-            // What lies under a bar at the edge is scrolled to, as anybody would; while a page loads there is nothing to scroll.
+            // Scrolls an element out from under a bar at the edge, as a user would. While a page loads there may be nothing
+            // to scroll.
             let scroll = format!(
                 "document.querySelector({css:?})?.scrollIntoView({{block: 'center', behavior: 'instant'}})"
             );
@@ -368,7 +369,7 @@ impl Browser {
         }
     }
 
-    /// A click as a slow finger makes it: between press and release, what the expression counts grows.
+    /// Clicks slowly: waits between press and release until the value of the expression grows.
     pub(super) async fn click_slowly(&self, css: &str, until_grows: &str) {
         let element = self.driver.query(By::Css(css)).first().await.unwrap();
         element.scroll_into_view().await.unwrap();
@@ -387,13 +388,13 @@ impl Browser {
         element.send_keys(text).await.unwrap();
     }
 
-    /// Keys, into whatever has the focus.
+    /// Sends keys to the focused element.
     pub(super) async fn press(&self, keys: impl Into<TypingData>) {
         let chain = self.driver.action_chain().send_keys(keys);
         chain.perform().await.unwrap();
     }
 
-    /// Tabs to an element, as one does without a mouse.
+    /// Moves the focus to an element with the Tab key.
     pub(super) async fn tab_to(&self, css: &str) {
         self.shows(css).await;
         let here = format!("return document.activeElement.matches({css:?})");
@@ -406,12 +407,12 @@ impl Browser {
         panic!("{css} cannot be reached by the Tab key");
     }
 
-    /// Refusals of these statuses are part of the test.
+    /// The test expects refusals of these statuses.
     pub(super) fn expects(&self, statuses: &[u16]) {
         self.expected.lock().unwrap().extend(statuses);
     }
 
-    /// That nothing went wrong on the console, but for the refusals that were expected. Status 0: no network.
+    /// Asserts that the console shows no errors but the expected refusals. Status 0: no network.
     async fn has_not_complained(&self) {
         let entries = self.driver.browser_log().await.unwrap();
         let expected = self.expected.lock().unwrap().clone();
@@ -429,7 +430,7 @@ impl Browser {
         assert!(complaints.is_empty(), "{complaints:#?}");
     }
 
-    /// That axe-core finds nothing in the page as it is, and that it is no wider than the screen.
+    /// Asserts that axe-core finds nothing on the present page, and that it is no wider than the screen.
     pub(super) async fn is_accessible(&self, what: &str) {
         self.shows("main *").await;
         self.until("document.getAnimations().every((it) => it.playState !== 'running' || it.effect.getTiming().iterations === Infinity)").await;

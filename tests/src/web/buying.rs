@@ -1,4 +1,4 @@
-//! From the list of events to the ticket, and back to the money.
+//! From the list of events to the ticket, and to the refund.
 
 use serde_json::json;
 use thirtyfour::prelude::Key;
@@ -31,7 +31,7 @@ async fn a_buyer_buys_and_cancels_on_a_narrow_phone_and_gets_the_money_back() {
         buyer.click(".reservation .card-link").await;
         buyer.shows(".ticket .qr").await;
         assert_eq!(buyer.text(".ticket-id").await, shown);
-        // On paper stands the ticket, and nothing around it.
+        // Only the ticket is printed.
         buyer
             .devtools("Emulation.setEmulatedMedia", json!({"media": "print"}))
             .await;
@@ -70,7 +70,7 @@ async fn of_two_buyers_who_chose_the_same_seat_one_holds_it_and_the_other_is_tol
         }
         second.expects(&[409]);
         first.holds().await;
-        // The second is told by the map, or by the refusal if quicker than the map.
+        // The map shows it, or the refusal if the click comes first.
         if second
             .run("return !!document.querySelector('[data-testid=hold]')")
             .await
@@ -153,7 +153,7 @@ async fn general_admission_is_bought_from_the_wallet_in_one_step() {
         buyer
             .until("document.querySelector('[data-testid=balance]').textContent === '₩50,000'")
             .await;
-        // The turn goes on meanwhile: the way back is the bar above every page.
+        // The turn continues: the bar above every page leads back.
         buyer.click(".bar.turn").await;
         buyer.click("[aria-label='Add one ticket']").await;
         buyer.click("[data-testid=reserve]").await;
@@ -174,7 +174,7 @@ async fn everything_can_be_reached_by_keyboard() {
         let site = Site::with(&[HALL]).await;
         buyer.open(&site.home).await;
         buyer.shows("a[href='#/events/hall']").await;
-        // The first stop skips what stands on every page.
+        // The first tab stop skips the menu.
         buyer.press(Key::Tab).await;
         buyer.until("document.activeElement.id === 'skip'").await;
         buyer.press(Key::Enter).await;

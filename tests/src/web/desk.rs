@@ -5,7 +5,7 @@ use serde_json::json;
 use super::browser::{DESKTOP, Eyes, PHONE, browse};
 use super::site::{HALL, LOTTERY_TOMORROW, NARROW, Site};
 
-/// Somebody holds a seat of the hall's first date.
+/// A user holds a seat of the hall's first date.
 async fn somebody_holds(site: &Site, seat: u32) {
     let token = site.stranger("hall").await;
     let event = site.event("hall").await;
@@ -49,7 +49,7 @@ async fn an_operator_sees_and_steers_a_sale() {
         operator.says("the catalogue says 100").await;
         operator.says("of 7").await;
 
-        // The page renews itself while the button is pressed.
+        // The page refreshes while the button is pressed.
         let renewals = "performance.getEntriesByType('resource').filter((it) => it.name.endsWith('/api/refusals')).length";
         operator.click_slowly("#dates button", renewals).await;
         operator.shows("#seats canvas").await;

@@ -1,4 +1,4 @@
-//! The API's documentation, which is another's program under our policy.
+//! The API documentation, which is third-party code under our content security policy.
 
 use super::browser::{DESKTOP, PHONE, browse};
 use super::site::{HALL, Site};

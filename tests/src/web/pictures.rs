@@ -1,5 +1,5 @@
-//! The pictures of the README, made anew by
-//! `BOXOFFICE_PICTURES=docs/pictures cargo test -p tests --lib -- web::pictures`.
+//! The pictures of the README. Retake them with `BOXOFFICE_PICTURES=docs/pictures cargo test -p tests --lib --
+//! web::pictures`.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ async fn keep(browser: &Browser, folder: &Path, name: &str) {
         .await;
     let file = folder.join(format!("{name}.png"));
     browser.driver.screenshot(&file).await.unwrap();
-    // Few colours are enough, and a quarter of the bytes.
+    // Few colours suffice, at a quarter of the bytes.
     let small = tokio::process::Command::new("pngquant")
         .args(["--force", "--skip-if-larger", "--ext", ".png", "64"])
         .arg(&file)
@@ -26,7 +26,7 @@ async fn keep(browser: &Browser, folder: &Path, name: &str) {
     assert!(bytes <= 150 * 1024, "{}: {bytes} bytes", file.display());
 }
 
-/// Two buyers inside and some behind them, of the example's event that lets two in.
+/// Two admitted buyers and some waiting ones, of the example's event with two slots.
 async fn a_crowd(site: &Site, event: &str, n: usize) {
     for _ in 0..n {
         site.stranger(event).await;

@@ -15,7 +15,7 @@ async fn moving_a_map_of_two_thousand_seats_redraws_none_of_them() {
         buyer.until("document.querySelectorAll('.seat.available[data-seat]').length === 2000").await;
         let elements = buyer.run("return document.querySelectorAll('*').length").await;
         assert!(elements.as_u64().unwrap() < 7000, "{elements} elements");
-        // Nearer by the button, about by dragging, out again: a hundred frames and more.
+        // Zooms in, drags around and zooms out: 160 frames.
         let moves = "const done = arguments[0];
             const map = document.querySelector('[data-testid=seat-map]');
             const changes = [];
@@ -48,7 +48,7 @@ async fn moving_a_map_of_two_thousand_seats_redraws_none_of_them() {
         let told = told.json();
         let _ = writeln!(std::io::stderr(), "2,000 seats, {elements} elements, frames in ms: {told}");
         assert_eq!(told["drawnAnew"], 0, "{told}");
-        // And a seat is hit by a finger all the same.
+        // A tap still selects a seat.
         buyer.chooses(&[1234]).await;
         buyer.holds().await;
         buyer.says("A, row 11, seat 1234").await;

@@ -1,4 +1,4 @@
-//! What the tests in a browser open: a server with a catalogue of their own, whose times are short.
+//! A server for the browser tests, with catalogues whose times are short.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(super) struct Site {
     _catalog: tempfile::NamedTempFile,
 }
 
-/// A hall of forty seats in two sections; up to two for each.
+/// A hall of forty seats in two sections, with up to two for each buyer.
 pub(super) const HALL: &str = "
   - eventId: hall
     name: Evening at the Hall
@@ -40,7 +40,7 @@ pub(super) const BRIEF: &str = "
     dates:
       - {date: +9d, startsAt: \"19:00:00+09:00\", seats: 20, price: 30000}
 ";
-/// One at a time, and looks follow each other closely: they never wait longer than half of the grace.
+/// One slot. The grace is short, so pages poll often: at most half of the grace apart.
 pub(super) const NARROW: &str = "
   - eventId: narrow
     name: One by One
@@ -50,7 +50,7 @@ pub(super) const NARROW: &str = "
     dates:
       - {date: +9d, startsAt: \"19:00:00+09:00\", seats: 20, price: 30000}
 ";
-/// Places are drawn soon after the server has started.
+/// The draw takes place soon after the server has started.
 pub(super) const LOTTERY: &str = "
   - eventId: lottery
     name: Luck of the Draw
@@ -61,7 +61,7 @@ pub(super) const LOTTERY: &str = "
     dates:
       - {date: +9d, startsAt: \"19:00:00+09:00\", seats: 20, price: 30000}
 ";
-/// The same, but not while a test runs.
+/// The same, but the draw does not take place during a test.
 pub(super) const LOTTERY_TOMORROW: &str = "
   - eventId: lottery
     name: Luck of the Draw
@@ -72,7 +72,7 @@ pub(super) const LOTTERY_TOMORROW: &str = "
     dates:
       - {date: +9d, startsAt: \"19:00:00+09:00\", seats: 20, price: 30000}
 ";
-/// No seats, a hundred tickets.
+/// A hundred tickets without seats.
 pub(super) const FIELD: &str = "
   - eventId: field
     name: A Day in the Field
@@ -82,7 +82,7 @@ pub(super) const FIELD: &str = "
     price: 20000
     maxSeatsPerUser: 4
 ";
-/// As large as halls are drawn whole.
+/// The largest hall that is drawn as a whole.
 pub(super) const GREAT: &str = "
   - eventId: great
     name: Great Hall
@@ -108,7 +108,7 @@ impl Site {
         Self::of(&text).await
     }
 
-    /// The catalogue that newcomers see.
+    /// The example catalogue.
     pub(super) async fn of_the_example() -> Self {
         Self::of(include_str!("../../../infra/catalog.example.yaml")).await
     }
@@ -136,20 +136,20 @@ impl Site {
         answer.unwrap().1
     }
 
-    /// Somebody without a browser joins: the token.
+    /// A user without a browser joins. Returns the token.
     pub(super) async fn stranger(&self, event: &str) -> String {
         let path = format!("/events/{event}/tokens");
         let joined = self.call("POST", &path, "", json!({})).await;
         joined["token"].as_str().unwrap().to_owned()
     }
 
-    /// Somebody without a browser leaves; there is nothing in the answer.
+    /// A user without a browser leaves. The response has no body.
     pub(super) async fn leaves(&self, event: &str, token: &str) {
         let path = format!("/events/{event}/tokens/me");
         self.server.call("DELETE", &path, token, json!({})).await;
     }
 
-    /// Waits until an event says that so many tickets are left: it may be a second behind.
+    /// Waits until an event reports this many tickets left: it may be a second behind.
     pub(super) async fn has_left(&self, event: &str, tickets: u64) {
         let mut left = None;
         for _ in 0..600 {
@@ -162,16 +162,16 @@ impl Site {
         panic!("{left:?} left of {event}, not {tickets}");
     }
 
-    /// What an event says of itself.
+    /// The event's public data.
     pub(super) async fn event(&self, event: &str) -> Value {
         self.call("GET", &format!("/events/{event}"), "", json!({}))
             .await
     }
 }
 
-/// The steps of a buyer, in words of a buyer.
+/// The steps of a buyer.
 impl Browser {
-    /// Joins an event's line.
+    /// Joins an event's queue.
     pub(super) async fn joins(&self, site: &Site, event: &str) {
         self.open(&site.view(&format!("events/{event}"))).await;
         self.click("[data-testid=join]").await;
@@ -179,19 +179,19 @@ impl Browser {
             .await;
     }
 
-    /// To the seat map of an event's first date.
+    /// Goes to the seat map of an event's first date.
     pub(super) async fn goes_to_the_seats(&self, site: &Site, event: &str) {
         self.joins(site, event).await;
         self.click("[data-testid=date]").await;
         self.shows(".seat.available[data-seat]").await;
     }
 
-    /// Chooses seats on the map, near enough to be hit.
+    /// Selects seats on the map.
     pub(super) async fn chooses(&self, seats: &[u32]) {
         for seat in seats {
             let css = format!(".seat[data-seat=\"{seat}\"]");
             self.shows(&css).await;
-            // A tap on a map that is too small comes nearer first.
+            // The first tap on a small map zooms in.
             for _ in 0..3 {
                 self.click(&css).await;
                 let chosen = format!(
@@ -211,7 +211,7 @@ impl Browser {
         self.shows(".hold-clock").await;
     }
 
-    /// Fills the wallet by what is missing.
+    /// Charges the wallet with the missing amount.
     pub(super) async fn charges(&self) {
         self.click("[data-testid=charge]").await;
         self.shows("[data-testid=pay]:not(:disabled)").await;

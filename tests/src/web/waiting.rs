@@ -1,4 +1,4 @@
-//! The line: waiting, being called, and what may happen to a browser meanwhile.
+//! Waiting, being called, and interruptions of the browser meanwhile.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ async fn a_waiting_user_is_admitted_as_soon_as_another_leaves() {
         second.joins(&site, "narrow").await;
         assert_eq!(second.text("[data-testid=position]").await, "1");
         second.until("document.title.startsWith('(1)')").await;
-        // Sound is off unless it is switched on.
+        // Sound is off by default.
         assert_eq!(
             second
                 .run("return document.getElementById('sound').getAttribute('aria-pressed')")
@@ -51,7 +51,7 @@ async fn the_progress_bar_never_goes_back_and_waiting_pages_poll_the_public_numb
         for (left, token) in ahead.iter().enumerate().take(3) {
             buyer.until(&format!("{position} === {}", 4 - left)).await;
             site.leaves("narrow", token).await;
-            // Who stands ahead is called by this browser's own looks, and comes.
+            // This browser's polls promote the next user, who arrives.
             let next = &ahead[left + 1];
             buyer.until(&format!("{position} === {}", 3 - left)).await;
             site.call("GET", "/events/narrow/tokens/me", next, json!({})).await;
@@ -80,7 +80,7 @@ async fn a_place_in_line_survives_reloads_network_loss_and_several_tabs() {
         buyer.reload().await;
         assert_eq!(buyer.text(".room .facts div:last-child dd").await, number);
 
-        // A second tab joins again, and stands at the same place.
+        // A second tab joins again, and shows the same place in line.
         let tab = buyer.driver.window().await.unwrap();
         let other = buyer.driver.new_tab().await.unwrap();
         buyer.driver.switch_to_window(other).await.unwrap();
@@ -96,7 +96,7 @@ async fn a_place_in_line_survives_reloads_network_loss_and_several_tabs() {
         buyer.driver.close_window().await.unwrap();
         buyer.driver.switch_to_window(tab).await.unwrap();
 
-        // Off and on again, while one's turn comes.
+        // Offline and online again, while the turn comes.
         buyer.expects(&[0]);
         buyer.set_offline(true).await;
         buyer.shows("#network.down:not(:empty)").await;
@@ -126,7 +126,7 @@ async fn a_ticket_can_be_shown_without_a_network() {
         buyer.charges().await;
         buyer.pays().await;
         let ticket = buyer.text(".ticket-id").await;
-        // The list's pieces are loaded, then the network goes.
+        // The list's modules are loaded before the network is cut.
         buyer.click("[data-nav=tickets]").await;
         buyer.shows(".reservation .card-link").await;
         buyer.set_offline(true).await;
@@ -151,7 +151,7 @@ async fn a_draw_is_explained_before_the_opening_and_verified_in_the_buyers_brows
         buyer.click("[data-testid=join]").await;
         buyer.says("Fingerprint of the secret").await;
         buyer.says("Your place is drawn when the sale opens").await;
-        // The opening comes, and nobody has to reload.
+        // The draw appears without a reload.
         buyer.until("document.querySelector('[data-testid=to-shop]') || document.querySelectorAll('.checks .fits').length >= 3").await;
         buyer.open(&site.view("events/lottery/draw")).await;
         buyer.says("The secret matches the published fingerprint.").await;

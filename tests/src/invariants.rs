@@ -1,4 +1,4 @@
-//! The books: whether all invariants hold, and what lies in the table.
+//! Checks that all invariants hold, and reads the table.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +15,7 @@ fn text<'a>(item: &'a Item, name: &str) -> &'a str {
         .map_or("", String::as_str)
 }
 
-/// All items, by their keys.
+/// All items of the main table, by their keys.
 pub async fn items(world: &World) -> BTreeMap<(String, String), Item> {
     let mut items = BTreeMap::new();
     let mut start = None;
@@ -39,8 +39,8 @@ pub async fn items(world: &World) -> BTreeMap<(String, String), Item> {
     }
 }
 
-/// The ranks that have, or had, a place inside, in order.
-pub async fn ranks_with_a_place(world: &World) -> Vec<u64> {
+/// The ranks that have, or had, a session, in order.
+pub async fn ranks_with_a_session(world: &World) -> Vec<u64> {
     items(world)
         .await
         .into_keys()
@@ -49,14 +49,14 @@ pub async fn ranks_with_a_place(world: &World) -> Vec<u64> {
         .collect()
 }
 
-/// What the audit finds broken, by a process whose calls nobody disturbs.
+/// The audit's findings, by a process without faults.
 pub async fn broken(world: &World) -> Vec<Finding> {
     let undisturbed = world.another_process();
     let audit = undisturbed.app.store().audit(None, |_| {});
     audit.await.expect("an audit").findings
 }
 
-/// Asserts that the books add up.
+/// Asserts that all invariants hold.
 pub async fn check(world: &World) {
     let broken = broken(world).await;
     assert!(broken.is_empty(), "{broken:#?}");

@@ -1,15 +1,15 @@
-//! General admission: so many tickets, no seats.
+//! General admission: a number of tickets, no seats.
 
 use domain::event::{Admission, Programme};
 use domain::money::Money;
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::books;
+use crate::invariants;
 use crate::wire::{Fault, Rule};
 use crate::world::{Buyer, EVENT, FESTIVAL, PRICE, Reply, World, festival};
 
-/// So many tickets, in so many shards, at a price.
+/// An event with this many tickets, in this many shards, at this price.
 fn tickets(total: u32, shards: u32, price: i64) -> Programme {
     let mut programme = festival();
     programme.event.terms.admission = Admission::General {
@@ -61,7 +61,7 @@ async fn reserving_a_ticket_confirms_it_and_ends_the_turn() {
     let me = format!("/events/{FESTIVAL}/tokens/me");
     let status = world.get(&me, &buyer.token).await;
     assert_eq!(status.text_of("status"), "EXPIRED");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn tickets_with_a_price_are_paid_from_the_wallet_and_refunded_to_it() {
     assert!(!reply.text_of("paymentId").is_empty());
     assert_eq!(world.balance(&buyer).await, PRICE);
     assert_eq!(left(&world).await, 97);
-    books::check(&world).await;
+    invariants::check(&world).await;
     let cancelled = cancel(&world, &buyer, reply.text_of("reservationId")).await;
     assert_eq!(cancelled.status, 200, "{cancelled:?}");
     assert_eq!(cancelled.body["refunded"], 3 * PRICE);
@@ -88,7 +88,7 @@ async fn tickets_with_a_price_are_paid_from_the_wallet_and_refunded_to_it() {
     let again = cancel(&world, &buyer, reply.text_of("reservationId")).await;
     assert_eq!(again.body, cancelled.body);
     assert_eq!(left(&world).await, 100);
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn a_user_has_one_reservation_for_an_event_and_another_after_cancelling() 
         .map(|r| r["status"].as_str().unwrap())
         .collect();
     assert_eq!(statuses, ["CONFIRMED", "CANCELLED"]);
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn the_last_tickets_are_sold_from_several_shards_and_none_beyond_them() {
     let late = world.joins(FESTIVAL).await;
     reserve(&world, &late, 1).await.is_problem(409, "sold_out");
     assert_eq!(left(&world).await, 0);
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn concurrent_buyers_take_every_ticket_and_none_beyond_them() {
     codes.dedup();
     assert_eq!((sold, sold_out), (120, 80), "{codes:?}");
     assert_eq!(left(&world).await, 0);
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -206,12 +206,12 @@ async fn a_double_click_reserves_once() {
     let replies = join_all((0..10).map(|_| reserve(&world, &buyer, 1))).await;
     let mut answers: Vec<_> = replies.iter().map(|r| (r.status, r.code())).collect();
     answers.sort_unstable();
-    // The reservation ends the turn, so every later click finds it over.
+    // The reservation ends the turn, so every later click finds the turn over.
     let expected = [&[(201, "")][..], &[(410, "turn_over"); 9]].concat();
     assert_eq!(answers, expected);
     assert_eq!(world.balance(&buyer).await, 2 * PRICE);
     assert_eq!(left(&world).await, 49);
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -231,7 +231,7 @@ async fn a_called_users_first_request_can_be_a_reservation() {
     reserve(&world, &second, 1)
         .await
         .is_problem(410, "turn_over");
-    books::check(&world).await;
+    invariants::check(&world).await;
 }
 
 #[tokio::test]
@@ -264,14 +264,14 @@ async fn a_fault_in_the_store_reserves_once_or_not_at_all() {
             .inject(Rule::next("TransactWriteItems", "STOCK#", fault));
         let reply = reserve(&process, &buyer, 1).await;
         assert_eq!(reply.status, 201, "{fault:?}: {reply:?}");
-        books::check(&world).await;
+        invariants::check(&world).await;
         let again = reserve(&world, &buyer, 1).await;
         again.is_problem(410, "turn_over");
         assert_eq!(world.balance(&buyer).await, PRICE, "{fault:?}");
         assert_eq!(left(&world).await, 9, "{fault:?}");
-        books::check(&world).await;
+        invariants::check(&world).await;
     }
-    // A lasting one is reported, and nothing is reserved.
+    // A lasting fault is reported, and nothing is reserved.
     for (fault, status, code) in [
         (Fault::Conflict, 503, "busy"),
         (Fault::Throttle, 429, "throttled"),
@@ -288,7 +288,7 @@ async fn a_fault_in_the_store_reserves_once_or_not_at_all() {
         assert_eq!((reply.status, reply.code()), (status, code), "{fault:?}");
         assert_eq!(world.balance(&buyer).await, 2 * PRICE, "{fault:?}");
         assert_eq!(left(&world).await, 10, "{fault:?}");
-        books::check(&world).await;
+        invariants::check(&world).await;
         assert_eq!(reserve(&world, &buyer, 1).await.status, 201, "{fault:?}");
     }
 }

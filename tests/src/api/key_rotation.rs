@@ -1,4 +1,4 @@
-//! Signing keys are changed while people are in line.
+//! Rotation of the signing keys while users are in the queue.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,14 +21,14 @@ async fn a_new_key_signs_once_every_process_knows_it_and_both_keys_are_accepted(
     assert_eq!(other.status(&before).await.status, 200);
     let rotation = world.app.store().rotate_signing_keys().await.unwrap();
     assert_eq!(rotation.retired, ["000001"]);
-    // A process hears of it within five minutes; one that starts now waits until the others may know it.
+    // A running process reads the new key within five minutes. A process that starts now waits until the others can know it.
     let fresh = world.another_process();
     assert_eq!(kid(&fresh.joins(EVENT).await.token), "000001");
     assert_eq!(kid(&world.joins(EVENT).await.token), "000001");
     world.clock.advance_seconds(30);
     let after = fresh.joins(EVENT).await;
     assert_eq!(kid(&after.token), "000002");
-    // It has never heard of that key, and looks for it.
+    // It does not know the key, and reads the keys again.
     assert_eq!(other.status(&after).await.status, 200);
     assert_eq!(world.status(&before).await.status, 200);
     world.clock.advance_seconds(5 * 60);

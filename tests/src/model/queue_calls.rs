@@ -40,14 +40,17 @@ pub(super) fn call(
                 Next::Done(Some(number))
             }
         }
-        Call::ReadSession { number, rejoins } => match state.items.session(caller.place(number)) {
+        Call::ReadSession { number, rejoins } => match state
+            .items
+            .session(caller.session_key(number))
+        {
             Some(session) if session.is_live(state.now) => Next::Done(Some(number)),
             Some(session) if session.awaits(state.now, Pause::default(), config.grace_seconds) => {
-                Next::Call(Call::CheckTicket { number, rejoins })
+                Next::Call(Call::CheckEntry { number, rejoins })
             }
             _ => over(number, rejoins),
         },
-        Call::CheckTicket { number, rejoins } => {
+        Call::CheckEntry { number, rejoins } => {
             if state.items.entries[caller.person] == Some(number) {
                 Next::Call(Call::Arrive { number, rejoins })
             } else {
@@ -56,7 +59,7 @@ pub(super) fn call(
         }
         Call::Arrive { number, rejoins } => {
             let ends = decided.plus_seconds(config.session_seconds);
-            let at = caller.place(number);
+            let at = caller.session_key(number);
             state
                 .items
                 .arrive(at, user_id(caller.person), decided, ends);
@@ -94,7 +97,7 @@ pub(super) fn leave(config: &Config, state: &mut State, caller: &Caller, call: C
     match call {
         Call::EndMine { mine, in_force } => {
             state.past[caller.lane].left.add(mine);
-            state.end_session(config, caller.place(mine), None);
+            state.end_session(config, caller.session_key(mine), None);
             Next::Call(Call::ReadHead {
                 number: in_force,
                 rejoins: false,
@@ -102,7 +105,7 @@ pub(super) fn leave(config: &Config, state: &mut State, caller: &Caller, call: C
         }
         Call::EndTurn { number } => {
             state.past[caller.lane].left.add(number);
-            state.end_session(config, caller.place(number), None);
+            state.end_session(config, caller.session_key(number), None);
             Next::Call(Call::DeleteEntry { number })
         }
         Call::DeleteEntry { number } => {

@@ -1,4 +1,4 @@
-//! template.yaml, read as YAML: `!Ref Table` is the text `Table`, and `!Sub` and the like leave their texts.
+//! template.yaml, parsed as YAML: `!Ref Table` becomes the string `Table`, and `!Sub` and other tags leave their strings.
 
 use serde_json::Value;
 
@@ -6,19 +6,19 @@ pub const TEMPLATE: &str = include_str!("../../template.yaml");
 
 pub const FUNCTION: &str = "AWS::Serverless::Function";
 
-/// All of it.
+/// The whole template.
 ///
 /// # Panics
-/// Where it is no YAML.
+/// If it is not YAML.
 #[must_use]
 pub fn template() -> Value {
     serde_saphyr::from_str(TEMPLATE).expect("YAML")
 }
 
-/// The resources of this kind, by their logical ids.
+/// The resources of this type, by their logical ids.
 ///
 /// # Panics
-/// Where there are no resources at all.
+/// If there are no resources at all.
 pub fn resources_of<'a>(
     template: &'a Value,
     kind: &'static str,
@@ -28,21 +28,21 @@ pub fn resources_of<'a>(
     resources.filter(move |(_, resource)| resource["Type"] == kind)
 }
 
-/// `list-events` of `ListEventsFunction`.
+/// `list-events` for `ListEventsFunction`.
 #[must_use]
 pub fn binary(function: &Value) -> &str {
     text(&function["Metadata"]["BuildProperties"]["Binary"])
 }
 
 /// # Panics
-/// Where it is none.
+/// If it is not a string.
 #[must_use]
 #[track_caller]
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
-/// Those of a list; none where there is no list.
+/// The strings of a list; none if it is not a list.
 #[must_use]
 pub fn texts(value: &Value) -> Vec<&str> {
     value.as_array().into_iter().flatten().map(text).collect()

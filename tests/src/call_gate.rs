@@ -1,4 +1,5 @@
-//! A gate in the wire: each call of a process waits until it is let through, so that a test decides who is next.
+//! A gate for the calls of a process: each call waits until the test lets it through, so that the test decides which one is
+//! next.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-/// Longer than any call takes to come, however loaded the machine is.
+/// Longer than it takes any call to come, however loaded the machine is.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a call is let through.
@@ -19,56 +20,57 @@ pub enum Pass {
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct HeldCall {
     operation: String,
     body: String,
     call: oneshot::Sender<Pass>,
 }
 
 #[derive(Debug, Default)]
-struct Line {
-    waiting: VecDeque<Waiting>,
-    /// A call that was let through and has not come back yet.
+struct GateState {
+    waiting: VecDeque<HeldCall>,
+    /// A call that was let through has not been answered yet.
     under_way: bool,
     is_open: bool,
 }
 
-/// Calls that touch certain items wait here, in the order in which they came.
+/// Calls on certain items wait here, in the order in which they came.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct CallGate {
     /// Only calls whose body contains one of these wait.
     keys: &'static [&'static str],
-    line: Arc<Mutex<Line>>,
+    state: Arc<Mutex<GateState>>,
     changed: Arc<Notify>,
 }
 
-impl Gate {
+impl CallGate {
     /// A gate for calls whose body contains one of these.
     #[must_use]
     pub fn of(keys: &'static [&'static str]) -> Self {
         Self {
             keys,
-            line: Arc::default(),
+            state: Arc::default(),
             changed: Arc::default(),
         }
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, GateState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call's side: waits to be let through; none where it need not. What comes back must be given to [`Self::done`].
+    /// Called by the wire: waits until the call is let through. None if it need not wait. After a `Some`, the wire must call
+    /// [`Self::done`].
     pub async fn enter(&self, operation: &str, body: &str) -> Option<Pass> {
         if !self.keys.iter().any(|key| body.contains(key)) {
             return None;
         }
         let (pass, passed) = oneshot::channel();
         {
-            let mut line = self.line();
-            if line.is_open {
+            let mut state = self.state();
+            if state.is_open {
                 return None;
             }
-            line.waiting.push_back(Waiting {
+            state.waiting.push_back(HeldCall {
                 operation: operation.to_owned(),
                 body: body.to_owned(),
                 call: pass,
@@ -78,46 +80,46 @@ impl Gate {
         passed.await.ok()
     }
 
-    /// A call's side: it has come back.
+    /// Called by the wire: the call has been answered.
     pub fn done(&self) {
-        self.line().under_way = false;
+        self.state().under_way = false;
         self.changed.notify_one();
     }
 
-    /// The test's side: lets the first call through whose body contains `key`; false where none waits, or the one before
-    /// has not come back.
+    /// Called by the test: lets the first call through whose body contains `key`. False if none waits, or if the previous
+    /// one has not been answered.
     #[must_use]
     pub fn release_where(&self, key: &str, pass: Pass) -> bool {
-        let mut line = self.line();
-        // Whoever is not there any more has given up.
-        line.waiting.retain(|waiting| !waiting.call.is_closed());
-        if line.under_way {
+        let mut state = self.state();
+        // Drops calls whose process has given up.
+        state.waiting.retain(|waiting| !waiting.call.is_closed());
+        if state.under_way {
             return false;
         }
-        let found = line
+        let found = state
             .waiting
             .iter()
             .position(|waiting| waiting.body.contains(key));
-        let Some(waiting) = found.and_then(|at| line.waiting.remove(at)) else {
+        let Some(waiting) = found.and_then(|at| state.waiting.remove(at)) else {
             return false;
         };
-        line.under_way = waiting.call.send(pass).is_ok();
-        line.under_way
+        state.under_way = waiting.call.send(pass).is_ok();
+        state.under_way
     }
 
-    /// Operation and body of the call that has waited longest; none while one is under way.
+    /// The operation and body of the call that has waited longest. None while another is in progress.
     #[must_use]
     pub fn next(&self) -> Option<(String, String)> {
-        let mut line = self.line();
-        line.waiting.retain(|waiting| !waiting.call.is_closed());
-        if line.under_way {
+        let mut state = self.state();
+        state.waiting.retain(|waiting| !waiting.call.is_closed());
+        if state.under_way {
             return None;
         }
-        let first = line.waiting.front()?;
+        let first = state.waiting.front()?;
         Some((first.operation.clone(), first.body.clone()))
     }
 
-    /// The test's side: waits until a call waits here.
+    /// Called by the test: waits until a call waits here.
     ///
     /// # Panics
     /// If none comes for a minute.
@@ -132,17 +134,17 @@ impl Gate {
             .expect("a call comes to the gate");
     }
 
-    /// The test's side: lets all calls through, from now on.
+    /// Called by the test: lets all calls through from now on.
     pub fn open(&self) {
-        let mut line = self.line();
-        line.is_open = true;
-        for waiting in line.waiting.drain(..) {
+        let mut state = self.state();
+        state.is_open = true;
+        for waiting in state.waiting.drain(..) {
             // A call that is not waiting any more needs no answer.
             let _ = waiting.call.send(Pass::Whole);
         }
     }
 
-    /// Until something has changed at the gate.
+    /// Waits for the next change at the gate.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }

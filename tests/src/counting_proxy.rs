@@ -1,4 +1,5 @@
-//! DynamoDB behind a relay that counts, with TLS or without: what an executable opens and asks, and when.
+//! A proxy before DynamoDB that counts connections and calls, with or without TLS. It shows what an executable connects to
+//! and when.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -11,23 +12,23 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// What has passed.
+/// What has passed so far.
 #[derive(Default)]
-struct Counts {
+struct Traffic {
     connections: AtomicUsize,
     calls: AtomicUsize,
 }
 
-/// A relay to an endpoint.
-pub struct Relay {
-    /// Where it listens.
+/// A proxy for an endpoint.
+pub struct CountingProxy {
+    /// Its own address.
     endpoint_url: String,
-    /// The authority that vouches for it; none without TLS.
+    /// The certificate of its authority; none without TLS.
     authority: Option<NamedTempFile>,
-    counts: Arc<Counts>,
+    traffic: Arc<Traffic>,
 }
 
-impl Relay {
+impl CountingProxy {
     /// Without TLS.
     pub async fn plain(endpoint_url: &str) -> Self {
         Self::start(endpoint_url, None, None).await
@@ -60,28 +61,28 @@ impl Relay {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let counts = Arc::new(Counts::default());
+        let traffic = Arc::new(Traffic::default());
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         let relay = Self {
             endpoint_url: format!("{scheme}://localhost:{port}"),
             authority,
-            counts: counts.clone(),
+            traffic: traffic.clone(),
         };
         let to = endpoint_url.trim_start_matches("http://").to_owned();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                counts.connections.fetch_add(1, Ordering::SeqCst);
-                let (to, counts, acceptor) = (to.clone(), counts.clone(), acceptor.clone());
+                traffic.connections.fetch_add(1, Ordering::SeqCst);
+                let (to, traffic, acceptor) = (to.clone(), traffic.clone(), acceptor.clone());
                 tokio::spawn(async move {
                     let server = TcpStream::connect(to).await.expect("the engine");
                     match acceptor {
-                        // A handshake that fails is the client's error, and shows there.
+                        // A failed handshake is the client's error, and the client reports it.
                         Some(acceptor) => {
                             if let Ok(stream) = acceptor.accept(stream).await {
-                                pass(stream, server, &counts).await;
+                                pass(stream, server, &traffic).await;
                             }
                         }
-                        None => pass(stream, server, &counts).await,
+                        None => pass(stream, server, &traffic).await,
                     }
                 });
             }
@@ -89,7 +90,7 @@ impl Relay {
         relay
     }
 
-    /// What a function is told of it.
+    /// The environment variables that send a function to this proxy.
     #[must_use]
     pub fn variables(&self) -> Vec<(&str, &str)> {
         let mut variables = vec![("AWS_ENDPOINT_URL_DYNAMODB", self.endpoint_url.as_str())];
@@ -105,26 +106,26 @@ impl Relay {
     /// Connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.counts.connections.load(Ordering::SeqCst)
+        self.traffic.connections.load(Ordering::SeqCst)
     }
 
     /// Calls so far.
     #[must_use]
     pub fn calls(&self) -> usize {
-        self.counts.calls.load(Ordering::SeqCst)
+        self.traffic.calls.load(Ordering::SeqCst)
     }
 }
 
-/// Until either side has ended.
-async fn pass(client: impl AsyncRead + AsyncWrite, mut server: TcpStream, counts: &Counts) {
+/// Copies in both directions until either side ends.
+async fn pass(client: impl AsyncRead + AsyncWrite, mut server: TcpStream, traffic: &Traffic) {
     let (mut asked, mut answers) = tokio::io::split(client);
     let (mut answered, mut asks) = server.split();
     let up = async {
         let mut bytes = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = asked.read(&mut bytes).await {
-            // The SDK sends a call when the one before is answered, so each begins what is read.
+            // The SDK sends a call only after the previous answer, so each call is at the beginning of what is read.
             if bytes.starts_with(b"POST ") {
-                counts.calls.fetch_add(1, Ordering::SeqCst);
+                traffic.calls.fetch_add(1, Ordering::SeqCst);
             }
             if asks.write_all(&bytes[..read]).await.is_err() {
                 break;

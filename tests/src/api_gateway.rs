@@ -1,4 +1,4 @@
-//! API Gateway's HTTP API events (payload format 2.0), as Lambda gets them.
+//! API Gateway's HTTP API events (payload format 2.0), as Lambda receives them.
 
 use pages::{Resolved, resolve};
 use serde_json::{Map, Value, json};
@@ -71,7 +71,7 @@ pub fn http_event(
     (function, event)
 }
 
-/// The same for somebody with a token, who may send a JSON body under an idempotency key.
+/// The same with a token, and perhaps a JSON body under an idempotency key.
 #[must_use]
 pub fn event_by(
     token: &str,

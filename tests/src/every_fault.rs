@@ -1,5 +1,5 @@
-//! Every fault in every call: whatever kind of queue it is, and wherever the wire breaks, nobody is lost, nobody
-//! overtakes, and never more are inside than may be.
+//! Faults in each call of a script, for every kind of queue: nobody is lost or overtaken, and there are never more sessions
+//! than allowed.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use domain::queue::{Lanes, Order, Reissue, Strategy, TokenEndsOn};
 use futures::stream::{StreamExt, iter};
 use serde_json::json;
 
-use crate::books;
+use crate::invariants;
 use crate::wire::{Fault, Rule};
 use crate::world::{Buyer, EVENT, PRICE, World, concert_for};
 
-/// The kinds of queue that there are.
+/// The kinds of queue.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum QueueKind {
     Slots,
     Batch,
     Draw,
@@ -25,10 +25,10 @@ enum Kind {
     Overbooked,
 }
 
-/// So many may be inside.
+/// The number of slots.
 const MAX_ACTIVE: u32 = 4;
 
-impl Kind {
+impl QueueKind {
     fn programme(self) -> Programme {
         let mut concert = concert_for(MAX_ACTIVE);
         let terms = &mut concert.event.terms;
@@ -54,22 +54,22 @@ impl Kind {
     }
 }
 
-/// A crowd at the door: some are inside, one has left while waiting, the next are about to be called.
-struct Scene {
+/// Some users are admitted, one has left while waiting, and the next are about to be called.
+struct CrowdedQueue {
     world: World,
     crowd: Vec<Buyer>,
     newcomer: String,
 }
 
-impl Scene {
-    async fn of(kind: Kind) -> Self {
+impl CrowdedQueue {
+    async fn of(kind: QueueKind) -> Self {
         let world = World::with(kind.programme()).await;
-        let mut crowd = crate::line::crowd(&world, 9).await;
+        let mut crowd = crate::queue_steps::crowd(&world, 9).await;
         for buyer in &crowd {
             assert_eq!(world.charge(buyer, PRICE, "first").await.status, 201);
         }
         world.leave(&crowd.remove(6)).await;
-        if matches!(kind, Kind::Draw) {
+        if matches!(kind, QueueKind::Draw) {
             world.clock.advance_seconds(600);
         }
         world.clock.advance_seconds(2);
@@ -80,11 +80,11 @@ impl Scene {
         }
     }
 
-    /// What a process does until it breaks, and goes on doing if it can. Its answers are not looked at: what was done is
-    /// seen afterwards.
+    /// A script of requests by a process that fails at some call, and continues if it can. Its answers are ignored: the
+    /// table shows afterwards what was done.
     async fn troubled(&self, process: &World) {
         let [first, second, third, ..] = &self.crowd[..] else {
-            unreachable!("a crowd of eight")
+            unreachable!("eight users")
         };
         let _ = process.app.promote_all().await;
         for buyer in &self.crowd {
@@ -107,20 +107,24 @@ impl Scene {
         process.status(&self.crowd[5]).await;
     }
 
-    /// Everybody who wants gets in, whatever happened.
-    async fn everybody_gets_in_at_last(&self, what: &str) {
+    /// Asserts that every user who still wants to is admitted in the end.
+    async fn everybody_is_admitted_in_the_end(&self, what: &str) {
         let world = &self.world;
         let users = self.crowd.iter().map(|buyer| &buyer.user_id);
         let mut wanting: Vec<Buyer> = Vec::new();
         for user in users.chain([&self.newcomer]) {
-            // Asks again as a person would: it is the same place where places are kept.
+            // Joins again, as a user would: this finds the existing queue entry, unless the event reissues.
             wanting.push(world.joins_as(EVENT, user).await);
         }
         for round in 0.. {
-            assert!(round < 60, "{what}: {} never get in", wanting.len());
+            assert!(
+                round < 60,
+                "{what}: {} users are never admitted",
+                wanting.len()
+            );
             world.clock.advance_seconds(20);
             world.app.promote_all().await.unwrap();
-            books::check(world).await;
+            invariants::check(world).await;
             let mut still = Vec::new();
             for buyer in wanting {
                 let status = world.status(&buyer).await;
@@ -137,30 +141,30 @@ impl Scene {
                 break;
             }
         }
-        books::check(world).await;
+        invariants::check(world).await;
     }
 }
 
-/// How many calls the script makes when nothing is wrong.
-async fn calls_of(kind: Kind) -> u32 {
-    let scene = Scene::of(kind).await;
-    let process = scene.world.another_process();
-    scene.troubled(&process).await;
-    scene.everybody_gets_in_at_last("nothing wrong").await;
+/// How many calls the script makes without faults.
+async fn calls_of(kind: QueueKind) -> u32 {
+    let queue = CrowdedQueue::of(kind).await;
+    let process = queue.world.another_process();
+    queue.troubled(&process).await;
+    queue.everybody_is_admitted_in_the_end("no fault").await;
     u32::try_from(process.wire.calls().len()).unwrap()
 }
 
-async fn sweep(kind: Kind, fault: Fault, step: usize) {
+async fn sweep(kind: QueueKind, fault: Fault, step: usize) {
     let calls = calls_of(kind).await;
     assert!(calls > 30, "{kind:?}: only {calls} calls");
     iter((0..calls).step_by(step))
         .for_each_concurrent(4, |after| async move {
-            let scene = Scene::of(kind).await;
+            let queue = CrowdedQueue::of(kind).await;
             // A call without an answer ends only by the product's time-outs.
             let process = if fault == Fault::TimeOut {
-                scene.world.process_with_time_outs()
+                queue.world.process_with_time_outs()
             } else {
-                scene.world.another_process()
+                queue.world.another_process()
             };
             process.wire.inject(Rule {
                 operation: "",
@@ -169,9 +173,9 @@ async fn sweep(kind: Kind, fault: Fault, step: usize) {
                 times: if fault == Fault::CutOff { u32::MAX } else { 1 },
                 fault,
             });
-            scene.troubled(&process).await;
+            queue.troubled(&process).await;
             let what = format!("{kind:?}, {fault:?} in call {after}");
-            scene.everybody_gets_in_at_last(&what).await;
+            queue.everybody_is_admitted_in_the_end(&what).await;
         })
         .await;
 }
@@ -183,28 +187,28 @@ macro_rules! sweeps {
 
             #[tokio::test]
             async fn a_process_that_crashes_at_any_call_loses_nobody() {
-                sweep(Kind::$kind, Fault::CutOff, 5).await;
+                sweep(QueueKind::$kind, Fault::CutOff, 5).await;
             }
 
             #[tokio::test]
             async fn a_lost_answer_at_any_call_loses_nobody() {
-                sweep(Kind::$kind, Fault::LoseAnswer, 5).await;
+                sweep(QueueKind::$kind, Fault::LoseAnswer, 5).await;
             }
 
             #[tokio::test]
             async fn a_throttle_at_any_call_loses_nobody() {
-                sweep(Kind::$kind, Fault::Throttle, 11).await;
+                sweep(QueueKind::$kind, Fault::Throttle, 11).await;
             }
 
             #[tokio::test]
             async fn a_conflict_at_any_call_loses_nobody() {
-                sweep(Kind::$kind, Fault::Conflict, 11).await;
+                sweep(QueueKind::$kind, Fault::Conflict, 11).await;
             }
 
             #[tokio::test]
             async fn a_slow_or_unanswered_call_loses_nobody() {
-                sweep(Kind::$kind, Fault::Delay(Duration::from_millis(120)), 29).await;
-                sweep(Kind::$kind, Fault::TimeOut, 37).await;
+                sweep(QueueKind::$kind, Fault::Delay(Duration::from_millis(120)), 29).await;
+                sweep(QueueKind::$kind, Fault::TimeOut, 37).await;
             }
         }
     )+};

@@ -1,4 +1,4 @@
-//! What the tests of the queue have in common: crowds, and what becomes of them.
+//! Steps that the tests of the queue share.
 
 use domain::event::Event;
 use domain::ids::EventId;
@@ -7,13 +7,13 @@ use shared::store::Consistency;
 
 use crate::world::{Buyer, EVENT, Reply, World};
 
-/// Time for every cache to lapse, then a promotion.
+/// Lets every cache expire, then promotes.
 pub async fn the_queue_moves(world: &World) {
     world.clock.advance_seconds(2);
     world.app.promote_all().await.expect("a promotion");
 }
 
-/// So many newcomers, one after the other.
+/// This many new users join, one after the other.
 pub async fn crowd(world: &World, size: usize) -> Vec<Buyer> {
     let mut buyers = Vec::new();
     for _ in 0..size {
@@ -22,7 +22,7 @@ pub async fn crowd(world: &World, size: usize) -> Vec<Buyer> {
     buyers
 }
 
-/// The statuses of all, asked from the last to the first; who asks when must not matter.
+/// The first letters of all statuses. Asks from the last user to the first; the order must not matter.
 pub async fn statuses(world: &World, buyers: &[Buyer]) -> String {
     let mut letters = Vec::new();
     for buyer in buyers.iter().rev() {
@@ -48,7 +48,7 @@ pub async fn leaves(world: &World, buyer: &Buyer) {
     assert_eq!((reply.status, reply.text.as_str()), (204, ""), "{reply:?}");
 }
 
-/// Does to the queue what an operator does, and lets every process see it.
+/// Changes the queue's control as an operator does, and lets every process see it.
 pub async fn steer(world: &World, steered: impl FnOnce(&Event) -> Control) {
     let id = EventId::parse(EVENT).expect("an event id");
     let store = world.app.store();
