@@ -4,6 +4,7 @@
 
 mod document;
 mod operation;
+mod transforms;
 
 pub use document::{Document, document};
 pub use operation::{Access, Operation, Tag};

@@ -1,0 +1,121 @@
+//! The table of problem codes, with their statuses, titles and advice.
+
+#[cfg(feature = "openapi")]
+use serde::Serialize;
+
+/// The constant part of a problem: one entry of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "openapi", derive(Serialize))]
+pub struct Kind {
+    pub code: &'static str,
+    pub status: u16,
+    pub title: &'static str,
+    /// The fields of this problem beyond the common ones. `?` marks an optional field.
+    pub fields: &'static [&'static str],
+    /// When the problem occurs.
+    pub when: &'static str,
+    /// What the client can do about it.
+    pub advice: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $status:literal $code:literal $title:literal $fields:expr, $when:literal, $advice:literal;)+) => {
+        $(
+            #[doc = $when]
+            pub const $name: Kind = Kind {
+                code: $code,
+                status: $status,
+                title: $title,
+                fields: &$fields,
+                when: $when,
+                advice: $advice,
+            };
+        )+
+        /// All codes, in the order of precedence.
+        pub const KINDS: &[Kind] = &[$($name),+];
+    };
+}
+
+kinds! {
+    ROUTE_NOT_FOUND = 404 "route_not_found" "There is nothing at this path" [],
+        "No endpoint has this path. Paths are exact: they have no trailing slash and are case-sensitive.",
+        "Compare the path with the list of endpoints.";
+    METHOD_NOT_ALLOWED = 405 "method_not_allowed" "This path does not support this method" [],
+        "The path exists, but does not support this method. HEAD is not supported either.",
+        "Use one of the methods in the Allow header.";
+    UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body must be application/json" [],
+        "The request has a body, and its Content-Type is not application/json.",
+        "Send Content-Type: application/json, or no body if none is needed.";
+    BODY_TOO_LARGE = 413 "body_too_large" "The body is too large" [],
+        "The body has more than 16 KiB.",
+        "Send a smaller body. No request of this API needs more.";
+    TOKEN_MISSING = 401 "token_missing" "A token is required" [],
+        "The request has no Authorization: Bearer header, and the endpoint requires a token.",
+        "Join a queue with POST /events/{eventId}/tokens and send its token. If users sign in with an OpenID Connect issuer, joining requires an ID token of the issuer.";
+    TOKEN_INVALID = 401 "token_invalid" "The token is not valid here" [],
+        "The token is not genuine, has expired, or is for another event or audience.",
+        "Join the queue of this event. Joining again as the same user returns a new token. If it was an ID token, sign in again.";
+    INVALID_REQUEST = 400 "invalid_request" "The request is not valid" ["errors"],
+        "A field, a query parameter, a header or an id in the path is missing, malformed or unknown.",
+        "Each entry of errors names a field and says what is wrong with it. Correct the fields; repeating the same request does not help.";
+    NOT_YOURS = 403 "not_yours" "This belongs to another user" [],
+        "The wallet, the list or the userId belongs to another user than the token.",
+        "Use the userId that was returned with the token.";
+    EVENT_NOT_FOUND = 404 "event_not_found" "There is no such event" [],
+        "No event has this id.",
+        "GET /events lists the events.";
+    WRONG_ADMISSION = 409 "wrong_admission" "The event has another kind of admission" [],
+        "The request is for seats of an event with general admission, or for tickets without seats of an event with seated admission.",
+        "See admission of the event: hold seats if it is seated, reserve tickets if it is general.";
+    NOT_OPEN = 409 "not_open" "Not on sale" [],
+        "The sale is closed, or the performance has begun.",
+        "Choose another date or event.";
+    NOT_ADMITTED = 403 "not_admitted" "It is not your turn yet" ["position?", "retryAfterSeconds"],
+        "The token's number is still waiting in line.",
+        "Request GET /events/{eventId}/tokens/me after retryAfterSeconds, until its status is ACTIVE.";
+    TURN_OVER = 410 "turn_over" "Your turn is over" [],
+        "The session has ended by payment, by leaving or by time, or the user did not arrive in time after being called. Or the user has no place in line.",
+        "Join again with POST /events/{eventId}/tokens. A hold that has not expired can be paid without joining.";
+    DATE_NOT_FOUND = 404 "date_not_found" "There is no such date" [],
+        "The event has no performance on this date.",
+        "GET /events/{eventId} lists the dates. If a day has several performances, its dates include the time.";
+    SEAT_NOT_FOUND = 404 "seat_not_found" "There is no such seat" ["seatNumber"],
+        "The date has no seat with this number.",
+        "GET /events/{eventId}/dates/{date}/seats lists the seats.";
+    LIMIT_EXCEEDED = 422 "limit_exceeded" "More than is allowed" ["maxSeatsPerUser?", "balance?", "walletCeiling?"],
+        "The request exceeds the number of seats per user (maxSeatsPerUser) or the maximum balance of a wallet (balance, walletCeiling).",
+        "Request less.";
+    RESERVATION_NOT_FOUND = 404 "reservation_not_found" "There is no such reservation" [],
+        "The token's user has no reservation with this id. Reservations of other users are reported as not found.",
+        "GET /users/{userId}/reservations lists the user's reservations.";
+    IDEMPOTENCY_KEY_REUSED = 422 "idempotency_key_reused" "The Idempotency-Key was used for another charge" [],
+        "A charge of another amount was made with this key. A key identifies one charge permanently.",
+        "Use a new key for a new charge.";
+    NOT_CANCELLABLE = 409 "not_cancellable" "The reservation cannot be cancelled" [],
+        "It is too late to cancel, or the hold has expired.",
+        "An expired hold needs no action. The time to cancel a paid reservation is over.";
+    NOT_PAYABLE = 409 "not_payable" "There is nothing to pay" [],
+        "The reservation is cancelled, or was free of charge.",
+        "See the reservation with GET /reservations/{reservationId}.";
+    HOLD_EXPIRED = 410 "hold_expired" "The hold has expired" [],
+        "The hold was not paid before heldUntil. The wallet was not charged.",
+        "Join again and hold a seat.";
+    ALREADY_RESERVED = 409 "already_reserved" "You have a reservation for this date" ["reservationId"],
+        "A user can have one reservation per date, or one per event with general admission.",
+        "Pay the reservation with the id reservationId, or cancel it to choose other seats.";
+    SEAT_TAKEN = 409 "seat_taken" "The seat is taken" ["seatNumber", "heldUntil?"],
+        "Another user holds one of the seats until heldUntil, or has bought it (no heldUntil). No seat was held.",
+        "Choose another seat.";
+    SOLD_OUT = 409 "sold_out" "Sold out" [],
+        "There are not enough tickets left.",
+        "Request fewer, or try again later: holds expire and tickets are returned.";
+    INSUFFICIENT_BALANCE = 402 "insufficient_balance" "The wallet's balance is too low" ["balance", "required"],
+        "The wallet's balance is less than the price (required).",
+        "Charge the wallet and repeat the request. A hold is not affected.";
+    THROTTLED = 429 "throttled" "Too many requests at the moment" ["retryAfterSeconds"],
+        "The database has no capacity left at the moment.",
+        "Repeat the request after Retry-After seconds.";
+    BUSY = 503 "busy" "Too busy to answer at the moment" ["retryAfterSeconds"],
+        "The database or the issuer of a token did not respond, or too many requests use the same seats. It is not known whether the request took effect.",
+        "Repeat the request after Retry-After seconds, with the same body and the same Idempotency-Key. This is safe.";
+}
