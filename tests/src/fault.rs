@@ -293,37 +293,33 @@ async fn a_promotion_that_fails_at_any_write_loses_nobody() {
 }
 
 async fn break_off(rule: Rule) {
-    let world = World::with(concert_for(3)).await;
-    let mut waiting = Vec::new();
-    for _ in 0..9 {
-        waiting.push(world.joins(EVENT).await);
-    }
-    // The first three are admitted and leave. The promotion of the next three fails.
-    for buyer in waiting.drain(..3) {
-        assert_eq!(buyer.joined.text_of("status"), "ACTIVE");
-        world.leave(&buyer).await;
-    }
-    world.clock.advance_seconds(2);
+    let (world, waiting) = six_wait().await;
     world.wire.inject(rule.clone());
     // It may or may not report the failure.
     let _ = world.app.promote_all().await;
     invariants::check(&world).await;
     world.wire.heal();
-    let mut came = Vec::new();
+    let admitted = admitted_in_order(&world, waiting).await;
+    assert_eq!(admitted, [4, 5, 6, 7, 8, 9], "{rule:?}");
+}
+
+/// Promotes until every waiting user has been admitted. They leave again; returns their numbers in the order of admission.
+async fn admitted_in_order(world: &World, mut waiting: Vec<Buyer>) -> Vec<u64> {
+    let mut admitted = Vec::new();
     for _ in 0..20 {
         world.clock.advance_seconds(2);
-        world.app.promote_all().await.unwrap();
-        invariants::check(&world).await;
+        promote::handle(&world.app).await.unwrap();
+        invariants::check(world).await;
         let mut still = Vec::new();
         for buyer in waiting {
             let reply = world.status(&buyer).await;
             match reply.text_of("status") {
                 "ACTIVE" => {
-                    came.push(reply.body["queueNumber"].as_u64().unwrap());
+                    admitted.push(reply.body["queueNumber"].as_u64().unwrap());
                     world.leave(&buyer).await;
                 }
                 "WAITING" => still.push(buyer),
-                other => panic!("{other} after {rule:?}"),
+                other => panic!("{other}"),
             }
         }
         waiting = still;
@@ -331,7 +327,7 @@ async fn break_off(rule: Rule) {
             break;
         }
     }
-    assert_eq!(came, [4, 5, 6, 7, 8, 9], "{rule:?}");
+    admitted
 }
 
 /// Six users wait for three slots, whose holders have left. A promotion is due.
@@ -342,7 +338,8 @@ async fn six_wait() -> (World, Vec<Buyer>) {
         buyers.push(world.joins(EVENT).await);
     }
     for buyer in buyers.drain(..3) {
-        world.leave(&buyer).await;
+        assert_eq!(buyer.joined.text_of("status"), "ACTIVE");
+        assert_eq!(world.leave(&buyer).await.status, 204);
     }
     world.clock.advance_seconds(2);
     (world, buyers)
@@ -352,7 +349,7 @@ async fn six_wait() -> (World, Vec<Buyer>) {
 async fn a_promotion_that_crashes_after_any_write_loses_nobody_and_keeps_the_order() {
     // The claim, three open slots, the watermark, three calls: after eight writes the promotion has ended.
     for writes in 0..=8 {
-        let (world, mut waiting) = six_wait().await;
+        let (world, waiting) = six_wait().await;
         let dying = world.another_process();
         dying.wire.crash_after(writes);
         let outcome = promote::handle(&dying.app).await;
@@ -362,29 +359,8 @@ async fn a_promotion_that_crashes_after_any_write_loses_nobody_and_keeps_the_ord
             "after {writes} writes: {outcome:?}"
         );
         invariants::check(&world).await;
-        let mut came = Vec::new();
-        for _ in 0..20 {
-            world.clock.advance_seconds(1);
-            promote::handle(&world.app).await.unwrap();
-            invariants::check(&world).await;
-            let mut still = Vec::new();
-            for buyer in waiting {
-                let reply = world.status(&buyer).await;
-                match reply.text_of("status") {
-                    "ACTIVE" => {
-                        came.push(reply.body["queueNumber"].as_u64().unwrap());
-                        world.leave(&buyer).await;
-                    }
-                    "WAITING" => still.push(buyer),
-                    other => panic!("{other} after {writes} writes"),
-                }
-            }
-            waiting = still;
-            if waiting.is_empty() {
-                break;
-            }
-        }
-        assert_eq!(came, [4, 5, 6, 7, 8, 9], "after {writes} writes");
+        let admitted = admitted_in_order(&world, waiting).await;
+        assert_eq!(admitted, [4, 5, 6, 7, 8, 9], "after {writes} writes");
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use tokio::task::JoinHandle;
 
 use crate::invariants;
 use crate::wire::{Fault, Rule};
@@ -14,6 +15,12 @@ fn processes(world: World, n: usize) -> Vec<Arc<World>> {
     let mut all: Vec<_> = (0..n).map(|_| Arc::new(world.another_process())).collect();
     all.push(Arc::new(world));
     all
+}
+
+/// The results of tasks that were spawned.
+async fn all_of<T>(tasks: impl IntoIterator<Item = JoinHandle<T>>) -> Vec<T> {
+    let results = join_all(tasks).await.into_iter();
+    results.map(Result::unwrap).collect()
 }
 
 fn statuses(replies: &[Reply]) -> Vec<u16> {
@@ -30,11 +37,7 @@ async fn three_hundred_buyers_for_fifty_seats_fill_each_seat_once_and_every_won_
         let world = processes[n % processes.len()].clone();
         tokio::spawn(async move { world.joins_with(PRICE + 1).await })
     });
-    let buyers: Vec<Buyer> = join_all(joining)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let buyers: Vec<Buyer> = all_of(joining).await;
     // At most a hundred open slots are created at a time, so some seconds later all users are called.
     for _ in 0..5 {
         processes[0].clock.advance_seconds(1);
@@ -91,11 +94,7 @@ async fn the_same_user_in_twenty_tabs_has_one_queue_number() {
         let (world, user) = (processes[n % processes.len()].clone(), user.clone());
         tokio::spawn(async move { world.joins_as(EVENT, &user).await })
     });
-    let buyers: Vec<Buyer> = join_all(tabs)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let buyers: Vec<Buyer> = all_of(tabs).await;
     let number = &buyers[0].joined.body["queueNumber"];
     assert!(
         buyers
@@ -118,11 +117,7 @@ async fn a_user_who_holds_several_seats_at_once_gets_one() {
         let (world, buyer) = (processes[seat as usize % 4].clone(), buyer.clone());
         tokio::spawn(async move { world.hold(&buyer, seat).await })
     });
-    let replies: Vec<Reply> = join_all(holds)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let replies: Vec<Reply> = all_of(holds).await;
     assert_eq!(statuses(&replies), [201, 409, 409, 409, 409, 409, 409, 409]);
     for refused in replies.iter().filter(|reply| reply.status == 409) {
         assert_eq!(refused.code(), "already_reserved");
@@ -139,11 +134,7 @@ async fn one_seat_requested_by_several_users_at_once_goes_to_one_of_them() {
             let (world, buyer) = (world.clone(), world.joins(EVENT).await);
             holds.push(tokio::spawn(async move { world.hold(&buyer, seat).await }));
         }
-        let replies: Vec<Reply> = join_all(holds)
-            .await
-            .into_iter()
-            .map(Result::unwrap)
-            .collect();
+        let replies: Vec<Reply> = all_of(holds).await;
         assert_eq!(statuses(&replies), [201, 409, 409, 409]);
         for refused in replies.iter().filter(|reply| reply.status == 409) {
             assert_eq!(refused.code(), "seat_taken");
@@ -162,11 +153,7 @@ async fn ten_concurrent_payments_pay_once_and_all_answers_agree() {
         let (world, buyer, id) = (processes[n % 4].clone(), buyer.clone(), id.clone());
         tokio::spawn(async move { world.pay(&buyer, &id).await })
     });
-    let replies: Vec<Reply> = join_all(clicks)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let replies: Vec<Reply> = all_of(clicks).await;
     assert!(
         replies.iter().all(|reply| reply.body == replies[0].body),
         "{replies:?}"
@@ -221,11 +208,7 @@ async fn concurrent_charges_of_one_wallet_all_count_once_for_each_key() {
             panic!("always busy");
         })
     });
-    let replies: Vec<Reply> = join_all(charges)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let replies: Vec<Reply> = all_of(charges).await;
     let expected = [[200; 6], [201; 6]].concat();
     assert_eq!(statuses(&replies), expected);
     assert_eq!(processes[0].balance(&buyer).await, 6000);
@@ -302,11 +285,7 @@ async fn overlapping_slow_promotions_admit_in_order_and_never_too_many() {
         let world = processes[n % 4].clone();
         tokio::spawn(async move { world.joins(EVENT).await })
     });
-    let mut buyers: Vec<Buyer> = join_all(joining)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let mut buyers: Vec<Buyer> = all_of(joining).await;
     buyers.sort_by_key(|buyer| buyer.joined.body["queueNumber"].as_u64());
     for (n, world) in processes.iter().enumerate() {
         // The first to begin are the slowest, and others overtake them.

@@ -18,9 +18,8 @@ use uuid::Uuid;
 
 use crate::invariants;
 use crate::wire::{Fault, Rule};
-use crate::world::{DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert_for, festival};
+use crate::world::{DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, World, concert_for, festival};
 
-const FESTIVAL: &str = "summer-festival";
 const MARKET: &str = "night-market";
 const EVENTS: [&str; 3] = [EVENT, FESTIVAL, MARKET];
 /// Few enough seats for the users to compete.

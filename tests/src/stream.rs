@@ -16,11 +16,13 @@ use serde_json::{Value, json};
 
 use crate::invariants;
 use crate::queue_steps;
-use crate::world::{Buyer, DATE, EVENT, PRICE, Reply, World, concert, concert_for, festival};
+use crate::template_yaml::TEMPLATE;
+use crate::world::{
+    Buyer, DATE, EVENT, FESTIVAL, PRICE, Reply, World, concert, concert_for, festival,
+};
 
-const FESTIVAL: &str = "summer-festival";
 const FREE: &str = "open-air";
-const TEMPLATE: &str = include_str!("../../template.yaml");
+
 const DOCUMENT: &str = include_str!("../../docs/EVENTS.md");
 
 // The parts of the template that this file uses.

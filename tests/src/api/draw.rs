@@ -262,6 +262,7 @@ async fn each_lane_has_its_own_draw_and_the_secret_is_published_after_the_last()
         assert_eq!(order.rank_of(number(buyer)).unwrap().0, rank);
         by_lane.entry(lane).or_default().push(rank);
     }
+    assert_eq!(by_lane.len(), 3);
     for (lane, mut ranks) in by_lane {
         ranks.sort_unstable();
         assert!(

@@ -246,6 +246,16 @@ async fn a_sale_that_is_over_refuses_reservations() {
     reserve(&world, &buyer, 1).await.is_problem(409, "not_open");
 }
 
+/// Ten tickets, a process whose calls fail by this rule, and a buyer with money for two.
+async fn ten_tickets_with(rule: Rule) -> (World, World, Buyer) {
+    let world = World::with(tickets(10, 2, PRICE)).await;
+    let buyer = world.joins(FESTIVAL).await;
+    world.charge(&buyer, 2 * PRICE, "first").await;
+    let process = world.process_with_time_outs();
+    process.wire.inject(rule);
+    (world, process, buyer)
+}
+
 #[tokio::test]
 async fn a_fault_in_the_store_reserves_once_or_not_at_all() {
     // One fault is retried, and the buyer does not notice.
@@ -255,13 +265,8 @@ async fn a_fault_in_the_store_reserves_once_or_not_at_all() {
         Fault::Throttle,
         Fault::TimeOut,
     ] {
-        let world = World::with(tickets(10, 2, PRICE)).await;
-        let buyer = world.joins(FESTIVAL).await;
-        world.charge(&buyer, 2 * PRICE, "first").await;
-        let process = world.process_with_time_outs();
-        process
-            .wire
-            .inject(Rule::next("TransactWriteItems", "STOCK#", fault));
+        let rule = Rule::next("TransactWriteItems", "STOCK#", fault);
+        let (world, process, buyer) = ten_tickets_with(rule).await;
         let reply = reserve(&process, &buyer, 1).await;
         assert_eq!(reply.status, 201, "{fault:?}: {reply:?}");
         invariants::check(&world).await;
@@ -277,13 +282,8 @@ async fn a_fault_in_the_store_reserves_once_or_not_at_all() {
         (Fault::Throttle, 429, "throttled"),
         (Fault::TimeOut, 503, "busy"),
     ] {
-        let world = World::with(tickets(10, 2, PRICE)).await;
-        let buyer = world.joins(FESTIVAL).await;
-        world.charge(&buyer, 2 * PRICE, "first").await;
-        let process = world.process_with_time_outs();
-        process
-            .wire
-            .inject(Rule::every("TransactWriteItems", "STOCK#", fault));
+        let rule = Rule::every("TransactWriteItems", "STOCK#", fault);
+        let (world, process, buyer) = ten_tickets_with(rule).await;
         let reply = reserve(&process, &buyer, 1).await;
         assert_eq!((reply.status, reply.code()), (status, code), "{fault:?}");
         assert_eq!(world.balance(&buyer).await, 2 * PRICE, "{fault:?}");

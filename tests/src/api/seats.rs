@@ -108,14 +108,17 @@ async fn seats_are_listed_page_by_page_without_gaps_or_repeats() {
         let mut query = format!("?status={status}&limit=2");
         loop {
             let page = seats(&world, &buyer, &query).await;
-            assert!(numbers(&page).len() <= 2);
-            listed.extend(numbers(&page));
+            listed.push(numbers(&page));
             let Some(cursor) = page["nextCursor"].as_str() else {
                 break;
             };
             query = format!("?status={status}&limit=2&cursor={cursor}");
         }
-        assert_eq!(listed, expected);
+        let pages: Vec<Vec<Value>> = expected
+            .chunks(2)
+            .map(|page| page.iter().map(|number| json!(number)).collect())
+            .collect();
+        assert_eq!(listed, pages);
     }
 }
 
@@ -212,7 +215,7 @@ async fn holds_of_different_seats_never_conflict_and_one_seat_goes_to_one_user()
     assert!(held.iter().all(|reply| reply.status == 201), "{held:?}");
     let mut calls = world.wire.calls();
     calls.retain(|call| call.operation == "TransactWriteItems");
-    assert_eq!(calls.len(), 20, "nobody had to try again");
+    assert_eq!(calls.len(), 20, "no hold was retried");
 
     let buyers = join_all((0..20).map(|_| world.joins(EVENT))).await;
     let held = join_all(buyers.iter().map(|buyer| world.hold(buyer, 50))).await;
