@@ -52,7 +52,7 @@ pub async fn ranks_with_a_session(world: &World) -> Vec<u64> {
 /// The audit's findings, by a process without faults.
 pub async fn broken(world: &World) -> Vec<Finding> {
     let undisturbed = world.another_process();
-    let audit = undisturbed.app.store().audit(None, |_| {});
+    let audit = shared::audit::run(undisturbed.app.store(), None, |_| {});
     audit.await.expect("an audit").findings
 }
 

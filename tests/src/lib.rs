@@ -41,7 +41,7 @@ pub mod world;
 mod api;
 /// The audit finds each broken invariant.
 #[cfg(test)]
-mod audit;
+mod audit_findings;
 /// The DynamoDB calls and units that each request may cost.
 #[cfg(test)]
 mod budget;

@@ -223,6 +223,7 @@ mod tests {
                 price: Money(5),
             }],
             quantity: 1,
+            seat_limit: 1,
             total_price: Money(5),
             state: State::Held {
                 held_until: at.plus_seconds(300),
