@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_left_alone_where_that_can_be_avoided() {
+    fn single_seats_are_left_only_if_unavoidable() {
         // The middle two would leave a single seat on either side.
         assert_eq!(best("xxx....xxx", Some(1), 2), Some(vec![4, 5]));
         // Every choice leaves a single seat.
@@ -247,12 +247,12 @@ mod tests {
     }
 
     #[test]
-    fn without_rows_low_numbers_are_the_good_ones() {
+    fn without_rows_low_numbers_are_preferred() {
         assert_eq!(best("x.........", None, 2), Some(vec![2, 3]));
     }
 
     #[test]
-    fn where_no_block_is_left_people_sit_as_near_each_other_as_they_can() {
+    fn without_a_block_the_closest_seats_are_picked() {
         assert_eq!(
             best(".x....... x.x.x.x.x .x.x.x.xx", Some(3), 8).map(|seats| seats.len()),
             Some(8)
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_in_a_later_section_is_better_than_scattered_seats_in_the_first() {
+    fn a_block_in_a_later_section_is_preferred_to_separate_seats() {
         let (front, back) = (statuses(".x.x."), statuses("x..x."));
         let (first, mut second) = (section(5, Some(1)), section(5, Some(1)));
         second.first_seat = SeatNumber(6);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_ask_at_once_are_given_different_blocks() {
+    fn concurrent_buyers_get_different_blocks() {
         let statuses = statuses(&".".repeat(40));
         let section = section(40, Some(2));
         let given: std::collections::BTreeSet<_> = (0..6)
@@ -292,7 +292,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_given_is_free_and_as_many_as_asked_for_if_there_are_so_many(
+        fn the_picked_seats_are_free_and_have_the_requested_number(
             free in proptest::collection::vec(any::<bool>(), 1..120),
             rows in proptest::option::of(1..10_u32),
             count in 1..8_usize,
@@ -314,7 +314,7 @@ mod tests {
         }
 
         #[test]
-        fn those_who_can_sit_together_do(
+        fn adjacent_seats_are_picked_if_there_are_any(
             free in proptest::collection::vec(any::<bool>(), 1..60),
             count in 1..5_usize,
             random: usize,

@@ -173,13 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_can_be_read_again() {
+    fn a_formatted_time_can_be_parsed() {
         let moment = EpochMs(1_793_000_000_123);
         assert_eq!(EpochMs::parse(&moment.to_string()), Ok(moment));
     }
 
     #[test]
-    fn a_ttl_never_ends_before_the_moment_it_stands_for() {
+    fn a_ttl_is_never_earlier_than_its_time() {
         assert_eq!(EpochMs(1_000).ttl_seconds(), 2);
         assert_eq!(EpochMs(1_001).ttl_seconds(), 2);
     }

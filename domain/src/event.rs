@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sale_opens_at_its_hour_and_closes_with_the_last_start() {
+    fn a_sale_opens_at_its_time_and_closes_at_the_last_start() {
         let event = event();
         assert_eq!(event.sale_state(EpochMs(999_999)), SaleState::NotOpen);
         assert_eq!(event.sale_state(EpochMs(1_000_000)), SaleState::Open);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_is_said_before_not_open_and_not_open_before_paused() {
+    fn closed_has_precedence_over_not_open_and_not_open_over_paused() {
         let mut event = event();
         event.control = event.control.paused_at(EpochMs(5), 120);
         assert_eq!(event.sale_state(EpochMs(10)), SaleState::NotOpen);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn seats_stand_in_rows_from_the_front_and_the_front_rows_may_be_longer() {
+    fn rows_are_filled_from_the_front_and_the_front_rows_may_be_longer() {
         let section = Section {
             name: "R".to_owned(),
             price: Money(99_000),

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_binds_until_the_millisecond_it_lapses() {
+    fn a_hold_is_valid_until_the_millisecond_it_expires() {
         let held = reservation(State::Held {
             held_until: EpochMs(1000),
         });
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_hold_is_the_same_seats_while_it_lives() {
+    fn the_same_hold_has_the_same_seats_and_is_valid() {
         let seats = [SeatNumber(7), SeatNumber(8)];
         let held = reservation(State::Held {
             held_until: EpochMs(1000),

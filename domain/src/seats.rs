@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_free_again_in_the_very_millisecond_it_lapses() {
+    fn a_held_seat_is_free_in_the_millisecond_the_hold_lapses() {
         let held = claim(1, 1000);
         assert_eq!(SeatStatus::of(Some(&held), EpochMs(999)), SeatStatus::Held);
         assert_eq!(
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selection_names_each_seat_once() {
+    fn a_selection_has_each_seat_once() {
         let seats = |numbers: &[u32]| numbers.iter().copied().map(SeatNumber).collect::<Vec<_>>();
         assert!(SeatSelection::new(&[]).is_err());
         assert!(SeatSelection::new(&seats(&[3, 3])).is_err());
@@ -245,7 +245,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_seat_map_tells_the_same_as_the_claims(
+        fn a_seat_map_matches_the_claims(
             first in 1..1000_u32,
             seats in 1..300_u32,
             claimed in proptest::collection::btree_map(0..320_u32, (0..2_u8, 0..2000_i64), 0..100),

@@ -58,7 +58,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_plan_takes_what_is_asked_for_and_no_more_than_there_is(
+        fn an_allocation_has_the_requested_quantity_and_stays_within_the_stock(
             left in proptest::collection::vec(0..5_u32, 0..16),
             quantity in 1..=20_u32,
             random: usize,
@@ -78,7 +78,7 @@ mod tests {
         }
 
         #[test]
-        fn where_one_shard_has_enough_one_is_taken_from(
+        fn one_shard_is_used_if_one_has_enough(
             left in proptest::collection::vec(0..5_u32, 1..16),
             random: usize,
         ) {

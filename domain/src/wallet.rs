@@ -131,7 +131,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_wallet_never_goes_below_nothing() {
+    fn a_balance_is_never_negative() {
         let wallet = Wallet {
             balance: Money(99),
             seq: 1,
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idempotency_key_is_visible_ascii_and_never_shown() {
+    fn an_idempotency_key_is_visible_ascii_and_never_logged() {
         assert!(IdempotencyKey::parse(&"k".repeat(64)).is_ok());
         for bad in ["", "a b", "é", "tab\t", &"k".repeat(65)] {
             assert!(IdempotencyKey::parse(bad).is_err(), "{bad:?}");
@@ -176,7 +176,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_balance_is_the_sum_of_what_was_accepted(changes in proptest::collection::vec((0..3_u8, 1..1_000_000_i64), 0..100)) {
+        fn a_balance_is_the_sum_of_the_accepted_changes(changes in proptest::collection::vec((0..3_u8, 1..1_000_000_i64), 0..100)) {
             let ceiling = Money(5_000_000);
             let mut wallet = Wallet::default();
             let mut sum = 0;

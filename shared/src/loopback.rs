@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_of_this_machine_is_known_by_its_host() {
+    fn local_urls_are_recognized_by_their_host() {
         for url in [
             "http://127.0.0.1:8000",
             "http://localhost:8000/",

@@ -159,7 +159,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn dates_are_ordered_as_they_are_written(a in 0..40_000_u32, b in 0..40_000_u32, m in 0..1440_u16, t: bool) {
+        fn dates_have_the_order_of_their_text_form(a in 0..40_000_u32, b in 0..40_000_u32, m in 0..1440_u16, t: bool) {
             let at = |day: u32, minute| DateKey {
                 day: Date::from_julian_day(UNIX_EPOCH_JULIAN + i32::try_from(day).unwrap()).unwrap(),
                 minute,

@@ -119,7 +119,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_reservation_id_says_where_the_reservation_is(
+        fn a_reservation_id_contains_its_parts(
             event in "[a-z0-9-]{1,64}",
             day in 0..2_932_896_u32,
             minute in proptest::option::of(0..1440_u32),

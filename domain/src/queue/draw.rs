@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn who_came_later_takes_no_part() {
+    fn later_numbers_do_not_take_part() {
         assert_eq!(draw(1, 10).rank_of(11), None);
         assert_eq!(draw(1, 10).rank_of(0), None);
         assert_eq!(draw(1, 0).rank_of(1), None);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn every_order_of_four_is_as_likely_as_any_other() {
+    fn every_order_of_four_is_equally_likely() {
         let mut orders = std::collections::BTreeMap::<Vec<u64>, u32>::new();
         for seed in 0..12_000 {
             let draw = draw(seed, 4);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_in_line_are_no_neighbours_in_the_draw() {
+    fn the_distance_between_adjacent_numbers_in_the_draw_is_uniform() {
         let draw = draw(7, 1_000);
         let mut steps = vec![0_u32; 10];
         for number in 1..1_000 {
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn one_joiner_more_or_another_value_changes_everybodys_rank() {
+    fn another_count_or_beacon_changes_all_ranks() {
         let secret = Secret([7; 32]);
         let event = EventId::parse("e").unwrap();
         let order = |lane, count, beacon| {
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_told_by_its_hash_and_never_by_a_log() {
+    fn a_secret_has_a_commitment_and_is_never_logged() {
         let secret = Secret([0; 32]);
         assert_eq!(
             secret.commitment(),

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn places_kept_ahead_are_not_called_people() {
+    fn slots_open_ahead_do_not_count_as_called() {
         let head = Head {
             issued: 3,
             admitted: 100,
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn no_wait_is_estimated_until_a_rate_has_been_measured_nor_before_the_draw() {
+    fn there_is_no_estimate_without_a_rate_or_before_the_draw() {
         let unmeasured = Head::default();
         let estimate =
             |head: &Head, position| head.wait_estimate(position, GRACE).estimated_wait_seconds;
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_far_back_asks_less_often_also_before_a_rate_is_known() {
+    fn users_far_back_poll_less_often_even_without_a_rate() {
         for head in [Head::default(), at_rate(60_000)] {
             let hints: Vec<_> = [1, 500, 100_000]
                 .map(|position| {
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn before_the_opening_one_asks_about_half_way() {
+    fn before_the_opening_the_hint_is_half_the_remaining_time() {
         let hint = |remaining: i64| {
             WaitEstimate::before(EpochMs(remaining), EpochMs(0), GRACE)
                 .poll_after
@@ -297,7 +297,7 @@ mod tests {
     };
 
     #[test]
-    fn batches_follow_each_other_without_a_gap_and_do_not_pile_up() {
+    fn batch_windows_have_no_gaps_and_unused_batches_are_lost() {
         let mut head = Head::default();
         let first = head.batch_at(EpochMs(5_000), BATCH);
         assert_eq!((first.since, first.used), (EpochMs(5_000), 0));
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn places_kept_from_the_last_batch_use_up_the_next() {
+    fn slots_left_open_by_the_last_batch_count_in_the_next() {
         let head = Head {
             batch: Some(BatchWindow {
                 since: EpochMs(0),
@@ -324,7 +324,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_poll_hint_is_never_zero_and_never_over_half_the_grace(
+        fn a_poll_hint_is_positive_and_at_most_half_the_grace(
             position in proptest::option::of(1..10_000_000_u64),
             rate in proptest::option::of(0..10_000_000_u64),
             remaining in -100_000..100_000_000_i64,

@@ -199,7 +199,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_lanes_share_everything_and_nothing_twice(lanes in 1..=64_u8, total in 0..200_000_u32) {
+        fn the_shares_of_the_lanes_add_up_to_the_total(lanes in 1..=64_u8, total in 0..200_000_u32) {
             let lanes = Lanes::new(lanes).unwrap();
             let shares: Vec<_> = lanes.all().map(|lane| lanes.share(total, lane)).collect();
             prop_assert_eq!(shares.iter().sum::<u32>(), total);
@@ -208,7 +208,7 @@ mod tests {
         }
 
         #[test]
-        fn no_lane_may_overbook_less_than_its_places_nor_all_together_more_than_allowed(
+        fn overbooking_is_at_least_the_slots_per_lane_and_within_the_limit_in_total(
             lanes in 1..=64_u8,
             max_active in 64..=100_000_u32,
             overbook_percent in 0..=100_u32,
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_spread_evenly_and_each_always_to_the_same_lane() {
+    fn users_are_distributed_evenly_and_keep_their_lane() {
         let lanes = Lanes::new(8).unwrap();
         let mut count = [0_u32; 8];
         for n in 0..8_000_u128 {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_one_to_sixty_four_lanes() {
+    fn a_queue_has_one_to_sixty_four_lanes() {
         assert_eq!(Lanes::new(0), None);
         assert_eq!(Lanes::new(65), None);
         assert_eq!(Lanes::new(64).map(|lanes| lanes.all().len()), Some(64));

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_queue_is_not_a_slow_one() {
+    fn idle_time_does_not_lower_the_rate() {
         let measured = Rate {
             since: EpochMs(0),
             called: 20,
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_measured_over_whole_batches() {
+    fn with_batches_the_rate_is_measured_over_whole_windows() {
         let start = Rate::observe(None, EpochMs(0), 0, true, Some(60));
         let within = Rate::observe(Some(start), EpochMs(30_000), 50, true, Some(60));
         assert_eq!(within.per_minute(), None);

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_awaited_when_the_pause_began_may_come_until_a_grace_after_its_end() {
+    fn a_user_called_before_a_pause_may_arrive_until_a_grace_after_its_end() {
         let pause = Pause::default().begun_at(EpochMs(50_000), GRACE);
         let awaited = called(60_000);
         assert!(awaited.awaits(EpochMs(500_000), pause, GRACE));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_raises_no_turn_that_had_passed_before_it() {
+    fn a_pause_does_not_revive_a_session_that_lapsed_before_it() {
         let pause = Pause::default().begun_at(EpochMs(50_000), GRACE);
         let missed = called(40_000);
         for pause in [pause, pause.ended_at(EpochMs(60_000))] {
@@ -126,7 +126,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_its_owner_may_use_always_takes_a_place(
+        fn a_session_that_its_owner_can_use_always_uses_a_slot(
             expires in 0..100_000_i64,
             began in proptest::option::of(0..100_000_i64),
             lasted in proptest::option::of(0..100_000_i64),

@@ -41,19 +41,19 @@ pub fn operation() -> shared::openapi::Operation {
     .problems(&[problem::EVENT_NOT_FOUND, problem::NOT_OPEN])
 }
 
-fn read_user_id(body: &mut BodyFields) -> Option<Option<UserId>> {
+fn read_user_id(body: &mut BodyFields) -> Option<UserId> {
     let user_id = User.described(
         "The user who joins. If omitted, the response contains the id of a new user. If users \
          sign in with an issuer, only the ID token's user is allowed: the UUID version 5 of \
          issuer and `sub`.",
     );
-    Some(body.optional("userId", &user_id))
+    body.optional("userId", &user_id)
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let signed_in = request.signed_in_user(app).await?;
     let event_id = request.path_event()?;
-    let user_id = request.read_body(read_user_id)?;
+    let user_id = request.read_body(|body| Some(read_user_id(body)))?;
     let user_id = match (signed_in, user_id) {
         (Some(signed_in), named) => {
             ApiRequest::check_own(signed_in, named.unwrap_or(signed_in))?;

@@ -48,19 +48,19 @@ pub fn operation() -> shared::openapi::Operation {
 /// More tickets than the `maxSeatsPerUser` of any event.
 const MOST_TICKETS: u32 = 100;
 
-fn read_quantity(body: &mut BodyFields) -> Option<u32> {
+fn read_quantity(body: &mut BodyFields) -> u32 {
     let quantity = WholeNumber {
         noun: "a number of tickets",
         least: 1,
         most: MOST_TICKETS,
     }
     .described("The number of tickets, up to the event's `maxSeatsPerUser`.");
-    Some(body.optional_or("quantity", &quantity, 1))
+    body.optional_or("quantity", &quantity, 1)
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let token = request.event_token(app).await?;
-    let quantity = request.read_body(read_quantity)?;
+    let quantity = request.read_body(|body| Some(read_quantity(body)))?;
     let programme = app.programme(&token.event_id, request.now()).await?;
     let reservation = app
         .reserve(&programme, &token, quantity, request.now())

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn while_one_reads_the_others_make_do_with_what_is_there_but_not_for_long() {
+    fn during_a_refresh_the_old_value_is_used_for_a_limited_time() {
         let cache = Cache::default();
         cache.put("k", 1, EpochMs(1000));
         assert_eq!(cache.fresh_or_claim(&"k", EpochMs(2100), 1000), None);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_does_not_grow_without_end() {
+    fn a_cache_has_a_limited_size() {
         let cache = Cache::default();
         for key in 0..=MOST_ENTRIES {
             cache.put(key, (), EpochMs(0));

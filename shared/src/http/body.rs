@@ -190,7 +190,7 @@ pub fn no_fields(_: &mut BodyFields) -> Option<()> {
 
 /// The schema of the bodies that `read` reads.
 #[cfg(feature = "openapi")]
-pub fn describe<T>(read: impl FnOnce(&mut BodyFields) -> Option<T>) -> Value {
+pub fn describe<T>(read: impl FnOnce(&mut BodyFields) -> T) -> Value {
     let mut fields = BodyFields::new(Map::new());
     read(&mut fields);
     fields.schema.into_value()

@@ -207,11 +207,7 @@ impl Operation {
 
     /// Sets the request body, by the function that reads its fields.
     #[must_use]
-    pub fn body<T>(
-        mut self,
-        required: bool,
-        read: impl FnOnce(&mut BodyFields) -> Option<T>,
-    ) -> Self {
+    pub fn body<T>(mut self, required: bool, read: impl FnOnce(&mut BodyFields) -> T) -> Self {
         self.body = Some(RequestBody {
             required,
             schema: Schema::try_from(describe(read)).unwrap_or_default(),

@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_of_an_expression_are_read_from_it() {
+    fn the_names_are_derived_from_the_expression() {
         let names =
             names_in("attribute_not_exists(#pk) OR (#state = :held AND #heldUntil <= :now)");
         let mut names: Vec<_> = names.into_values().collect();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_that_is_not_bound_is_found() {
+    fn unbound_placeholders_are_detected() {
         let key = Key {
             pk: "A".to_owned(),
             sk: "B".to_owned(),

@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_read_as_it_was_written_and_so_is_one_of_an_older_version() {
+    fn entries_of_this_and_of_older_versions_can_be_read() {
         let event = EventId::parse("e").unwrap();
         for reservation_id in [None, Some(ReservationId::new(event, None, EpochMs(7)))] {
             let entry = LedgerEntry {
