@@ -184,6 +184,7 @@ impl BodyFields {
 }
 
 /// The body of a request that has no fields.
+#[must_use]
 pub fn no_fields(_: &mut BodyFields) -> Option<()> {
     Some(())
 }

@@ -17,8 +17,8 @@ use domain::ids::EventId;
 use domain::invariants::Finding;
 use serde_json::json;
 
-use crate::invariants;
 use crate::call_gate::CallGate;
+use crate::invariants;
 use crate::world::{
     Buyer, DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, World, concert, concert_for, festival,
 };
