@@ -4,8 +4,8 @@ use domain::ids::{DateKey, SeatNumber};
 use domain::refusal::Refusal;
 use domain::seats::{BestAvailable, SeatChoice, SeatSelection};
 use shared::app::{App, Outcome};
-use shared::http::field_types::{Date, FieldType, List, Object, Text, WholeNumber};
-use shared::http::{Alternative, Answer, ApiRequest, BodyFields, views::ReservationView};
+use shared::http::field_types::{Date, FieldType, List, Text, WholeNumber};
+use shared::http::{Alternative, Answer, ApiRequest, BodyFields, Object, views::ReservationView};
 use shared::lambda::{Function, Init};
 
 /// The endpoint.

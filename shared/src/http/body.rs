@@ -6,7 +6,7 @@
 use serde_json::json;
 use serde_json::{Map, Value};
 
-use super::field_types::FieldType;
+use super::field_types::{FieldType, Invalid};
 use domain::refusal::{FieldError, Refusal};
 
 /// A body with many wrong fields gets at most this many errors.
@@ -180,6 +180,32 @@ impl BodyFields {
             Some(value) if errors.is_empty() => Ok(value),
             _ => Err(Refusal::InvalidRequest(errors)),
         }
+    }
+}
+
+/// An object, whose fields the function reads.
+#[derive(Clone, Copy)]
+pub struct Object<T>(pub fn(&mut BodyFields) -> Option<T>);
+
+impl<T> FieldType for Object<T> {
+    type Value = T;
+
+    fn read(&self, value: &Value) -> Result<T, Invalid> {
+        let Value::Object(fields) = value else {
+            return Err("must be an object".to_owned().into());
+        };
+        let mut fields = BodyFields::new(fields.clone());
+        let value = (self.0)(&mut fields);
+        let errors = fields.into_errors();
+        match value {
+            Some(value) if errors.is_empty() => Ok(value),
+            _ => Err(Invalid::of_fields(errors)),
+        }
+    }
+
+    #[cfg(feature = "openapi")]
+    fn schema(&self) -> Value {
+        describe(self.0)
     }
 }
 

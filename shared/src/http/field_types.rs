@@ -5,7 +5,6 @@ use serde_json::Value;
 #[cfg(feature = "openapi")]
 use serde_json::json;
 
-use super::body::BodyFields;
 use domain::ids::{DateKey, UserId};
 use domain::refusal::FieldError;
 
@@ -25,6 +24,10 @@ impl From<String> for Invalid {
 }
 
 impl Invalid {
+    pub(super) fn of_fields(errors: Vec<FieldError>) -> Self {
+        Self(Errors::Fields(errors))
+    }
+
     /// The errors of a field called `name`. Errors of nested fields have their path.
     pub(super) fn into_field_errors(self, name: &str) -> Vec<FieldError> {
         match self.0 {
@@ -204,32 +207,6 @@ where
             "type": "array", "items": self.item.schema(), "minItems": 1, "maxItems": self.most,
             "uniqueItems": true,
         })
-    }
-}
-
-/// An object, whose fields the function reads.
-#[derive(Clone, Copy)]
-pub struct Object<T>(pub fn(&mut BodyFields) -> Option<T>);
-
-impl<T> FieldType for Object<T> {
-    type Value = T;
-
-    fn read(&self, value: &Value) -> Result<T, Invalid> {
-        let Value::Object(fields) = value else {
-            return Err("must be an object".to_owned().into());
-        };
-        let mut fields = BodyFields::new(fields.clone());
-        let value = (self.0)(&mut fields);
-        let errors = fields.into_errors();
-        match value {
-            Some(value) if errors.is_empty() => Ok(value),
-            _ => Err(Invalid(Errors::Fields(errors))),
-        }
-    }
-
-    #[cfg(feature = "openapi")]
-    fn schema(&self) -> Value {
-        super::body::describe(self.0)
     }
 }
 

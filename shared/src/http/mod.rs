@@ -11,7 +11,7 @@ pub mod views;
 pub use answer::Answer;
 #[cfg(feature = "openapi")]
 pub use body::describe;
-pub use body::{Alternative, BodyFields, no_fields};
+pub use body::{Alternative, BodyFields, Object, no_fields};
 pub use cursor::{decode_cursor, encode_cursor};
 pub use request::ApiRequest;
 
