@@ -1,4 +1,4 @@
-//! Configuration: what a process is told by its environment.
+//! Configuration by environment variables.
 
 use std::env;
 
@@ -11,7 +11,7 @@ use crate::store::{Connection, TableNames};
 
 /// Why a process cannot start.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {0} is missing or has no meaning")]
+#[error("the environment variable {0} is missing or invalid")]
 pub struct MissingVariable(&'static str);
 
 fn required(name: &'static str) -> Result<String, MissingVariable> {
@@ -22,9 +22,9 @@ fn optional(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The tables' names: `BOXOFFICE_TABLE` and `BOXOFFICE_KEYS_TABLE`.
+/// The names of the tables: `BOXOFFICE_TABLE` and `BOXOFFICE_KEYS_TABLE`.
 ///
-/// A function that neither checks nor signs tokens is not told the second.
+/// The second is not set for functions that neither verify nor sign tokens.
 pub fn table_names() -> Result<TableNames, MissingVariable> {
     Ok(TableNames {
         main: required("BOXOFFICE_TABLE")?,
@@ -32,35 +32,37 @@ pub fn table_names() -> Result<TableNames, MissingVariable> {
     })
 }
 
-/// `BOXOFFICE_METRICS_NAMESPACE`: where CloudWatch keeps this stack's metrics. Without it there are none.
+/// `BOXOFFICE_METRICS_NAMESPACE`: the CloudWatch namespace of the metrics. If it is not set, no
+/// metrics are written.
 #[must_use]
 pub fn metrics_namespace() -> Option<String> {
     optional("BOXOFFICE_METRICS_NAMESPACE")
 }
 
-/// How users are known.
+/// How users are identified.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum UserIdentity {
-    /// The user id in a request is believed: whoever knows it is that user.
+    /// By the user id in the request. Anybody who knows a user id can act as that user.
     TrustUserIdInRequest,
-    /// An issuer's token says who somebody is.
+    /// By ID tokens of an OpenID Connect issuer.
     OpenIdConnect(Issuer),
 }
 
-/// Why it is not clear how users are known.
+/// Why the identification of users is not configured correctly.
 #[derive(Debug, thiserror::Error)]
-pub enum UnclearIdentity {
+pub enum InvalidIdentity {
     #[error(transparent)]
     Missing(#[from] MissingVariable),
-    #[error("{IDENTITY} is TrustUserIdInRequest, and {0} is set: one of them is not meant")]
+    #[error("{IDENTITY} is TrustUserIdInRequest, but {0} is set; remove one of them")]
     Contradiction(&'static str),
-    #[error("{ISSUER} or {AUDIENCE} has no meaning: {0}")]
+    #[error("{ISSUER} or {AUDIENCE} is invalid: {0}")]
     Issuer(#[from] InvalidIssuer),
 }
 
-/// `BOXOFFICE_USER_IDENTITY`, which the deployer must choose: nobody should trust what users say of themselves because a
-/// setting was overlooked. `OpenIdConnect` needs `BOXOFFICE_OIDC_ISSUER` and `BOXOFFICE_OIDC_AUDIENCE`.
-pub fn user_identity() -> Result<UserIdentity, UnclearIdentity> {
+/// Reads `BOXOFFICE_USER_IDENTITY`. There is no default, so that user ids in requests are not
+/// trusted by mistake. `OpenIdConnect` also requires `BOXOFFICE_OIDC_ISSUER` and
+/// `BOXOFFICE_OIDC_AUDIENCE`.
+pub fn user_identity() -> Result<UserIdentity, InvalidIdentity> {
     identity_of(&required(IDENTITY)?, optional(ISSUER), optional(AUDIENCE))
 }
 
@@ -72,11 +74,11 @@ fn identity_of(
     choice: &str,
     issuer: Option<String>,
     audience: Option<String>,
-) -> Result<UserIdentity, UnclearIdentity> {
+) -> Result<UserIdentity, InvalidIdentity> {
     match (choice, issuer, audience) {
         ("TrustUserIdInRequest", None, None) => Ok(UserIdentity::TrustUserIdInRequest),
-        ("TrustUserIdInRequest", Some(_), _) => Err(UnclearIdentity::Contradiction(ISSUER)),
-        ("TrustUserIdInRequest", None, Some(_)) => Err(UnclearIdentity::Contradiction(AUDIENCE)),
+        ("TrustUserIdInRequest", Some(_), _) => Err(InvalidIdentity::Contradiction(ISSUER)),
+        ("TrustUserIdInRequest", None, Some(_)) => Err(InvalidIdentity::Contradiction(AUDIENCE)),
         ("OpenIdConnect", Some(issuer), Some(audience)) => Ok(UserIdentity::OpenIdConnect(
             Issuer::new(&issuer, &audience)?,
         )),
@@ -86,10 +88,11 @@ fn identity_of(
     }
 }
 
-/// The connection of a Lambda function, from the variables that Lambda sets. They hold for the life of the process, so
-/// no chain of providers has to be asked.
+/// The connection of a Lambda function, from the variables that Lambda sets. The credentials are
+/// valid for the lifetime of the process, so no provider chain is needed.
 ///
-/// `AWS_CA_BUNDLE` names the file of other authorities than Amazon's own, for an endpoint that is not AWS's.
+/// `AWS_CA_BUNDLE` is a file of certificate authorities to trust instead of Amazon's, for an
+/// endpoint outside AWS.
 pub fn connection() -> Result<Connection, MissingVariable> {
     const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
     let credentials = Credentials::from_keys(
@@ -118,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_users_are_known_is_said_whole_or_not_at_all() {
+    fn the_user_identity_must_be_complete_and_consistent() {
         let says = |choice, issuer: Option<&str>, audience: Option<&str>| {
             identity_of(
                 choice,

@@ -1,5 +1,5 @@
-//! A function: its name, what it needs made ready, and what it does. The same value runs on Lambda and behind the local
-//! front.
+//! The functions: name, initialization and handler. The same value runs on Lambda and in the local
+//! server.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,37 +18,38 @@ use crate::telemetry;
 use domain::clock::Clock;
 use domain::refusal::Refusal;
 
-/// What a handler gives back.
+/// The future returned by a handler.
 pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<Answer, Refusal>> + Send + 'a>>;
 
-/// A handler that may ask the store.
-pub type OverApp = for<'a> fn(&'a App, &'a mut ApiRequest) -> HandlerFuture<'a>;
+/// A handler that uses the application state.
+pub type Handler = for<'a> fn(&'a App, &'a mut ApiRequest) -> HandlerFuture<'a>;
 
-/// A handler that never does.
-pub type Alone = fn(&mut ApiRequest) -> Result<Answer, Refusal>;
+/// A handler that never uses the store.
+pub type StatelessHandler = fn(&mut ApiRequest) -> Result<Answer, Refusal>;
 
-/// What is made ready before the first request, which then finds an open connection.
+/// What is prepared before the first request, which then finds an open connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Init {
-    /// It never asks the store.
+    /// Nothing: the function never uses the store.
     Nothing,
-    /// The list of events is read, which opens the connection.
+    /// Reads the list of events, which opens the connection.
     Catalog,
-    /// The signing keys are read, which opens the connection.
+    /// Reads the signing keys, which opens the connection.
     Keys,
-    /// The same for what knows users: it must be told how, and reads the keys of their issuer, where there is one.
+    /// Like `Keys`, for functions that identify users: their configuration must say how, and the
+    /// keys of the OpenID Connect issuer, if any, are read as well.
     Users,
 }
 
-/// An endpoint.
+/// An endpoint of the API.
 #[derive(Clone, Copy)]
 pub struct Function {
     /// As in template.yaml and in the logs.
     pub name: &'static str,
     pub init: Init,
-    /// Whether its requests may have a body; what others carry is not looked at.
+    /// Whether its requests may have a body. Bodies of other requests are ignored.
     pub takes_body: bool,
-    pub handler: OverApp,
+    pub handler: Handler,
 }
 
 impl Function {
@@ -135,9 +136,12 @@ pub async fn run(function: Function) -> Result<(), lambda_http::Error> {
     .await
 }
 
-/// Runs a function that never uses the store, without an [`App`]: its executable then contains nothing of the SDK. For
-/// `pages` that is a third of its size.
-pub async fn run_alone(name: &'static str, handler: Alone) -> Result<(), lambda_http::Error> {
+/// Runs a function that never uses the store, without an [`App`]. Its executable then does not
+/// contain the SDK. For `pages` this saves a third of the size.
+pub async fn run_stateless(
+    name: &'static str,
+    handler: StatelessHandler,
+) -> Result<(), lambda_http::Error> {
     telemetry::init_lambda();
     let (clock, metrics) = (&Clock::System, &Metrics::default());
     lambda_http::run(service_fn(move |request: Request| async move {
@@ -147,9 +151,10 @@ pub async fn run_alone(name: &'static str, handler: Alone) -> Result<(), lambda_
     .await
 }
 
-/// The process's view of the tables, with its connection open.
+/// Creates the application state with an open connection.
 pub async fn start(init: Init) -> Result<App, lambda_http::Error> {
-    // First: whoever forgot it should hear of that, in words; a process that ends with an error only shows its fields.
+    // Checked first and reported as text: Lambda's log of a failed init shows only the fields of an
+    // error.
     let identity = match init {
         Init::Users => Some(config::user_identity().map_err(|error| error.to_string())?),
         Init::Nothing | Init::Catalog | Init::Keys => None,
@@ -172,7 +177,7 @@ pub async fn start(init: Init) -> Result<App, lambda_http::Error> {
             app.keys().await?;
         }
         Init::Users => {
-            let (keys, ()) = join(app.keys(), app.meet_issuer()).await;
+            let (keys, ()) = join(app.keys(), app.preload_issuer_keys()).await;
             keys?;
         }
     }

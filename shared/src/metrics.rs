@@ -1,5 +1,5 @@
-//! What happens, counted where it happens: for the line of each request ([`crate::telemetry`]), and for whoever looks at
-//! the running process.
+//! Counts of events in this process, for the log line of each request ([`crate::telemetry`]) and
+//! for the command line.
 
 use std::array;
 use std::collections::BTreeMap;
@@ -8,32 +8,33 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::money::Money;
 
-/// What is counted.
+/// The counted events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Count {
-    /// Numbers handed out and stood in line with.
+    /// Numbers issued and stored in a queue entry.
     Joins,
-    /// Numbers called by promotion.
+    /// Ranks called by promotion.
     Admissions,
-    /// Called users who came.
+    /// Called users who arrived.
     Arrivals,
     /// Seats held.
     SeatsHeld,
-    /// Payments, and reservations of general admission.
+    /// Payments and general-admission reservations.
     Sales,
     /// Seats and tickets sold.
     TicketsSold,
-    /// What was paid, in the currency's minor unit.
+    /// The amount paid, in the currency's minor unit.
     Revenue,
-    /// Reservations cancelled, holds among them.
+    /// Cancelled reservations and released holds.
     Cancellations,
-    /// Cancelled reservations that had been paid.
+    /// Cancelled reservations that were refunded.
     Refunds,
-    /// What was paid back, in the currency's minor unit.
+    /// The amount refunded, in the currency's minor unit.
     Refunded,
     /// Charges of wallets.
     Charges,
-    /// Writes that DynamoDB refused because a transaction held one of their items; most are tried again.
+    /// Writes that DynamoDB rejected because a transaction was using one of the items. Most are
+    /// retried.
     Conflicts,
 }
 
@@ -54,7 +55,7 @@ impl Count {
     ];
 }
 
-/// A process's counts.
+/// The counts of a process.
 #[derive(Debug, Default)]
 pub struct Metrics {
     since_start: Counters,
@@ -71,12 +72,12 @@ impl Default for Counters {
     }
 }
 
-/// How often each thing happened.
+/// The value of each count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts([u64; Count::ALL.len()]);
 
 impl Counts {
-    /// None where it did not happen.
+    /// The value. `None` if it is 0.
     #[must_use]
     pub fn some(&self, count: Count) -> Option<u64> {
         Some(self.0[count as usize]).filter(|times| *times > 0)
@@ -84,30 +85,30 @@ impl Counts {
 }
 
 impl Metrics {
-    /// It happened so many times, or so much of it.
+    /// Adds to a count.
     pub fn add(&self, count: Count, times: u64) {
-        // Each is looked at on its own: no order among them is needed.
+        // The counts are independent, so no ordering is needed.
         self.since_start.0[count as usize].fetch_add(times, Ordering::Relaxed);
         self.unreported.0[count as usize].fetch_add(times, Ordering::Relaxed);
     }
 
-    /// So much money moved.
+    /// Adds an amount of money.
     pub fn add_money(&self, count: Count, amount: Money) {
         // Amounts are never negative.
         self.add(count, u64::try_from(amount.0).unwrap_or_default());
     }
 
-    /// A request was refused with this code.
+    /// Counts a refused request by its code.
     pub(crate) fn refused(&self, code: &'static str) {
         *self.lock_refusals().entry(code).or_default() += 1;
     }
 
     fn lock_refusals(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
-        // A panic between two lines of this file leaves a whole map.
+        // No code of this file can panic in the middle of a change, so the map is consistent.
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What has happened since the process began.
+    /// The counts since the process started.
     #[must_use]
     pub fn since_start(&self) -> Counts {
         Counts(array::from_fn(|count| {
@@ -115,13 +116,13 @@ impl Metrics {
         }))
     }
 
-    /// Refusals since the process began, by code.
+    /// Refusals since the process started, by code.
     #[must_use]
     pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
         self.lock_refusals().clone()
     }
 
-    /// What nobody has reported yet. Each thing is given once, to whichever request asks first.
+    /// The counts since the last call. Each event is reported once, by the request that asks first.
     pub fn take_unreported(&self) -> Counts {
         Counts(array::from_fn(|count| {
             self.unreported.0[count].swap(0, Ordering::Relaxed)

@@ -55,7 +55,7 @@ pub struct Issuer {
 impl Issuer {
     /// An issuer with its URL and the audience that its tokens must be for.
     pub fn new(url: &str, audience: &str) -> Result<Self, InvalidIssuer> {
-        if !is_secret_from_others(url) || url.contains(['?', '#']) {
+        if !is_protected_in_transit(url) || url.contains(['?', '#']) {
             return Err(InvalidIssuer::Url);
         }
         if audience.is_empty() || audience.chars().any(char::is_control) {
@@ -91,7 +91,7 @@ impl Issuer {
 }
 
 /// Whether responses from this URL cannot be modified in transit: https, or http on this machine.
-fn is_secret_from_others(url: &str) -> bool {
+fn is_protected_in_transit(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else {
         return false;
     };

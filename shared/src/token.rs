@@ -1,5 +1,5 @@
-//! Queue tokens: signed, to be treated as opaque by clients. A genuine token says who somebody is; only a
-//! living session lets them shop.
+//! Queue tokens. They are signed, and opaque to clients. A valid token identifies a user; only a
+//! live session admits the user.
 
 use std::collections::BTreeMap;
 
@@ -14,20 +14,20 @@ use domain::clock::EpochMs;
 use domain::ids::{EventId, Lane, UserId};
 use domain::queue::TOKEN_LIFETIME_SECONDS;
 
-/// What a genuine token says.
+/// The content of a token.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Token {
     pub user_id: UserId,
     pub event_id: EventId,
     pub lane: Lane,
-    /// The number in line.
+    /// The queue number.
     pub number: u64,
     pub issued_at: EpochMs,
     pub expires_at: EpochMs,
 }
 
 impl Token {
-    /// A token for a number in line, issued at `now`.
+    /// A token for a queue number, issued at `now`.
     #[must_use]
     pub fn new(user_id: UserId, event_id: EventId, lane: Lane, number: u64, now: EpochMs) -> Self {
         // JWT times are whole seconds.
@@ -43,7 +43,7 @@ impl Token {
     }
 }
 
-/// The only algorithm that a token may name.
+/// The only accepted algorithm.
 #[derive(Serialize, Deserialize)]
 enum Algorithm {
     HS256,
@@ -67,7 +67,7 @@ struct Claims {
     exp: i64,
 }
 
-/// A signing key as it is stored: 32 random bytes under an id.
+/// A stored signing key: 32 random bytes with an id.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningKey {
     pub kid: String,
@@ -75,15 +75,15 @@ pub struct SigningKey {
     pub created_at: EpochMs,
 }
 
-/// A young key does not sign yet: by then every process knows it, or last read the keys so long ago that it may read them
-/// again when it meets a token of it.
+/// A new key does not sign for this time. After it, every process either has the key, or has read
+/// the keys so long ago that it may read them again when it receives a token with that key.
 pub const SETTLING_SECONDS: u32 = 30;
 
 impl SigningKey {
-    /// A new key, named `kid`, made at `now`.
+    /// Creates a key with the id `kid`.
     ///
     /// # Errors
-    /// Where the operating system has no randomness to give.
+    /// If the operating system provides no randomness.
     pub fn random(kid: String, now: EpochMs) -> Result<Self, getrandom::Error> {
         let mut secret = vec![0; 32];
         getrandom::fill(&mut secret)?;
@@ -103,25 +103,25 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-/// Why a text is not a token of ours.
+/// Why a text is not a valid token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rejection {
-    /// Signed by a key that this process has not read (yet).
+    /// The token's key is not among the known ones. It may be newer.
     UnknownKey,
-    /// Anything else: not a token, a bad signature, expired.
+    /// The text is not a token, or its signature is wrong, or it has expired.
     Invalid,
 }
 
-/// The keys of a table. The newest that has settled signs; all verify.
+/// The keys of a table. The newest settled one signs; all verify.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
-    /// Signs until a younger one has settled.
+    /// Signs until a newer key has settled.
     oldest: SigningKey,
     keys: BTreeMap<String, SigningKey>,
 }
 
 impl KeyRing {
-    /// A ring; none where there is no key. Key ids are ordered as they were made.
+    /// Creates a key ring. `None` without keys. The order of the ids is the order of creation.
     #[must_use]
     pub fn new(keys: Vec<SigningKey>) -> Option<Self> {
         let keys: BTreeMap<_, _> = keys.into_iter().map(|key| (key.kid.clone(), key)).collect();
@@ -156,7 +156,7 @@ impl KeyRing {
         Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// Reads a token that is genuine and not expired at `now`.
+    /// Verifies a token: its signature, and its expiry at `now`.
     pub fn verify(&self, text: &str, now: EpochMs) -> Result<Token, Rejection> {
         let (message, signature) = text.rsplit_once('.').ok_or(Rejection::Invalid)?;
         let (header, claims) = message.split_once('.').ok_or(Rejection::Invalid)?;
@@ -191,7 +191,7 @@ fn mac(key: &SigningKey, message: &str) -> Hmac<Sha256> {
         .chain_update(message)
 }
 
-/// A header or claims, as they stand in a token.
+/// Encodes a header or claims.
 fn encode(part: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(part)?))
 }
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(read.expires_at, token.expires_at);
     }
 
-    /// Tokens live for 30 days, across deployments: their form must not change.
+    /// Tokens live for 30 days, across deployments, so their format must not change.
     #[test]
     fn the_form_of_a_token_is_fixed() {
         let ring = KeyRing::new(vec![key("1", 1)]).unwrap();
@@ -297,7 +297,7 @@ mod tests {
             old.verify(&settled.sign(&token).unwrap(), token.issued_at),
             Err(Rejection::UnknownKey)
         );
-        // Where there is no other, a young one signs at once.
+        // The only key signs at once, even if it is new.
         let first = KeyRing::new(vec![young(0)]).unwrap();
         assert!(
             first

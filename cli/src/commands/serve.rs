@@ -132,7 +132,7 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions) -> Result<Outcome> {
         None => app,
     });
     app.keys().await?;
-    app.meet_issuer().await;
+    app.preload_issuer_keys().await;
     // So that the first users find slots without waiting for the first scheduled promotion.
     promote_once(&app).await;
     let address = listener.local_addr()?;

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::lambda::run_alone(pages::FUNCTION.name, pages::answer).await
+    shared::lambda::run_stateless(pages::FUNCTION.name, pages::answer).await
 }

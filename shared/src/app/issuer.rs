@@ -172,7 +172,7 @@ impl App {
     /// Reads the issuer's keys in advance, if an issuer is configured, so that the first request
     /// does not wait for them. A failure is ignored: the next ID token triggers another attempt,
     /// and queue tokens need no issuer.
-    pub async fn meet_issuer(&self) {
+    pub async fn preload_issuer_keys(&self) {
         if let Some(issuer) = &self.issuer {
             // The failure has been logged.
             let _ = issuer.read(self.clock()).await;

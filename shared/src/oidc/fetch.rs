@@ -1,4 +1,4 @@
-//! Reading an issuer's keys.
+//! Reads an issuer's keys.
 
 use std::error::Error;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 
-use super::{Issuer, IssuerKeys, is_secret_from_others};
+use super::{Issuer, IssuerKeys, is_protected_in_transit};
 
-/// A document that has not arrived whole within this does not arrive. Two are read in init, which may take 10 s.
+/// The timeout of a document. Two documents are read in init, which may take 10 s.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// Issuers' documents have some kilobytes.
+/// The documents of issuers have some kilobytes.
 const LARGEST_DOCUMENT: usize = 256 * 1024;
 
 /// Why an issuer's keys could not be read. For the log.
@@ -22,58 +22,58 @@ const LARGEST_DOCUMENT: usize = 256 * 1024;
 pub(crate) enum Unreadable {
     #[error("{0} cannot be reached: {1}")]
     Unreachable(String, String),
-    #[error("{0} answers {1}")]
+    #[error("{0} responded with status {1}")]
     Status(String, u16),
-    #[error("{0} did not answer in time")]
+    #[error("{0} did not respond in time")]
     Late(String),
-    #[error("{0} is not what it should be: {1}")]
+    #[error("{0} is invalid: {1}")]
     Malformed(String, &'static str),
 }
 
-/// What is used of an issuer's description of itself.
+/// The part of the discovery document that is used.
 #[derive(Deserialize)]
 struct Discovery {
     issuer: String,
     jwks_uri: String,
 }
 
-/// The keys that the issuer publishes now.
+/// Reads the keys that the issuer currently publishes.
 pub(crate) async fn keys(connector: &Connector, issuer: &Issuer) -> Result<IssuerKeys, Unreadable> {
     let url = issuer.discovery_url();
     let document = get(connector, &url).await?;
     let malformed = |why| Unreadable::Malformed(url.clone(), why);
-    let discovery: Discovery =
-        serde_json::from_slice(&document).map_err(|_| malformed("no issuer and jwks_uri in it"))?;
+    let discovery: Discovery = serde_json::from_slice(&document)
+        .map_err(|_| malformed("it has no issuer and jwks_uri"))?;
     if discovery.issuer != issuer.url {
-        return Err(malformed("it is another issuer's"));
+        return Err(malformed("it belongs to another issuer"));
     }
-    // An issuer elsewhere has no keys on this machine.
-    let is_safe = is_secret_from_others(&discovery.jwks_uri)
+    // The keys of a remote issuer must not be on this machine.
+    let is_safe = is_protected_in_transit(&discovery.jwks_uri)
         && (discovery.jwks_uri.starts_with("https:") || issuer.url.starts_with("http:"));
     if !is_safe {
-        return Err(malformed("its jwks_uri is no https URL"));
+        return Err(malformed("its jwks_uri is not an https URL"));
     }
     let set = get(connector, &discovery.jwks_uri).await?;
     let malformed = |why| Unreadable::Malformed(discovery.jwks_uri.clone(), why);
-    let keys = IssuerKeys::read(&set).ok_or_else(|| malformed("no JWK set"))?;
+    let keys = IssuerKeys::read(&set).ok_or_else(|| malformed("it is not a JWK set"))?;
     if keys.0.is_empty() {
-        return Err(malformed("no key in it is for RS256 or ES256"));
+        return Err(malformed("it has no key for RS256 or ES256"));
     }
     Ok(keys)
 }
 
-/// A document, whole and not too large. Redirections are not followed.
+/// Reads a document of limited size. Redirects are not followed.
 async fn get(connector: &Connector, url: &str) -> Result<Vec<u8>, Unreadable> {
-    tokio::time::timeout(TIMEOUT, get_at_leisure(connector, url))
+    tokio::time::timeout(TIMEOUT, get_without_timeout(connector, url))
         .await
         .unwrap_or_else(|_| Err(Unreadable::Late(url.to_owned())))
 }
 
-async fn get_at_leisure(connector: &Connector, url: &str) -> Result<Vec<u8>, Unreadable> {
+async fn get_without_timeout(connector: &Connector, url: &str) -> Result<Vec<u8>, Unreadable> {
     let mut request = Request::new(SdkBody::empty());
     request
         .set_uri(url)
-        .map_err(|_| Unreadable::Malformed(url.to_owned(), "no URL"))?;
+        .map_err(|_| Unreadable::Malformed(url.to_owned(), "it is not a URL"))?;
     request.headers_mut().insert("accept", "application/json");
     let unreachable = |error| Unreadable::Unreachable(url.to_owned(), error);
     let response = connector

@@ -462,7 +462,7 @@ async fn while_the_issuer_is_down_unverifiable_tokens_are_answered_busy_and_not_
     issuer.behaves(Behaviour::Fails);
     // A process that starts now has no keys.
     let young = world.process_with_issuer(&issuer);
-    young.app.meet_issuer().await;
+    young.app.preload_issuer_keys().await;
     let reply = issuer.alice_asks(&young).await;
     reply.is_problem(503, "busy");
     assert_eq!(reply.header("retry-after"), "1");
