@@ -1,7 +1,7 @@
 //! Catalogues: the files in which an operator describes the events on sale.
 //!
-//! A file is read in two steps: [`yaml`] and [`raw`] read it into typed structs that know the line of every field, and
-//! [`check`] turns them into events. All errors are reported at once, each with its line and field. A file with an error is
+//! A file is read in two steps: `yaml` and `raw` read it into typed structs that know the line of every field, and
+//! `check` turns them into events. All errors are reported at once, each with its line and field. A file with an error is
 //! refused as a whole.
 
 mod check;

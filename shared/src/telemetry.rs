@@ -1,7 +1,7 @@
 //! Logs and metrics: one JSON line per request on Lambda. Lines never contain a token, a key or a body; the only personal
 //! data in them is the user id.
 //!
-//! `tracing-subscriber` writes the lines. [`Lines`] adds what CloudWatch needs: the fields of the invocation's span at the top
+//! `tracing-subscriber` writes the lines. `Lines` adds what CloudWatch needs: the fields of the invocation's span at the top
 //! level, where Logs Insights and metrics look for them, and the embedded metric format, which makes metrics of a
 //! line's numbers without any call.
 
