@@ -96,6 +96,8 @@ async fn repeating_a_best_available_hold_returns_the_same_seats() {
 async fn forty_concurrent_best_available_holds_get_adjacent_seats_of_their_own() {
     let world = World::with(hall()).await;
     let buyers = join_all((0..40).map(|_| world.joins(EVENT))).await;
+    // Joins at the same moment may leave an older head in the cache than the one that called the last buyer.
+    world.clock.advance_seconds(2);
     let replies = join_all(
         buyers
             .iter()
