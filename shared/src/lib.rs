@@ -10,6 +10,7 @@ pub mod audit;
 pub mod config;
 pub mod http;
 pub mod http_client;
+mod jwt;
 pub mod lambda;
 pub mod loopback;
 pub mod metrics;

@@ -8,8 +8,6 @@ pub(crate) mod fetch;
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::http::Uri;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
@@ -17,6 +15,7 @@ use ring::signature::{
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::jwt::{self, Jwt};
 use crate::loopback::is_loopback;
 use crate::token::Rejection;
 use domain::clock::EpochMs;
@@ -137,12 +136,8 @@ impl<'a> Unverified<'a> {
     /// Parses a token. `None` if it cannot be an ID token, for example if it is a queue token.
     #[must_use]
     pub fn read(text: &'a str) -> Option<Self> {
-        let (message, signature) = text.rsplit_once('.')?;
-        let (header, payload) = message.split_once('.')?;
-        if payload.contains('.') {
-            return None;
-        }
-        let header: Header = from_base64_json(header)?;
+        let jwt = Jwt::split(text)?;
+        let header: Header = jwt::json(jwt.header)?;
         // A logout token has the same issuer and audience, but does not identify a caller.
         let is_user_token = header.typ.is_none_or(|typ| {
             ["JWT", "at+jwt", "application/at+jwt"]
@@ -155,15 +150,11 @@ impl<'a> Unverified<'a> {
         Some(Self {
             algorithm: header.alg,
             kid: header.kid,
-            message,
-            payload,
-            signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
+            message: jwt.message,
+            payload: jwt.payload,
+            signature: jwt::bytes(jwt.signature)?,
         })
     }
-}
-
-fn from_base64_json<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
 /// The user that a verified token identifies, and its expiry.
@@ -280,12 +271,12 @@ impl Jwk {
             return None;
         }
         let number = |text: Option<String>| -> Option<Vec<u8>> {
-            let bytes = URL_SAFE_NO_PAD.decode(text?).ok()?;
+            let bytes = jwt::bytes(&text?)?;
             let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
             Some(bytes[zeros..].to_vec())
         };
         let coordinate = |text: Option<String>| {
-            let bytes = URL_SAFE_NO_PAD.decode(text?).ok()?;
+            let bytes = jwt::bytes(&text?)?;
             (bytes.len() == P256_BYTES).then_some(bytes)
         };
         let key = match (self.kty.as_str(), self.alg.as_deref(), self.crv.as_deref()) {
@@ -354,7 +345,7 @@ impl IssuerKeys {
         if !is_signed {
             return Err(Rejection::Invalid);
         }
-        let claims: IdTokenClaims = from_base64_json(token.payload).ok_or(Rejection::Invalid)?;
+        let claims: IdTokenClaims = jwt::json(token.payload).ok_or(Rejection::Invalid)?;
         let expires_at = moment(claims.exp);
         let is_in_force = expires_at.plus_ms(LEEWAY_MS) > now
             && claims
@@ -375,6 +366,8 @@ impl IssuerKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     #[test]
     fn an_issuer_must_use_https_or_be_local() {

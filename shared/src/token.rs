@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::jwt::{self, Jwt};
 use domain::clock::EpochMs;
 use domain::ids::{EventId, Lane, UserId};
 use domain::queue::TOKEN_LIFETIME_SECONDS;
@@ -158,18 +158,15 @@ impl KeyRing {
 
     /// Verifies a token: its signature, and its expiry at `now`.
     pub fn verify(&self, text: &str, now: EpochMs) -> Result<Token, Rejection> {
-        let (message, signature) = text.rsplit_once('.').ok_or(Rejection::Invalid)?;
-        let (header, claims) = message.split_once('.').ok_or(Rejection::Invalid)?;
-        let header: Header = decode(header)?;
+        let jwt = Jwt::split(text).ok_or(Rejection::Invalid)?;
+        let header: Header = jwt::json(jwt.header).ok_or(Rejection::Invalid)?;
         let key = self.keys.get(&header.kid).ok_or(Rejection::UnknownKey)?;
-        let signature = URL_SAFE_NO_PAD
-            .decode(signature)
-            .map_err(|_| Rejection::Invalid)?;
+        let signature = jwt::bytes(jwt.signature).ok_or(Rejection::Invalid)?;
         // In constant time.
-        mac(key, message)
+        mac(key, jwt.message)
             .verify_slice(&signature)
             .map_err(|_| Rejection::Invalid)?;
-        let claims: Claims = decode(claims)?;
+        let claims: Claims = jwt::json(jwt.payload).ok_or(Rejection::Invalid)?;
         let token = Token {
             user_id: claims.sub,
             event_id: claims.aud,
@@ -194,13 +191,6 @@ fn mac(key: &SigningKey, message: &str) -> Hmac<Sha256> {
 /// Encodes a header or claims.
 fn encode(part: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(part)?))
-}
-
-fn decode<T: DeserializeOwned>(part: &str) -> Result<T, Rejection> {
-    let json = URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| Rejection::Invalid)?;
-    serde_json::from_slice(&json).map_err(|_| Rejection::Invalid)
 }
 
 #[cfg(test)]
