@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{StreamExt, iter};
 
-use super::{Audit, AuditReport, BETWEEN_READS, CONCURRENCY, MAX_PAGES, READS, Result};
+use super::{Audit, AuditReport, CONCURRENCY, MAX_PAGES, Result, persistent};
 use crate::store::{Consistency, READABLE, StoreError, event_key, head_key, sessions_key};
 use domain::clock::EpochMs;
 use domain::ids::{EventId, Lane, Rank, UserId};
@@ -15,23 +15,11 @@ impl Audit<'_> {
     pub(super) async fn check_lanes(&self, report: &mut AuditReport) -> Result<()> {
         for (id, programme) in self.events.iter().filter(|(id, _)| self.covers(id)) {
             for lane in programme.event.terms.queue.lanes.all() {
-                report.findings.extend(self.check_lane(id, lane).await?);
+                let findings = persistent(async |_| self.read_lane(id, lane).await).await?;
+                report.findings.extend(findings);
             }
         }
         Ok(())
-    }
-
-    async fn check_lane(&self, id: &EventId, lane: Lane) -> Result<Vec<Finding>> {
-        let mut findings = self.read_lane(id, lane).await?;
-        for _ in 1..READS {
-            if findings.is_empty() {
-                break;
-            }
-            tokio::time::sleep(BETWEEN_READS).await;
-            let again = self.read_lane(id, lane).await?;
-            findings.retain(|finding| again.contains(finding));
-        }
-        Ok(findings)
     }
 
     async fn read_lane(&self, id: &EventId, lane: Lane) -> Result<Vec<Finding>> {

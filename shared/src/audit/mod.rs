@@ -23,7 +23,7 @@ use domain::invariants::{
     check_seats, owner_of,
 };
 use domain::queue::QueueEntry;
-use domain::seats::Claim;
+use domain::seats::SeatStatus;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -136,6 +136,20 @@ fn hash_of(subject: &Subject) -> u64 {
     hasher.finish()
 }
 
+/// The findings that are there each time. `read` is told whether it is the first time.
+async fn persistent(read: impl AsyncFn(bool) -> Result<Vec<Finding>>) -> Result<Vec<Finding>> {
+    let mut findings = read(true).await?;
+    for _ in 1..READS {
+        if findings.is_empty() {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_READS).await;
+        let again = read(false).await?;
+        findings.retain(|finding| again.contains(finding));
+    }
+    Ok(findings)
+}
+
 impl Audit<'_> {
     fn covers(&self, event: &EventId) -> bool {
         self.only.is_none_or(|only| only == event)
@@ -162,7 +176,9 @@ impl Audit<'_> {
                 .filter(|subject| self.is_in_scope(subject))
                 .collect();
             let mut checks = iter(subjects)
-                .map(|subject| async move { self.check_subject(&subject).await })
+                .map(|subject| async move {
+                    persistent(async |is_first| self.read_subject(&subject, is_first).await).await
+                })
                 .buffer_unordered(CONCURRENCY);
             while let Some(findings) = checks.next().await {
                 report.findings.extend(findings?);
@@ -183,19 +199,6 @@ impl Audit<'_> {
             Subject::Section(event, ..) => self.covers(event),
             Subject::Unknown(..) => self.only.is_none(),
         }
-    }
-
-    async fn check_subject(&self, subject: &Subject) -> Result<Vec<Finding>> {
-        let mut findings = self.read_subject(subject, true).await?;
-        for _ in 1..READS {
-            if findings.is_empty() {
-                break;
-            }
-            tokio::time::sleep(BETWEEN_READS).await;
-            let again = self.read_subject(subject, false).await?;
-            findings.retain(|finding| again.contains(finding));
-        }
-        Ok(findings)
     }
 
     async fn read_subject(&self, subject: &Subject, is_first: bool) -> Result<Vec<Finding>> {
@@ -345,7 +348,7 @@ impl Audit<'_> {
             let now = self.store.clock().now();
             let (user, of_event, of_date) = owner_of(claim);
             let is_its_own = of_event == event && of_date == Some(date);
-            let is_living = !matches!(claim, Claim::Held { held_until, .. } if *held_until <= now);
+            let is_living = SeatStatus::of(Some(claim), now) != SeatStatus::Available;
             let owner = if is_living && is_its_own {
                 self.store.reservation_for(user, event, Some(date)).await?
             } else {

@@ -100,10 +100,15 @@ fn text<'a>(item: &'a Item, name: &str) -> &'a str {
         .map_or("", String::as_str)
 }
 
+/// An item's key, as a finding names it.
+fn name_of(item: &Item) -> String {
+    format!("{} {}", text(item, "pk"), text(item, "sk"))
+}
+
 fn subject_of(item: &Item) -> Option<Subject> {
-    let (pk, sk) = (text(item, "pk"), text(item, "sk"));
+    let pk = text(item, "pk");
     let (kind, rest) = pk.split_once('#').unwrap_or((pk, ""));
-    let unknown = |invariant| Some(Subject::Unknown(invariant, format!("{pk} {sk}")));
+    let unknown = |invariant| Some(Subject::Unknown(invariant, name_of(item)));
     match kind {
         "USER" | "WALLET" => match UserId::parse(rest) {
             Ok(user) => Some(Subject::User(user)),
@@ -139,7 +144,7 @@ impl Reader {
         item: Item,
         read: impl FnOnce(Item) -> Result<T>,
     ) -> Option<Stored<T>> {
-        let key = format!("{} {}", text(&item, "pk"), text(&item, "sk"));
+        let key = name_of(&item);
         match read(item) {
             Ok(value) => Some(Stored { key, value }),
             Err(error) => {
@@ -155,8 +160,7 @@ impl Reader {
     }
 
     fn unknown(&mut self, invariant: Invariant, item: &Item) {
-        let key = format!("{} {}", text(item, "pk"), text(item, "sk"));
-        let finding = Finding::new(invariant, key, READABLE, UNKNOWN);
+        let finding = Finding::new(invariant, name_of(item), READABLE, UNKNOWN);
         self.unreadable.push(finding);
     }
 
