@@ -55,11 +55,11 @@ pub struct Function {
 impl Function {
     /// Answers one request and logs it.
     pub async fn answer(&self, app: &App, request: Request) -> Response<Body> {
-        let handler = async |call: &mut ApiRequest| {
+        let handler = async |request: &mut ApiRequest| {
             if self.takes_body {
-                call.check_body()?;
+                request.check_body()?;
             }
-            (self.handler)(app, call).await
+            (self.handler)(app, request).await
         };
         answer(self.name, (app.clock(), app.metrics()), request, handler).await
     }
@@ -83,8 +83,8 @@ async fn answer_within_span(
     handler: impl AsyncFnOnce(&mut ApiRequest) -> Result<Answer, Refusal>,
 ) -> Response<Body> {
     let began = Instant::now();
-    let mut call = ApiRequest::new(request, clock.now());
-    let result = handler(&mut call).await;
+    let mut request = ApiRequest::new(request, clock.now());
+    let result = handler(&mut request).await;
     let (code, response) = match result {
         Ok(answer) => ("ok", answer.into_response()),
         Err(refusal) => {
@@ -99,14 +99,14 @@ async fn answer_within_span(
     let counts = metrics.take_unreported();
     tracing::info!(
         route = match code {
-            "route_not_found" | "method_not_allowed" => format!("{} $default", call.method()),
-            _ => call.route(),
+            "route_not_found" | "method_not_allowed" => format!("{} $default", request.method()),
+            _ => request.route(),
         },
         status = response.status().as_u16(),
         code,
         latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        user_id = call.user_id().map(tracing::field::display),
-        event_id = call.event_id().map(tracing::field::display),
+        user_id = request.user_id().map(tracing::field::display),
+        event_id = request.event_id().map(tracing::field::display),
         refusals = refused.map(|()| 1_u64),
         joins = counts.some(Count::Joins),
         admissions = counts.some(Count::Admissions),
@@ -145,7 +145,7 @@ pub async fn run_stateless(
     telemetry::init_lambda();
     let (clock, metrics) = (&Clock::System, &Metrics::default());
     lambda_http::run(service_fn(move |request: Request| async move {
-        let handler = async |call: &mut ApiRequest| handler(call);
+        let handler = async |request: &mut ApiRequest| handler(request);
         Ok::<_, lambda_http::Error>(answer(name, (clock, metrics), request, handler).await)
     }))
     .await

@@ -61,7 +61,7 @@ impl BodyFields {
         }
     }
 
-    pub(super) fn new(rest: Map<String, Value>) -> Self {
+    fn new(rest: Map<String, Value>) -> Self {
         Self {
             rest,
             errors: Vec::new(),
@@ -163,23 +163,22 @@ impl BodyFields {
         self.errors.push(FieldError::new(name, message));
     }
 
-    pub(super) fn into_errors(mut self) -> Vec<FieldError> {
+    fn into_result<T>(mut self, value: Option<T>) -> Result<T, Vec<FieldError>> {
         let unknown: Vec<String> = self.rest.keys().take(MOST_ERRORS).cloned().collect();
         for name in unknown {
             self.refuse(&name, "is not a field of this request");
         }
         self.errors.truncate(MOST_ERRORS);
-        self.errors
+        match value {
+            Some(value) if self.errors.is_empty() => Ok(value),
+            _ => Err(self.errors),
+        }
     }
 
     /// Returns `value` if there are no errors, and otherwise all errors, including those of unknown
     /// fields. `value` may be `None` only if an error says why.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Refusal> {
-        let errors = self.into_errors();
-        match value {
-            Some(value) if errors.is_empty() => Ok(value),
-            _ => Err(Refusal::InvalidRequest(errors)),
-        }
+        self.into_result(value).map_err(Refusal::InvalidRequest)
     }
 }
 
@@ -196,11 +195,7 @@ impl<T> FieldType for Object<T> {
         };
         let mut fields = BodyFields::new(fields.clone());
         let value = (self.0)(&mut fields);
-        let errors = fields.into_errors();
-        match value {
-            Some(value) if errors.is_empty() => Ok(value),
-            _ => Err(Invalid::of_fields(errors)),
-        }
+        fields.into_result(value).map_err(Invalid::of_fields)
     }
 
     #[cfg(feature = "openapi")]
