@@ -13,6 +13,7 @@ pub mod desk;
 pub mod draw_proof;
 pub mod embedded_dynamodb;
 pub mod gateway;
+pub mod known_event;
 pub mod logging;
 mod outcome;
 pub mod ports;

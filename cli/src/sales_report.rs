@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, Programme, SaleState};
 use domain::ids::{DateKey, EventId};
@@ -11,8 +11,8 @@ use domain::money::Money;
 use domain::reservation::{Reservation, State, Status};
 use serde::Serialize;
 use shared::app::App;
-use shared::store::Consistency;
 
+use crate::known_event;
 use crate::queue_status::{QueueStatus, sale_state_name};
 
 /// The sales are counted from the event's reservations, which are read one after the other. Tickets that are sold during the
@@ -74,11 +74,7 @@ type SectionKey = (Option<DateKey>, Option<String>);
 
 impl SalesReport {
     pub async fn read(app: &App, id: &EventId) -> Result<Self> {
-        let programme = app
-            .store()
-            .programme(id, Consistency::Strong)
-            .await?
-            .with_context(|| format!("there is no event {id}"))?;
+        let programme = known_event::programme(app.store(), id).await?;
         let now = app.clock().now();
         let event = &programme.event;
         let mut report = Self {

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use domain::clock::EpochMs;
 use domain::event::{Event, SaleState};
 use domain::ids::EventId;
 use domain::queue::{Control, PROMOTION_INTERVAL_MS, Strategy};
 use shared::app::{App, PromotionOutcome};
-use shared::store::{ApplyRefused, Consistency, Store};
+use shared::store::{ApplyRefused, Store};
+
+use crate::known_event;
 
 /// The changes. The default changes nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -51,10 +53,7 @@ pub async fn steer(
     steering: &Steering,
 ) -> Result<std::result::Result<Event, String>> {
     for _ in 0..STEER_ATTEMPTS {
-        let event = store
-            .event(id, Consistency::Strong)
-            .await?
-            .ok_or_else(|| anyhow!("there is no event {id}"))?;
+        let event = known_event::event(store, id).await?;
         let control = match steered(&event, steering, store.clock().now()) {
             Ok(control) => control,
             Err(reason) => return Ok(Err(reason)),

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use domain::ids::EventId;
 use domain::queue::Order;
@@ -11,6 +11,7 @@ use shared::http::views::DrawView;
 use shared::store::Consistency;
 
 use crate::draw_proof::{DrawProof, PublishedQueue, verify};
+use crate::known_event;
 use crate::outcome::Outcome;
 use crate::table_options::TableOptions;
 
@@ -84,10 +85,7 @@ fn read_from_file(file: &Path) -> Result<PublishedQueue> {
 /// Makes what the API publishes, with the same code.
 async fn read_from_table(tables: &TableOptions, id: &EventId) -> Result<PublishedQueue> {
     let store = tables.store().await?;
-    let event = store
-        .event(id, Consistency::Strong)
-        .await?
-        .ok_or_else(|| anyhow!("there is no event {id}"))?;
+    let event = known_event::event(&store, id).await?;
     let draw = match event.terms.queue.order {
         Order::Arrival => None,
         Order::Draw => {

@@ -11,6 +11,7 @@ use shared::app::{App, SectionSeats};
 use shared::store::Consistency;
 
 use super::chart_history::{ChartHistory, ChartPoint};
+use crate::known_event;
 use crate::queue_status::QueueStatus;
 
 #[derive(Serialize)]
@@ -104,11 +105,7 @@ pub(super) async fn read_event(
     history: &ChartHistory,
     id: &EventId,
 ) -> Result<EventStatus> {
-    let programme = app
-        .store()
-        .programme(id, Consistency::Strong)
-        .await?
-        .with_context(|| format!("there is no event {id}"))?;
+    let programme = known_event::programme(app.store(), id).await?;
     let now = app.clock().now();
     let event = &programme.event;
     let queue = QueueStatus::read(app, event, now).await?;
