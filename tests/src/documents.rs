@@ -8,8 +8,8 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Not ours, or not sources.
 const SKIPPED: [&str; 2] = ["target", "node_modules"];
 /// The files that may mention documents.
-const SOURCES: [&str; 12] = [
-    "rs", "js", "html", "css", "yaml", "yml", "toml", "sh", "py", "json", "md", "ld",
+const SOURCES: [&str; 11] = [
+    "rs", "js", "html", "css", "yaml", "yml", "toml", "sh", "py", "json", "md",
 ];
 
 /// All text files, by their paths from the root.

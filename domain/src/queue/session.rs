@@ -61,13 +61,10 @@ impl Session {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod fixtures {
     use super::*;
-    use proptest::prelude::*;
 
-    const GRACE: u32 = 120;
-
-    fn live(expires_at: i64) -> Session {
+    pub(in crate::queue) fn live(expires_at: i64) -> Session {
         Session::Live {
             user_id: UserId::random(),
             expires_at: EpochMs(expires_at),
@@ -75,11 +72,20 @@ mod tests {
         }
     }
 
-    fn called(expires_at: i64) -> Session {
+    pub(in crate::queue) fn called(expires_at: i64) -> Session {
         Session::Called {
             expires_at: EpochMs(expires_at),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixtures::{called, live};
+    use super::*;
+    use proptest::prelude::*;
+
+    const GRACE: u32 = 120;
 
     #[test]
     fn a_session_is_dead_for_promotion_only_five_seconds_after_it_is_dead_for_its_owner() {

@@ -77,27 +77,13 @@ pub fn survey(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::UserId;
+    use crate::queue::session::fixtures::{called, live};
     use proptest::prelude::*;
 
     const GRACE: u32 = 120;
     const NOW: EpochMs = EpochMs(1_000_000);
     const PAID: Session = Session::Ended { arrived: true };
     const LEFT: Session = Session::Ended { arrived: false };
-
-    fn live(expires_at: i64) -> Session {
-        Session::Live {
-            user_id: UserId::random(),
-            expires_at: EpochMs(expires_at),
-            hold_by: EpochMs(expires_at),
-        }
-    }
-
-    fn called(expires_at: i64) -> Session {
-        Session::Called {
-            expires_at: EpochMs(expires_at),
-        }
-    }
 
     fn ranked(sessions: impl IntoIterator<Item = Session>) -> Vec<(Rank, Session)> {
         (1..).map(Rank).zip(sessions).collect()

@@ -16,13 +16,14 @@ use shared::app::App;
 use shared::store::Store;
 use shared::token::Token;
 use tests::api_gateway::http_event;
+use tests::invariants;
 use tests::wire::CallRecord;
 use tests::world::{DATE, EVENT, FUNCTIONS, PRICE, World, concert};
 
 use crate::calls::Call;
 use crate::endpoints::{Beside, Endpoint, Subject};
 use crate::names::{Item, Names, mentions};
-use crate::table::{all_items, open_session, put_items, set_head};
+use crate::table::{open_session, put_items, set_head};
 use crate::work::Job;
 
 /// The event of the bare calls. Its name is as long as the other's.
@@ -102,9 +103,9 @@ impl Stage {
         let path = format!("/events/{EVENT}/holds");
         assert_eq!(world.post(&path, &first.token, body).await.status, 201);
         let template = template(&world, endpoint.subject).await;
-        let (own, common) = all_items(&world)
+        let (own, common) = invariants::items(&world)
             .await
-            .into_iter()
+            .into_values()
             .partition(|item| mentions(item, TEMPLATE_USER));
         let items = match endpoint.subject {
             Subject::Anyone | Subject::NewOutside => Vec::new(),

@@ -8,27 +8,6 @@ use crate::names::Item;
 /// DynamoDB accepts this many items at once.
 const BATCH: usize = 25;
 
-/// All items of the table.
-pub(crate) async fn all_items(world: &World) -> Vec<Item> {
-    let mut items = Vec::new();
-    let mut start = None;
-    loop {
-        let page = world
-            .dynamodb
-            .scan()
-            .table_name(&world.tables.main)
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .expect("items");
-        items.extend(page.items.unwrap_or_default());
-        start = page.last_evaluated_key.filter(|key| !key.is_empty());
-        if start.is_none() {
-            return items;
-        }
-    }
-}
-
 /// Overwrites whatever is there.
 pub(crate) async fn put_items(world: &World, items: Vec<Item>) {
     let mut rest = items.into_iter().peekable();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice::Outcome;
 use boxoffice::catalog_update::{Mode, apply_text};
@@ -40,15 +41,24 @@ async fn key(world: &World, pk: &str, sk: &str) -> (String, String) {
         .unwrap_or_else(|| panic!("there is no {pk} {sk}"))
 }
 
-async fn set(world: &World, (pk, sk): &(String, String), name: &str, value: AttributeValue) {
+fn update(
+    world: &World,
+    (pk, sk): &(String, String),
+    expression: &str,
+    name: &str,
+) -> UpdateItemFluentBuilder {
     world
         .dynamodb
         .update_item()
         .table_name(&world.tables.main)
         .key("pk", s(pk))
         .key("sk", s(sk))
-        .update_expression("SET #name = :value")
+        .update_expression(expression)
         .expression_attribute_names("#name", name)
+}
+
+async fn set(world: &World, key: &(String, String), name: &str, value: AttributeValue) {
+    update(world, key, "SET #name = :value", name)
         .expression_attribute_values(":value", value)
         .send()
         .await
@@ -67,15 +77,8 @@ async fn delete(world: &World, (pk, sk): &(String, String)) {
         .unwrap();
 }
 
-async fn remove(world: &World, (pk, sk): &(String, String), name: &str) {
-    world
-        .dynamodb
-        .update_item()
-        .table_name(&world.tables.main)
-        .key("pk", s(pk))
-        .key("sk", s(sk))
-        .update_expression("REMOVE #name")
-        .expression_attribute_names("#name", name)
+async fn remove(world: &World, key: &(String, String), name: &str) {
+    update(world, key, "REMOVE #name", name)
         .send()
         .await
         .unwrap();
