@@ -132,6 +132,14 @@ impl Reservation {
     pub fn is_same_hold(&self, seats: &[SeatNumber], now: EpochMs) -> bool {
         self.status(now) == Status::Held && self.seats.iter().map(|s| &s.seat_number).eq(seats)
     }
+
+    /// Whether the session at this rank bought exactly this many tickets. A session buys tickets at
+    /// most once, so such a request is a repeated one, and returns the same reservation.
+    #[must_use]
+    pub fn is_same_purchase(&self, lane: Lane, rank: Rank, quantity: u32) -> bool {
+        matches!(self.state, State::Confirmed { .. })
+            && (self.lane, self.rank, self.quantity) == (lane, rank, quantity)
+    }
 }
 
 #[cfg(test)]
@@ -186,5 +194,18 @@ mod tests {
         assert!(!held.is_same_hold(&seats, EpochMs(1000)));
         let sold = reservation(State::Confirmed { payment: None });
         assert!(!sold.is_same_hold(&seats, EpochMs(0)));
+    }
+
+    #[test]
+    fn the_same_purchase_has_the_same_session_and_quantity_and_is_not_cancelled() {
+        let bought = reservation(State::Confirmed { payment: None });
+        assert!(bought.is_same_purchase(Lane::FIRST, Rank(1), 2));
+        assert!(!bought.is_same_purchase(Lane::FIRST, Rank(2), 2));
+        assert!(!bought.is_same_purchase(Lane::FIRST, Rank(1), 1));
+        let cancelled = reservation(State::Cancelled {
+            payment: None,
+            refunded: Money::ZERO,
+        });
+        assert!(!cancelled.is_same_purchase(Lane::FIRST, Rank(1), 2));
     }
 }

@@ -1,7 +1,7 @@
 //! POST /events/{eventId}/reservations: reserves general-admission tickets for an admitted user.
 
 use domain::refusal::Refusal;
-use shared::app::App;
+use shared::app::{App, Outcome};
 use shared::http::field_types::{FieldType, WholeNumber};
 use shared::http::{Answer, ApiRequest, BodyFields, views::ReservationView};
 use shared::lambda::{Function, Init};
@@ -34,6 +34,7 @@ pub fn operation() -> shared::openapi::Operation {
     )
     .body(false, read_quantity)
     .response::<ReservationView<'_>>(201, "The reservation is confirmed.")
+    .response::<ReservationView<'_>>(200, "This session has already reserved these tickets.")
     .problems(&[
         problem::EVENT_NOT_FOUND,
         problem::WRONG_ADMISSION,
@@ -62,10 +63,15 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let token = request.event_token(app).await?;
     let quantity = request.read_body(|body| Some(read_quantity(body)))?;
     let programme = app.programme(&token.event_id, request.now()).await?;
-    let reservation = app
+    let (outcome, reservation) = app
         .reserve(&programme, &token, quantity, request.now())
         .await?;
-    let path = format!("/reservations/{}", reservation.reservation_id);
     let view = ReservationView::of(&reservation, request.now());
-    Ok(Answer::created(&path, &view))
+    Ok(match outcome {
+        Outcome::Done => {
+            let path = format!("/reservations/{}", reservation.reservation_id);
+            Answer::created(&path, &view)
+        }
+        Outcome::AlreadyDone => Answer::ok(&view),
+    })
 }

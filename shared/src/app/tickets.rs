@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::App;
+use super::booking::Outcome;
 use super::queue::session_key;
 use crate::store::{Consistency, StoreError, TicketConflict, TicketRequest};
 use crate::token::Token;
@@ -45,8 +46,45 @@ impl Stock {
 
 impl App {
     /// Reserves tickets for an admitted user and pays for them. A user has one reservation per
-    /// event.
+    /// event. Repeating the request returns the same reservation.
     pub async fn reserve(
+        &self,
+        programme: &Programme,
+        token: &Token,
+        quantity: u32,
+        now: EpochMs,
+    ) -> Result<(Outcome, Reservation), Refusal> {
+        match self.try_to_reserve(programme, token, quantity, now).await {
+            Ok(reservation) => Ok((Outcome::Done, reservation)),
+            // The first request ended the session, and the sale may have closed since.
+            Err(refusal @ (Refusal::TurnOver | Refusal::NotOpen(_))) => self
+                .former_purchase(programme, token, quantity, now)
+                .await?
+                .map(|former| (Outcome::AlreadyDone, former))
+                .ok_or(refusal),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// The reservation that an earlier identical request of the same session made.
+    async fn former_purchase(
+        &self,
+        programme: &Programme,
+        token: &Token,
+        quantity: u32,
+        now: EpochMs,
+    ) -> Result<Option<Reservation>, Refusal> {
+        let Some(rank) = self.rank(programme, token, now).await? else {
+            return Ok(None);
+        };
+        let former = self
+            .store
+            .reservation_for(token.user_id, &programme.event.event_id, None)
+            .await?;
+        Ok(former.filter(|former| former.is_same_purchase(token.lane, rank, quantity)))
+    }
+
+    async fn try_to_reserve(
         &self,
         programme: &Programme,
         token: &Token,
