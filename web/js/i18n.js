@@ -46,18 +46,33 @@ export const number = (n) => new Intl.NumberFormat(language).format(n);
 export const percent = (share) =>
   new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share);
 
-function currencyFormat(currency) {
-  return new Intl.NumberFormat(language, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
-}
+/** ISO 4217's number of decimals of currencies that do not have two. Browsers follow other tables, e.g. with none for the forint. */
+const DECIMALS = {
+  BIF: 0, CLP: 0, DJF: 0, GNF: 0, ISK: 0, JPY: 0, KMF: 0, KRW: 0, PYG: 0, RWF: 0, UGX: 0, UYI: 0, VND: 0, VUV: 0, XAF: 0, XOF: 0, XPF: 0,
+  BHD: 3, IQD: 3, JOD: 3, KWD: 3, LYD: 3, OMR: 3, TND: 3, CLF: 4, UYW: 4,
+};
 
-/** How many minor units make one major unit. */
-export function minorUnits(currency) {
-  return 10 ** currencyFormat(currency).resolvedOptions().maximumFractionDigits;
-}
+/** How many decimals a currency has: its minor unit is the last of them. */
+export const decimals = (currency) => DECIMALS[currency] ?? 2;
 
 /** Formats an amount that is in the minor unit. */
 export function money(amount, currency) {
-  return currencyFormat(currency).format(amount / minorUnits(currency));
+  const digits = decimals(currency);
+  return new Intl.NumberFormat(language, {
+    style: "currency", currency, currencyDisplay: "narrowSymbol", minimumFractionDigits: digits, maximumFractionDigits: digits,
+  }).format(amount / 10 ** digits);
+}
+
+/** The languages by whose rules users may write numbers: the page's, and those of the browser. */
+export function numberLocales() {
+  const isKnown = (tag) => {
+    try {
+      return Intl.getCanonicalLocales(tag).length > 0;
+    } catch {
+      return false;
+    }
+  };
+  return [language, ...(navigator.languages ?? [navigator.language]).filter(isKnown)];
 }
 
 /** Day and time in the browser's time zone, with its name: the venue may be in another one. */

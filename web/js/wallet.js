@@ -1,8 +1,9 @@
 // The wallet page: balance, charging, and the ledger.
 
 import * as api from "./api.js";
-import { alarm, announce, h, icon, put } from "./dom.js";
-import { dayAndTime, minorUnits, money, t } from "./i18n.js";
+import { readings, written } from "./amount.js";
+import { alarm, announce, h, icon, put, setText } from "./dom.js";
+import { dayAndTime, decimals, language, money, numberLocales, t } from "./i18n.js";
 import { asyncButton, emptyPanel, errorPanel, errorText, href, setTitle, skeleton } from "./ui.js";
 import { set } from "./storage.js";
 
@@ -34,19 +35,33 @@ export async function show(root, { signal }) {
 
 /** The form that charges the wallet. Submitting it several times charges once. */
 export function charger(currency, { suggested, signal, onCharged }) {
-  const unit = minorUnits(currency);
-  const presets = PRESETS.map((preset) => (unit === 1 ? preset * 1000 : preset * unit));
-  const input = h("input", { type: "text", inputmode: "decimal", id: "charge-amount", autocomplete: "off", required: true, "aria-describedby": "charge-note", value: suggested ? String(suggested / unit) : "" });
+  const digits = decimals(currency);
+  const presets = PRESETS.map((preset) => (digits === 0 ? preset * 1000 : preset * 10 ** digits));
+  const input = h("input", { type: "text", inputmode: "decimal", id: "charge-amount", autocomplete: "off", required: true, "aria-describedby": "charge-note", oninput: () => showReading() });
   const problem = h("div", {});
-  const button = h("button", { type: "submit", class: "button", "data-testid": "charge" }, t("wallet.charge"));
+  const button = h("button", { type: "submit", class: "button", "data-testid": "charge" });
   const form = h("form", { class: "charge", novalidate: true },
     h("label", { for: "charge-amount" }, t("wallet.amount", { currency })),
     h("div", { class: "charge-line" }, input, button),
     h("div", { class: "presets", role: "group", "aria-label": t("wallet.presets") },
-      presets.map((preset) => h("button", { type: "button", class: "preset", onclick: () => { input.value = String(preset / unit); input.focus(); } }, money(preset, currency)))),
+      presets.map((preset) => h("button", { type: "button", class: "preset", onclick: () => { fill(preset); input.focus(); } }, money(preset, currency)))),
     h("p", { class: "quiet-text", id: "charge-note" }, t("wallet.demo")),
     problem);
   let busy = false;
+
+  // What the page itself wrote into the field has one meaning, whatever the languages.
+  let filled = { text: "", amount: null };
+  const fill = (amount) => {
+    filled = { text: written(amount, digits, language), amount };
+    input.value = filled.text;
+    showReading();
+  };
+  const amounts = () => (filled.amount && input.value === filled.text ? [filled.amount] : readings(input.value, digits, numberLocales()));
+  /** The button says how the amount is understood, before it is charged. */
+  const showReading = () => {
+    const [amount, another] = amounts();
+    setText(button, amount && !another ? t("wallet.charge_amount", { amount: money(amount, currency) }) : t("wallet.charge"));
+  };
 
   const send = async (amount) => {
     if (busy) return;
@@ -57,6 +72,7 @@ export function charger(currency, { suggested, signal, onCharged }) {
     try {
       const answer = await api.charge(amount);
       input.value = "";
+      showReading();
       announce(t("wallet.charged", { amount: money(answer.amount, currency) }));
       // The answer to a repeated charge has the balance of the first time.
       const after = await api.balance({ signal }).catch(() => answer);
@@ -80,9 +96,12 @@ export function charger(currency, { suggested, signal, onCharged }) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const amount = read(input.value, unit);
-    if (amount === null) {
-      const text = t("wallet.not_an_amount");
+    const [amount, another] = amounts();
+    if (!amount || another) {
+      const example = new Intl.NumberFormat(language, { minimumFractionDigits: digits }).format(digits === 0 ? 12500 : 1250.5);
+      const text = another
+        ? t("wallet.ambiguous", { first: money(amount, currency), second: money(another, currency), example })
+        : t("wallet.not_an_amount", { example });
       put(problem, h("div", { class: "notice bad", role: "alert" }, icon("warn"), h("p", {}, text)));
       input.setAttribute("aria-invalid", "true");
       input.focus();
@@ -94,15 +113,9 @@ export function charger(currency, { suggested, signal, onCharged }) {
   // Repeats a charge whose answer was lost, e.g. by a reload. Its idempotency key prevents a second charge.
   const pending = api.pendingCharge();
   if (pending) send(pending.amount);
+  if (suggested) fill(suggested);
+  else showReading();
   return form;
-}
-
-/** Parses an amount as users type it into the minor unit; null if it is not a valid amount. */
-function read(text, unit) {
-  const plain = text.replace(/[\s,_']/g, "");
-  if (!/^\d+(\.\d+)?$/.test(plain)) return null;
-  const amount = Math.round(Number(plain) * unit);
-  return Number.isSafeInteger(amount) && amount > 0 && Math.abs(amount / unit - Number(plain)) < 1e-9 ? amount : null;
 }
 
 async function entries(section, currency, signal) {

@@ -1,6 +1,7 @@
 //! The shop, the API's documentation and the desk in a real browser.
 
 mod accessible;
+mod amounts;
 mod browser;
 mod buying;
 mod desk;

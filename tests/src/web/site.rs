@@ -101,7 +101,12 @@ pub(super) const GREAT: &str = "
 
 impl Site {
     pub(super) async fn with(events: &[&str]) -> Self {
-        let mut text = String::from("currency: KRW\nevents:\n");
+        Self::in_currency("KRW", events).await
+    }
+
+    /// Prices and amounts are in the minor unit of this currency.
+    pub(super) async fn in_currency(currency: &str, events: &[&str]) -> Self {
+        let mut text = format!("currency: {currency}\nevents:\n");
         for event in events {
             write!(text, "{event}").unwrap();
         }
