@@ -14,6 +14,7 @@ use shared::store::{Change, Consistency, Store};
 
 use crate::catalog;
 use crate::outcome::Outcome;
+use crate::output::{Output, error_line};
 use crate::steering;
 
 /// Far more than a catalogue needs.
@@ -25,11 +26,14 @@ pub enum Mode {
     Apply,
     /// Prints the changes.
     DryRun,
-    /// Makes the changes and logs them.
-    Serve,
 }
 
-pub async fn apply_file(store: &Store, file: &Path, mode: Mode) -> Result<Outcome> {
+pub async fn apply_file(
+    store: &Store,
+    file: &Path,
+    mode: Mode,
+    out: &mut Output,
+) -> Result<Outcome> {
     let name = file.display().to_string();
     let read = || -> Result<String> {
         let length = std::fs::metadata(file)?.len();
@@ -40,11 +44,17 @@ pub async fn apply_file(store: &Store, file: &Path, mode: Mode) -> Result<Outcom
         Ok(std::fs::read_to_string(file)?)
     };
     let text = read().with_context(|| format!("cannot read the catalogue {name}"))?;
-    apply_text(store, &name, &text, mode).await
+    apply_text(store, &name, &text, mode, out).await
 }
 
 /// `name` stands for the catalogue in messages.
-pub async fn apply_text(store: &Store, name: &str, text: &str, mode: Mode) -> Result<Outcome> {
+pub async fn apply_text(
+    store: &Store,
+    name: &str,
+    text: &str,
+    mode: Mode,
+    out: &mut Output,
+) -> Result<Outcome> {
     let now = store.clock().now();
     let first_applied: BTreeMap<EventId, EpochMs> = store
         .events(Consistency::Strong)
@@ -56,7 +66,7 @@ pub async fn apply_text(store: &Store, name: &str, text: &str, mode: Mode) -> Re
         Ok(catalog) => catalog,
         Err(errors) => {
             for error in errors {
-                eprintln!("{name}:{error}");
+                error_line(format_args!("{name}:{error}"));
             }
             return Ok(Outcome::Negative);
         }
@@ -64,16 +74,18 @@ pub async fn apply_text(store: &Store, name: &str, text: &str, mode: Mode) -> Re
     let plan = Plan::make(store, catalog, now).await?;
     if !plan.conflicts.is_empty() {
         for conflict in &plan.conflicts {
-            eprintln!("{name}: {conflict}");
+            error_line(format_args!("{name}: {conflict}"));
         }
         return Ok(Outcome::Negative);
     }
     if mode != Mode::DryRun && !store.put_settings(&plan.settings).await? {
-        eprintln!("{name}: currency: the table already has another one");
+        error_line(format_args!(
+            "{name}: currency: the table already has another one"
+        ));
         return Ok(Outcome::Negative);
     }
     if let Some(description) = &plan.settings_change {
-        report(mode, description);
+        out.line(description);
     }
     for step in &plan.steps {
         if let (Some(change), true) = (&step.change, mode != Mode::DryRun) {
@@ -83,14 +95,7 @@ pub async fn apply_text(store: &Store, name: &str, text: &str, mode: Mode) -> Re
                 steering::promote_lanes(&app, &programme.event).await;
             }
         }
-        report(mode, &step.description);
+        out.line(&step.description);
     }
     Ok(Outcome::Done)
-}
-
-fn report(mode: Mode, description: &str) {
-    match mode {
-        Mode::Apply | Mode::DryRun => println!("{description}"),
-        Mode::Serve => tracing::info!("{description}"),
-    }
 }

@@ -15,6 +15,7 @@ use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
 use crate::commands::{apply, audit, desk, keys, queue, report, serve, verify_draw};
 use crate::outcome::Outcome;
+use crate::output::{Output, error_line};
 use crate::table_options::TableOptions;
 
 /// Concert tickets: a fair queue, seats held for minutes, a prepaid wallet, one payment.
@@ -28,8 +29,7 @@ pub struct CommandLine {
     command: Option<Command>,
 }
 
-const EXIT_CODES: &str =
-    "Exit status: 0 done, 1 refused or a check failed, 2 wrong usage, 3 could not run.";
+const EXIT_CODES: &str = "Exit status: 0 done, 1 refused, a check failed or the output could not be written, 2 wrong usage, 3 could not run.";
 
 #[derive(Subcommand, Debug)]
 enum Command {
@@ -55,17 +55,18 @@ enum Command {
 /// Runs the command to its end.
 #[must_use]
 pub fn run(command_line: CommandLine) -> ExitCode {
-    match execute(command_line) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Negative) => ExitCode::from(1),
+    let mut out = Output::stdout();
+    match execute(command_line, &mut out) {
+        Ok(Outcome::Done) if !out.has_failed() => ExitCode::SUCCESS,
+        Ok(Outcome::Done | Outcome::Negative) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("boxoffice: {error:#}");
+            error_line(format_args!("boxoffice: {error:#}"));
             ExitCode::from(3)
         }
     }
 }
 
-fn execute(command_line: CommandLine) -> Result<Outcome> {
+fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
     let CommandLine { tables, command } = command_line;
     let command = command.unwrap_or_else(|| Command::Serve(ServeArgs::default()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -73,14 +74,14 @@ fn execute(command_line: CommandLine) -> Result<Outcome> {
         .build()?;
     let result = runtime.block_on(async {
         match command {
-            Command::Serve(args) => serve::run(&args, &tables).await,
-            Command::Apply(args) => apply::run(&args, &tables).await,
-            Command::Queue(args) => queue::run(&args, &tables).await,
-            Command::Report(args) => report::run(&args, &tables).await,
-            Command::Audit(args) => audit::run(&args, &tables).await,
-            Command::Keys(KeysCommand::Rotate) => keys::rotate(&tables).await,
-            Command::Desk(args) => desk::run(&args, &tables).await,
-            Command::VerifyDraw(args) => verify_draw::run(&args, &tables).await,
+            Command::Serve(args) => serve::run(&args, &tables, out).await,
+            Command::Apply(args) => apply::run(&args, &tables, out).await,
+            Command::Queue(args) => queue::run(&args, &tables, out).await,
+            Command::Report(args) => report::run(&args, &tables, out).await,
+            Command::Audit(args) => audit::run(&args, &tables, out).await,
+            Command::Keys(KeysCommand::Rotate) => keys::rotate(&tables, out).await,
+            Command::Desk(args) => desk::run(&args, &tables, out).await,
+            Command::VerifyDraw(args) => verify_draw::run(&args, &tables, out).await,
         }
     });
     // Idle connections must not keep the process alive.

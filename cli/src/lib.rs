@@ -5,6 +5,8 @@
 //!
 //! [`command_line`] calls [`commands`], and these call the other modules. No module calls back.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod catalog;
 pub mod catalog_update;
 pub mod command_line;
@@ -16,6 +18,7 @@ pub mod gateway;
 pub mod known_event;
 pub mod logging;
 mod outcome;
+pub mod output;
 pub mod ports;
 pub mod queue_status;
 pub mod sales_report;

@@ -183,9 +183,9 @@ impl SalesReport {
         csv
     }
 
-    /// For a terminal.
+    /// The lines for a terminal.
     #[must_use]
-    pub fn to_text(&self) -> String {
+    pub fn to_text(&self) -> Vec<String> {
         let Self {
             currency,
             queue,
@@ -193,51 +193,43 @@ impl SalesReport {
             tickets,
             ..
         } = self;
-        let mut text = format!(
-            "{} ({})\n{}\n\n\
-             state       {}\n\
-             sold        {} of {}\n\
-             held        {}\n\
-             available   {}\n\
-             revenue     {} {currency}\n\
-             refunded    {} {currency}\n\
-             reservations  {} confirmed, {} held, {} cancelled, {} expired\n\
-             queue       {} waiting, {} inside, {} called of {} issued\n\n",
-            self.event_name,
-            self.event_id,
-            self.venue,
-            sale_state_name(self.state),
-            tickets.sold,
-            tickets.total,
-            tickets.held,
-            tickets.available,
-            tickets.revenue,
-            self.refunded,
-            reservations.confirmed,
-            reservations.held,
-            reservations.cancelled,
-            reservations.expired,
-            queue.waiting,
-            queue.inside,
-            queue.called,
-            queue.issued,
-        );
-        let _ = writeln!(
-            text,
-            "{:<17} {:<12} {:>8} {:>8} {:>8} {:>9} {:>14}",
-            "date", "section", "total", "sold", "held", "available", "revenue"
-        );
-        for sales in &self.sections {
+        let mut lines = vec![
+            format!("{} ({})", self.event_name, self.event_id),
+            self.venue.clone(),
+            String::new(),
+            format!("state       {}", sale_state_name(self.state)),
+            format!("sold        {} of {}", tickets.sold, tickets.total),
+            format!("held        {}", tickets.held),
+            format!("available   {}", tickets.available),
+            format!("revenue     {} {currency}", tickets.revenue),
+            format!("refunded    {} {currency}", self.refunded),
+            format!(
+                "reservations  {} confirmed, {} held, {} cancelled, {} expired",
+                reservations.confirmed,
+                reservations.held,
+                reservations.cancelled,
+                reservations.expired
+            ),
+            format!(
+                "queue       {} waiting, {} inside, {} called of {} issued",
+                queue.waiting, queue.inside, queue.called, queue.issued
+            ),
+            String::new(),
+            format!(
+                "{:<17} {:<12} {:>8} {:>8} {:>8} {:>9} {:>14}",
+                "date", "section", "total", "sold", "held", "available", "revenue"
+            ),
+        ];
+        lines.extend(self.sections.iter().map(|sales| {
             let tickets = sales.tickets;
             let date = sales.date.map(|date| date.to_string()).unwrap_or_default();
             let section = sales.section.as_deref().unwrap_or("all");
-            let _ = writeln!(
-                text,
+            format!(
                 "{date:<17} {section:<12} {:>8} {:>8} {:>8} {:>9} {:>14}",
                 tickets.total, tickets.sold, tickets.held, tickets.available, tickets.revenue.0
-            );
-        }
-        text
+            )
+        }));
+        lines
     }
 }
 

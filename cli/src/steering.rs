@@ -132,8 +132,9 @@ pub async fn promote_lanes(app: &App, event: &Event) {
             match app.promote(&event.event_id, lane).await {
                 Ok(PromotionOutcome::Moved(_) | PromotionOutcome::Halted) => break,
                 Ok(PromotionOutcome::RanElsewhere) if attempt == PROMOTE_ATTEMPTS => {
-                    eprintln!(
-                        "lane {lane}: another process keeps promoting; the change takes effect within a second"
+                    tracing::info!(
+                        %lane,
+                        "another process keeps promoting; the change takes effect within a second"
                     );
                 }
                 Ok(PromotionOutcome::RanElsewhere) => {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice::catalog_update::{Mode, apply_text};
+use boxoffice::output::Output;
 use boxoffice::steering::{SaleAction, Steering};
 use domain::ids::EventId;
 use serde_json::json;
@@ -148,16 +149,22 @@ events:
 const DRAWN: &str = "drawn";
 
 async fn apply_catalogue(world: &World, text: &str) {
-    apply_text(world.app.store(), "catalogue.yaml", text, Mode::Apply)
-        .await
-        .unwrap();
+    apply_text(
+        world.app.store(),
+        "catalogue.yaml",
+        text,
+        Mode::Apply,
+        &mut Output::log(),
+    )
+    .await
+    .unwrap();
     world.clock.advance_seconds(3);
 }
 
 async fn steer(world: &World, steering: Steering) {
     let store = Store::clone(world.another_process().app.store());
     let event = EventId::parse(DRAWN).unwrap();
-    boxoffice::commands::queue::steer_and_show(store, &event, &steering)
+    boxoffice::commands::queue::steer_and_show(store, &event, &steering, &mut Output::log())
         .await
         .unwrap();
     world.clock.advance_seconds(3);

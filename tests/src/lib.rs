@@ -93,6 +93,9 @@ mod template;
 
 // Tests of executables.
 
+/// What commands do when their output cannot be written, and how they print foreign text.
+#[cfg(test)]
+mod command_output;
 /// `boxoffice desk`, through its own API.
 #[cfg(test)]
 mod desk;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::catalog_update::{self, Mode};
 use crate::outcome::Outcome;
+use crate::output::Output;
 use crate::table_options::TableOptions;
 
 #[derive(Args, Debug)]
@@ -18,11 +19,11 @@ pub struct ApplyArgs {
     dry_run: bool,
 }
 
-pub async fn run(args: &ApplyArgs, tables: &TableOptions) -> Result<Outcome> {
+pub async fn run(args: &ApplyArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
     let mode = if args.dry_run {
         Mode::DryRun
     } else {
         Mode::Apply
     };
-    catalog_update::apply_file(&tables.store().await?, &args.file, mode).await
+    catalog_update::apply_file(&tables.store().await?, &args.file, mode, out).await
 }

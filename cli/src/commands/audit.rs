@@ -1,6 +1,6 @@
 //! `boxoffice audit`: checks the invariants.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use anyhow::Result;
 use clap::Args;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use shared::audit::AuditReport;
 
 use crate::outcome::Outcome;
+use crate::output::Output;
 use crate::table_options::TableOptions;
 
 #[derive(Args, Clone, Debug)]
@@ -32,7 +33,7 @@ struct JsonReport<'a> {
     is_cut_short: bool,
 }
 
-pub async fn run(args: &AuditArgs, tables: &TableOptions) -> Result<Outcome> {
+pub async fn run(args: &AuditArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
     let store = tables.store().await?;
     let bar = progress_bar(store.item_count().await.unwrap_or(0));
     let report = shared::audit::run(&store, args.event.as_ref(), |items| {
@@ -41,16 +42,14 @@ pub async fn run(args: &AuditArgs, tables: &TableOptions) -> Result<Outcome> {
     .await;
     bar.finish_and_clear();
     let report = report?;
-    let mut out = std::io::stdout().lock();
     if args.json {
-        let json = JsonReport {
+        out.json(&JsonReport {
             items: report.items,
             broken: &report.findings,
             is_cut_short: report.is_cut_short,
-        };
-        writeln!(out, "{}", serde_json::to_string_pretty(&json)?)?;
+        })?;
     } else {
-        print(&mut out, &report)?;
+        print(out, &report);
     }
     Ok(if report.findings.is_empty() {
         Outcome::Done
@@ -59,7 +58,7 @@ pub async fn run(args: &AuditArgs, tables: &TableOptions) -> Result<Outcome> {
     })
 }
 
-fn print(out: &mut impl Write, report: &AuditReport) -> Result<()> {
+fn print(out: &mut Output, report: &AuditReport) {
     for Finding {
         invariant,
         key,
@@ -67,22 +66,20 @@ fn print(out: &mut impl Write, report: &AuditReport) -> Result<()> {
         found,
     } in &report.findings
     {
-        writeln!(
-            out,
+        out.line(format_args!(
             "{} {key}: expected {expected}; found {found}",
             invariant.number()
-        )?;
+        ));
     }
     if report.is_cut_short {
-        writeln!(out, "the audit ended early: there may be more")?;
+        out.line("the audit ended early: there may be more");
     }
     let items = report.items;
     match report.findings.len() {
-        0 => writeln!(out, "{items} items: all invariants hold")?,
-        1 => writeln!(out, "{items} items: 1 is broken")?,
-        broken => writeln!(out, "{items} items: {broken} are broken")?,
+        0 => out.line(format_args!("{items} items: all invariants hold")),
+        1 => out.line(format_args!("{items} items: 1 is broken")),
+        broken => out.line(format_args!("{items} items: {broken} are broken")),
     }
-    Ok(())
 }
 
 /// `items` is an estimate: DynamoDB counts a table's items every six hours.

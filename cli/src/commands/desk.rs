@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::desk::{DEFAULT_PORT, Desk, RefusalSource};
 use crate::outcome::Outcome;
+use crate::output::Output;
 use crate::ports;
 use crate::table_options::TableOptions;
 
@@ -25,7 +26,7 @@ pub struct DeskArgs {
 }
 
 /// Serves the desk until a signal stops it.
-pub async fn run(args: &DeskArgs, tables: &TableOptions) -> Result<Outcome> {
+pub async fn run(args: &DeskArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
     let listener = ports::bind(IpAddr::V4(Ipv4Addr::LOCALHOST), args.port, "--port")?;
     let refusals = match &args.metrics_namespace {
         Some(namespace) => RefusalSource::cloud_watch(namespace).await,
@@ -37,7 +38,7 @@ pub async fn run(args: &DeskArgs, tables: &TableOptions) -> Result<Outcome> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let desk = Desk::new(app, refusals)?;
-    println!("{}", desk.announcement(listener.local_addr()?));
+    out.line(desk.announcement(listener.local_addr()?));
     desk.serve(listener, async move {
         tokio::select! {
             _ = interrupted.recv() => {}

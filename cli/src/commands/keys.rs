@@ -5,6 +5,7 @@ use clap::Subcommand;
 use shared::store::Rotation;
 
 use crate::outcome::Outcome;
+use crate::output::Output;
 use crate::table_options::TableOptions;
 
 #[derive(Subcommand, Debug)]
@@ -13,20 +14,20 @@ pub enum KeysCommand {
     Rotate,
 }
 
-pub async fn rotate(tables: &TableOptions) -> Result<Outcome> {
+pub async fn rotate(tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
     let Rotation {
         kid,
         signs_from,
         retired,
         former_until,
     } = tables.store().await?.rotate_signing_keys().await?;
-    println!(
+    out.line(format_args!(
         "new key    {kid}, signs from {signs_from}; running processes load it within 5 minutes"
-    );
+    ));
     for former in retired {
-        println!(
+        out.line(format_args!(
             "retired    {former}, its tokens are valid until they expire, {former_until} at the latest"
-        );
+        ));
     }
     Ok(Outcome::Done)
 }

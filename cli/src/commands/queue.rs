@@ -11,6 +11,7 @@ use shared::store::{Consistency, Store};
 
 use crate::catalog::MAX_ACTIVE_LIMIT;
 use crate::outcome::Outcome;
+use crate::output::{Output, error_line};
 use crate::queue_status::sale_state_name;
 use crate::steering::{self, SaleAction, Steering};
 use crate::table_options::TableOptions;
@@ -63,16 +64,21 @@ impl QueueArgs {
     }
 }
 
-pub async fn run(args: &QueueArgs, tables: &TableOptions) -> Result<Outcome> {
-    steer_and_show(tables.store().await?, &args.event, &args.steering()).await
+pub async fn run(args: &QueueArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
+    steer_and_show(tables.store().await?, &args.event, &args.steering(), out).await
 }
 
 /// Changes the queue, then prints its state.
-pub async fn steer_and_show(store: Store, id: &EventId, steering: &Steering) -> Result<Outcome> {
+pub async fn steer_and_show(
+    store: Store,
+    id: &EventId,
+    steering: &Steering,
+    out: &mut Output,
+) -> Result<Outcome> {
     let event = match steering::steer(&store, id, steering).await? {
         Ok(event) => event,
         Err(reason) => {
-            eprintln!("{id}: {reason}");
+            error_line(format_args!("{id}: {reason}"));
             return Ok(Outcome::Negative);
         }
     };
@@ -85,23 +91,26 @@ pub async fn steer_and_show(store: Store, id: &EventId, steering: &Steering) -> 
         .heads(&event, Consistency::Strong)
         .await?
         .with_context(|| format!("the event {id} has no queue"))?;
-    show(&event, &heads, app.clock().now());
+    show(&event, &heads, app.clock().now(), out);
     Ok(Outcome::Done)
 }
 
-fn show(event: &Event, heads: &[Head], now: EpochMs) {
+fn show(event: &Event, heads: &[Head], now: EpochMs, out: &mut Output) {
     let sum = |number: fn(&Head) -> u64| heads.iter().map(number).sum::<u64>();
     let queue = event.queue();
-    println!("event      {}", event.event_id);
-    println!("state      {}", sale_state_name(event.sale_state(now)));
-    println!("issued     {}", sum(|head| head.issued));
-    println!("called     {}", sum(Head::called));
-    println!("waiting    {}", sum(Head::waiting));
-    println!(
+    out.line(format_args!("event      {}", event.event_id));
+    out.line(format_args!(
+        "state      {}",
+        sale_state_name(event.sale_state(now))
+    ));
+    out.line(format_args!("issued     {}", sum(|head| head.issued)));
+    out.line(format_args!("called     {}", sum(Head::called)));
+    out.line(format_args!("waiting    {}", sum(Head::waiting)));
+    out.line(format_args!(
         "max active {}{}",
         queue.max_active,
         steered_from(event.control.max_active, event.terms.queue.max_active)
-    );
+    ));
     if let (
         Strategy::Batch {
             batch_size,
@@ -113,32 +122,37 @@ fn show(event: &Event, heads: &[Head], now: EpochMs) {
     ) = (queue.strategy, event.terms.queue.strategy)
     {
         let note = steered_from(event.control.batch_size, was);
-        println!("batch      {batch_size} every {batch_seconds} s{note}");
+        out.line(format_args!(
+            "batch      {batch_size} every {batch_seconds} s{note}"
+        ));
     }
     let rates = heads
         .iter()
         .filter_map(|head| head.rate.and_then(Rate::per_minute));
     match rates.reduce(|sum, lane| sum + lane) {
-        Some(rate) => println!("per minute {rate:.1}"),
-        None => println!("per minute not measured yet"),
+        Some(rate) => out.line(format_args!("per minute {rate:.1}")),
+        None => out.line("per minute not measured yet"),
     }
     let turnout = heads
         .iter()
         .fold(Turnout::default(), |sum, head| sum.with(head.turnout));
     if let Some(percent) = turnout.percent() {
-        println!("turnout    {percent} % of {}", turnout.decided());
+        out.line(format_args!(
+            "turnout    {percent} % of {}",
+            turnout.decided()
+        ));
     }
     if queue.lanes.count() > 1 {
         for (lane, head) in heads.iter().enumerate() {
-            println!(
+            out.line(format_args!(
                 "lane {lane:<5} issued {}, called {}, waiting {}",
                 head.issued,
                 head.called(),
                 head.waiting()
-            );
+            ));
         }
     }
-    show_draw(event, heads);
+    show_draw(event, heads, out);
 }
 
 fn steered_from(steered: Option<u32>, catalogue: u32) -> String {
@@ -148,22 +162,25 @@ fn steered_from(steered: Option<u32>, catalogue: u32) -> String {
     }
 }
 
-fn show_draw(event: &Event, heads: &[Head]) {
+fn show_draw(event: &Event, heads: &[Head], out: &mut Output) {
     if event.terms.queue.order == Order::Arrival {
         return;
     }
     if let Some(draw) = heads.first().and_then(|head| head.draw) {
-        println!("commitment {}", draw.secret.commitment());
+        out.line(format_args!("commitment {}", draw.secret.commitment()));
     }
     if let Some(source) = &event.terms.beacon {
         match &event.control.beacon {
-            Some(value) => println!("beacon     {value} ({source})"),
-            None => println!("beacon     not given yet: {source}"),
+            Some(value) => out.line(format_args!("beacon     {value} ({source})")),
+            None => out.line(format_args!("beacon     not given yet: {source}")),
         }
     }
     let counts: Option<Vec<u64>> = heads.iter().map(|head| head.draw?.count).collect();
     match counts {
-        Some(counts) => println!("drawn      among {}", counts.iter().sum::<u64>()),
-        None => println!("drawn      at the opening"),
+        Some(counts) => out.line(format_args!(
+            "drawn      among {}",
+            counts.iter().sum::<u64>()
+        )),
+        None => out.line("drawn      at the opening"),
     }
 }

@@ -6,6 +6,7 @@ use domain::ids::EventId;
 use shared::app::App;
 
 use crate::outcome::Outcome;
+use crate::output::Output;
 use crate::sales_report::SalesReport;
 use crate::table_options::TableOptions;
 
@@ -21,15 +22,17 @@ pub struct ReportArgs {
     csv: bool,
 }
 
-pub async fn run(args: &ReportArgs, tables: &TableOptions) -> Result<Outcome> {
+pub async fn run(args: &ReportArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
     let app = App::new(tables.store().await?);
     let report = SalesReport::read(&app, &args.event).await?;
     if args.json {
-        println!("{}", report.to_json()?);
+        out.json(&report)?;
     } else if args.csv {
-        print!("{}", report.to_csv());
+        out.file(&report.to_csv());
     } else {
-        print!("{}", report.to_text());
+        for line in report.to_text() {
+            out.line(line);
+        }
     }
     Ok(Outcome::Done)
 }

@@ -1,7 +1,6 @@
 //! `boxoffice serve`: the whole system on this machine.
 
-use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use crate::catalog_update::{self, Mode};
 use crate::desk::{self, Desk, RefusalSource};
 use crate::embedded_dynamodb::{EmbeddedDynamoDb, Storage};
 use crate::outcome::Outcome;
+use crate::output::Output;
 use crate::table_options::{TableOptions, local_connection};
 use crate::{gateway, ports};
 
@@ -99,7 +99,7 @@ impl ServeArgs {
 }
 
 /// Serves until a signal stops it.
-pub async fn run(args: &ServeArgs, tables: &TableOptions) -> Result<Outcome> {
+pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
     let issuer = args.issuer()?;
     // Ports come first, so that a taken port leaves everything unchanged.
     let listener = ports::bind(args.bind, args.port, "--port")?;
@@ -147,7 +147,9 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions) -> Result<Outcome> {
     let desk = Desk::new(app, RefusalSource::ThisProcess)?;
     let desk_line = desk.announcement(desk_listener.local_addr()?);
     let desk = tokio::spawn(desk.serve(desk_listener, stopped_signal(stopped)));
-    announce(address, &engine, &desk_line)?;
+    out.line(format_args!("listening on http://{address}"));
+    out.line(format_args!("dynamodb on {}", engine.endpoint_url()));
+    out.line(desk_line);
     tokio::select! {
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
@@ -173,24 +175,12 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions) -> Result<Outcome> {
 }
 
 async fn apply_catalog(store: &Store, args: &ServeArgs) -> Result<Outcome> {
+    let mut log = Output::log();
     if let Some(file) = &args.catalog {
-        return catalog_update::apply_file(store, file, Mode::Serve).await;
+        return catalog_update::apply_file(store, file, Mode::Apply, &mut log).await;
     }
     let name = "the example catalogue";
-    catalog_update::apply_text(store, name, EXAMPLE_CATALOG, Mode::Serve).await
-}
-
-/// Prints the addresses. Scripts wait for these lines.
-fn announce(address: SocketAddr, engine: &EmbeddedDynamoDb, desk: &str) -> Result<()> {
-    // In one write: a script may close the pipe after the line that it wants.
-    let lines = format!(
-        "listening on http://{address}\ndynamodb on {}\n{desk}\n",
-        engine.endpoint_url()
-    );
-    let mut out = std::io::stdout().lock();
-    out.write_all(lines.as_bytes())?;
-    out.flush()?;
-    Ok(())
+    catalog_update::apply_text(store, name, EXAMPLE_CATALOG, Mode::Apply, &mut log).await
 }
 
 async fn stopped_signal(mut stopped: watch::Receiver<bool>) {

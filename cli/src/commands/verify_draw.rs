@@ -13,6 +13,7 @@ use shared::store::Consistency;
 use crate::draw_proof::{DrawProof, PublishedQueue, verify};
 use crate::known_event;
 use crate::outcome::Outcome;
+use crate::output::{Output, error_line};
 use crate::table_options::TableOptions;
 
 #[derive(Args, Debug)]
@@ -37,7 +38,11 @@ pub struct VerifyDrawArgs {
 /// The answer has some hundred bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-pub async fn run(args: &VerifyDrawArgs, tables: &TableOptions) -> Result<Outcome> {
+pub async fn run(
+    args: &VerifyDrawArgs,
+    tables: &TableOptions,
+    out: &mut Output,
+) -> Result<Outcome> {
     let published = match &args.from {
         Some(file) => read_from_file(file)?,
         None => read_from_table(tables, &args.event).await?,
@@ -52,15 +57,15 @@ pub async fn run(args: &VerifyDrawArgs, tables: &TableOptions) -> Result<Outcome
     match verify(&published, args.commitment.as_deref()) {
         Ok(proof) => {
             for line in &proof.verified {
-                println!("{line}");
+                out.line(line);
             }
             match args.number {
-                Some(number) => print_rank(&proof, args.lane, number),
+                Some(number) => print_rank(&proof, args.lane, number, out),
                 None => Ok(Outcome::Done),
             }
         }
         Err(reason) => {
-            eprintln!("{}: {reason}", args.event);
+            error_line(format_args!("{}: {reason}", args.event));
             Ok(Outcome::Negative)
         }
     }
@@ -103,16 +108,20 @@ async fn read_from_table(tables: &TableOptions, id: &EventId) -> Result<Publishe
     })
 }
 
-fn print_rank(proof: &DrawProof, lane: u8, number: u64) -> Result<Outcome> {
+fn print_rank(proof: &DrawProof, lane: u8, number: u64, out: &mut Output) -> Result<Outcome> {
     let permutation = proof
         .permutations
         .get(usize::from(lane))
         .with_context(|| format!("there is no lane {lane}"))?;
     let count = proof.counts[usize::from(lane)];
     match permutation.rank_of(number) {
-        Some(rank) => println!("number {number} of lane {lane} drew rank {rank} of {count}"),
+        Some(rank) => out.line(format_args!(
+            "number {number} of lane {lane} drew rank {rank} of {count}"
+        )),
         None if number > count => {
-            println!("number {number} of lane {lane} joined after the draw: its rank is {number}");
+            out.line(format_args!(
+                "number {number} of lane {lane} joined after the draw: its rank is {number}"
+            ));
         }
         None => bail!("queue numbers start at 1"),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use boxoffice::output::Output;
 use boxoffice::steering::Steering;
 use domain::clock::EpochMs;
 use domain::event::Programme;
@@ -60,7 +61,7 @@ async fn ranks(world: &World, buyers: &[Buyer]) -> Vec<u64> {
 async fn steer(world: &World, steering: Steering) {
     let store = Store::clone(world.another_process().app.store());
     let event = EventId::parse(EVENT).unwrap();
-    boxoffice::commands::queue::steer_and_show(store, &event, &steering)
+    boxoffice::commands::queue::steer_and_show(store, &event, &steering, &mut Output::log())
         .await
         .unwrap();
     world.clock.advance_seconds(3);

@@ -2,6 +2,7 @@
 
 use boxoffice::Outcome;
 use boxoffice::commands::queue::steer_and_show;
+use boxoffice::output::Output;
 use boxoffice::steering::{SaleAction, Steering};
 use domain::ids::EventId;
 use domain::queue::{Lanes, Strategy};
@@ -13,7 +14,9 @@ use crate::world::{EVENT, World, concert_for};
 async fn steer(world: &World, steering: Steering) -> Outcome {
     let store = world.another_process().app.store().clone();
     let event = EventId::parse(EVENT).unwrap();
-    steer_and_show(store, &event, &steering).await.unwrap()
+    steer_and_show(store, &event, &steering, &mut Output::log())
+        .await
+        .unwrap()
 }
 
 fn action(action: SaleAction) -> Steering {

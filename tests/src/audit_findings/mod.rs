@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice::Outcome;
 use boxoffice::catalog_update::{Mode, apply_text};
+use boxoffice::output::Output;
 use domain::ids::EventId;
 use domain::invariants::Finding;
 use serde_json::json;
@@ -125,7 +126,14 @@ events:
 
 /// Applies a catalogue, and lets every process see it.
 async fn apply(world: &World, catalogue: &str) {
-    let outcome = apply_text(world.app.store(), "catalogue.yaml", catalogue, Mode::Apply).await;
+    let outcome = apply_text(
+        world.app.store(),
+        "catalogue.yaml",
+        catalogue,
+        Mode::Apply,
+        &mut Output::log(),
+    )
+    .await;
     assert_eq!(outcome.unwrap(), Outcome::Done);
     world.clock.advance_seconds(3);
 }
