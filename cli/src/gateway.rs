@@ -5,14 +5,17 @@ mod cors;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Result;
 use axum::Router;
 use axum::body::Body as AxumBody;
 use axum::extract::{Request as AxumRequest, State};
-use axum::http::Response;
+use axum::http::header::DATE;
+use axum::http::{HeaderValue, Response};
 use connection_limit::LimitedListener;
 use cors::Cors;
+use domain::clock::EpochMs;
 use http_body_util::BodyExt;
 use lambda_http::{Body, RequestExt};
 use pages::{Resolved, resolve};
@@ -74,11 +77,23 @@ pub async fn serve(
 }
 
 async fn answer(State(gateway): State<Arc<Gateway>>, request: AxumRequest) -> Response<AxumBody> {
-    match Cors::of(request.method(), request.headers()) {
+    let mut response = match Cors::of(request.method(), request.headers()) {
         Cors::Preflight => cors::preflight(),
         Cors::Simple => cors::readable(call_function(&gateway, request).await),
         Cors::None => call_function(&gateway, request).await,
+    };
+    if let Ok(date) = HeaderValue::try_from(http_date(gateway.app.clock().now())) {
+        response.headers_mut().insert(DATE, date);
     }
+    response
+}
+
+/// The server's time, from which the pages compute remaining times. The HTTP library would add it,
+/// but it keeps the last value until the clock passes it: for an hour if the clock is set back by
+/// an hour.
+fn http_date(now: EpochMs) -> String {
+    let since_epoch = Duration::from_millis(now.0.unsigned_abs());
+    httpdate::fmt_http_date(UNIX_EPOCH + since_epoch)
 }
 
 /// Calls the function of the route.

@@ -112,8 +112,7 @@ async fn read_lane(
     now: EpochMs,
 ) -> Result<(LaneStatus, u64, Turnout)> {
     let sessions = app.store().sessions(&event.event_id, lane, head).await?;
-    let grace = event.terms.queue.grace_seconds;
-    let seen = survey(head, &sessions, now, event.control.pause, grace);
+    let seen = survey(head, &sessions, now, event.control.pause);
     // Ranks can be called before their numbers are handed out.
     let ahead = head.admitted.saturating_sub(head.issued);
     let status = LaneStatus {

@@ -76,9 +76,9 @@ fn steered(event: &Event, steering: &Steering, now: EpochMs) -> Result<Control, 
     let control = event.control.clone();
     let mut control = match steering.action {
         None => control,
-        Some(SaleAction::Pause) => control.paused_at(now, policy.grace_seconds),
-        Some(SaleAction::Resume) => control.resumed_at(now),
-        Some(SaleAction::Close) => control.closed_at(now, policy.grace_seconds),
+        Some(SaleAction::Pause) => control.paused_at(now),
+        Some(SaleAction::Resume) => control.resumed_at(now, policy.grace_seconds),
+        Some(SaleAction::Close) => control.closed_at(now),
     };
     if let Some(max_active) = steering.max_active {
         if max_active < lanes {

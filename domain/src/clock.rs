@@ -10,6 +10,11 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
+/// A stored time may be this far ahead of `now`. Clocks differ by up to a second, and a write that
+/// was decided with an earlier `now` may run for two more seconds (the store's operation timeout).
+/// The rest is margin.
+pub const SKEW_MS: i64 = 5_000;
+
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z. Stored as a number, shown as RFC 3339.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -35,6 +40,16 @@ impl EpochMs {
     #[must_use]
     pub fn ms_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// How many milliseconds ago a stored time was, at least 0. `None` if it is more than
+    /// [`SKEW_MS`] ahead of `now`: a clock that runs ahead wrote it, or the clock has been set back
+    /// since. Such a time says nothing, and whatever began then begins anew. Otherwise it would
+    /// block its readers until their clocks reach it.
+    #[must_use]
+    pub fn age_at(self, now: Self) -> Option<i64> {
+        let age = now.ms_since(self);
+        (age >= -SKEW_MS).then_some(age.max(0))
     }
 
     /// Whole seconds since 1970, rounded up, as DynamoDB's TTL expects.
@@ -170,6 +185,14 @@ mod tests {
     fn a_moment_is_shown_in_utc_with_milliseconds() {
         let moment = EpochMs::parse("2026-12-24T19:00:00+09:00").unwrap();
         assert_eq!(moment.to_string(), "2026-12-24T10:00:00.000Z");
+    }
+
+    #[test]
+    fn a_time_far_ahead_has_no_age() {
+        let at = EpochMs(100_000);
+        assert_eq!(at.age_at(EpochMs(103_000)), Some(3_000));
+        assert_eq!(at.age_at(EpochMs(100_000 - SKEW_MS)), Some(0));
+        assert_eq!(at.age_at(EpochMs(100_000 - SKEW_MS - 1)), None);
     }
 
     #[test]

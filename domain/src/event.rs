@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn closed_has_precedence_over_not_open_and_not_open_over_paused() {
         let mut event = event();
-        event.control = event.control.paused_at(EpochMs(5), 120);
+        event.control = event.control.paused_at(EpochMs(5));
         assert_eq!(event.sale_state(EpochMs(10)), SaleState::NotOpen);
         assert_eq!(event.sale_state(EpochMs(2_000_000)), SaleState::Paused);
         event.control.closed = true;

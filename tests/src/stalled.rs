@@ -37,6 +37,7 @@ fn paused(event: &Event, at: EpochMs, ended_at: Option<EpochMs>) -> Control {
         pause: Pause {
             began_at: Some(at),
             ended_at,
+            spares_until: None,
         },
         ..event.control.clone()
     }

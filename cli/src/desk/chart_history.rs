@@ -40,7 +40,8 @@ impl ChartHistory {
         let points = points.entry(event.clone()).or_default();
         let is_due = points
             .back()
-            .is_none_or(|last| point.at.ms_since(last.at) >= MIN_INTERVAL_MS);
+            .and_then(|last| last.at.age_at(point.at))
+            .is_none_or(|age| age >= MIN_INTERVAL_MS);
         if is_due {
             points.push_back(point);
             if points.len() > MAX_POINTS {

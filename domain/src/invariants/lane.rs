@@ -78,8 +78,7 @@ impl LaneSnapshot<'_> {
     }
 
     fn is_living(&self, session: Session, now: EpochMs) -> bool {
-        let grace = self.event.terms.queue.grace_seconds;
-        session.is_live(now) || session.awaits(now, self.event.control.pause, grace)
+        session.is_live(now) || session.awaits(now, self.event.control.pause)
     }
 
     fn check_floor(&self) -> Vec<Finding> {

@@ -117,7 +117,8 @@ fn batch_window(batch: Batch, head: &Head, survey: &Survey, now: EpochMs) -> Bat
     }
     let arrived_before = |hold_by: &Option<EpochMs>| {
         let session = i64::from(batch.session_seconds) * 1000;
-        hold_by.is_none_or(|hold_by| hold_by.plus_ms(-session) < window.since)
+        let arrived_at = hold_by.map(|hold_by| hold_by.plus_ms(-session));
+        arrived_at.is_none_or(|at| at < window.since || at.age_at(now).is_none())
     };
     let before = survey
         .kept_slots_taken
@@ -135,7 +136,6 @@ mod tests {
     use crate::queue::{Pause, Session, survey};
     use proptest::prelude::*;
 
-    const GRACE: u32 = 120;
     const NOW: EpochMs = EpochMs(1_000_000);
     const PAID: Session = Session::Ended { arrived: true };
 
@@ -257,7 +257,7 @@ mod tests {
             Session::Open,
         ]);
         let now = EpochMs(70_000);
-        let seen = survey(&head, &sessions, now, Pause::default(), GRACE);
+        let seen = survey(&head, &sessions, now, Pause::default());
         let capacity = Capacity::new(limits, &head, &seen, now);
         assert_eq!(capacity.window(8).unwrap().used, 3);
         assert_eq!(capacity.window(8).unwrap().kept, 0);

@@ -60,28 +60,28 @@ impl Control {
 
     /// The queue paused at `now`.
     #[must_use]
-    pub fn paused_at(self, now: EpochMs, grace_seconds: u32) -> Self {
+    pub fn paused_at(self, now: EpochMs) -> Self {
         Self {
-            pause: self.pause.begun_at(now, grace_seconds),
+            pause: self.pause.begun_at(now),
             ..self
         }
     }
 
     /// The queue closed at `now`. Closing also pauses, so that a sale that is opened again continues where it was.
     #[must_use]
-    pub fn closed_at(self, now: EpochMs, grace_seconds: u32) -> Self {
+    pub fn closed_at(self, now: EpochMs) -> Self {
         Self {
             closed: true,
-            ..self.paused_at(now, grace_seconds)
+            ..self.paused_at(now)
         }
     }
 
     /// The queue running again from `now` on, after a pause or after being closed by hand.
     #[must_use]
-    pub fn resumed_at(self, now: EpochMs) -> Self {
+    pub fn resumed_at(self, now: EpochMs, grace_seconds: u32) -> Self {
         Self {
             closed: false,
-            pause: self.pause.ended_at(now),
+            pause: self.pause.ended_at(now, grace_seconds),
             ..self
         }
     }
@@ -97,6 +97,11 @@ pub struct Pause {
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<EpochMs>,
+    /// Until when it spares the users who had been called before it: a grace after its end. Fixed
+    /// at its end, because a longer grace must not revive sessions whose slots have been given
+    /// away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spares_until: Option<EpochMs>,
 }
 
 impl Pause {
@@ -106,29 +111,28 @@ impl Pause {
         self.began_at.is_some() && self.ended_at.is_none()
     }
 
-    /// A pause from `now` on. Within a grace of the last pause's end it continues that pause, because the users whom that
-    /// one spared have not had their full time to arrive yet.
+    /// A pause from `now` on. While the last pause still spares called users, it continues that
+    /// pause, because they have not had their full time to arrive yet.
     #[must_use]
-    pub fn begun_at(self, now: EpochMs, grace_seconds: u32) -> Self {
+    pub fn begun_at(self, now: EpochMs) -> Self {
         if self.is_on() {
             return self;
         }
-        let continued = self
-            .ended_at
-            .filter(|at| at.plus_seconds(grace_seconds) > now)
-            .and(self.began_at);
+        let is_sparing = self.spares_until.is_some_and(|until| until > now);
         Self {
-            began_at: continued.or(Some(now)),
+            began_at: self.began_at.filter(|_| is_sparing).or(Some(now)),
             ended_at: None,
+            spares_until: None,
         }
     }
 
-    /// The pause ended at `now`, if it is on.
+    /// The pause ended at `now`, if it is on. `grace_seconds` is the grace in force.
     #[must_use]
-    pub fn ended_at(self, now: EpochMs) -> Self {
+    pub fn ended_at(self, now: EpochMs, grace_seconds: u32) -> Self {
         if self.is_on() {
             Self {
                 ended_at: Some(now),
+                spares_until: Some(now.plus_seconds(grace_seconds)),
                 ..self
             }
         } else {
@@ -138,15 +142,16 @@ impl Pause {
 
     /// A called session is alive at `now` if its `expiresAt` is later than this.
     ///
-    /// Without a pause, that is `now`. Called users whose grace was running when a pause began may arrive until a grace
-    /// after its end. So during the pause and that grace it is the beginning of the pause. A pause does not revive
-    /// sessions that had expired before it began: their slots have been given away.
+    /// Without a pause, that is `now`. Called users whose grace was running when a pause began may
+    /// arrive until a grace after its end. So during the pause and that grace it is the beginning
+    /// of the pause. A pause does not revive sessions that had expired before it began: their slots
+    /// have been given away.
     #[must_use]
-    pub fn called_cutoff(self, now: EpochMs, grace_seconds: u32) -> EpochMs {
-        match (self.began_at, self.ended_at) {
-            (Some(began), None) => began.min(now),
-            (Some(began), Some(ended)) if ended.plus_seconds(grace_seconds) > now => began.min(now),
-            (None, _) | (Some(_), Some(_)) => now,
+    pub fn called_cutoff(self, now: EpochMs) -> EpochMs {
+        let spares = self.is_on() || self.spares_until.is_some_and(|until| until > now);
+        match self.began_at {
+            Some(began) if spares => began.min(now),
+            Some(_) | None => now,
         }
     }
 }
@@ -159,23 +164,23 @@ mod tests {
 
     #[test]
     fn pausing_and_resuming_twice_changes_nothing() {
-        let paused = Control::default().paused_at(EpochMs(1), GRACE);
-        assert_eq!(paused.clone().paused_at(EpochMs(9), GRACE), paused);
-        let resumed = paused.resumed_at(EpochMs(20));
-        assert_eq!(resumed.clone().resumed_at(EpochMs(30)), resumed);
+        let paused = Control::default().paused_at(EpochMs(1));
+        assert_eq!(paused.clone().paused_at(EpochMs(9)), paused);
+        let resumed = paused.resumed_at(EpochMs(20), GRACE);
+        assert_eq!(resumed.clone().resumed_at(EpochMs(30), GRACE), resumed);
         assert_eq!(
-            Control::default().resumed_at(EpochMs(5)),
+            Control::default().resumed_at(EpochMs(5), GRACE),
             Control::default()
         );
     }
 
     #[test]
     fn a_queue_closed_by_hand_can_be_opened_again_and_spares_called_users_like_a_pause() {
-        let closed = Control::default().closed_at(EpochMs(50_000), GRACE);
+        let closed = Control::default().closed_at(EpochMs(50_000));
         assert!(closed.closed && closed.pause.is_on());
-        let again = closed.resumed_at(EpochMs(600_000));
+        let again = closed.resumed_at(EpochMs(600_000), GRACE);
         assert!(!again.closed && !again.pause.is_on());
-        let cutoff = again.pause.called_cutoff(EpochMs(700_000), GRACE);
+        let cutoff = again.pause.called_cutoff(EpochMs(700_000));
         assert_eq!(cutoff, EpochMs(50_000));
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Batch, Draw, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Turnout};
+use super::{Batch, Draw, PROMOTION_INTERVAL_MS, Rate, Turnout};
 use crate::clock::EpochMs;
 use crate::ids::Rank;
 
@@ -67,14 +67,14 @@ impl Head {
     /// Whether enough time has passed since the last promotion for the next one.
     #[must_use]
     pub fn promotion_is_due(&self, now: EpochMs) -> bool {
-        self.promoted_at.is_none_or(|at| {
-            now.ms_since(at) >= PROMOTION_INTERVAL_MS || at.ms_since(now) > SKEW_MS
-        })
+        let age = self.promoted_at.and_then(|at| at.age_at(now));
+        age.is_none_or(|age| age >= PROMOTION_INTERVAL_MS)
     }
 
     /// The batch window at `now`. Windows follow each other without gaps, even if no promotion
     /// runs. The unused part of a batch is lost, and slots that it left open ahead of the issued
-    /// numbers count in the next window.
+    /// numbers count in the next window. A window that begins too far ahead of `now` is replaced by
+    /// one that begins now.
     #[must_use]
     pub fn batch_at(&self, now: EpochMs, batch: Batch) -> BatchWindow {
         let Some(window) = self.batch else {
@@ -85,13 +85,13 @@ impl Head {
             };
         };
         let length = i64::from(batch.seconds.max(1)) * 1000;
-        let windows = now.ms_since(window.since).div_euclid(length);
-        if windows < 1 {
-            // Also if a clock that runs ahead began the window.
-            return window;
-        }
+        let since = match window.since.age_at(now) {
+            Some(age) if age < length => return window,
+            Some(age) => window.since.plus_ms(age / length * length),
+            None => now,
+        };
         BatchWindow {
-            since: window.since.plus_ms(windows * length),
+            since,
             used: window.kept,
             kept: window.kept,
         }
@@ -225,6 +225,9 @@ mod tests {
             rate: Some(Rate {
                 since: EpochMs(0),
                 called: 0,
+                waiting: true,
+                waited_ms: 0,
+                calls: 0,
                 per_minute_milli: Some(per_minute_milli),
             }),
             ..Head::default()
@@ -307,6 +310,20 @@ mod tests {
         assert_eq!(head.batch_at(EpochMs(4_000), BATCH).used, 10);
         let later = head.batch_at(EpochMs(305_001), BATCH);
         assert_eq!((later.since, later.used), (EpochMs(305_000), 0));
+    }
+
+    #[test]
+    fn a_batch_window_that_begins_in_the_future_is_replaced_by_a_new_one() {
+        let head = Head {
+            batch: Some(BatchWindow {
+                since: EpochMs(3_600_000),
+                used: 10,
+                kept: 2,
+            }),
+            ..Head::default()
+        };
+        let window = head.batch_at(EpochMs(5_000), BATCH);
+        assert_eq!((window.since, window.used), (EpochMs(5_000), 2));
     }
 
     #[test]

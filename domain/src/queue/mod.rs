@@ -24,15 +24,10 @@ pub use control::{Control, Pause};
 pub use draw::{Draw, PROCEDURE, Permutation, Ranking, Secret};
 pub use head::{BatchWindow, Head, PollAfter, WaitEstimate};
 pub use policy::{Batch, LaneLimits, Lanes, Order, QueuePolicy, Reissue, Strategy, TokenEndsOn};
-pub use rate::Rate;
+pub use rate::{Observation, Rate};
 pub use session::{Opening, Session};
 pub use survey::{Survey, survey};
 pub use turnout::Turnout;
-
-/// A session counts as dead for promotion only this long after it is dead for its owner. Clocks
-/// differ by up to a second, and a write that was decided before the end may run for two more
-/// seconds (the store's operation timeout). The rest is margin.
-pub const SKEW_MS: i64 = 5_000;
 
 /// Promotions of a lane start at most once per this many milliseconds.
 pub const PROMOTION_INTERVAL_MS: i64 = 1_000;

@@ -1,7 +1,7 @@
 //! Sessions, one per rank.
 
-use super::{Pause, SKEW_MS};
-use crate::clock::EpochMs;
+use super::Pause;
+use crate::clock::{EpochMs, SKEW_MS};
 use crate::ids::UserId;
 
 /// A session. It uses a slot while it is open, called or live.
@@ -43,10 +43,10 @@ impl Session {
 
     /// Whether the user may still arrive.
     #[must_use]
-    pub fn awaits(&self, now: EpochMs, pause: Pause, grace_seconds: u32) -> bool {
+    pub fn awaits(&self, now: EpochMs, pause: Pause) -> bool {
         match self {
             Self::Open => true,
-            Self::Called { expires_at } => *expires_at > pause.called_cutoff(now, grace_seconds),
+            Self::Called { expires_at } => *expires_at > pause.called_cutoff(now),
             Self::Live { .. } | Self::Ended { .. } => false,
         }
     }
@@ -54,9 +54,9 @@ impl Session {
     /// Whether promotion counts it as using a slot: [`SKEW_MS`] longer than it is alive for its
     /// owner.
     #[must_use]
-    pub fn uses_a_slot(&self, now: EpochMs, pause: Pause, grace_seconds: u32) -> bool {
+    pub fn uses_a_slot(&self, now: EpochMs, pause: Pause) -> bool {
         let lenient = now.plus_ms(-SKEW_MS);
-        self.is_live(lenient) || self.awaits(lenient, pause, grace_seconds)
+        self.is_live(lenient) || self.awaits(lenient, pause)
     }
 }
 
@@ -92,42 +92,53 @@ mod tests {
         let none = Pause::default();
         for session in [live(10_000), called(10_000)] {
             assert!(!session.is_live(EpochMs(10_000)));
-            assert!(!session.awaits(EpochMs(10_000), none, GRACE));
-            assert!(session.uses_a_slot(EpochMs(14_999), none, GRACE));
-            assert!(!session.uses_a_slot(EpochMs(15_000), none, GRACE));
+            assert!(!session.awaits(EpochMs(10_000), none));
+            assert!(session.uses_a_slot(EpochMs(14_999), none));
+            assert!(!session.uses_a_slot(EpochMs(15_000), none));
         }
     }
 
     #[test]
     fn a_user_called_before_a_pause_may_arrive_until_a_grace_after_its_end() {
-        let pause = Pause::default().begun_at(EpochMs(50_000), GRACE);
+        let pause = Pause::default().begun_at(EpochMs(50_000));
         let awaited = called(60_000);
-        assert!(awaited.awaits(EpochMs(500_000), pause, GRACE));
-        let over = pause.ended_at(EpochMs(600_000));
-        assert!(awaited.awaits(EpochMs(719_999), over, GRACE));
-        assert!(!awaited.awaits(EpochMs(720_000), over, GRACE));
+        assert!(awaited.awaits(EpochMs(500_000), pause));
+        let over = pause.ended_at(EpochMs(600_000), GRACE);
+        assert!(awaited.awaits(EpochMs(719_999), over));
+        assert!(!awaited.awaits(EpochMs(720_000), over));
     }
 
     #[test]
     fn a_pause_does_not_revive_a_session_that_lapsed_before_it() {
-        let pause = Pause::default().begun_at(EpochMs(50_000), GRACE);
+        let pause = Pause::default().begun_at(EpochMs(50_000));
         let missed = called(40_000);
-        for pause in [pause, pause.ended_at(EpochMs(60_000))] {
-            assert!(!missed.awaits(EpochMs(61_000), pause, GRACE));
+        for pause in [pause, pause.ended_at(EpochMs(60_000), GRACE)] {
+            assert!(!missed.awaits(EpochMs(61_000), pause));
         }
     }
 
     #[test]
     fn a_pause_soon_after_a_pause_continues_it() {
-        let first = Pause::default().begun_at(EpochMs(50_000), GRACE);
+        let first = Pause::default().begun_at(EpochMs(50_000));
         let again = first
-            .ended_at(EpochMs(60_000))
-            .begun_at(EpochMs(100_000), GRACE);
-        assert!(called(55_000).awaits(EpochMs(900_000), again, GRACE));
+            .ended_at(EpochMs(60_000), GRACE)
+            .begun_at(EpochMs(100_000));
+        assert!(called(55_000).awaits(EpochMs(900_000), again));
         let later = first
-            .ended_at(EpochMs(60_000))
-            .begun_at(EpochMs(180_000), GRACE);
-        assert!(!called(55_000).awaits(EpochMs(900_000), later, GRACE));
+            .ended_at(EpochMs(60_000), GRACE)
+            .begun_at(EpochMs(180_000));
+        assert!(!called(55_000).awaits(EpochMs(900_000), later));
+    }
+
+    #[test]
+    fn a_longer_grace_after_a_pause_does_not_revive_sessions_whose_slots_were_given_away() {
+        let pause = Pause::default().begun_at(EpochMs(50_000));
+        let over = pause.ended_at(EpochMs(60_000), GRACE);
+        let missed = called(55_000);
+        let now = EpochMs(60_000).plus_seconds(GRACE);
+        assert!(!missed.awaits(now, over));
+        // Whatever the grace is by now: the pause keeps the one in force at its end.
+        assert_eq!(over.spares_until, Some(now));
     }
 
     proptest! {
@@ -141,15 +152,15 @@ mod tests {
         ) {
             let mut pause = Pause::default();
             if let Some(at) = began {
-                pause = pause.begun_at(EpochMs(at), grace);
+                pause = pause.begun_at(EpochMs(at));
                 if let Some(lasted) = lasted {
-                    pause = pause.ended_at(EpochMs(at + lasted));
+                    pause = pause.ended_at(EpochMs(at + lasted), grace);
                 }
             }
             let now = EpochMs(now);
             for session in [called(expires), live(expires), Session::Open] {
-                if session.is_live(now) || session.awaits(now, pause, grace) {
-                    prop_assert!(session.uses_a_slot(now, pause, grace));
+                if session.is_live(now) || session.awaits(now, pause) {
+                    prop_assert!(session.uses_a_slot(now, pause));
                 }
             }
         }

@@ -28,13 +28,7 @@ pub struct Survey {
 /// Summarizes the sessions of the ranks in (floor, admitted], which are in rank order. A rank
 /// without a session is dead: TTL has removed its tombstone.
 #[must_use]
-pub fn survey(
-    head: &Head,
-    sessions: &[(Rank, Session)],
-    now: EpochMs,
-    pause: Pause,
-    grace_seconds: u32,
-) -> Survey {
+pub fn survey(head: &Head, sessions: &[(Rank, Session)], now: EpochMs, pause: Pause) -> Survey {
     let mut survey = Survey {
         floor: head.admitted,
         ..Survey::default()
@@ -42,7 +36,7 @@ pub fn survey(
     let kept = head.batch.map_or(0, |batch| batch.kept.into());
     let first_kept = head.admitted.saturating_sub(kept);
     for (rank, session) in sessions {
-        let uses_a_slot = session.uses_a_slot(now, pause, grace_seconds);
+        let uses_a_slot = session.uses_a_slot(now, pause);
         if uses_a_slot {
             survey.floor = survey.floor.min(rank.0.saturating_sub(1));
         }
@@ -80,7 +74,6 @@ mod tests {
     use crate::queue::session::fixtures::{called, live};
     use proptest::prelude::*;
 
-    const GRACE: u32 = 120;
     const NOW: EpochMs = EpochMs(1_000_000);
     const PAID: Session = Session::Ended { arrived: true };
     const LEFT: Session = Session::Ended { arrived: false };
@@ -104,7 +97,7 @@ mod tests {
             Session::Open,
             LEFT,
         ]);
-        let seen = survey(&head, &sessions, NOW, Pause::default(), GRACE);
+        let seen = survey(&head, &sessions, NOW, Pause::default());
         assert_eq!(
             seen,
             Survey {
@@ -134,7 +127,7 @@ mod tests {
             ..Head::default()
         };
         let sessions = [(Rank(3), PAID)];
-        let seen = survey(&head, &sessions, NOW, Pause::default(), GRACE);
+        let seen = survey(&head, &sessions, NOW, Pause::default());
         assert_eq!((seen.floor, seen.live, seen.awaited), (3, 0, 0));
     }
 
@@ -152,13 +145,13 @@ mod tests {
                 _ => PAID,
             }));
             let head = Head { issued, admitted: states.len() as u64, ..Head::default() };
-            let seen = survey(&head, &sessions, NOW, Pause::default(), GRACE);
+            let seen = survey(&head, &sessions, NOW, Pause::default());
             let living = states.iter().filter(|s| matches!(s, 0 | 2 | 3)).count();
             prop_assert_eq!((seen.live + seen.awaited) as usize, living);
             prop_assert!(seen.to_call.is_sorted());
             prop_assert!(seen.to_call.iter().all(|rank| rank.0 <= issued));
             prop_assert!(sessions.iter().filter(|(rank, _)| rank.0 <= seen.floor)
-                .all(|(_, s)| !s.uses_a_slot(NOW, Pause::default(), GRACE)));
+                .all(|(_, s)| !s.uses_a_slot(NOW, Pause::default())));
             let decided = states.iter().filter(|s| matches!(s, 1 | 3 | 4)).count();
             prop_assert_eq!(seen.passed.decided() + seen.seen.decided(), decided as u64);
         }

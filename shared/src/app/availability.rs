@@ -191,14 +191,17 @@ impl App {
             .map(|(section, _)| section.clone())
             .collect();
         let stored = self.store.seat_maps(event, &missing).await?;
-        let stale = now.plus_ms(-SEAT_MAP_MS);
+        let is_fresh = |map: &SeatMap| {
+            let age = map.built_at.age_at(now);
+            age.is_some_and(|age| age < SEAT_MAP_MS)
+        };
         let mut fresh = iter(missing.into_iter().zip(stored))
             .map(|((date, section), stored)| async move {
                 let map = match stored {
-                    Some(map) if map.built_at > stale => map,
+                    Some(map) if is_fresh(&map) => map,
                     former => {
                         self.store
-                            .rebuild_seat_map(event, date, &section, stale, former)
+                            .rebuild_seat_map(event, date, &section, SEAT_MAP_MS, former)
                             .await?
                     }
                 };

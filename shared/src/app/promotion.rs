@@ -89,7 +89,10 @@ pub(super) fn has_work(event: &Event, head: &Head, now: EpochMs) -> bool {
 /// Whether the lane is stalled: it has work, and nothing has happened for too long since the last
 /// promotion, the opening, and the end of the last pause.
 fn is_stalled(event: &Event, head: &Head, now: EpochMs) -> bool {
-    let is_old = |since: Option<EpochMs>| since.is_none_or(|at| now.ms_since(at) >= STALLED_MS);
+    let is_old = |since: Option<EpochMs>| {
+        let age = since.and_then(|at| at.age_at(now));
+        age.is_none_or(|age| age >= STALLED_MS)
+    };
     event.sale_state(now) == SaleState::Open
         && has_work(event, head, now)
         && is_old(head.promoted_at)
@@ -288,13 +291,7 @@ impl PromotionRun<'_> {
         let store = &self.app.store;
         let id = &self.event.event_id;
         let sessions = store.sessions(id, self.lane, head).await?;
-        let seen = survey(
-            head,
-            &sessions,
-            self.began_at,
-            self.event.control.pause,
-            self.grace_seconds(),
-        );
+        let seen = survey(head, &sessions, self.began_at, self.event.control.pause);
         self.call(&seen.to_call).await?;
         let mut capacity = Capacity::new(self.limits, head, &seen, self.began_at);
         let admitted = match self.slots_to_withdraw(head, &seen) {
@@ -310,6 +307,7 @@ impl PromotionRun<'_> {
             turnout: head.turnout.with(seen.passed),
             batch: capacity.window(admitted),
             batch_seconds: self.limits.batch.map(|batch| batch.seconds),
+            resumed_at: self.event.control.pause.ended_at,
         };
         let Some(moved) = store.move_watermark(id, self.lane, head, &progress).await? else {
             return Ok(None);
@@ -408,9 +406,7 @@ impl PromotionRun<'_> {
         Ok(match found {
             // Another run opened this session, and it uses a slot as well. If it is dead, its user
             // left while waiting, and it uses none.
-            Some(session) if !session.uses_a_slot(self.began_at, pause, self.grace_seconds()) => {
-                Opened::Dead
-            }
+            Some(session) if !session.uses_a_slot(self.began_at, pause) => Opened::Dead,
             Some(Session::Live { .. }) => Opened::Live,
             Some(_) | None => Opened::Awaited,
         })

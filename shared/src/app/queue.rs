@@ -414,8 +414,7 @@ impl App {
         now: EpochMs,
     ) -> Result<Turn, Refusal> {
         let event = &programme.event;
-        let grace = event.terms.queue.grace_seconds;
-        let may_come = |session: &Session| session.awaits(now, event.control.pause, grace);
+        let may_come = |session: &Session| session.awaits(now, event.control.pause);
         let session = match session {
             Some(Session::Ended { .. }) => return Ok(Turn::Over),
             Some(session) if session.is_live(now) || may_come(&session) => Some(session),

@@ -10,7 +10,7 @@ use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Key, Write};
 use super::item::{Item, read_item};
 use super::keys;
-use domain::clock::EpochMs;
+use domain::clock::{EpochMs, SKEW_MS};
 use domain::event::Section;
 use domain::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
 use domain::seats::{Claim, SeatMap};
@@ -102,7 +102,7 @@ fn claim_seat_map(key: Key, stale: EpochMs, now: EpochMs) -> Write {
         .when("attribute_not_exists(#claimedAt) OR #claimedAt <= :stale OR #claimedAt > :skewed")
         .bind(":now", now)
         .bind(":stale", stale)
-        .bind(":skewed", now.plus_ms(domain::queue::SKEW_MS))
+        .bind(":skewed", now.plus_ms(SKEW_MS))
 }
 
 fn put_seat_map(key: Key, map: &SeatMap) -> Write {
@@ -172,20 +172,21 @@ impl Store {
         event: &EventId,
         date: DateKey,
         section: &Section,
-        stale: EpochMs,
+        max_age_ms: i64,
         former: Option<SeatMap>,
     ) -> Result<SeatMap> {
         let key = keys::seat_map(event, date, &section.name);
         let claimed = self
-            .write_if_allowed(|now| claim_seat_map(key.clone(), stale, now))
+            .write_if_allowed(|now| claim_seat_map(key.clone(), now.plus_ms(-max_age_ms), now))
             .await?;
+        // The clock is read before the claims, so the map is never older than it says.
+        let now = self.clock.now();
         if let (false, Some(former)) = (claimed, former)
-            && former.built_at > stale.plus_ms(-REBUILDING_MS)
+            && let Some(age) = former.built_at.age_at(now)
+            && age < max_age_ms + REBUILDING_MS
         {
             return Ok(former);
         }
-        // The clock is read before the claims, so the map is never older than it says.
-        let now = self.clock.now();
         let claims = self.claims(event, date, &section.name).await?;
         let map = SeatMap::build(section.first_seat, section.seats, &claims, now);
         if claimed {

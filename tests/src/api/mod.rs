@@ -3,6 +3,7 @@
 mod batch;
 mod best_available;
 mod buying;
+mod clocks;
 mod conventions;
 mod draw;
 mod general_admission;

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use domain::clock::ManualClock;
 use flate2::read::GzDecoder;
 use reqwest::Client;
 use reqwest::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
@@ -40,6 +41,7 @@ impl Sent {
 struct Site {
     address: String,
     client: Client,
+    clock: ManualClock,
 }
 
 impl Site {
@@ -56,6 +58,7 @@ impl Site {
         Self {
             address,
             client: Client::new(),
+            clock: world.clock.clone(),
         }
     }
 
@@ -143,6 +146,17 @@ fn web() -> Vec<(String, String)> {
 fn source(name: &str) -> String {
     let (_, text) = web().into_iter().find(|(it, _)| it == name).unwrap();
     text
+}
+
+#[tokio::test]
+async fn the_date_header_follows_a_clock_that_is_set_back() {
+    let site = Site::open().await;
+    let date = async || site.get("/", &[]).await.header("date").to_owned();
+    assert_eq!(date().await, "Fri, 20 Nov 2026 10:00:00 GMT");
+    site.clock.advance_seconds(3_600);
+    assert_eq!(date().await, "Fri, 20 Nov 2026 11:00:00 GMT");
+    site.clock.advance_ms(-3_000_000);
+    assert_eq!(date().await, "Fri, 20 Nov 2026 10:10:00 GMT");
 }
 
 #[tokio::test]

@@ -29,18 +29,16 @@ async fn queue(world: &World) -> Reply {
 
 async fn pause(world: &World) {
     let now = world.clock.now();
-    steer(world, |event| {
-        event
-            .control
-            .clone()
-            .paused_at(now, event.terms.queue.grace_seconds)
-    })
-    .await;
+    steer(world, |event| event.control.clone().paused_at(now)).await;
 }
 
 async fn resume(world: &World) {
     let now = world.clock.now();
-    steer(world, |event| event.control.clone().resumed_at(now)).await;
+    steer(world, |event| {
+        let grace = event.terms.queue.grace_seconds;
+        event.control.clone().resumed_at(now, grace)
+    })
+    .await;
 }
 
 async fn close(world: &World) {
@@ -265,7 +263,8 @@ async fn the_poll_interval_never_exceeds_half_the_grace() {
             assert!(hint > Some(0.0) && hint <= Some(f64::from(grace) / 2.0));
         };
         hinted(false).await;
-        world.clock.advance_seconds(300);
+        the_queue_moves(&world).await;
+        world.clock.advance_seconds(100);
         leaves(&world, &six[0]).await;
         the_queue_moves(&world).await;
         hinted(true).await;
@@ -280,6 +279,8 @@ async fn a_wait_is_estimated_once_a_rate_is_known() {
     let unknown = is_now(&world, &six[5], "WAITING").await;
     assert_eq!(unknown.body["estimatedWaitSeconds"], Value::Null);
     assert_eq!(queue(&world).await.body["admittedPerMinute"], Value::Null);
+    // A promotion sees that users wait. From then on, the time counts.
+    the_queue_moves(&world).await;
     world.clock.advance_seconds(10);
     leaves(&world, &six[0]).await;
     the_queue_moves(&world).await;

@@ -194,16 +194,16 @@ async fn a_pause_that_spares_called_users_is_no_finding() {
     leaves(&world, &inside[0]).await;
     the_queue_moves(&world).await;
     let now = world.clock.now();
-    steer(&world, |event| {
-        let grace = event.terms.queue.grace_seconds;
-        event.control.clone().paused_at(now, grace)
-    })
-    .await;
+    steer(&world, |event| event.control.clone().paused_at(now)).await;
     // Longer than the grace of the called user, and than the session of the one inside.
     world.clock.advance_seconds(700);
     invariants::check(&world).await;
     let now = world.clock.now();
-    steer(&world, |event| event.control.clone().resumed_at(now)).await;
+    steer(&world, |event| {
+        let grace = event.terms.queue.grace_seconds;
+        event.control.clone().resumed_at(now, grace)
+    })
+    .await;
     the_queue_moves(&world).await;
     invariants::check(&world).await;
     for buyer in &waiting {

@@ -3,8 +3,8 @@
 //! The rules only compare times. So shifting every time of a state by the same amount changes nothing, and a time that has
 //! passed for every clock and every pending write is equivalent to any earlier time.
 
-use domain::clock::EpochMs;
-use domain::queue::{SKEW_MS, Session};
+use domain::clock::{EpochMs, SKEW_MS};
+use domain::queue::Session;
 
 use super::clients::Call;
 use super::items::{Hold, ReservationId};

@@ -1,6 +1,7 @@
 //! Liveness: from every state, once nothing fails any more, every user is admitted.
 
-use domain::queue::{SKEW_MS, Session};
+use domain::clock::SKEW_MS;
+use domain::queue::Session;
 
 use super::Config;
 use super::clients::{self, Call, Errand};

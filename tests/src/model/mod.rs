@@ -152,7 +152,7 @@ impl Config {
     /// How long after its end a session may be swept.
     pub(crate) fn swept_after_ms(&self) -> Option<i64> {
         if self.has(Flaw::TombstonesSweptByAgeAlone) {
-            return Some(domain::queue::SKEW_MS);
+            return Some(domain::clock::SKEW_MS);
         }
         self.tombstone_ms
     }

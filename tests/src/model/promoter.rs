@@ -119,7 +119,7 @@ fn look(config: &Config, state: &State, run: &Run) -> Survey {
         .take_while(|(rank, _)| **rank <= head.admitted)
         .map(|(rank, session)| (Rank(*rank), *session))
         .collect();
-    let mut seen = survey(head, &sessions, now, Pause::default(), config.grace_seconds);
+    let mut seen = survey(head, &sessions, now, Pause::default());
     if config.has(Flaw::LanesShareCapacity) {
         for (lane, items) in state.items.lanes.iter().enumerate() {
             let others = items.sessions.iter().filter(|(rank, session)| {

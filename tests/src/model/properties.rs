@@ -25,8 +25,8 @@ pub(crate) fn all() -> Vec<Property<Config>> {
         Property::always(IN_ORDER, |_, state| lanes(state).all(in_order)),
         Property::always(NOT_TOO_MANY, not_too_many),
         Property::always(ONCE, |_, state: &State| lanes(state).all(once)),
-        Property::always(FORWARD, |config: &Config, state| {
-            lanes(state).all(|(lane, past)| forward(config, state, lane, past))
+        Property::always(FORWARD, |_: &Config, state| {
+            lanes(state).all(|(lane, past)| forward(state, lane, past))
         }),
         Property::always(ONE_OWNER, one_owner),
         Property::always(NOBODY_LOST, fair::everybody_is_admitted),
@@ -55,8 +55,8 @@ fn all_in(config: &Config, state: &State) -> bool {
 }
 
 /// Whether the session admits its holder, or still waits for the holder to arrive.
-fn counts(config: &Config, state: &State, session: &Session) -> bool {
-    session.is_live(state.now) || session.awaits(state.now, Pause::default(), config.grace_seconds)
+fn counts(state: &State, session: &Session) -> bool {
+    session.is_live(state.now) || session.awaits(state.now, Pause::default())
 }
 
 /// Every rank up to the watermark has had a session or was given up, and no rank beyond it has been called or admitted.
@@ -78,7 +78,7 @@ fn not_too_many(config: &Config, state: &State) -> bool {
         let admitted = lane.head.0.admitted;
         lane.sessions
             .range(..=admitted)
-            .filter(|(_, session)| counts(config, state, session))
+            .filter(|(_, session)| counts(state, session))
     });
     inside.count() <= usize::try_from(config.max_active).unwrap()
 }
@@ -90,14 +90,14 @@ fn once((lane, past): (&LaneItems, &Past)) -> bool {
         .all(|(rank, session)| *session != Session::Open || !past.used.has(*rank))
 }
 
-fn forward(config: &Config, state: &State, lane: &LaneItems, past: &Past) -> bool {
+fn forward(state: &State, lane: &LaneItems, past: &Past) -> bool {
     let head = &lane.head.0;
     head.called() >= past.called
         && head.floor <= head.admitted
         && lane
             .sessions
             .range(..=head.floor)
-            .all(|(_, session)| !counts(config, state, session))
+            .all(|(_, session)| !counts(state, session))
 }
 
 /// A seat is SOLD if and only if its reservation is CONFIRMED, and the holder of a live hold has the seat.

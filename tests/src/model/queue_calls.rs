@@ -40,16 +40,15 @@ pub(super) fn call(
                 Next::Done(Some(number))
             }
         }
-        Call::ReadSession { number, rejoins } => match state
-            .items
-            .session(caller.session_key(number))
-        {
-            Some(session) if session.is_live(state.now) => Next::Done(Some(number)),
-            Some(session) if session.awaits(state.now, Pause::default(), config.grace_seconds) => {
-                Next::Call(Call::CheckEntry { number, rejoins })
+        Call::ReadSession { number, rejoins } => {
+            match state.items.session(caller.session_key(number)) {
+                Some(session) if session.is_live(state.now) => Next::Done(Some(number)),
+                Some(session) if session.awaits(state.now, Pause::default()) => {
+                    Next::Call(Call::CheckEntry { number, rejoins })
+                }
+                _ => over(number, rejoins),
             }
-            _ => over(number, rejoins),
-        },
+        }
         Call::CheckEntry { number, rejoins } => {
             if state.items.entries[caller.person] == Some(number) {
                 Next::Call(Call::Arrive { number, rejoins })

@@ -191,16 +191,12 @@ impl Run {
 
 /// The real rule; with this flaw, evaluated so much later that the margin is gone.
 pub(super) fn uses_a_slot(config: &Config, session: Session, now: EpochMs) -> bool {
-    session.uses_a_slot(
-        judged_at(config, now),
-        Pause::default(),
-        config.grace_seconds,
-    )
+    session.uses_a_slot(judged_at(config, now), Pause::default())
 }
 
 pub(super) fn judged_at(config: &Config, now: EpochMs) -> EpochMs {
     if config.has(Flaw::DeadAtOnce) {
-        now.plus_ms(domain::queue::SKEW_MS)
+        now.plus_ms(domain::clock::SKEW_MS)
     } else {
         now
     }

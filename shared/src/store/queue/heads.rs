@@ -9,11 +9,11 @@ use crate::store::expression::Write;
 use crate::store::item::{read_item, write_item};
 use crate::store::keys;
 use crate::store::refused::WriteError;
-use domain::clock::EpochMs;
+use domain::clock::{EpochMs, SKEW_MS};
 use domain::event::Event;
 use domain::ids::{EventId, Lane};
 use domain::queue::{
-    BatchWindow, Draw, Head, Order, PROMOTION_INTERVAL_MS, Rate, SKEW_MS, Turnout,
+    BatchWindow, Draw, Head, Observation, Order, PROMOTION_INTERVAL_MS, Rate, Turnout,
 };
 
 fn claim_promotion(event: &EventId, lane: Lane, now: EpochMs) -> Write {
@@ -79,6 +79,8 @@ pub struct Progress {
     /// With the batch strategy, the length of a batch window. The rate is measured over at least
     /// that time.
     pub batch_seconds: Option<u32>,
+    /// When the last pause ended.
+    pub resumed_at: Option<EpochMs>,
 }
 
 /// The condition requires that neither watermark nor floor has moved since the head was read. This
@@ -194,9 +196,14 @@ impl Store {
         to: &Progress,
     ) -> Result<Option<Head>> {
         self.change_head(|now| {
-            let called = head.issued.min(to.admitted);
-            let somebody_waits = head.waiting() > 0;
-            let rate = Rate::observe(head.rate, now, called, somebody_waits, to.batch_seconds);
+            let seen = Observation {
+                now,
+                called: head.issued.min(to.admitted),
+                waiting: head.issued > to.admitted,
+                batch_seconds: to.batch_seconds,
+                resumed_at: to.resumed_at,
+            };
+            let rate = Rate::observe(head.rate, seen);
             move_watermark(event, lane, head, to, rate, now)
         })
         .await
@@ -211,7 +218,16 @@ mod tests {
     fn every_placeholder_is_bound() {
         let event = EventId::parse("e").unwrap();
         let at = EpochMs(1_000_000);
-        let rate = Rate::observe(None, at, 0, false, None);
+        let rate = Rate::observe(
+            None,
+            Observation {
+                now: at,
+                called: 0,
+                waiting: false,
+                batch_seconds: None,
+                resumed_at: None,
+            },
+        );
         let batch = BatchWindow {
             since: at,
             used: 1,
@@ -223,6 +239,7 @@ mod tests {
             turnout: Turnout::default(),
             batch,
             batch_seconds: None,
+            resumed_at: None,
         };
         let head = Head::default();
         for write in [

@@ -186,7 +186,7 @@ impl Store {
         let expires = |now: EpochMs| now.plus_seconds(queue.session_seconds);
         let arrived = self
             .write(Returning::New, |now| {
-                let cutoff = event.control.pause.called_cutoff(now, queue.grace_seconds);
+                let cutoff = event.control.pause.called_cutoff(now);
                 arrive(session, user, cutoff, expires(now))
             })
             .await;
