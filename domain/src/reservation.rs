@@ -105,6 +105,13 @@ impl Reservation {
         self.reservation_id.date()
     }
 
+    /// The price of one ticket of general admission. All tickets of a reservation cost the same.
+    #[must_use]
+    pub fn ticket_price(&self) -> Money {
+        let quantity = i64::from(self.quantity);
+        Money(self.total_price.0.checked_div(quantity).unwrap_or_default())
+    }
+
     /// The status at `now`.
     #[must_use]
     pub fn status(&self, now: EpochMs) -> Status {

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
+use crate::event::Section;
 use crate::ids::{ReservationId, SeatNumber, UserId};
+use crate::money::Money;
 use crate::reservation::{Reservation, Status};
 
 /// A claim on a seat. A free seat has none, so it costs no storage. A lapsed hold counts as free,
@@ -20,6 +22,9 @@ pub enum Claim {
     Sold {
         user_id: UserId,
         reservation_id: ReservationId,
+        /// The price when the seat was held. `None` in a claim that was written before claims had
+        /// prices.
+        price: Option<Money>,
     },
 }
 
@@ -71,31 +76,32 @@ pub struct SeatMap {
     bits: Vec<u8>,
     seats: u32,
     available: u32,
+    revenue: Money,
     /// When the claims were read.
     pub built_at: EpochMs,
 }
 
 impl SeatMap {
-    /// Builds the map of a section of `seats` seats from `first_seat` on. `claims` has only the
-    /// claimed seats.
+    /// Builds the map of a section. `claims` has only the claimed seats.
     #[must_use]
-    pub fn build(
-        first_seat: SeatNumber,
-        seats: u32,
-        claims: &BTreeMap<SeatNumber, Claim>,
-        now: EpochMs,
-    ) -> Self {
+    pub fn build(section: &Section, claims: &BTreeMap<SeatNumber, Claim>, now: EpochMs) -> Self {
+        let seats = section.seats;
         let mut map = Self {
             bits: vec![0; seats.div_ceil(4) as usize],
             seats,
             available: seats,
+            revenue: Money::ZERO,
             built_at: now,
         };
         for (seat, claim) in claims {
             let status = SeatStatus::of(Some(claim), now);
-            let Some(index) = seat.0.checked_sub(first_seat.0).filter(|i| *i < seats) else {
+            let offset = seat.0.checked_sub(section.first_seat.0);
+            let Some(index) = offset.filter(|i| *i < seats) else {
                 continue;
             };
+            if let Claim::Sold { price, .. } = claim {
+                map.revenue = map.revenue + price.unwrap_or(section.price);
+            }
             if status != SeatStatus::Available {
                 map.available -= 1;
                 map.bits[(index / 4) as usize] |= status.to_bits() << (index % 4 * 2);
@@ -107,7 +113,12 @@ impl SeatMap {
     /// A stored map. `None` if the bytes do not match the number of seats, because the section has
     /// been changed since.
     #[must_use]
-    pub fn from_stored(bits: Vec<u8>, seats: u32, built_at: EpochMs) -> Option<Self> {
+    pub fn from_stored(
+        bits: Vec<u8>,
+        seats: u32,
+        revenue: Money,
+        built_at: EpochMs,
+    ) -> Option<Self> {
         if bits.len() != seats.div_ceil(4) as usize {
             return None;
         }
@@ -115,13 +126,10 @@ impl SeatMap {
             bits,
             seats,
             available: 0,
+            revenue,
             built_at,
         };
-        let available = map
-            .statuses()
-            .filter(|status| *status == SeatStatus::Available)
-            .count();
-        map.available = u32::try_from(available).ok()?;
+        map.available = map.count(SeatStatus::Available);
         Some(map)
     }
 
@@ -135,6 +143,19 @@ impl SeatMap {
     #[must_use]
     pub fn available(&self) -> u32 {
         self.available
+    }
+
+    /// What was paid for the sold seats, whatever they cost now.
+    #[must_use]
+    pub fn revenue(&self) -> Money {
+        self.revenue
+    }
+
+    /// The number of seats with this status.
+    #[must_use]
+    pub fn count(&self, status: SeatStatus) -> u32 {
+        let seats = self.statuses().filter(|seat| *seat == status);
+        u32::try_from(seats.count()).unwrap_or(u32::MAX)
     }
 
     /// Every seat's status, in order.
@@ -215,6 +236,7 @@ mod tests {
             0 => Claim::Sold {
                 user_id,
                 reservation_id,
+                price: (until % 3 != 0).then_some(Money(until)),
             },
             _ => Claim::Held {
                 user_id,
@@ -254,7 +276,14 @@ mod tests {
             let claims: BTreeMap<_, _> = claimed.iter()
                 .map(|(offset, (kind, until))| (SeatNumber(first + offset), claim(*kind, *until)))
                 .collect();
-            let map = SeatMap::build(SeatNumber(first), seats, &claims, now);
+            let section = Section {
+                name: "R".to_owned(),
+                price: Money(7000),
+                first_seat: SeatNumber(first),
+                seats,
+                rows: None,
+            };
+            let map = SeatMap::build(&section, &claims, now);
             let statuses: Vec<_> = map.statuses().collect();
             let expected: Vec<_> = (first..first + seats)
                 .map(|seat| SeatStatus::of(claims.get(&SeatNumber(seat)), now))
@@ -262,7 +291,17 @@ mod tests {
             prop_assert_eq!(&statuses, &expected);
             let available = expected.iter().filter(|s| **s == SeatStatus::Available).count();
             prop_assert_eq!(map.available() as usize, available);
-            let stored = SeatMap::from_stored(map.bits().to_vec(), seats, now);
+            // A sold seat counts with the price of its claim, not with the section's.
+            let revenue = claims
+                .iter()
+                .filter(|(seat, _)| section.has(**seat))
+                .filter_map(|(_, claim)| match claim {
+                    Claim::Sold { price, .. } => Some(price.unwrap_or(section.price)),
+                    Claim::Held { .. } => None,
+                })
+                .sum::<Money>();
+            prop_assert_eq!(map.revenue(), revenue);
+            let stored = SeatMap::from_stored(map.bits().to_vec(), seats, map.revenue(), now);
             prop_assert_eq!(stored, Some(map));
         }
     }

@@ -2,12 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::money::Money;
+
 /// Tickets taken from a shard by a reservation. They go back to the same shard if it is cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Allocation {
     pub shard: u32,
     pub quantity: u32,
+}
+
+/// The tickets that were sold from a stock, less those that were returned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TicketsSold {
+    pub quantity: i64,
+    /// What was paid for them, whatever they cost now.
+    pub revenue: Money,
 }
 
 /// Chooses the shards to take `quantity` tickets from; `left` has the remaining tickets per shard.

@@ -111,6 +111,123 @@ async fn the_desk_of_a_server_shows_queue_sales_seats_and_refusals_live() {
     assert_eq!(refusals["since"], "START");
 }
 
+/// Seats and tickets at this price.
+fn priced(price: u32) -> String {
+    format!(
+        "currency: KRW
+events:
+  - eventId: seats
+    name: Seats
+    venue: Hall
+    admission: seated
+    dates:
+      - {{date: 2099-01-01, startsAt: '2099-01-01T19:00:00+09:00', seats: 10, price: {price}}}
+      - {{date: 2099-01-02, startsAt: '2099-01-02T19:00:00+09:00', seats: 600, price: {price}}}
+  - eventId: tickets
+    name: Tickets
+    venue: Park
+    admission: general
+    totalTickets: 10
+    price: {price}
+    maxSeatsPerUser: 2
+"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_revenue_is_what_was_paid_even_after_the_price_has_changed() {
+    let server = Server::start(&["--in-memory"]).await;
+    let page = Page::at(&server.desk);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("catalog.yaml");
+    let apply = async |price: u32| {
+        std::fs::write(&file, priced(price)).unwrap();
+        let name = file.to_str().unwrap();
+        let applied = run(&["apply", name, "--endpoint-url", &server.dynamodb]).await;
+        let said = String::from_utf8_lossy(&applied.stderr).into_owned();
+        assert_eq!(applied.status.code(), Some(0), "{said}");
+    };
+    let buy = async |date: &str, seat: u32| {
+        let (token, id) = hold(&server, "seats", date, seat).await;
+        let path = format!("/reservations/{id}/payment");
+        let (status, paid) = server.call("POST", &path, &token, json!({})).await.unwrap();
+        assert_eq!(status, 201, "{paid}");
+    };
+    let reserve = async |quantity: u32| {
+        let (_, joined) = server
+            .call("POST", "/events/tickets/tokens", "", json!({}))
+            .await
+            .unwrap();
+        let token = joined["token"].as_str().unwrap().to_owned();
+        let path = format!(
+            "/users/{}/wallet/charges",
+            joined["userId"].as_str().unwrap()
+        );
+        let body = json!({"amount": 100_000});
+        server.call("POST", &path, &token, body).await.unwrap();
+        let path = "/events/tickets/reservations";
+        let body = json!({"quantity": quantity});
+        let (status, reserved) = server.call("POST", path, &token, body).await.unwrap();
+        assert_eq!(status, 201, "{reserved}");
+        (
+            token,
+            reserved["reservationId"].as_str().unwrap().to_owned(),
+        )
+    };
+    apply(1000).await;
+    buy("2099-01-01", 1).await;
+    buy("2099-01-02", 1).await;
+    reserve(1).await;
+    let (token, returned) = reserve(2).await;
+    apply(9000).await;
+    // A process knows the new price within two seconds.
+    for (event, price) in [
+        ("tickets", "/price"),
+        ("seats", "/dates/0/sections/0/price"),
+    ] {
+        let path = format!("/events/{event}");
+        for _ in 0..600 {
+            let (_, shown) = server.call("GET", &path, "", json!({})).await.unwrap();
+            if shown.pointer(price) == Some(&json!(9000)) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    buy("2099-01-01", 2).await;
+    reserve(1).await;
+    // The refund is the old price.
+    let path = format!("/reservations/{returned}");
+    let (status, cancelled) = server
+        .call("DELETE", &path, &token, json!({}))
+        .await
+        .unwrap();
+    assert_eq!((status, &cancelled["refunded"]), (200, &json!(2000)));
+
+    // Seat maps may be a second old.
+    for (event, sold, revenue) in [("seats", 3, 11_000), ("tickets", 2, 10_000)] {
+        let mut sales = Value::Null;
+        for _ in 0..600 {
+            sales = page.get(&format!("/api/events/{event}")).await["sales"].clone();
+            if sales["sold"] == sold {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(sales["revenue"], revenue, "{event}: {sales}");
+        let report = page.get(&format!("/api/events/{event}/report.json")).await;
+        assert_eq!(report["tickets"]["sold"], sold, "{event}: {report}");
+        assert_eq!(report["tickets"]["revenue"], revenue, "{event}: {report}");
+        if event == "seats" {
+            assert_eq!(sales["dates"][0]["revenue"], 10_000);
+            assert_eq!(sales["dates"][1]["revenue"], 1000);
+        }
+    }
+    let audit = run(&["audit", "--endpoint-url", &server.dynamodb]).await;
+    let said = String::from_utf8_lossy(&audit.stdout).into_owned();
+    assert_eq!(audit.status.code(), Some(0), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_desk_beside_a_running_server_steers_its_queue() {
     let server = Server::start(&["--in-memory"]).await;

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use domain::clock::EpochMs;
 use domain::ids::EventId;
+use domain::money::Money;
 use serde::Serialize;
 
 /// One point of each chart.
@@ -20,7 +21,7 @@ pub(super) struct ChartPoint {
     /// A percentage of the called users who had to decide by now.
     pub(super) no_shows: u64,
     pub(super) sold: u64,
-    pub(super) revenue: i64,
+    pub(super) revenue: Money,
 }
 
 /// The charts since the desk started. A point is added when a page asks for the event's status.

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, anyhow};
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, Programme, SaleState};
 use domain::ids::{DateKey, EventId};
+use domain::money::Money;
 use domain::refusal::Refusal;
 use domain::seats::SeatStatus;
 use serde::Serialize;
@@ -49,8 +50,8 @@ struct Sales {
     total: u64,
     sold: u64,
     held: u64,
-    /// The price of the sold tickets.
-    revenue: i64,
+    /// What was paid for the sold tickets.
+    revenue: Money,
     dates: Vec<DateSales>,
 }
 
@@ -63,7 +64,7 @@ struct DateSales {
     total: u64,
     sold: u64,
     held: u64,
-    revenue: i64,
+    revenue: Money,
 }
 
 #[derive(Serialize)]
@@ -140,50 +141,56 @@ async fn read_sales(app: &App, programme: &Programme, now: EpochMs) -> Result<Sa
     if let Admission::General {
         total_tickets,
         price,
-        ..
+        stock_shards,
     } = event.terms.admission
     {
-        let (_, left, _) = app.tickets_left(programme, now).await.map_err(error_of)?;
-        let sold = total_tickets.saturating_sub(left);
+        let (left, counted) = app
+            .store()
+            .stock_and_sales(&event.event_id, stock_shards, Consistency::Eventual)
+            .await?;
+        let sold = u64::from(total_tickets).saturating_sub(left.into_iter().map(u64::from).sum());
+        // Tickets that were sold before shards counted their sales.
+        let uncounted = i64::try_from(sold).unwrap_or(i64::MAX) - counted.quantity;
+        let uncounted = u32::try_from(uncounted).unwrap_or_default();
         return Ok(Sales {
             total: total_tickets.into(),
-            sold: sold.into(),
-            revenue: price.times(sold).0,
+            sold,
+            revenue: counted.revenue + price.times(uncounted),
             ..Sales::default()
         });
     }
+    let sections: Vec<_> = programme
+        .dates
+        .iter()
+        .flat_map(|(date, on_sale)| on_sale.sections.iter().map(|s| (*date, s.clone())))
+        .collect();
+    let mut counted = app
+        .section_sales(&event.event_id, &sections, now)
+        .await
+        .map_err(error_of)?
+        .into_iter();
     let mut sales = Sales::default();
     for (date, on_sale) in &programme.dates {
-        let sections = app
-            .section_seats(&event.event_id, *date, on_sale.sections.clone(), now)
-            .await
-            .map_err(error_of)?;
         let mut of_date = DateSales {
             date: *date,
             starts_at: on_sale.starts_at,
             total: on_sale.total_seats().into(),
             sold: 0,
             held: 0,
-            revenue: 0,
+            revenue: Money::ZERO,
         };
-        for section in &sections {
-            let sold = count(section, SeatStatus::Sold);
-            of_date.sold += u64::from(sold);
-            of_date.held += u64::from(count(section, SeatStatus::Held));
-            of_date.revenue += section.section.price.times(sold).0;
+        for section in counted.by_ref().take(on_sale.sections.len()) {
+            of_date.sold += u64::from(section.sold);
+            of_date.held += u64::from(section.held);
+            of_date.revenue = of_date.revenue + section.revenue;
         }
         sales.total += of_date.total;
         sales.sold += of_date.sold;
         sales.held += of_date.held;
-        sales.revenue += of_date.revenue;
+        sales.revenue = sales.revenue + of_date.revenue;
         sales.dates.push(of_date);
     }
     Ok(sales)
-}
-
-fn count(section: &SectionSeats, status: SeatStatus) -> u32 {
-    let counted = section.statuses.iter().filter(|seat| **seat == status);
-    u32::try_from(counted.count()).unwrap_or(u32::MAX)
 }
 
 /// The seats of a date, in one chart for each section.

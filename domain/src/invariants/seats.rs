@@ -17,6 +17,7 @@ fn names(claim: &Claim) -> (UserId, &ReservationId) {
     | Claim::Sold {
         user_id,
         reservation_id,
+        ..
     }) = claim;
     (*user_id, reservation_id)
 }
@@ -41,7 +42,9 @@ pub fn check_seats(
         let wrong = match (value.status(now), claim) {
             (Status::Cancelled | Status::Expired, _) => continue,
             (_, None) => Some("free".to_owned()),
-            (status, Some(claim)) => wrong_claim(claim, value, status, now),
+            (status, Some(claim)) => {
+                wrong_claim(claim, value, status, now).or_else(|| wrong_price(claim, value, *seat))
+            }
         };
         if let Some(found) = wrong {
             let expected = format!("seat {} claimed by this reservation", seat.0);
@@ -74,6 +77,18 @@ fn wrong_claim(
         (_, Claim::Held { .. }) => Some("HELD".to_owned()),
         (_, Claim::Sold { .. }) => Some("SOLD".to_owned()),
     }
+}
+
+/// The price of a sold seat's claim, if its reservation has another.
+fn wrong_price(claim: &Claim, reservation: &Reservation, seat: SeatNumber) -> Option<String> {
+    let Claim::Sold {
+        price: Some(price), ..
+    } = claim
+    else {
+        return None;
+    };
+    let reserved = reservation.seats.iter().find(|it| it.seat_number == seat)?;
+    (reserved.price != *price).then(|| format!("sold for {price} instead of {}", reserved.price))
 }
 
 /// A claim, with what it is checked against.

@@ -3,13 +3,16 @@
 use super::{Finding, Invariant};
 use crate::clock::EpochMs;
 use crate::event::{Admission, Event};
+use crate::money::Money;
 use crate::reservation::{Reservation, State};
+use crate::stock::TicketsSold;
 
 /// The stock of an event, as read at `at`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StockLeft {
     pub at: EpochMs,
     pub shards: Vec<u32>,
+    pub sales: TicketsSold,
 }
 
 /// An event's confirmed tickets, counted from its reservations.
@@ -17,6 +20,8 @@ pub struct StockLeft {
 pub struct ConfirmedTickets {
     /// Confirmed when the reservation was read.
     seen: u64,
+    /// The price of the tickets in `seen`.
+    seen_price: Money,
     /// Confirmed when the stock was read.
     at_stock: u64,
     /// Confirmed or cancelled so close to the reading of the stock that the order is unknown.
@@ -33,6 +38,7 @@ impl ConfirmedTickets {
         let ended = match reservation.state {
             State::Confirmed { .. } => {
                 self.seen += quantity;
+                self.seen_price = self.seen_price + reservation.total_price;
                 None
             }
             State::Cancelled { .. } => Some(reservation.modified_at),
@@ -67,12 +73,32 @@ impl ConfirmedTickets {
         };
         let accounted = left + confirmed;
         let is_sound = accounted <= total && total - accounted <= in_doubt;
-        (!is_sound).then(|| {
-            Finding::new(
+        if !is_sound {
+            return Some(Finding::new(
                 Invariant::Stock,
                 key,
                 format!("{total} tickets, left or confirmed"),
                 format!("{left} left, {confirmed} confirmed"),
+            ));
+        }
+        self.check_revenue(key, before, after)
+    }
+
+    /// Checks the revenue that the stock counted, if it counted all sales and did not change meanwhile.
+    fn check_revenue(self, key: &str, before: &StockLeft, after: &StockLeft) -> Option<Finding> {
+        let TicketsSold { quantity, revenue } = before.sales;
+        let is_comparable = before.shards == after.shards
+            && before.sales == after.sales
+            && u64::try_from(quantity) == Ok(self.seen);
+        (is_comparable && revenue != self.seen_price).then(|| {
+            Finding::new(
+                Invariant::Stock,
+                key,
+                format!(
+                    "a revenue of {}, the price of its reservations",
+                    self.seen_price
+                ),
+                revenue.to_string(),
             )
         })
     }

@@ -67,6 +67,15 @@ impl SectionSeats {
     }
 }
 
+/// The sales of a section of a date.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SectionSales {
+    pub sold: u32,
+    pub held: u32,
+    /// What was paid for the sold seats, whatever they cost now.
+    pub revenue: Money,
+}
+
 /// Refuses events without numbered seats.
 pub fn check_seated(event: &Event) -> Result<(), Refusal> {
     match event.terms.admission {
@@ -108,6 +117,24 @@ impl App {
                     .take(date.sections.len())
                     .map(|map| map.available())
                     .sum(),
+            })
+            .collect())
+    }
+
+    /// What was sold of these sections, in their order, at most a second ago.
+    pub async fn section_sales(
+        &self,
+        event: &EventId,
+        sections: &[(DateKey, Section)],
+        now: EpochMs,
+    ) -> Result<Vec<SectionSales>, Refusal> {
+        let maps = self.seat_maps(event, sections, now).await?;
+        Ok(maps
+            .iter()
+            .map(|map| SectionSales {
+                sold: map.count(SeatStatus::Sold),
+                held: map.count(SeatStatus::Held),
+                revenue: map.revenue(),
             })
             .collect())
     }

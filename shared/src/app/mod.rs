@@ -25,7 +25,7 @@ use domain::queue::Head;
 use domain::refusal::Refusal;
 
 pub use availability::{
-    DateAvailability, SeatOnSale, SectionSeats, check_not_closed, check_seated,
+    DateAvailability, SeatOnSale, SectionSales, SectionSeats, check_not_closed, check_seated,
 };
 pub use booking::{HistoryPosition, Outcome};
 pub use issuer::Caller;

@@ -29,10 +29,12 @@ impl Audit<'_> {
     }
 
     async fn stock_now(&self, event: &EventId, shards: u32) -> Result<StockLeft> {
-        Ok(StockLeft {
-            at: self.store.clock().now(),
-            shards: self.store.stock(event, shards, Consistency::Strong).await?,
-        })
+        let at = self.store.clock().now();
+        let (shards, sales) = self
+            .store
+            .stock_and_sales(event, shards, Consistency::Strong)
+            .await?;
+        Ok(StockLeft { at, shards, sales })
     }
 
     pub(super) async fn check_stock(&self, report: &mut AuditReport) -> Result<()> {

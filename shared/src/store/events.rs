@@ -211,7 +211,7 @@ impl Store {
                 total_tickets / stock_shards + u32::from(shard < total_tickets % stock_shards);
             self.create(
                 keys::stock(&event.event_id, shard),
-                write_item(&StockRecord { left }),
+                write_item(&StockRecord::new(left)),
             )
             .await?;
         }

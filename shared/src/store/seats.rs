@@ -13,6 +13,7 @@ use super::keys;
 use domain::clock::{EpochMs, SKEW_MS};
 use domain::event::Section;
 use domain::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
+use domain::money::Money;
 use domain::seats::{Claim, SeatMap};
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub(super) struct ClaimRecord {
     reservation_id: ReservationId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     held_until: Option<EpochMs>,
+    /// Missing in claims of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    price: Option<Money>,
 }
 
 impl TryFrom<ClaimRecord> for Claim {
@@ -41,6 +45,7 @@ impl TryFrom<ClaimRecord> for Claim {
             (ClaimState::Sold, _) => Ok(Self::Sold {
                 user_id,
                 reservation_id,
+                price: record.price,
             }),
             (ClaimState::Held, Some(held_until)) => Ok(Self::Held {
                 user_id,
@@ -63,6 +68,7 @@ pub(super) fn hold_claim(
     key: Key,
     user: UserId,
     reservation: &ReservationId,
+    price: Money,
     held_until: EpochMs,
     now: EpochMs,
 ) -> Write {
@@ -71,6 +77,7 @@ pub(super) fn hold_claim(
         user_id: user,
         reservation_id: reservation.clone(),
         held_until: Some(held_until),
+        price: Some(price),
     };
     Write::put(key, super::item::write_item(&record))
         .when("attribute_not_exists(#pk) OR (#state = :held AND #heldUntil <= :now)")
@@ -108,10 +115,11 @@ fn claim_seat_map(key: Key, stale: EpochMs, now: EpochMs) -> Write {
 fn put_seat_map(key: Key, map: &SeatMap) -> Write {
     Write::update(
         key,
-        "SET #seats = :seats, #available = :available, #builtAt = :at",
+        "SET #seats = :seats, #available = :available, #revenue = :revenue, #builtAt = :at",
     )
     .bind(":seats", AttributeValue::B(map.bits().to_vec().into()))
     .bind(":available", map.available())
+    .bind(":revenue", map.revenue())
     .bind(":at", map.built_at)
 }
 
@@ -188,7 +196,7 @@ impl Store {
             return Ok(former);
         }
         let claims = self.claims(event, date, &section.name).await?;
-        let map = SeatMap::build(section.first_seat, section.seats, &claims, now);
+        let map = SeatMap::build(section, &claims, now);
         if claimed {
             self.write_if_allowed(|_| put_seat_map(key.clone(), &map))
                 .await?;
@@ -199,8 +207,9 @@ impl Store {
 
 fn read_seat_map(item: &Item, seats: u32) -> Option<SeatMap> {
     let bits = item.get("seats")?.as_b().ok()?.as_ref().to_vec();
-    let built_at = item.get("builtAt")?.as_n().ok()?.parse().ok()?;
-    SeatMap::from_stored(bits, seats, EpochMs(built_at))
+    let number = |name: &str| item.get(name)?.as_n().ok()?.parse().ok();
+    let (revenue, built_at) = (Money(number("revenue")?), EpochMs(number("builtAt")?));
+    SeatMap::from_stored(bits, seats, revenue, built_at)
 }
 
 #[cfg(test)]
@@ -214,9 +223,16 @@ mod tests {
         let at = EpochMs(1_000_000);
         let seat = || keys::seat(&event, date, "R", SeatNumber(7));
         let id = ReservationId::new(event.clone(), Some(date), at);
-        let map = SeatMap::build(SeatNumber(1), 50, &BTreeMap::new(), at);
+        let section = Section {
+            name: "R".to_owned(),
+            price: Money(5),
+            first_seat: SeatNumber(1),
+            seats: 50,
+            rows: None,
+        };
+        let map = SeatMap::build(&section, &BTreeMap::new(), at);
         for write in [
-            hold_claim(seat(), UserId::random(), &id, at, at),
+            hold_claim(seat(), UserId::random(), &id, Money(5), at, at),
             sell_claim(seat(), &id, at),
             release_claim(seat(), &id),
             claim_seat_map(keys::seat_map(&event, date, "R"), at, at),

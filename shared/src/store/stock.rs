@@ -8,31 +8,52 @@ use super::expression::{Key, Write};
 use super::item::read_item;
 use super::keys;
 use domain::ids::EventId;
-use domain::stock::Allocation;
+use domain::money::Money;
+use domain::stock::{Allocation, TicketsSold};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StockRecord {
     pub(super) left: u32,
+    /// Sold since shards count it.
+    #[serde(default)]
+    sold: i64,
+    /// What was paid for the tickets in `sold`.
+    #[serde(default)]
+    revenue: Money,
 }
 
-pub(super) fn take_stock(event: &EventId, allocation: Allocation) -> Write {
+impl StockRecord {
+    pub(super) fn new(left: u32) -> Self {
+        Self {
+            left,
+            sold: 0,
+            revenue: Money::ZERO,
+        }
+    }
+}
+
+/// Takes tickets of this price from their shard.
+pub(super) fn take_stock(event: &EventId, allocation: Allocation, price: Money) -> Write {
     Write::update(
         keys::stock(event, allocation.shard),
-        "SET #left = #left - :quantity",
+        "SET #left = #left - :quantity ADD #sold :quantity, #revenue :paid",
     )
     .when("#left >= :quantity")
     .bind(":quantity", allocation.quantity)
+    .bind(":paid", price.times(allocation.quantity))
 }
 
-/// Returns tickets to the shard that they were taken from.
-pub(super) fn return_stock(event: &EventId, allocation: Allocation) -> Write {
+/// Returns tickets to the shard that they were taken from. `price` is what each of them cost.
+pub(super) fn return_stock(event: &EventId, allocation: Allocation, price: Money) -> Write {
     Write::update(
         keys::stock(event, allocation.shard),
-        "SET #left = #left + :quantity",
+        "SET #left = #left + :quantity ADD #sold :returned, #revenue :refunded",
     )
     .when("attribute_exists(#pk)")
     .bind(":quantity", allocation.quantity)
+    .bind(":returned", -i64::from(allocation.quantity))
+    .bind(":refunded", -price.times(allocation.quantity))
 }
 
 impl Store {
@@ -43,15 +64,31 @@ impl Store {
         shards: u32,
         consistency: Consistency,
     ) -> Result<Vec<u32>> {
+        let (left, _) = self.stock_and_sales(event, shards, consistency).await?;
+        Ok(left)
+    }
+
+    /// The remaining tickets of each shard, and the tickets sold from all of them.
+    pub async fn stock_and_sales(
+        &self,
+        event: &EventId,
+        shards: u32,
+        consistency: Consistency,
+    ) -> Result<(Vec<u32>, TicketsSold)> {
         let keys: Vec<Key> = (0..shards).map(|shard| keys::stock(event, shard)).collect();
         let mut found = self.items(&keys, consistency).await?;
-        keys.iter()
+        let mut sales = TicketsSold::default();
+        let left = keys
+            .iter()
             .map(|key| {
                 let missing = || StoreError::Unreadable(format!("there is no {}", key.pk));
                 let record: StockRecord = read_item(found.remove(key).ok_or_else(missing)?)?;
+                sales.quantity += record.sold;
+                sales.revenue = sales.revenue + record.revenue;
                 Ok(record.left)
             })
-            .collect()
+            .collect::<Result<_>>()?;
+        Ok((left, sales))
     }
 }
 
@@ -66,7 +103,8 @@ mod tests {
             shard: 3,
             quantity: 2,
         };
-        take_stock(&event, allocation).check().unwrap();
-        return_stock(&event, allocation).check().unwrap();
+        let price = Money(1000);
+        take_stock(&event, allocation, price).check().unwrap();
+        return_stock(&event, allocation, price).check().unwrap();
     }
 }

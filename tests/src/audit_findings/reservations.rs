@@ -70,6 +70,21 @@ async fn a_ticket_too_many_or_too_few_in_the_stock_is_found() {
 }
 
 #[tokio::test]
+async fn a_revenue_of_the_stock_that_differs_from_its_reservations_is_found() {
+    let world = busy_world().await;
+    let items = invariants::items(&world).await;
+    let (shard, item) = items
+        .iter()
+        .find(|((pk, _), item)| pk.starts_with("STOCK#") && item["sold"].as_n().unwrap() == "1")
+        .expect("a ticket is sold");
+    let revenue: i64 = item["revenue"].as_n().unwrap().parse().unwrap();
+    set(&world, shard, "revenue", n(revenue + 1)).await;
+    let finding = only(&world).await;
+    assert_eq!(finding.invariant.number(), 4, "{finding:?}");
+    assert!(finding.expected.starts_with("a revenue of"), "{finding:?}");
+}
+
+#[tokio::test]
 async fn a_reservation_may_exceed_a_later_limit_but_not_its_own() {
     let world = World::new().await;
     apply(&world, &catalogue(2, "{}")).await;

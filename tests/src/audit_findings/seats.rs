@@ -63,6 +63,19 @@ async fn a_claim_of_a_seat_that_is_not_on_sale_and_a_sold_claim_with_a_ttl_are_f
 }
 
 #[tokio::test]
+async fn a_seat_that_counts_with_another_price_than_was_paid_is_found() {
+    let world = busy_world().await;
+    let claim = key(&world, "SEATS#", "SEAT#00001").await;
+    set(&world, &claim, "price", n(1)).await;
+    let finding = only(&world).await;
+    assert_eq!(finding.invariant.number(), 1, "{finding:?}");
+    assert!(
+        finding.found.starts_with("sold for 1 instead of"),
+        "{finding:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_hold_and_a_claim_that_end_at_different_times_are_found() {
     let world = busy_world().await;
     let claim = key(&world, "SEATS#", "SEAT#00006").await;

@@ -96,8 +96,8 @@ fn hold_writes(
         reservation
             .seats
             .iter()
-            .filter_map(|seat| seat_key(reservation, seat))
-            .map(|key| seats::hold_claim(key, user, id, held_until, now)),
+            .filter_map(|seat| Some((seat_key(reservation, seat)?, seat.price)))
+            .map(|(key, price)| seats::hold_claim(key, user, id, price, held_until, now)),
     );
     writes.extend(replaced.map(archive));
     writes

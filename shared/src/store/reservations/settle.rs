@@ -95,7 +95,7 @@ fn cancel_writes(
     writes.extend(
         from.stock
             .iter()
-            .map(|allocation| return_stock(from.event_id(), *allocation)),
+            .map(|allocation| return_stock(from.event_id(), *allocation, from.ticket_price())),
     );
     if let Some(refund) = refund {
         writes.push(wallets::change_wallet(

@@ -65,7 +65,7 @@ fn reserve_writes(
         request
             .allocations
             .iter()
-            .map(|allocation| take_stock(event, *allocation)),
+            .map(|allocation| take_stock(event, *allocation, reservation.ticket_price())),
     );
     if let (
         Some((before, after)),
