@@ -73,9 +73,7 @@ pub async fn apply_text(
     };
     let plan = Plan::make(store, catalog, now).await?;
     if !plan.conflicts.is_empty() {
-        for conflict in &plan.conflicts {
-            error_line(format_args!("{name}: {conflict}"));
-        }
+        report(name, &plan.conflicts);
         return Ok(Outcome::Negative);
     }
     if mode != Mode::DryRun && !store.put_settings(&plan.settings).await? {
@@ -87,15 +85,30 @@ pub async fn apply_text(
     if let Some(description) = &plan.settings_change {
         out.line(description);
     }
-    for step in &plan.steps {
-        if let (Some(change), true) = (&step.change, mode != Mode::DryRun) {
-            store.apply(change).await?;
-            if let Change::Update { programme, .. } = change {
-                let app = App::new(store.clone());
-                steering::promote_lanes(&app, &programme.event).await;
+    for step in plan.steps {
+        if mode == Mode::DryRun {
+            out.line(&step.description);
+            continue;
+        }
+        match step.make(store, now).await? {
+            Ok(step) => {
+                out.line(&step.description);
+                if let Some(Change::Update { programme, .. }) = &step.change {
+                    let app = App::new(store.clone());
+                    steering::promote_lanes(&app, &programme.event).await;
+                }
+            }
+            Err(conflicts) => {
+                report(name, &conflicts);
+                return Ok(Outcome::Negative);
             }
         }
-        out.line(&step.description);
     }
     Ok(Outcome::Done)
+}
+
+fn report(name: &str, conflicts: &[String]) {
+    for conflict in conflicts {
+        error_line(format_args!("{name}: {conflict}"));
+    }
 }

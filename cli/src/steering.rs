@@ -64,7 +64,7 @@ pub async fn steer(
         match store.set_control(&event, control).await {
             Ok(event) => return Ok(Ok(event)),
             Err(ApplyRefused::Raced) => {}
-            Err(ApplyRefused::Store(error)) => return Err(error.into()),
+            Err(refused) => return Err(refused.into()),
         }
     }
     Err(ApplyRefused::Raced.into())

@@ -75,6 +75,10 @@ pub struct Event {
     pub control: Control,
     /// When a catalogue first contained the event. Relative dates count from here.
     pub first_applied_at: EpochMs,
+    /// Counts the changes to the event and its dates. Each write requires the revision that it was
+    /// decided on, so concurrent operators cannot revert each other's changes.
+    #[serde(default)]
+    pub revision: u64,
 }
 
 /// Whether tickets are on sale. The first that applies, in this order.
@@ -211,6 +215,32 @@ impl Section {
             longer_rows + (index - in_longer_rows) / short + 1
         })
     }
+
+    /// The first seat of the seat's row, or of the section if it has no rows.
+    fn first_of_row(&self, seat: SeatNumber) -> SeatNumber {
+        let row = self.row_of(seat);
+        let mut first = self.first_seat;
+        if let (Some(row), Some(rows)) = (row, self.rows) {
+            let (short, longer_rows) = (self.seats / rows, self.seats % rows);
+            first.0 += (row - 1) * short + (row - 1).min(longer_rows);
+        }
+        first
+    }
+
+    /// Whether the seat is the same chair in `after`: in the same section and row, with the same
+    /// number of seats before it in the row. Adding rows to a section without rows moves no seat.
+    fn keeps(&self, seat: SeatNumber, after: &Self) -> bool {
+        if self.name != after.name || !after.has(seat) {
+            return false;
+        }
+        match self.rows {
+            None => self.first_seat == after.first_seat,
+            Some(_) => {
+                self.row_of(seat) == after.row_of(seat)
+                    && self.first_of_row(seat) == after.first_of_row(seat)
+            }
+        }
+    }
 }
 
 impl EventDate {
@@ -224,6 +254,21 @@ impl EventDate {
     #[must_use]
     pub fn section_of(&self, seat: SeatNumber) -> Option<&Section> {
         self.sections.iter().find(|section| section.has(seat))
+    }
+
+    /// The seats that `after` does not have, or has in another section, row or place in the row,
+    /// each with its section. `None`: the date is removed.
+    pub fn seats_moved_by<'a>(
+        &'a self,
+        after: Option<&'a Self>,
+    ) -> impl Iterator<Item = (&'a Section, SeatNumber)> + 'a {
+        self.sections.iter().flat_map(move |section| {
+            section.seat_numbers().filter_map(move |seat| {
+                let kept = after.and_then(|after| after.section_of(seat));
+                let moves = !kept.is_some_and(|kept| section.keeps(seat, kept));
+                moves.then_some((section, seat))
+            })
+        })
     }
 
     /// Whether the performance has begun. Then nothing can be bought for it.
@@ -243,6 +288,7 @@ pub struct Programme {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn event() -> Event {
         Event {
@@ -263,6 +309,7 @@ mod tests {
             },
             control: Control::default(),
             first_applied_at: EpochMs(0),
+            revision: 1,
         }
     }
 
@@ -283,6 +330,81 @@ mod tests {
         assert_eq!(event.sale_state(EpochMs(2_000_000)), SaleState::Paused);
         event.control.closed = true;
         assert_eq!(event.sale_state(EpochMs(10)), SaleState::Closed);
+    }
+
+    /// A date with sections A, B, C … of so many seats and rows (0: none).
+    fn date(sections: &[(u32, u32)]) -> EventDate {
+        let mut first_seat = 1;
+        let sections = sections.iter().zip('A'..).map(|((seats, rows), name)| {
+            let section = Section {
+                name: name.to_string(),
+                price: Money(1),
+                first_seat: SeatNumber(first_seat),
+                seats: *seats,
+                rows: (*rows > 0).then_some(*rows),
+            };
+            first_seat += seats;
+            section
+        });
+        EventDate {
+            date: DateKey::parse("2026-12-24").unwrap(),
+            starts_at: EpochMs(0),
+            sections: sections.collect(),
+        }
+    }
+
+    fn moved(before: &EventDate, after: &EventDate) -> Vec<u32> {
+        before
+            .seats_moved_by(Some(after))
+            .map(|(_, seat)| seat.0)
+            .collect()
+    }
+
+    #[test]
+    fn a_seat_moves_with_its_row_and_with_the_sections_before_it() {
+        let before = date(&[(50, 5), (50, 5)]);
+        assert!(moved(&before, &before).is_empty());
+        // B has rows of 25 instead of 10: only the first row's first ten seats stay.
+        let fewer_rows = moved(&before, &date(&[(50, 5), (50, 2)]));
+        assert_eq!(fewer_rows, (61..=100).collect::<Vec<_>>());
+        // All seats of B are one seat further on.
+        let larger_a = moved(&before, &date(&[(51, 5), (50, 5)]));
+        assert!((51..=100).all(|seat| larger_a.contains(&seat)));
+        assert_eq!(before.seats_moved_by(None).count(), 100);
+    }
+
+    #[test]
+    fn adding_seats_at_the_end_or_rows_to_a_section_without_moves_no_seat() {
+        let before = date(&[(50, 0)]);
+        assert!(moved(&before, &date(&[(50, 5)])).is_empty());
+        assert!(moved(&before, &date(&[(60, 0), (10, 1)])).is_empty());
+        let smaller = moved(&before, &date(&[(48, 0)]));
+        assert_eq!(smaller, [49, 50]);
+        // The tickets name a row.
+        assert_eq!(moved(&date(&[(50, 5)]), &before).len(), 50);
+    }
+
+    proptest! {
+        #[test]
+        fn seats_that_do_not_move_have_the_same_row_and_the_same_number_of_seats_before_them(
+            before in proptest::collection::vec((1..40_u32, 1..6_u32), 1..4),
+            after in proptest::collection::vec((1..40_u32, 1..6_u32), 1..4),
+        ) {
+            let rows_fit = |sections: Vec<(u32, u32)>| -> Vec<(u32, u32)> {
+                sections.into_iter().map(|(seats, rows)| (seats, rows.min(seats))).collect()
+            };
+            let (before, after) = (date(&rows_fit(before)), date(&rows_fit(after)));
+            let place = |date: &EventDate, seat: u32| {
+                let section = date.section_of(SeatNumber(seat))?;
+                let row = section.row_of(SeatNumber(seat));
+                let before = section.seat_numbers().filter(|other| other.0 < seat && section.row_of(*other) == row);
+                Some((section.name.clone(), row, before.count()))
+            };
+            let moved = moved(&before, &after);
+            for seat in 1..=before.total_seats() {
+                prop_assert_eq!(moved.contains(&seat), place(&before, seat) != place(&after, seat));
+            }
+        }
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Claim {
         /// prices.
         price: Option<Money>,
     },
+    /// Not on sale until then, because an operator is removing or moving the seat.
+    Withdrawn { until: EpochMs },
 }
 
 /// A seat's status for buyers.
@@ -35,7 +37,7 @@ pub enum Claim {
 pub enum SeatStatus {
     /// Can be held.
     Available,
-    /// Held by a user who has some minutes to pay.
+    /// Held by a user who has some minutes to pay, or not on sale for some minutes.
     Held,
     /// Sold.
     Sold,
@@ -47,8 +49,13 @@ impl SeatStatus {
     pub fn of(claim: Option<&Claim>, now: EpochMs) -> Self {
         match claim {
             None => Self::Available,
-            Some(Claim::Held { held_until, .. }) if *held_until <= now => Self::Available,
-            Some(Claim::Held { .. }) => Self::Held,
+            Some(
+                Claim::Held {
+                    held_until: until, ..
+                }
+                | Claim::Withdrawn { until },
+            ) if *until <= now => Self::Available,
+            Some(Claim::Held { .. } | Claim::Withdrawn { .. }) => Self::Held,
             Some(Claim::Sold { .. }) => Self::Sold,
         }
     }
@@ -238,6 +245,9 @@ mod tests {
                 reservation_id,
                 price: (until % 3 != 0).then_some(Money(until)),
             },
+            1 => Claim::Withdrawn {
+                until: EpochMs(until),
+            },
             _ => Claim::Held {
                 user_id,
                 reservation_id,
@@ -248,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_held_seat_is_free_in_the_millisecond_the_hold_lapses() {
-        let held = claim(1, 1000);
+        let held = claim(2, 1000);
         assert_eq!(SeatStatus::of(Some(&held), EpochMs(999)), SeatStatus::Held);
         assert_eq!(
             SeatStatus::of(Some(&held), EpochMs(1000)),
@@ -270,7 +280,7 @@ mod tests {
         fn a_seat_map_matches_the_claims(
             first in 1..1000_u32,
             seats in 1..300_u32,
-            claimed in proptest::collection::btree_map(0..320_u32, (0..2_u8, 0..2000_i64), 0..100),
+            claimed in proptest::collection::btree_map(0..320_u32, (0..3_u8, 0..2000_i64), 0..100),
         ) {
             let now = EpochMs(1000);
             let claims: BTreeMap<_, _> = claimed.iter()
@@ -297,7 +307,7 @@ mod tests {
                 .filter(|(seat, _)| section.has(**seat))
                 .filter_map(|(_, claim)| match claim {
                     Claim::Sold { price, .. } => Some(price.unwrap_or(section.price)),
-                    Claim::Held { .. } => None,
+                    Claim::Held { .. } | Claim::Withdrawn { .. } => None,
                 })
                 .sum::<Money>();
             prop_assert_eq!(map.revenue(), revenue);

@@ -50,6 +50,28 @@ pub fn allocate(left: &[u32], quantity: u32, random: usize) -> Option<Vec<Alloca
     None
 }
 
+/// Divides tickets into shards as equally as possible. The first shards get the remainder.
+pub fn equal_parts(tickets: u32, shards: u32) -> impl Iterator<Item = u32> {
+    let shards = shards.max(1);
+    (0..shards).map(move |shard| tickets / shards + u32::from(shard < tickets % shards))
+}
+
+/// How many tickets each shard gains or loses when an operator changes the number of unsold tickets
+/// to `wanted`. Additional tickets are spread over all shards; after a reduction, all shards have
+/// equally many.
+#[must_use]
+pub fn stock_changes(left: &[u32], wanted: u32) -> Vec<i64> {
+    let shards = u32::try_from(left.len()).unwrap_or(u32::MAX);
+    let unsold: u32 = left.iter().sum();
+    match wanted.checked_sub(unsold) {
+        Some(more) => equal_parts(more, shards).map(i64::from).collect(),
+        None => equal_parts(wanted, shards)
+            .zip(left)
+            .map(|(wanted, left)| i64::from(wanted) - i64::from(*left))
+            .collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +106,21 @@ mod tests {
                     prop_assert!(*shard >= allocation.quantity);
                     *shard -= allocation.quantity;
                 }
+            }
+        }
+
+        #[test]
+        fn a_change_of_the_stock_gives_the_wanted_number_and_no_shard_less_than_none(
+            left in proptest::collection::vec(0..50_u32, 1..16),
+            wanted in 0..1_000_u32,
+        ) {
+            let changes = stock_changes(&left, wanted);
+            prop_assert_eq!(changes.len(), left.len());
+            let after: Vec<i64> = left.iter().zip(&changes).map(|(left, change)| i64::from(*left) + change).collect();
+            prop_assert_eq!(after.iter().sum::<i64>(), i64::from(wanted));
+            prop_assert!(after.iter().all(|left| *left >= 0));
+            if left.iter().sum::<u32>() <= wanted {
+                prop_assert!(changes.iter().all(|change| *change >= 0));
             }
         }
 

@@ -39,6 +39,9 @@ pub mod world;
 /// Each endpoint, feature by feature.
 #[cfg(test)]
 mod api;
+/// `boxoffice apply` while tickets are sold.
+#[cfg(test)]
+mod applying;
 /// The audit finds each broken invariant.
 #[cfg(test)]
 mod audit_findings;

@@ -115,6 +115,7 @@ pub fn concert() -> Programme {
             },
             control: Control::default(),
             first_applied_at: EpochMs::parse(START).expect("a time"),
+            revision: 0,
         },
         dates: dates.map(|date| (date.date, date)).into_iter().collect(),
     }

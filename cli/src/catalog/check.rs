@@ -277,6 +277,7 @@ fn event(scope: &mut Scope<'_>, raw: RawEvent, context: &Context<'_>) -> Option<
         },
         control: Control::default(),
         first_applied_at,
+        revision: 0,
     };
     Some(Programme { event, dates })
 }

@@ -1,18 +1,21 @@
 //! What applying a catalogue would change, and what it must not change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anyhow::Result;
 use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Programme, Terms};
-use domain::ids::{DateKey, EventId};
+use domain::ids::{EventId, SeatNumber};
 use domain::queue::{QueuePolicy, Strategy};
-use domain::seats::SeatStatus;
+use domain::seats::Claim;
 use serde_json::Value;
-use shared::store::{Change, Consistency, Settings, Store};
+use shared::store::{ApplyRefused, Change, Consistency, Settings, Store};
 
 use crate::catalog::Catalog;
+
+/// At most this many attempts for each event, because others may change it at the same moment.
+const ATTEMPTS: usize = 5;
 
 pub(super) struct Plan {
     pub(super) settings: Settings,
@@ -57,21 +60,62 @@ impl Plan {
             }
         }
         for programme in catalog.programmes {
-            let id = programme.event.event_id.clone();
-            let step = match store.programme(&id, Consistency::Strong).await? {
-                None => Step {
-                    description: format!("create {id}"),
-                    change: Some(Change::Create(programme)),
-                },
-                Some(former) => {
-                    plan.conflicts
-                        .extend(conflicts(store, &former, &programme, now).await?);
-                    update(&former, programme)
-                }
-            };
-            plan.steps.push(step);
+            match step(store, &programme, now).await? {
+                Ok(step) => plan.steps.push(step),
+                Err(conflicts) => plan.conflicts.extend(conflicts),
+            }
         }
         Ok(plan)
+    }
+}
+
+/// What has to be done for one event, or why it is not allowed.
+async fn step(
+    store: &Store,
+    programme: &Programme,
+    now: EpochMs,
+) -> Result<Result<Step, Vec<String>>> {
+    let id = &programme.event.event_id;
+    let Some(former) = store.programme(id, Consistency::Strong).await? else {
+        return Ok(Ok(Step {
+            description: format!("create {id}"),
+            change: Some(Change::Create(programme.clone())),
+        }));
+    };
+    let conflicts = conflicts(store, &former, programme, now).await?;
+    Ok(if conflicts.is_empty() {
+        Ok(update(&former, programme.clone()))
+    } else {
+        Err(conflicts)
+    })
+}
+
+impl Step {
+    /// Makes the change. If somebody else changes the event at the same time, decides again what
+    /// has to be done. Returns the step that was made, or why it is not allowed.
+    pub(super) async fn make(
+        mut self,
+        store: &Store,
+        now: EpochMs,
+    ) -> Result<Result<Self, Vec<String>>> {
+        for _ in 0..ATTEMPTS {
+            let Some(change) = &self.change else {
+                return Ok(Ok(self));
+            };
+            let (Change::Create(programme) | Change::Update { programme, .. }) = change;
+            let id = &programme.event.event_id;
+            match store.apply(change).await {
+                Ok(()) => return Ok(Ok(self)),
+                Err(ApplyRefused::Raced) => {}
+                Err(ApplyRefused::Store(error)) => return Err(error.into()),
+                Err(refused) => return Ok(Err(vec![format!("{id}: {refused}")])),
+            }
+            match step(store, programme, now).await? {
+                Ok(step) => self = step,
+                Err(conflicts) => return Ok(Err(conflicts)),
+            }
+        }
+        Err(ApplyRefused::Raced.into())
     }
 }
 
@@ -85,6 +129,11 @@ fn update(former: &Programme, mut programme: Programme) -> Step {
         programme.event.control.beacon = None;
     }
     programme.event.first_applied_at = former.event.first_applied_at;
+    programme.event.revision = former.event.revision;
+    keep_shards(
+        &former.event.terms.admission,
+        &mut programme.event.terms.admission,
+    );
     let id = programme.event.event_id.clone();
     if programme == *former {
         return Step {
@@ -92,19 +141,25 @@ fn update(former: &Programme, mut programme: Programme) -> Step {
             change: None,
         };
     }
-    let removed: Vec<DateKey> = former
-        .dates
-        .keys()
-        .filter(|date| !programme.dates.contains_key(date))
-        .copied()
-        .collect();
     Step {
         description: format!("update {id}: {}", differences(former, &programme)),
         change: Some(Change::Update {
             programme,
-            former: Box::new(former.event.clone()),
-            removed,
+            former: Box::new(former.clone()),
         }),
+    }
+}
+
+/// Reservations return their tickets to the shards that they came from, so shards remain.
+fn keep_shards(former: &Admission, admission: &mut Admission) {
+    if let (
+        Admission::General {
+            stock_shards: was, ..
+        },
+        Admission::General { stock_shards, .. },
+    ) = (former, admission)
+    {
+        *stock_shards = (*stock_shards).max(*was);
     }
 }
 
@@ -131,16 +186,19 @@ async fn conflicts(
             conflicts.push(format!("{id}: admission: general cannot become seated"));
         }
         (
-            Admission::General { total_tickets, .. },
             Admission::General {
-                total_tickets: wanted,
+                total_tickets: was,
+                stock_shards,
                 ..
             },
+            Admission::General { total_tickets, .. },
         ) => {
-            if total_tickets != wanted {
-                conflicts.push(format!(
-                    "{id}: totalTickets: cannot change from {total_tickets} to {wanted}"
-                ));
+            if total_tickets < was {
+                let left = store.stock(id, *stock_shards, Consistency::Strong).await?;
+                let sold = was.saturating_sub(left.iter().sum());
+                if *total_tickets < sold {
+                    conflicts.push(format!("{id}: {}", ApplyRefused::TicketsSold { sold }));
+                }
             }
         }
     }
@@ -151,9 +209,7 @@ async fn conflicts(
     }
     for date in former.dates.values() {
         let after = programme.dates.get(&date.date);
-        if after.is_none_or(|after| after.sections != date.sections) {
-            conflicts.extend(lost_seats(store, id, date, after, now).await?);
-        }
+        conflicts.extend(lost_seats(store, id, date, after, now).await?);
     }
     Ok(conflicts)
 }
@@ -178,7 +234,7 @@ async fn has_been_joined(store: &Store, event: &Event) -> Result<bool> {
     Ok(heads.into_iter().flatten().any(|head| head.issued > 0))
 }
 
-/// Sold and held seats of a date that would disappear or move to another section.
+/// Sold and held seats of a date that would disappear or move to another section or row.
 async fn lost_seats(
     store: &Store,
     id: &EventId,
@@ -186,13 +242,20 @@ async fn lost_seats(
     after: Option<&EventDate>,
     now: EpochMs,
 ) -> Result<Option<String>> {
+    let mut moved: BTreeMap<&str, BTreeSet<SeatNumber>> = BTreeMap::new();
+    for (section, seat) in date.seats_moved_by(after) {
+        moved.entry(&section.name).or_default().insert(seat);
+    }
     let mut lost = Vec::new();
-    for section in &date.sections {
-        for (seat, claim) in store.claims(id, date.date, &section.name).await? {
-            let is_kept = after
-                .and_then(|after| after.section_of(seat))
-                .is_some_and(|kept| kept.name == section.name);
-            if !is_kept && SeatStatus::of(Some(&claim), now) != SeatStatus::Available {
+    for (section, moved) in moved {
+        for (seat, claim) in store.claims(id, date.date, section).await? {
+            let is_taken = match claim {
+                Claim::Sold { .. } => true,
+                Claim::Held { held_until, .. } => held_until > now,
+                // By another catalogue that is being applied. The store decides.
+                Claim::Withdrawn { .. } => false,
+            };
+            if is_taken && moved.contains(&seat) {
                 lost.push(seat.to_string());
             }
         }
@@ -203,7 +266,7 @@ async fn lost_seats(
     let count = lost.len();
     lost.truncate(10);
     Ok(Some(format!(
-        "{id}: dates: {}: {count} sold or held seats would disappear or move to another section: {}{}",
+        "{id}: dates: {}: {count} sold or held seats would disappear or move to another section or row: {}{}",
         date.date,
         lost.join(", "),
         if count > lost.len() { ", …" } else { "" }

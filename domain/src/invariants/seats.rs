@@ -8,25 +8,27 @@ use crate::reservation::{Reservation, State, Status};
 use crate::seats::Claim;
 
 /// The user and the reservation that a claim names.
-fn names(claim: &Claim) -> (UserId, &ReservationId) {
-    let (Claim::Held {
-        user_id,
-        reservation_id,
-        ..
+fn names(claim: &Claim) -> Option<(UserId, &ReservationId)> {
+    match claim {
+        Claim::Held {
+            user_id,
+            reservation_id,
+            ..
+        }
+        | Claim::Sold {
+            user_id,
+            reservation_id,
+            ..
+        } => Some((*user_id, reservation_id)),
+        Claim::Withdrawn { .. } => None,
     }
-    | Claim::Sold {
-        user_id,
-        reservation_id,
-        ..
-    }) = claim;
-    (*user_id, reservation_id)
 }
 
 /// The user, event and date of the reservation that a claim names.
 #[must_use]
-pub fn owner_of(claim: &Claim) -> (UserId, &EventId, Option<DateKey>) {
-    let (user, id) = names(claim);
-    (user, id.event_id(), id.date())
+pub fn owner_of(claim: &Claim) -> Option<(UserId, &EventId, Option<DateKey>)> {
+    let (user, id) = names(claim)?;
+    Some((user, id.event_id(), id.date()))
 }
 
 /// Checks that a living reservation has the claim of each of its seats.
@@ -61,7 +63,9 @@ fn wrong_claim(
     status: Status,
     now: EpochMs,
 ) -> Option<String> {
-    let (user, id) = names(claim);
+    let Some((user, id)) = names(claim) else {
+        return Some("WITHDRAWN".to_owned());
+    };
     if *id != reservation.reservation_id || user != reservation.user_id {
         return Some(format!("claimed by {id} of user {user}"));
     }
@@ -76,6 +80,7 @@ fn wrong_claim(
         }
         (_, Claim::Held { .. }) => Some("HELD".to_owned()),
         (_, Claim::Sold { .. }) => Some("SOLD".to_owned()),
+        (_, Claim::Withdrawn { .. }) => Some("WITHDRAWN".to_owned()),
     }
 }
 
@@ -118,6 +123,7 @@ impl SeatClaim<'_> {
             Claim::Held { held_until, .. } if *held_until <= now => return findings,
             Claim::Held { held_until, .. } => (Status::Held, Some(*held_until)),
             Claim::Sold { .. } => (Status::Confirmed, None),
+            Claim::Withdrawn { .. } => return findings,
         };
         if !section.is_some_and(|section| section.has(self.seat)) {
             found("a seat that is on sale", format!("seat {}", self.seat.0));
@@ -126,7 +132,9 @@ impl SeatClaim<'_> {
             let expected = "no ttl, because the seat is sold";
             found(expected, "a ttl: the claim would be swept".to_owned());
         }
-        let (_, id) = names(self.claim);
+        let Some((_, id)) = names(self.claim) else {
+            return findings;
+        };
         let owner = self.owner.filter(|owner| owner.reservation_id == *id);
         let is_owned = owner.is_some_and(|owner| {
             let ends_with_it = match owner.state {

@@ -6,7 +6,7 @@ use super::App;
 use super::booking::Outcome;
 use super::queue::session_key;
 use crate::metrics::Count;
-use crate::store::{HoldConflict, HoldRequest, StoreError};
+use crate::store::{Consistency, HoldConflict, HoldRequest, StoreError};
 use crate::token::Token;
 use domain::best::{BlockPicker, best_seats};
 use domain::clock::EpochMs;
@@ -190,7 +190,7 @@ impl App {
             };
             let now = self.clock().now();
             match self
-                .resolve_conflict(programme, token, same, conflict, now)
+                .resolve_conflict(programme, token, date, same, conflict, now)
                 .await?
             {
                 Resolution::Same(reservation) => return Ok((Outcome::AlreadyDone, reservation)),
@@ -237,6 +237,7 @@ impl App {
         &self,
         programme: &Programme,
         token: &Token,
+        date: DateKey,
         same: &(impl Fn(&Reservation, EpochMs) -> bool + Sync),
         conflict: HoldConflict,
         now: EpochMs,
@@ -278,13 +279,40 @@ impl App {
                     held_until: None,
                 });
             }
-            // The hold lapsed after the failed write.
+            Some((seat, Some(Claim::Withdrawn { until }))) if until > now => {
+                return Err(self.withdrawn(programme, date, seat, until, now).await?);
+            }
+            // The claim lapsed after the failed write.
             Some(_) | None => {}
         }
         match conflict.reservation {
             Some(ended) => Ok(Resolution::Replace(ended)),
             None => Ok(Resolution::TryAgain),
         }
+    }
+}
+
+impl App {
+    /// Why a seat cannot be held that an operator removes or moves. The known date may be older
+    /// than that, so it is read again.
+    async fn withdrawn(
+        &self,
+        programme: &Programme,
+        date: DateKey,
+        seat: SeatNumber,
+        until: EpochMs,
+        now: EpochMs,
+    ) -> Result<Refusal, Refusal> {
+        let event = &programme.event.event_id;
+        let programme = self.read_programme(event, Consistency::Strong, now).await?;
+        Ok(match programme.dates.get(&date) {
+            None => Refusal::DateNotFound,
+            Some(date) if date.section_of(seat).is_none() => Refusal::SeatNotFound(seat),
+            Some(_) => Refusal::SeatTaken {
+                seat,
+                held_until: Some(until),
+            },
+        })
     }
 }
 

@@ -160,9 +160,18 @@ impl App {
         if let Some(programme) = self.programmes.fresh(id, now, PROGRAMME_CACHE_MS) {
             return Ok(programme);
         }
+        self.read_programme(id, Consistency::Eventual, now).await
+    }
+
+    async fn read_programme(
+        &self,
+        id: &EventId,
+        consistency: Consistency,
+        now: EpochMs,
+    ) -> Result<Arc<Programme>, Refusal> {
         let programme = self
             .store
-            .programme(id, Consistency::Eventual)
+            .programme(id, consistency)
             .await?
             .ok_or(Refusal::EventNotFound)?;
         Ok(self.programmes.put(id.clone(), programme, now))

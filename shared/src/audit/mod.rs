@@ -346,13 +346,14 @@ impl Audit<'_> {
         for inspected in claims {
             let claim = &inspected.claim;
             let now = self.store.clock().now();
-            let (user, of_event, of_date) = owner_of(claim);
-            let is_its_own = of_event == event && of_date == Some(date);
             let is_living = SeatStatus::of(Some(claim), now) != SeatStatus::Available;
-            let owner = if is_living && is_its_own {
-                self.store.reservation_for(user, event, Some(date)).await?
-            } else {
-                None
+            let owner = match owner_of(claim) {
+                Some((user, of_event, of_date))
+                    if is_living && of_event == event && of_date == Some(date) =>
+                {
+                    self.store.reservation_for(user, event, Some(date)).await?
+                }
+                _ => None,
             };
             let claim = SeatClaim {
                 key: inspected.key,

@@ -4,6 +4,7 @@
 //! requirements in a condition, and a failed condition returns the item that made it fail, so that
 //! no second read is needed.
 
+mod apply;
 mod client;
 mod connect;
 mod error;
@@ -20,11 +21,12 @@ mod signing_keys;
 mod stock;
 mod tables;
 mod wallets;
+mod withdrawal;
 
+pub use apply::{ApplyRefused, Change};
 pub use client::{Consistency, Store, TableNames};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
-pub use events::{ApplyRefused, Change};
 pub use inspection::{
     InspectedClaim, InspectedUser, PageStart, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN,
     event_key, first_stock_key, head_key, sessions_key,
@@ -34,3 +36,4 @@ pub use reservations::{HoldConflict, HoldRequest, TicketConflict, TicketRequest,
 pub use signing_keys::Rotation;
 pub use tables::create_tables;
 pub use wallets::{ChargeRecord, ChargeRefused, Charged, Settings};
+pub use withdrawal::TakenSeat;

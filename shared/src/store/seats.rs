@@ -16,54 +16,77 @@ use domain::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
 use domain::money::Money;
 use domain::seats::{Claim, SeatMap};
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum ClaimState {
-    Held,
-    Sold,
-}
-
 /// A claim as it is stored.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ClaimRecord {
-    state: ClaimState,
-    user_id: UserId,
-    reservation_id: ReservationId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    held_until: Option<EpochMs>,
-    /// Missing in claims of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    price: Option<Money>,
+#[serde(
+    tag = "state",
+    rename_all = "UPPERCASE",
+    rename_all_fields = "camelCase"
+)]
+enum ClaimRecord {
+    Held {
+        user_id: UserId,
+        reservation_id: ReservationId,
+        held_until: EpochMs,
+        /// Kept when the claim becomes SOLD. Missing in claims of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        price: Option<Money>,
+    },
+    Sold {
+        user_id: UserId,
+        reservation_id: ReservationId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        price: Option<Money>,
+    },
+    Withdrawn {
+        held_until: EpochMs,
+    },
 }
 
-impl TryFrom<ClaimRecord> for Claim {
-    type Error = StoreError;
-    fn try_from(record: ClaimRecord) -> Result<Self> {
-        let (user_id, reservation_id) = (record.user_id, record.reservation_id);
-        match (record.state, record.held_until) {
-            (ClaimState::Sold, _) => Ok(Self::Sold {
-                user_id,
-                reservation_id,
-                price: record.price,
-            }),
-            (ClaimState::Held, Some(held_until)) => Ok(Self::Held {
+impl From<ClaimRecord> for Claim {
+    fn from(record: ClaimRecord) -> Self {
+        match record {
+            ClaimRecord::Held {
                 user_id,
                 reservation_id,
                 held_until,
-            }),
-            (ClaimState::Held, None) => {
-                Err(StoreError::Unreadable("a hold without an end".to_owned()))
-            }
+                price: _,
+            } => Self::Held {
+                user_id,
+                reservation_id,
+                held_until,
+            },
+            ClaimRecord::Sold {
+                user_id,
+                reservation_id,
+                price,
+            } => Self::Sold {
+                user_id,
+                reservation_id,
+                price,
+            },
+            ClaimRecord::Withdrawn { held_until } => Self::Withdrawn { until: held_until },
         }
     }
 }
 
 pub(super) fn read_claim(item: Item) -> Result<Claim> {
-    read_item::<ClaimRecord>(item)?.try_into()
+    read_item::<ClaimRecord>(item).map(Claim::from)
 }
 
-/// Holds a free seat: it has no claim, or a lapsed one.
+/// The condition that a seat is free: it has no claim, or one that has lapsed. A sold seat's claim
+/// has no `heldUntil`.
+const IS_FREE: &str = "attribute_not_exists(#pk) OR (#state <> :sold AND #heldUntil <= :now)";
+
+fn claim_free_seat(key: Key, record: &ClaimRecord, until: EpochMs, now: EpochMs) -> Write {
+    Write::put(key, super::item::write_item(record))
+        .when(IS_FREE)
+        .bind(":sold", "SOLD")
+        .bind(":now", now)
+        .with_ttl(until)
+}
+
+/// Holds a free seat.
 pub(super) fn hold_claim(
     key: Key,
     user: UserId,
@@ -72,18 +95,27 @@ pub(super) fn hold_claim(
     held_until: EpochMs,
     now: EpochMs,
 ) -> Write {
-    let record = ClaimRecord {
-        state: ClaimState::Held,
+    let record = ClaimRecord::Held {
         user_id: user,
         reservation_id: reservation.clone(),
-        held_until: Some(held_until),
+        held_until,
         price: Some(price),
     };
-    Write::put(key, super::item::write_item(&record))
-        .when("attribute_not_exists(#pk) OR (#state = :held AND #heldUntil <= :now)")
-        .bind(":held", "HELD")
-        .bind(":now", now)
-        .with_ttl(held_until)
+    claim_free_seat(key, &record, held_until, now)
+}
+
+/// Takes a free seat off sale.
+pub(super) fn withdraw_claim(key: Key, until: EpochMs, now: EpochMs) -> Write {
+    let record = ClaimRecord::Withdrawn { held_until: until };
+    claim_free_seat(key, &record, until, now)
+}
+
+/// Puts a seat on sale again that was withdrawn until then.
+pub(super) fn restore_claim(key: Key, until: EpochMs) -> Write {
+    Write::delete(key)
+        .when("#state = :withdrawn AND #heldUntil = :until")
+        .bind(":withdrawn", "WITHDRAWN")
+        .bind(":until", until)
 }
 
 /// Marks a held seat as sold. The claim must belong to this reservation and must not have lapsed.
@@ -233,6 +265,8 @@ mod tests {
         let map = SeatMap::build(&section, &BTreeMap::new(), at);
         for write in [
             hold_claim(seat(), UserId::random(), &id, Money(5), at, at),
+            withdraw_claim(seat(), at, at),
+            restore_claim(seat(), at),
             sell_claim(seat(), &id, at),
             release_claim(seat(), &id),
             claim_seat_map(keys::seat_map(&event, date, "R"), at, at),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{Consistency, Store};
 use super::error::{Result, StoreError};
 use super::expression::{Key, Write};
-use super::item::read_item;
+use super::item::{read_item, write_item};
 use super::keys;
 use domain::ids::EventId;
 use domain::money::Money;
@@ -13,8 +13,8 @@ use domain::stock::{Allocation, TicketsSold};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct StockRecord {
-    pub(super) left: u32,
+struct StockRecord {
+    left: u32,
     /// Sold since shards count it.
     #[serde(default)]
     sold: i64,
@@ -24,7 +24,7 @@ pub(super) struct StockRecord {
 }
 
 impl StockRecord {
-    pub(super) fn new(left: u32) -> Self {
+    fn new(left: u32) -> Self {
         Self {
             left,
             sold: 0,
@@ -54,6 +54,29 @@ pub(super) fn return_stock(event: &EventId, allocation: Allocation, price: Money
     .bind(":quantity", allocation.quantity)
     .bind(":returned", -i64::from(allocation.quantity))
     .bind(":refunded", -price.times(allocation.quantity))
+}
+
+/// Writes a shard of a new stock.
+pub(super) fn put_stock(event: &EventId, shard: u32, left: u32) -> Write {
+    Write::put(
+        keys::stock(event, shard),
+        write_item(&StockRecord::new(left)),
+    )
+}
+
+/// Adds tickets to a shard, which may be a new one, or removes tickets that nobody has bought.
+pub(super) fn change_stock(event: &EventId, shard: u32, change: i64) -> Write {
+    let write = Write::update(
+        keys::stock(event, shard),
+        "SET #left = if_not_exists(#left, :none) + :change",
+    )
+    .bind(":none", 0_u32)
+    .bind(":change", change);
+    if change < 0 {
+        write.when("#left >= :removed").bind(":removed", -change)
+    } else {
+        write
+    }
 }
 
 impl Store {
@@ -106,5 +129,7 @@ mod tests {
         let price = Money(1000);
         take_stock(&event, allocation, price).check().unwrap();
         return_stock(&event, allocation, price).check().unwrap();
+        change_stock(&event, 3, 2).check().unwrap();
+        change_stock(&event, 3, -2).check().unwrap();
     }
 }

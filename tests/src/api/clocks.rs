@@ -5,7 +5,7 @@ use domain::queue::Strategy;
 use shared::store::{Change, Consistency};
 
 use crate::queue_steps::{crowd, leaves, statuses, steer, the_queue_moves};
-use crate::world::{DATE, EVENT, World, concert, concert_for};
+use crate::world::{DATE, EVENT, World, concert_for};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -85,17 +85,15 @@ async fn a_longer_grace_soon_after_a_pause_revives_nobody_whose_slot_was_given_a
     let store = world.app.store();
     let id = EventId::parse(EVENT).unwrap();
     let former = store
-        .event(&id, Consistency::Strong)
+        .programme(&id, Consistency::Strong)
         .await
         .unwrap()
         .unwrap();
-    let mut programme = concert();
-    programme.event = former.clone();
+    let mut programme = former.clone();
     programme.event.terms.queue.grace_seconds = 3_600;
     let change = Change::Update {
         programme,
         former: Box::new(former),
-        removed: Vec::new(),
     };
     store.apply(&change).await.unwrap();
     world.clock.advance_seconds(3);

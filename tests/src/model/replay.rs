@@ -492,6 +492,7 @@ async fn of_table(real: &RealCode, config: &Config, began: EpochMs) -> TableView
             ..
         } => format!("{user_id} {}", hold_in_words(Some(held_until), began)),
         Claim::Sold { user_id, .. } => format!("{user_id} {}", hold_in_words(None, began)),
+        Claim::Withdrawn { .. } => unreachable!("no catalogue is applied"),
     });
     TableView {
         head: (head.issued, head.admitted, head.floor),

@@ -164,6 +164,7 @@ mod tests {
             },
             control: Control::default(),
             first_applied_at: EpochMs(0),
+            revision: 1,
         }
     }
 
