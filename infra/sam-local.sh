@@ -77,18 +77,21 @@ target/debug/boxoffice serve --in-memory --port 0 --dynamodb-port 0 --dynamodb-b
     --catalog infra/catalog.example.yaml >"$work/serve.out" 2>"$work/serve.log" &
 processes+=($!)
 endpoint=$(wait_for_output "dynamodb on " "$work/serve.out" $!)
+keys=$(wait_for_output "dynamodb keys in " "$work/serve.out" $!)
 
 # The functions' environment: infra/env.local.json with the endpoint of this DynamoDB, and variables that Lambda would set.
-python - "$endpoint" >"$work/env.json" <<'PYTHON'
-import json, sys
+python - "$endpoint" "$keys" >"$work/env.json" <<'PYTHON'
+import configparser, json, sys
 
 with open("infra/env.local.json") as file:
     environment = json.load(file)
+keys = configparser.ConfigParser()
+keys.read(sys.argv[2])
 environment["Parameters"] |= {
     "AWS_ENDPOINT_URL_DYNAMODB": sys.argv[1],
     "AWS_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "local",
-    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_ACCESS_KEY_ID": keys["default"]["aws_access_key_id"],
+    "AWS_SECRET_ACCESS_KEY": keys["default"]["aws_secret_access_key"],
 }
 json.dump(environment, sys.stdout)
 PYTHON
@@ -114,7 +117,7 @@ for resource in template["Resources"].values():
         resource["Properties"]["CodeUri"] = f"lambda/{binary}"
 json.dump(template, sys.stdout, indent=1)
 PYTHON
-    env AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1 AWS_MAX_ATTEMPTS=1 \
+    env AWS_SHARED_CREDENTIALS_FILE="$keys" AWS_DEFAULT_REGION=us-east-1 AWS_MAX_ATTEMPTS=1 \
         sam local start-api --template target/template.local.json --env-vars "$work/env.json" --skip-pull-image \
         --parameter-overrides UserIdentity=TrustUserIdInRequest Architecture=x86_64 \
         --container-host-interface 127.0.0.1 --warm-containers LAZY --port "$port" >"$work/api.log" 2>&1 &

@@ -36,7 +36,15 @@ for path, functions in paths.items():
     print(f"{json.dumps(path)} = [{tables}]")
 PYTHON
 
-export AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
-export AWS_ENDPOINT_URL_DYNAMODB=${AWS_ENDPOINT_URL_DYNAMODB:-http://127.0.0.1:8000}
+export AWS_REGION=us-east-1 AWS_ENDPOINT_URL_DYNAMODB=${AWS_ENDPOINT_URL_DYNAMODB:-http://127.0.0.1:8000}
+# Where `serve` leaves its access keys.
+keys=${XDG_CACHE_HOME:-$HOME/.cache}/boxoffice/dynamodb-${AWS_ENDPOINT_URL_DYNAMODB##*:}.ini
+if [[ ! -r $keys ]]; then
+    echo "no DynamoDB at $AWS_ENDPOINT_URL_DYNAMODB: start \`cargo run\` in another terminal" >&2
+    exit 1
+fi
+AWS_ACCESS_KEY_ID=$(sed -n 's/^aws_access_key_id = //p' "$keys")
+AWS_SECRET_ACCESS_KEY=$(sed -n 's/^aws_secret_access_key = //p' "$keys")
+export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 export BOXOFFICE_TABLE=boxoffice BOXOFFICE_KEYS_TABLE=boxoffice-keys BOXOFFICE_USER_IDENTITY=TrustUserIdInRequest
 exec cargo lambda watch --global target/watch.toml --invoke-address 127.0.0.1 "$@"

@@ -26,7 +26,10 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use domain::clock::Clock;
 use shared::app::App;
+
+use crate::http_server::HttpServer;
 
 pub use refusal_counts::RefusalSource;
 
@@ -37,6 +40,9 @@ pub struct Desk {
     state: Arc<DeskState>,
     key: Arc<str>,
 }
+
+/// For the pages of a few operators, each with some connections.
+const MAX_CONNECTIONS: usize = 64;
 
 /// 128 random bits.
 const KEY_BYTES: usize = 16;
@@ -59,17 +65,13 @@ impl Desk {
     }
 
     /// Serves until `stop` ends.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<()> {
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        axum::serve(listener, router(self))
-            .with_graceful_shutdown(stop)
-            .await?;
-        Ok(())
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
+        let server = HttpServer {
+            listener,
+            max_connections: MAX_CONNECTIONS,
+            clock: Clock::System,
+        };
+        server.serve(router(self), stop).await
     }
 }
 

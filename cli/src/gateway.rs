@@ -1,29 +1,26 @@
 //! The HTTP server that stands in for API Gateway. Its routes are those of template.yaml.
 
-mod connection_limit;
 mod cors;
 
 use std::collections::HashMap;
+use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Result;
 use axum::Router;
 use axum::body::Body as AxumBody;
 use axum::extract::{Request as AxumRequest, State};
-use axum::http::header::DATE;
-use axum::http::{HeaderValue, Response};
-use connection_limit::LimitedListener;
+use axum::http::Response;
 use cors::Cors;
-use domain::clock::EpochMs;
 use http_body_util::BodyExt;
 use lambda_http::{Body, RequestExt};
 use pages::{Resolved, resolve};
 use shared::app::App;
 use shared::http::LARGEST_BODY;
 use shared::lambda::Function;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+
+use crate::http_server::HttpServer;
 
 /// Every function that answers HTTP requests.
 pub const FUNCTIONS: [Function; 18] = [
@@ -54,6 +51,24 @@ const MAX_BODY_READ: usize = 10 * 1024 * 1024;
 /// thing at a time, so more concurrency would only make the store's requests time out.
 const MAX_CONCURRENT_REQUESTS: usize = 32;
 
+/// The client's connection, and both ends of a connection to the embedded DynamoDB.
+const FILES_PER_CONNECTION: u64 = 3;
+/// For the database, the listeners, the runtime, and the connections of the embedded DynamoDB and the desk.
+const OTHER_FILES: u64 = 420;
+/// The limit to ask for. The system grants at most the user's hard limit.
+const WANTED_FILES: u64 = 65_536;
+/// The usual limit, if the system does not tell.
+const USUAL_FILES: u64 = 1_024;
+/// Enough for a machine of its own. The heads of this many half-sent requests take 128 MB.
+const MAX_CONNECTIONS: u64 = 4_096;
+
+/// As many connections as the process has file descriptors for.
+fn max_connections() -> usize {
+    let files = rlimit::increase_nofile_limit(WANTED_FILES).unwrap_or(USUAL_FILES);
+    let connections = files.saturating_sub(OTHER_FILES) / FILES_PER_CONNECTION;
+    usize::try_from(connections.clamp(1, MAX_CONNECTIONS)).unwrap_or(1)
+}
+
 struct Gateway {
     app: Arc<App>,
     permits: Semaphore,
@@ -63,37 +78,27 @@ struct Gateway {
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
-    stop: impl Future<Output = ()> + Send + 'static,
+    stop: impl Future<Output = ()>,
 ) -> Result<()> {
+    let server = HttpServer {
+        listener,
+        max_connections: max_connections(),
+        clock: app.clock().clone(),
+    };
     let gateway = Arc::new(Gateway {
         app,
         permits: Semaphore::new(MAX_CONCURRENT_REQUESTS),
     });
     let router = Router::new().fallback(answer).with_state(gateway);
-    axum::serve(LimitedListener::new(listener), router)
-        .with_graceful_shutdown(stop)
-        .await?;
-    Ok(())
+    server.serve(router, stop).await
 }
 
 async fn answer(State(gateway): State<Arc<Gateway>>, request: AxumRequest) -> Response<AxumBody> {
-    let mut response = match Cors::of(request.method(), request.headers()) {
+    match Cors::of(request.method(), request.headers()) {
         Cors::Preflight => cors::preflight(),
         Cors::Simple => cors::readable(call_function(&gateway, request).await),
         Cors::None => call_function(&gateway, request).await,
-    };
-    if let Ok(date) = HeaderValue::try_from(http_date(gateway.app.clock().now())) {
-        response.headers_mut().insert(DATE, date);
     }
-    response
-}
-
-/// The server's time, from which the pages compute remaining times. The HTTP library would add it,
-/// but it keeps the last value until the clock passes it: for an hour if the clock is set back by
-/// an hour.
-fn http_date(now: EpochMs) -> String {
-    let since_epoch = Duration::from_millis(now.0.unsigned_abs());
-    httpdate::fmt_http_date(UNIX_EPOCH + since_epoch)
 }
 
 /// Calls the function of the route.

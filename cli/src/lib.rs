@@ -7,6 +7,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod access_keys;
 pub mod catalog;
 pub mod catalog_update;
 pub mod command_line;
@@ -15,6 +16,7 @@ pub mod desk;
 pub mod draw_proof;
 pub mod embedded_dynamodb;
 pub mod gateway;
+pub mod http_server;
 pub mod known_event;
 pub mod logging;
 mod outcome;

@@ -9,6 +9,8 @@ use shared::http_client;
 use shared::loopback::is_loopback;
 use shared::store::{Connection, Store, TableNames, connect};
 
+use crate::access_keys::{self, AccessKeys};
+
 /// Where DynamoDB is. Without options, the standard AWS environment decides.
 #[derive(Args, Clone, Debug)]
 pub struct TableOptions {
@@ -58,17 +60,29 @@ impl TableOptions {
                 .filter(|url| !url.is_empty()),
         };
         let connection = match endpoint_url {
-            Some(url) if is_loopback(&url) => local_connection(&url),
+            Some(url) if is_loopback(&url) => {
+                let keys = access_keys::of_endpoint(&url)?;
+                local_connection(&url, keys.as_ref())
+            }
             endpoint_url => cloud_connection(endpoint_url).await?,
         };
         Ok(Store::new(connect(connection), self.names(), Clock::System))
     }
 }
 
-/// A DynamoDB on this machine needs no credentials and no region.
+/// A DynamoDB on this machine, with the keys of its `serve`. Other emulators of DynamoDB accept any keys: for them the AWS
+/// environment's are used, if it has any.
 #[must_use]
-pub fn local_connection(endpoint_url: &str) -> Connection {
-    let credentials = Credentials::from_keys("local", "local", None);
+pub fn local_connection(endpoint_url: &str, keys: Option<&AccessKeys>) -> Connection {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let credentials = match keys {
+        Some(keys) => keys.credentials(),
+        None => Credentials::from_keys(
+            variable("AWS_ACCESS_KEY_ID").unwrap_or_else(|| "local".to_owned()),
+            variable("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|| "local".to_owned()),
+            None,
+        ),
+    };
     let http_client = if endpoint_url.starts_with("http:") {
         http_client::for_plain_http()
     } else {

@@ -79,11 +79,16 @@ async fn the_desk_of_a_server_shows_queue_sales_seats_and_refusals_live() {
             .iter()
             .any(|listed| listed["eventId"] == event.as_str())
     );
-    // Seat maps may be a second old.
+    // Seat maps may be a second old, and a chart gets no point for each request.
     let mut shown = Value::Null;
     for _ in 0..600 {
         shown = page.get(&format!("/api/events/{event}")).await;
-        if shown["sales"]["sold"] == 1 && shown["sales"]["held"] == 1 {
+        let sales = &shown["sales"];
+        let charted = shown["history"].as_array().and_then(|points| points.last());
+        if sales["sold"] == 1
+            && sales["held"] == 1
+            && charted.is_some_and(|point| point["sold"] == 1)
+        {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

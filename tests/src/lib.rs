@@ -111,6 +111,9 @@ mod operator;
 /// `boxoffice serve`, `apply` and `verify-draw`.
 #[cfg(test)]
 mod serve;
+/// What `serve` keeps safe: its data and its ports.
+#[cfg(test)]
+mod serve_safety;
 /// Shop, desk and API documentation in a real browser.
 #[cfg(test)]
 mod web;

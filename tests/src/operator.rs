@@ -1,6 +1,7 @@
 //! `boxoffice audit`, `report` and `keys rotate` against a running server, as an operator runs them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use boxoffice::access_keys::AccessKeys;
 use serde_json::{Value, json};
 
 use crate::serve::{Server, run, something_on_sale};
@@ -42,7 +43,8 @@ async fn an_operator_audits_a_running_server_and_sees_the_broken_item() {
     assert_eq!(text(&fine.stderr), "");
 
     // An edit of the table by hand.
-    let connection = boxoffice::table_options::local_connection(&server.dynamodb);
+    let keys = AccessKeys::read(&server.keys).unwrap();
+    let connection = boxoffice::table_options::local_connection(&server.dynamodb, keys.as_ref());
     let text_of = |text: &str| AttributeValue::S(text.to_owned());
     shared::store::connect(connection)
         .update_item()

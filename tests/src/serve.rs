@@ -1,7 +1,8 @@
 //! `boxoffice serve`, `apply` and `verify-draw`, as a user runs them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use domain::clock::Clock;
@@ -20,13 +21,19 @@ pub(crate) struct Server {
     pub(crate) dynamodb: String,
     /// The address of the desk, with its key.
     pub(crate) desk: String,
+    /// A file with the access keys of the DynamoDB.
+    pub(crate) keys: PathBuf,
 }
+
+/// The folder in which `serve` leaves its access keys for the commands of these tests.
+static CACHE: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
 
 pub(crate) fn boxoffice(arguments: &[&str]) -> Command {
     let mut command = Command::new(binaries::path("boxoffice"));
     command
         .args(arguments)
         .env_remove("BOXOFFICE_TABLE")
+        .env("XDG_CACHE_HOME", CACHE.path())
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command
@@ -64,11 +71,13 @@ impl Server {
         let api = line("listening on ").await;
         let dynamodb = line("dynamodb on ").await;
         let desk = line("desk on ").await;
+        let keys = line("dynamodb keys in ").await.into();
         Self {
             process,
             api,
             dynamodb,
             desk,
+            keys,
         }
     }
 

@@ -37,13 +37,13 @@ pub struct ServeArgs {
     /// Keep the data in memory, and lose it at the end
     #[arg(long, conflicts_with = "data")]
     in_memory: bool,
-    /// The events to sell [default: the example catalogue]
+    /// The events to sell [default: those in the data folder; in a new one, the example catalogue]
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
     /// The embedded DynamoDB's port; 0 picks a free one
     #[arg(long, default_value_t = DEFAULT_DYNAMODB_PORT)]
     dynamodb_port: u16,
-    /// The address that the embedded DynamoDB listens on; everyone who can reach it has full access
+    /// The address that the embedded DynamoDB listens on; whoever has its access keys has full access
     #[arg(long, default_value_t = LOOPBACK)]
     dynamodb_bind: IpAddr,
     /// The desk's port; 0 picks a free one [default: 3001, or a free one if 3001 is taken]
@@ -117,7 +117,10 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> R
         Storage::Folder(args.data.clone())
     };
     let engine = EmbeddedDynamoDb::start(&storage, dynamodb)?;
-    let client = connect(local_connection(&engine.endpoint_url()));
+    let client = connect(local_connection(
+        &engine.endpoint_url(),
+        Some(engine.keys()),
+    ));
     let names = tables.names();
     create_tables(&client, &names).await?;
     let store = Store::new(client, names, Clock::System);
@@ -138,9 +141,8 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> R
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let schedule = tokio::spawn(promote_on_schedule(app.clone(), stopped.clone()));
-    listener.set_nonblocking(true)?;
     let server = tokio::spawn(gateway::serve(
-        tokio::net::TcpListener::from_std(listener)?,
+        listener,
         app.clone(),
         stopped_signal(stopped.clone()),
     ));
@@ -150,6 +152,10 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> R
     out.line(format_args!("listening on http://{address}"));
     out.line(format_args!("dynamodb on {}", engine.endpoint_url()));
     out.line(desk_line);
+    if let Some(file) = engine.keys_file() {
+        let file = std::path::absolute(&file).unwrap_or(file);
+        out.line(format_args!("dynamodb keys in {}", file.display()));
+    }
     tokio::select! {
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
@@ -178,6 +184,10 @@ async fn apply_catalog(store: &Store, args: &ServeArgs) -> Result<Outcome> {
     let mut log = Output::log();
     if let Some(file) = &args.catalog {
         return catalog_update::apply_file(store, file, Mode::Apply, &mut log).await;
+    }
+    if store.settings().await?.is_some() {
+        // A catalogue has been applied before.
+        return Ok(Outcome::Done);
     }
     let name = "the example catalogue";
     catalog_update::apply_text(store, name, EXAMPLE_CATALOG, Mode::Apply, &mut log).await

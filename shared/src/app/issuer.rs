@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_http_client::Connector;
+use tokio::sync::Semaphore;
 
 use super::App;
 use crate::http_client;
@@ -22,6 +23,9 @@ const READ_EVERY_MS: i64 = 10_000;
 /// A process without keys cannot answer anybody. It retries as often as clients are told to repeat
 /// their requests.
 const TRY_EVERY_MS: i64 = 1_000;
+/// At most this many requests wait for the issuer at once, and others are told to repeat theirs. The
+/// local server answers 32 requests at once: the rest are for users who do not need the issuer.
+const MAX_WAITING: usize = 24;
 
 /// The identity of the caller.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,6 +61,19 @@ impl CachedKeys {
         let (keys, read_at) = self.keys.as_ref()?;
         is_within(*read_at, now, max_age_ms).then(|| keys.clone())
     }
+
+    /// The result of the last attempt to read the keys, if it is too early for another one.
+    fn recent(&self, now: EpochMs) -> Option<Result<Arc<IssuerKeys>, Refusal>> {
+        let pause = match self.keys {
+            Some(_) => READ_EVERY_MS,
+            None => TRY_EVERY_MS,
+        };
+        let (at, succeeded) = self.last?;
+        is_within(at, now, pause).then(|| match &self.keys {
+            Some((keys, _)) if succeeded => Ok(keys.clone()),
+            _ => Err(Refusal::IssuerUnreachable),
+        })
+    }
 }
 
 /// A time after `now` means that the clock was set back; it does not count as recent.
@@ -70,8 +87,9 @@ pub(super) struct CachedIssuer {
     issuer: Issuer,
     connector: Connector,
     state: Mutex<CachedKeys>,
-    /// Held while the keys are read. Other requests wait for the result.
+    /// Held while the keys are read. Requests that cannot do without wait for the result.
     reading: tokio::sync::Mutex<()>,
+    waiting: Semaphore,
 }
 
 impl CachedIssuer {
@@ -81,6 +99,7 @@ impl CachedIssuer {
             connector: http_client::connector(),
             state: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
+            waiting: Semaphore::new(MAX_WAITING),
         }
     }
 
@@ -89,37 +108,46 @@ impl CachedIssuer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The keys for verification. Refreshes them if they are old.
+    /// The keys for verification. If they are old, one request reads them again; meanwhile the others
+    /// use them as they are.
     async fn keys(&self, clock: &Clock) -> Result<Arc<IssuerKeys>, Refusal> {
-        let known = self.state().within(clock.now(), KEYS_MAX_AGE_MS);
-        if let Some(keys) = known {
+        let now = clock.now();
+        let (fresh, usable) = {
+            let state = self.state();
+            let within = |max_age_ms| state.within(now, max_age_ms);
+            (within(KEYS_MAX_AGE_MS), within(KEYS_LONGEST_AGE_MS))
+        };
+        if let Some(keys) = fresh {
             return Ok(keys);
         }
-        match self.read(clock).await {
-            Ok(keys) => Ok(keys),
-            Err(refusal) => self
-                .state()
-                .within(clock.now(), KEYS_LONGEST_AGE_MS)
-                .ok_or(refusal),
+        let Some(usable) = usable else {
+            return self.read(clock).await;
+        };
+        match self.reading.try_lock() {
+            Ok(turn) => Ok(self.read_in(&turn, clock).await.unwrap_or(usable)),
+            Err(_) => Ok(usable),
         }
     }
 
     /// Reads the keys, or returns the result of another request that has just read them.
     async fn read(&self, clock: &Clock) -> Result<Arc<IssuerKeys>, Refusal> {
-        let _turn = self.reading.lock().await;
-        let state = self.state().clone();
-        let now = clock.now();
-        let pause = match state.keys {
-            Some(_) => READ_EVERY_MS,
-            None => TRY_EVERY_MS,
+        if let Some(recent) = self.state().recent(clock.now()) {
+            return recent;
+        }
+        let Ok(_place) = self.waiting.try_acquire() else {
+            return Err(Refusal::IssuerUnreachable);
         };
-        if let Some((at, succeeded)) = state.last
-            && is_within(at, now, pause)
-        {
-            return match state.keys {
-                Some((keys, _)) if succeeded => Ok(keys),
-                _ => Err(Refusal::IssuerUnreachable),
-            };
+        let turn = self.reading.lock().await;
+        self.read_in(&turn, clock).await
+    }
+
+    async fn read_in(
+        &self,
+        _turn: &tokio::sync::MutexGuard<'_, ()>,
+        clock: &Clock,
+    ) -> Result<Arc<IssuerKeys>, Refusal> {
+        if let Some(recent) = self.state().recent(clock.now()) {
+            return recent;
         }
         let read = fetch::keys(&self.connector, &self.issuer).await;
         let now = clock.now();
@@ -231,5 +259,60 @@ impl App {
             issued_at: entry.joined_at,
             expires_at: identified.expires_at,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::clock::ManualClock;
+
+    use super::*;
+
+    /// An issuer whose keys were read at time 0.
+    fn known_issuer() -> CachedIssuer {
+        let issuer = Issuer::new("http://127.0.0.1:1", "shop").unwrap();
+        let issuer = CachedIssuer::new(issuer);
+        let keys = IssuerKeys::read(br#"{"keys":[]}"#).unwrap();
+        *issuer.state() = CachedKeys {
+            keys: Some((Arc::new(keys), EpochMs(0))),
+            last: Some((EpochMs(0), true)),
+        };
+        issuer
+    }
+
+    async fn is_pending(future: impl Future) -> bool {
+        tokio::time::timeout(Duration::ZERO, future).await.is_err()
+    }
+
+    #[tokio::test]
+    async fn while_the_issuer_is_asked_for_its_keys_the_known_ones_are_used() {
+        let issuer = known_issuer();
+        let clock = ManualClock::at(EpochMs(0));
+        // A request to the issuer that does not end.
+        let _asking = issuer.reading.lock().await;
+        for age_ms in [READ_EVERY_MS, KEYS_MAX_AGE_MS, KEYS_LONGEST_AGE_MS - 1] {
+            clock.set(EpochMs(age_ms));
+            let keys = issuer.keys(&Clock::Manual(clock.clone())).await;
+            assert!(keys.is_ok(), "{age_ms}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_limited_number_of_requests_waits_for_the_issuer() {
+        let issuer = known_issuer();
+        let clock = Clock::Manual(ManualClock::at(EpochMs(READ_EVERY_MS)));
+        let _asking = issuer.reading.lock().await;
+        let mut waiting: Vec<_> = (0..MAX_WAITING)
+            .map(|_| Box::pin(issuer.read(&clock)))
+            .collect();
+        for request in &mut waiting {
+            assert!(is_pending(request).await);
+        }
+        let refused = issuer.read(&clock).await;
+        assert!(matches!(refused, Err(Refusal::IssuerUnreachable)));
+        drop(waiting);
+        assert!(is_pending(issuer.read(&clock)).await);
     }
 }

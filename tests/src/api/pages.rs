@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +13,6 @@ use reqwest::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use shared::http::problem::KINDS;
-use tokio::net::TcpListener;
 
 use crate::world::World;
 
@@ -47,7 +47,7 @@ struct Site {
 impl Site {
     async fn open() -> Self {
         let world = World::new().await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let app = Arc::clone(&world.app);
         tokio::spawn(boxoffice::gateway::serve(
