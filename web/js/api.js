@@ -1,47 +1,13 @@
-// The API client: one function per endpoint, and one error type. Requests that are safe to repeat are retried a bounded number of
-// times, with exponential backoff and jitter.
+// The API client: one function per endpoint. Every request is safe to repeat, and is repeated until it is answered: see network.js.
 
-import { learnServerTime, sleep } from "./clock.js";
+import { learnServerTime } from "./clock.js";
 import { forgetIdToken, identifiedToken, idToken, userId, uuid } from "./identity.js";
-import { get, keys, remove, set } from "./storage.js";
+import { ApiError, isTransient, reportNetwork, untilAnswered } from "./network.js";
+import { get, keys, remove, set, withLock } from "./storage.js";
 
 const TIMEOUT_MS = 30000;
 /** Maximum age of a public (cached) answer: a second in the CDN, plus a second for delivery. */
 const KEPT_MS = 2000;
-const ATTEMPTS = 4;
-const LONGEST_BACKOFF_MS = 15000;
-
-/** A refused or failed request. `code` is the API's problem code, `network` if no answer came, or `unexpected`. */
-export class ApiError extends Error {
-  constructor(code, fields = {}) {
-    super(code);
-    this.code = code;
-    this.fields = fields;
-  }
-}
-
-// Callbacks of the banner that tells whether the network is reachable.
-const watchers = new Set();
-let reachable = true;
-
-export function watchNetwork(callback) {
-  watchers.add(callback);
-  callback(reachable && navigator.onLine !== false);
-}
-
-function reportNetwork(now) {
-  reachable = now;
-  for (const watcher of watchers) watcher(reachable && navigator.onLine !== false);
-}
-
-window.addEventListener("online", () => reportNetwork(true));
-window.addEventListener("offline", () => reportNetwork(reachable));
-
-/** Milliseconds to wait before the nth retry: half fixed, half random. */
-export function backoff(attempt, hintSeconds = 0) {
-  const longest = Math.min(LONGEST_BACKOFF_MS, 1000 * 2 ** attempt);
-  return Math.max(hintSeconds * 1000, longest / 2) + Math.random() * longest / 2;
-}
 
 async function send(method, path, { token, body, headers, signal } = {}) {
   const cancel = new AbortController();
@@ -66,16 +32,20 @@ async function send(method, path, { token, body, headers, signal } = {}) {
     const text = await response.text();
     reportNetwork(true);
     let answer = null;
+    let isOurs = true;
     try {
       answer = text ? JSON.parse(text) : null;
     } catch {
-      // Not from our API, e.g. a gateway's error page.
+      // Not from our API, e.g. a gateway's error page, or the sign-in page of a wireless network.
+      isOurs = false;
     }
-    if (response.ok) return answer;
+    if (response.ok && isOurs) return answer;
+    if (response.ok) throw new ApiError("network");
     // Responses from the gateway itself carry no code.
     const code = answer?.code ?? (response.status === 429 ? "throttled" : response.status >= 500 ? "busy" : "unexpected");
     const after = Number(response.headers.get("retry-after"));
-    throw new ApiError(code, { ...answer, retryAfterSeconds: answer?.retryAfterSeconds ?? (after || undefined) });
+    const status = response.status >= 500 ? 503 : response.status;
+    throw new ApiError(code, { ...answer, status, retryAfterSeconds: answer?.retryAfterSeconds ?? (after || undefined) });
   } catch (error) {
     if (error instanceof ApiError || signal?.aborted) throw error;
     reportNetwork(false);
@@ -86,23 +56,7 @@ async function send(method, path, { token, body, headers, signal } = {}) {
   }
 }
 
-/** Whether a retry may succeed: the request failed, or its outcome is unknown. */
-export function isTransient(error) {
-  return ["network", "busy", "throttled"].includes(error.code);
-}
-
-/** Sends an idempotent request, and retries it. */
-async function call(method, path, options = {}) {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await send(method, path, options);
-    } catch (error) {
-      if (!isTransient(error) || attempt + 1 >= (options.attempts ?? ATTEMPTS) || options.signal?.aborted) throw error;
-      options.onRetry?.(error);
-      await sleep(backoff(attempt, error.fields.retryAfterSeconds), options.signal);
-    }
-  }
-}
+const call = (method, path, options = {}) => untilAnswered(() => send(method, path, options), options);
 
 const encode = encodeURIComponent;
 
@@ -171,7 +125,7 @@ async function asUser(method, path, options = {}) {
 export async function join(event) {
   const token = idToken();
   try {
-    const answer = await call("POST", `/events/${encode(event)}/tokens`, token ? { token } : { body: { userId: userId() } });
+    const answer = await call("POST", `/events/${encode(event)}/tokens`, { action: true, ...(token ? { token } : { body: { userId: userId() } }) });
     keepToken(event, answer);
     return answer;
   } catch (error) {
@@ -188,7 +142,7 @@ const withToken = (event, method, path, options) => {
 
 export const tokenStatus = (event, options) =>
   withToken(event, "GET", `/events/${encode(event)}/tokens/me`, { attempts: 1, ...options });
-export const leave = (event) => withToken(event, "DELETE", `/events/${encode(event)}/tokens/me`);
+export const leave = (event) => withToken(event, "DELETE", `/events/${encode(event)}/tokens/me`, { action: true });
 
 // --- During the user's turn
 
@@ -198,58 +152,52 @@ export function listSeats(event, date, { section, cursor, ...options }) {
   return withToken(event, "GET", `/events/${encode(event)}/dates/${encode(date)}/seats?${query}`, options);
 }
 
-/**
- * Makes a reservation exactly once. If an answer was lost, the retry is refused because of the reservation that the first attempt
- * made; that reservation is then the result.
- */
-async function makeOnce(request) {
-  let lost = false;
-  try {
-    return await request({ onRetry: () => { lost = true; } });
-  } catch (error) {
-    if (lost && error.code === "already_reserved") return getReservation(error.fields.reservationId);
-    throw error;
-  }
-}
-
 export const hold = (event, body) =>
-  makeOnce((options) => withToken(event, "POST", `/events/${encode(event)}/holds`, { ...options, body }));
+  withToken(event, "POST", `/events/${encode(event)}/holds`, { action: true, body });
 export const reserve = (event, quantity) =>
-  makeOnce((options) => withToken(event, "POST", `/events/${encode(event)}/reservations`, { ...options, body: { quantity } }));
+  withToken(event, "POST", `/events/${encode(event)}/reservations`, { action: true, body: { quantity } });
 
 // --- The user's own reservations and wallet
 
-export const pay = (reservation) => asUser("POST", () => `/reservations/${encode(reservation)}/payment`);
+export const pay = (reservation) => asUser("POST", () => `/reservations/${encode(reservation)}/payment`, { action: true });
 export const getReservation = (reservation, options) => asUser("GET", () => `/reservations/${encode(reservation)}`, options);
-export const cancel = (reservation) => asUser("DELETE", () => `/reservations/${encode(reservation)}`);
+export const cancel = (reservation) => asUser("DELETE", () => `/reservations/${encode(reservation)}`, { action: true });
 export const balance = (options) => asUser("GET", (user) => `/users/${user}/wallet`, options);
 export const listReservations = ({ cursor, ...options } = {}) =>
   asUser("GET", (user) => `/users/${user}/reservations${cursor ? `?cursor=${encode(cursor)}` : ""}`, options);
 export const listLedger = ({ cursor, ...options } = {}) =>
   asUser("GET", (user) => `/users/${user}/wallet/ledger${cursor ? `?cursor=${encode(cursor)}` : ""}`, options);
 
-/** A charge that was sent but not answered yet. */
-export function pendingCharge() {
-  const pending = get("charge");
-  return pending && pending.userId === currentUser() ? pending : null;
+// A charge is kept in the storage, with its idempotency key, from before it is sent until it is answered. So neither a reload nor
+// another tab loses it or makes it twice.
+
+const CHARGE = "charge.";
+
+/** This user's charges that are not answered yet, of all tabs: {key, amount}. */
+export const pendingCharges = () => keys(CHARGE).map(get).filter((charge) => charge?.userId === currentUser());
+
+/** The key of the charge that has just been answered, if this change in the storage means that. */
+export const answeredCharge = (name) => (name.startsWith(CHARGE) && get(name) === null ? name.slice(CHARGE.length) : null);
+
+/** Makes a new charge. It is sent by `settleCharge`. */
+export function newCharge(amount) {
+  const charge = { key: uuid(), amount, userId: currentUser() };
+  set(CHARGE + charge.key, charge);
+  return charge;
 }
 
-/**
- * Charges the wallet once, regardless of double clicks and page reloads. The idempotency key is stored until the charge is answered;
- * until then every call repeats that charge.
- */
-export async function charge(amount) {
-  const pending = pendingCharge() ?? { key: uuid(), amount, userId: currentUser() };
-  set("charge", pending);
-  try {
-    const answer = await asUser("POST", (user) => `/users/${user}/wallet/charges`, {
-      body: { amount: pending.amount },
-      headers: { "idempotency-key": pending.key },
-    });
-    remove("charge");
-    return answer;
-  } catch (error) {
-    if (!isTransient(error)) remove("charge");
-    throw error;
-  }
+/** Sends a charge until it is answered. Returns null if another tab has received the answer. */
+export function settleCharge({ key, amount }) {
+  return withLock(CHARGE + key, async () => {
+    if (get(CHARGE + key) === null) return null;
+    try {
+      const answer = await asUser("POST", (user) => `/users/${user}/wallet/charges`, { action: true, body: { amount }, headers: { "idempotency-key": key } });
+      remove(CHARGE + key);
+      return answer;
+    } catch (error) {
+      // Without a valid token, whether an earlier attempt succeeded stays unknown.
+      if (!isTransient(error) && !["token_missing", "token_invalid"].includes(error.code)) remove(CHARGE + key);
+      throw error;
+    }
+  });
 }

@@ -2,10 +2,11 @@
 //
 // The URL fragment (#/events/…) selects the view. It never reaches the server, whose paths belong to the API.
 
-import { nameOf, watchNetwork } from "./api.js";
+import { nameOf } from "./api.js";
 import { alarm, h, icon, put, setText } from "./dom.js";
 import { identifyUser } from "./identity.js";
 import { language, preferredLanguage, rememberLanguage, t, useLanguage } from "./i18n.js";
+import { ApiError, untilAnswered, watchNetwork } from "./network.js";
 import { joinedEvents, keepUpdated, onCalled, placeIn } from "./queue.js";
 import { pendingHolds } from "./holds.js";
 import { countdown, emptyPanel, errorPanel, href, setTitle, skeleton } from "./ui.js";
@@ -25,6 +26,9 @@ const VIEWS = [
   [/^tickets$/, () => import("./tickets.js"), "tickets"],
   [/^wallet$/, () => import("./wallet.js"), "wallet"],
 ];
+
+/** Browsers may keep a failure to load a module, so more attempts would not help. */
+const MODULE_ATTEMPTS = 5;
 
 const main = document.getElementById("main");
 let current = null;
@@ -60,7 +64,7 @@ async function render(isFirst) {
     return;
   }
   try {
-    const view = await found.load();
+    const view = await loaded(found.load, signal);
     if (signal.aborted) return;
     await view.show(root, { params: found.match.slice(1).map(decoded), signal });
   } catch (error) {
@@ -69,6 +73,16 @@ async function render(isFirst) {
     setTitle(t("trouble"));
     put(root, h("h1", { class: "unseen" }, t("trouble")), errorPanel(error, () => render(false), h("a", { class: "button small quiet", href: href() }, t("nav.events"))));
   }
+}
+
+/** A module that could not be fetched is fetched again, like an answer of the API. */
+const loaded = (load, signal) => untilAnswered(() => load().catch((error) => {
+  throw error instanceof TypeError ? new ApiError("network") : error;
+}), { signal, attempts: MODULE_ATTEMPTS });
+
+/** Loads the other views before they are needed: without a network, or after an update of the shop, it would be too late. */
+function loadViews() {
+  for (const [, load] of VIEWS) load().catch(() => {});
 }
 
 /** Translates the texts in index.html itself. */
@@ -135,9 +149,9 @@ async function start() {
   await Promise.all([useLanguage(preferredLanguage()), identifyUser()]);
   drawFrame();
   const network = document.getElementById("network");
-  const drawNetwork = (fine) => {
-    network.classList.toggle("down", !fine);
-    setText(network, fine ? "" : t(navigator.onLine === false ? "network.offline" : "network.trouble"));
+  const drawNetwork = ({ trouble, action }) => {
+    network.classList.toggle("down", trouble !== null);
+    setText(network, trouble === null ? "" : t(`network.${trouble}${action ? "_action" : ""}`));
   };
   watchNetwork(drawNetwork);
   document.getElementById("language").addEventListener("click", async () => {
@@ -164,7 +178,8 @@ async function start() {
   onCalled(ring);
   watchPlaces();
   window.addEventListener("hashchange", () => render(false));
-  render(true);
+  await render(true);
+  setTimeout(loadViews, 0);
 }
 
 start();

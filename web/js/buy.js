@@ -85,8 +85,9 @@ function general(event, body, signal) {
       const reservation = await api.reserve(event.eventId, quantity);
       announce(t("reservation.done"));
       refreshPlace(event.eventId).catch(() => endTurn(event.eventId));
-      go("reservations", reservation.reservationId);
+      if (!signal.aborted) go("reservations", reservation.reservationId);
     } catch (error) {
+      if (signal.aborted) return;
       put(problem, refusalPanel(error, event.eventId, () => buy.click()));
       alarm(errorText(error));
     }

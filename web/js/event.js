@@ -59,7 +59,7 @@ function nextStep(event, queue, problem, signal, redraw) {
     put(problem);
     try {
       await joinQueue(event.eventId);
-      go("events", event.eventId, hasTurn(event.eventId) ? "shop" : "line");
+      if (!signal.aborted) go("events", event.eventId, hasTurn(event.eventId) ? "shop" : "line");
     } catch (error) {
       put(problem, errorPanel(error, () => join.click()));
     }

@@ -7,6 +7,7 @@
 import * as api from "./api.js";
 import { now, sleep } from "./clock.js";
 import { canVerify, rankOf } from "./draw.js";
+import { backoff } from "./network.js";
 import { get, keys, remove, set, watch, withLock } from "./storage.js";
 
 const key = (event) => `line.${event}`;
@@ -209,7 +210,7 @@ export async function keepUpdated(event, signal) {
       const kept = placeIn(event);
       if (error.code === "event_not_found") endTurn(event);
       else if (kept) {
-        set(key(event), { ...kept, checkedAt: Date.now(), delayMs: api.backoff(failures, error.fields?.retryAfterSeconds) });
+        set(key(event), { ...kept, checkedAt: Date.now(), delayMs: backoff(failures, error.fields?.retryAfterSeconds) });
       }
       failures += 1;
     }

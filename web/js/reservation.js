@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { now } from "./clock.js";
 import { alarm, announce, confirm, h, icon, put, s } from "./dom.js";
 import { dayAndTime, money, t } from "./i18n.js";
+import { isTransient } from "./network.js";
 import { endTurn, refreshPlace } from "./queue.js";
 import { forgetHold, rememberHold } from "./holds.js";
 import { rowOf, seatName, withSeatRanges } from "./seating.js";
@@ -18,14 +19,15 @@ const storageKey = (id) => `reservation.${id}`;
 
 /** Loads a reservation. Without a network, returns the stored copy of a ticket, so that it can be shown at the entrance. */
 async function load(id, signal) {
+  const options = { signal, ...(get(storageKey(id)) && { attempts: 2 }) };
   try {
-    const reservation = await api.getReservation(id, { signal, attempts: 2 });
-    const event = await api.getEvent(reservation.eventId, { signal, attempts: 2 }).catch(() => get(storageKey(id))?.event ?? null);
+    const reservation = await api.getReservation(id, options);
+    const event = await api.getEvent(reservation.eventId, options).catch(() => get(storageKey(id))?.event ?? null);
     if (reservation.status === "CONFIRMED") set(storageKey(id), { reservation, event });
     return { reservation, event, isFresh: true };
   } catch (error) {
     const before = get(storageKey(id));
-    if (before && api.isTransient(error)) return { ...before, isFresh: false };
+    if (before && isTransient(error)) return { ...before, isFresh: false };
     throw error;
   }
 }
@@ -58,6 +60,8 @@ class ReservationPage {
     this.problem = h("div", {});
     const view = { HELD: () => this.held(), CONFIRMED: () => this.ticket(isFresh), CANCELLED: () => this.ended(), EXPIRED: () => this.lapsed() }[reservation.status];
     put(this.root, backLink(t("nav.tickets"), "tickets"), view());
+    // The ticket may have been cancelled elsewhere since it was stored.
+    if (!isFresh) api.getReservation(this.id, { signal: this.inner.signal }).then(() => this.reload()).catch(() => {});
   }
 
   date() {
@@ -95,6 +99,7 @@ class ReservationPage {
     const { reservation, currency } = this;
     const { signal } = this.inner;
     this.balance = h("div", {});
+    this.balanceShown = null;
     this.payer = asyncButton(h("button", { type: "button", class: "button big", "data-testid": "pay" }, t("hold.pay", { price: money(reservation.totalPrice, currency) })), () => this.pay());
     const release = asyncButton(h("button", { type: "button", class: "button quiet" }, t("hold.release")), () => this.cancel({
       title: t("hold.release_title"), text: t("hold.release_text"), yes: t("hold.release_yes"), no: t("keep") }));
@@ -128,6 +133,9 @@ class ReservationPage {
 
   showBalance(balance) {
     const { reservation, currency } = this;
+    // Keeps the form, with what is typed and shown in it.
+    if (balance === this.balanceShown) return;
+    this.balanceShown = balance;
     const short = reservation.totalPrice - balance;
     const row = (name, value, kind = "") => h("div", { class: kind }, h("dt", {}, t(name)), h("dd", {}, value));
     put(this.balance,
@@ -135,7 +143,10 @@ class ReservationPage {
         row("total", money(reservation.totalPrice, currency)),
         row("wallet.balance", money(balance, currency)),
         short > 0 ? row("wallet.missing", money(short, currency), "bad") : row("wallet.after", money(balance - reservation.totalPrice, currency))),
-      short > 0 && charger(currency, { suggested: short, signal: this.inner.signal, onCharged: (after) => { this.showBalance(after); this.payer.focus(); } }));
+      short > 0 && charger(currency, { suggested: short, signal: this.inner.signal, onBalance: (after, isOwn) => {
+        this.showBalance(after);
+        if (isOwn) this.payer.focus();
+      } }));
     this.payer.disabled = short > 0;
     this.payer.classList.toggle("waiting", short > 0);
   }
@@ -150,6 +161,7 @@ class ReservationPage {
       refreshPlace(this.reservation.eventId).catch(() => endTurn(this.reservation.eventId));
       await this.reload();
     } catch (error) {
+      if (this.signal.aborted) return;
       if (error.code === "hold_expired" || error.code === "not_payable") {
         alarm(errorText(error));
         await this.reload();
@@ -205,6 +217,7 @@ class ReservationPage {
       announce(t("reservation.cancelled"));
       await this.reload();
     } catch (error) {
+      if (this.signal.aborted) return;
       put(this.problem, refusalPanel(error, this.reservation.eventId, () => this.cancel(words)));
       alarm(errorText(error));
     } finally {

@@ -4,8 +4,9 @@ import * as api from "./api.js";
 import { eachSecond } from "./clock.js";
 import { alarm, announce, h, icon, put, s, setText } from "./dom.js";
 import { dayAndTime, duration, money, number, t } from "./i18n.js";
+import { ApiError, isTransient } from "./network.js";
 import { endTurn, hasTurn, refreshPlace } from "./queue.js";
-import { refusalPanel, requireTurn, turnBar, turnOverPanel } from "./turn.js";
+import { findHolds, refusalPanel, requireTurn, turnBar, turnOverPanel } from "./turn.js";
 import { SHAPES, SeatMap } from "./seat-map.js";
 import { rememberHold } from "./holds.js";
 import { rowOf, seatName, withSeatRanges } from "./seating.js";
@@ -23,13 +24,14 @@ export async function show(root, { params: [id, key], signal }) {
   if (!requireTurn(id)) return;
   const event = await api.getEvent(id, { signal });
   const date = event.dates?.find((it) => it.date === key);
-  if (!date) throw new api.ApiError("date_not_found");
+  if (!date) throw new ApiError("date_not_found");
   setTitle(`${event.eventName} · ${dayAndTime(date.startsAt)}`);
   const body = h("div", { class: "seats-view" });
   const bar = turnBar(event, signal, () => put(body, turnOverPanel(id)));
   put(root, backLink(t("shop.title"), "events", id, "shop"),
     h("div", { class: "view-head" }, h("div", {}, h("h1", {}, t("seats.title")), h("p", { class: "lead" }, `${event.eventName} · ${dayAndTime(date.startsAt)}`)), bar),
     body);
+  findHolds(id, rememberHold, signal);
   await new SeatPicker(event, date, body, signal).start();
 }
 
@@ -98,7 +100,7 @@ class SeatPicker {
       }
       this.drawList();
     } catch (error) {
-      if (this.signal.aborted || (!first && api.isTransient(error))) return;
+      if (this.signal.aborted || (!first && isTransient(error))) return;
       put(this.message, refusalPanel(error, this.event.eventId, () => { put(this.message); this.refresh(true); }));
     } finally {
       this.refreshing = false;
@@ -274,9 +276,10 @@ class SeatPicker {
       announce(t("hold.done"));
       // The hold may have ended the turn or changed when it ends.
       refreshPlace(event.eventId).catch(() => endTurn(event.eventId));
-      go("reservations", reservation.reservationId);
+      if (!this.signal.aborted) go("reservations", reservation.reservationId);
     } catch (error) {
       this.holding = false;
+      if (this.signal.aborted) return;
       if (error.code === "seat_taken" && error.fields.seatNumber) {
         const seat = error.fields.seatNumber;
         this.chosen.delete(seat);

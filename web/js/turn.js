@@ -64,7 +64,8 @@ export function refusalPanel(error, event, again) {
 /** Replaces the choice of seats when the turn has ended. */
 export function turnOverPanel(event) {
   return h("div", { class: "panel", "data-testid": "turn-over" },
-    h("h2", {}, t("room.over")), h("p", {}, t("room.over_text")), h("div", { class: "actions" }, rejoin(event)));
+    h("h2", {}, t("room.over")), h("p", {}, t("room.over_text")),
+    h("div", { class: "actions" }, rejoin(event), h("a", { class: "button small quiet", href: href("tickets") }, t("nav.tickets"))));
 }
 
 function rejoin(event) {
@@ -72,7 +73,7 @@ function rejoin(event) {
   const button = asyncButton(h("button", { type: "button", class: "button small" }, t("room.again")), async () => {
     try {
       await joinQueue(event);
-      go("events", event, hasTurn(event) ? "shop" : "line");
+      if (button.isConnected) go("events", event, hasTurn(event) ? "shop" : "line");
     } catch (error) {
       put(problem, errorPanel(error));
     }

@@ -1,10 +1,10 @@
 // Elements and helpers that views share: links and navigation, messages, buttons, countdowns.
 
-import { isTransient } from "./api.js";
 import { eachSecond, secondsUntil } from "./clock.js";
 import { announce, h, icon, setText } from "./dom.js";
 import { clockText, hasText, money, t } from "./i18n.js";
 import { signInAt } from "./identity.js";
+import { isTransient } from "./network.js";
 
 export function setTitle(text) {
   document.title = text ? `${text} · Boxoffice` : "Boxoffice";

@@ -167,7 +167,7 @@ class WaitingRoom {
       if (!sure) return;
       try {
         await leaveQueue(this.event.eventId);
-        go("events", this.event.eventId);
+        if (!this.signal.aborted) go("events", this.event.eventId);
       } catch (error) {
         put(this.problem, errorPanel(error));
       }

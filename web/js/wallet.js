@@ -4,8 +4,8 @@ import * as api from "./api.js";
 import { readings, written } from "./amount.js";
 import { alarm, announce, h, icon, put, setText } from "./dom.js";
 import { dayAndTime, decimals, language, money, numberLocales, t } from "./i18n.js";
-import { asyncButton, emptyPanel, errorPanel, errorText, href, setTitle, skeleton } from "./ui.js";
-import { set } from "./storage.js";
+import { asyncButton, emptyPanel, errorPanel, errorText, href, notice, setTitle, skeleton } from "./ui.js";
+import { set, watch } from "./storage.js";
 
 /** In the currency's major unit; times 1,000 for currencies without a minor unit, like the won. */
 const PRESETS = [10, 50, 100];
@@ -29,12 +29,15 @@ export async function show(root, { signal }) {
         h("section", { class: "panel purse", "aria-labelledby": "purse-title" },
           h("h2", { id: "purse-title" }, t("wallet.balance")), amount),
         h("section", { class: "panel" }, h("h2", {}, t("wallet.charge_title")),
-          charger(currency, { signal, onCharged: (after) => { put(amount, money(after, currency)); entries(ledger, currency, signal); } })))));
+          charger(currency, { signal, onBalance: (after) => { put(amount, money(after, currency)); entries(ledger, currency, signal); } })))));
   await entries(ledger, currency, signal);
 }
 
-/** The form that charges the wallet. Submitting it several times charges once. */
-export function charger(currency, { suggested, signal, onCharged }) {
+/**
+ * The form that charges the wallet. Submitting it several times charges once. `onBalance(balance, isOwn)`: a charge was
+ * made, by this form or in another tab.
+ */
+export function charger(currency, { suggested, signal, onBalance }) {
   const digits = decimals(currency);
   const presets = PRESETS.map((preset) => (digits === 0 ? preset * 1000 : preset * 10 ** digits));
   const input = h("input", { type: "text", inputmode: "decimal", id: "charge-amount", autocomplete: "off", required: true, "aria-describedby": "charge-note", oninput: () => showReading() });
@@ -47,8 +50,6 @@ export function charger(currency, { suggested, signal, onCharged }) {
       presets.map((preset) => h("button", { type: "button", class: "preset", onclick: () => { fill(preset); input.focus(); } }, money(preset, currency)))),
     h("p", { class: "quiet-text", id: "charge-note" }, t("wallet.demo")),
     problem);
-  let busy = false;
-
   // What the page itself wrote into the field has one meaning, whatever the languages.
   let filled = { text: "", amount: null };
   const fill = (amount) => {
@@ -63,34 +64,31 @@ export function charger(currency, { suggested, signal, onCharged }) {
     setText(button, amount && !another ? t("wallet.charge_amount", { amount: money(amount, currency) }) : t("wallet.charge"));
   };
 
-  const send = async (amount) => {
-    if (busy) return;
-    busy = true;
+  let running = 0;
+  const own = new Set();
+  const settle = async (charge) => {
+    running += 1;
+    input.disabled = true;
     button.disabled = true;
     button.setAttribute("aria-busy", "true");
-    put(problem);
     try {
-      const answer = await api.charge(amount);
-      input.value = "";
-      showReading();
-      announce(t("wallet.charged", { amount: money(answer.amount, currency) }));
-      // The answer to a repeated charge has the balance of the first time.
-      const after = await api.balance({ signal }).catch(() => answer);
-      onCharged(after.balance);
+      const answer = await api.settleCharge(charge);
+      if (answer) announce(t("wallet.charged", { amount: money(answer.amount, currency) }));
+      put(problem);
     } catch (error) {
       if (signal.aborted) return;
-      const pending = api.pendingCharge();
-      const text = pending ? t("wallet.unsure", { amount: money(pending.amount, currency) }) : errorText(error);
+      const isUnsure = api.pendingCharges().some((pending) => pending.key === charge.key);
+      const text = isUnsure ? t("wallet.unsure", { amount: money(charge.amount, currency) }) : errorText(error);
       put(problem, h("div", { class: "notice bad", role: "alert" }, icon("warn"), h("div", {}, h("p", {}, text),
-        pending && h("div", { class: "actions" }, h("button", { type: "button", class: "button small", onclick: () => send(pending.amount) }, t("again"))))));
+        isUnsure && h("div", { class: "actions" }, h("button", { type: "button", class: "button small", onclick: () => settle(charge) }, t("again"))))));
       alarm(text);
-      input.disabled = pending !== null;
     } finally {
-      busy = false;
-      const pending = api.pendingCharge() !== null;
-      input.disabled = pending;
-      button.disabled = pending;
-      button.removeAttribute("aria-busy");
+      running -= 1;
+      if (running === 0) {
+        input.disabled = false;
+        button.disabled = false;
+        button.removeAttribute("aria-busy");
+      }
     }
   };
 
@@ -108,11 +106,22 @@ export function charger(currency, { suggested, signal, onCharged }) {
       return;
     }
     input.removeAttribute("aria-invalid");
-    send(amount);
+    put(problem);
+    input.value = "";
+    showReading();
+    const charge = api.newCharge(amount);
+    own.add(charge.key);
+    settle(charge);
   });
-  // Repeats a charge whose answer was lost, e.g. by a reload. Its idempotency key prevents a second charge.
-  const pending = api.pendingCharge();
-  if (pending) send(pending.amount);
+  // Charges of another tab, or of this one before it was reloaded, whose answers are not known here.
+  for (const charge of api.pendingCharges()) {
+    put(problem, notice(t("wallet.settling", { amount: money(charge.amount, currency) })));
+    settle(charge);
+  }
+  watch((name) => {
+    const key = api.answeredCharge(name);
+    if (key) api.balance({ signal }).then(({ balance }) => { if (!signal.aborted) onBalance(balance, own.has(key)); }).catch(() => {});
+  }, signal);
   if (suggested) fill(suggested);
   else showReading();
   return form;

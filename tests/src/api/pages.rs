@@ -476,6 +476,7 @@ fn the_pages_use_every_defined_text_and_no_others() {
         "reservation.",
         "ledger.",
         "draw.step",
+        "network.",
     ];
     for key in words.keys() {
         let used = all.contains(&format!("\"{key}\"")) || made.iter().any(|m| key.starts_with(m));

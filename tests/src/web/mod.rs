@@ -6,6 +6,7 @@ mod browser;
 mod buying;
 mod desk;
 mod docs;
+mod lost_answers;
 mod pictures;
 mod seats;
 mod site;
