@@ -7,7 +7,7 @@ import { endTurn, refreshPlace } from "./queue.js";
 import { availability } from "./event.js";
 import { rememberHold } from "./holds.js";
 import { findHolds, refusalPanel, requireTurn, turnBar, turnOverPanel } from "./turn.js";
-import { asyncButton, backLink, emptyPanel, errorText, go, href, priceText, setTitle, skeleton } from "./ui.js";
+import { asyncButton, backLink, emptyPanel, errorText, go, href, notice, priceText, setTitle, skeleton } from "./ui.js";
 
 export async function show(root, { params: [id], signal }) {
   put(root, skeleton(4));
@@ -56,7 +56,7 @@ function dateRow(event, date) {
 
 /** General admission: quantity, total price, and one button. */
 function general(event, body, signal) {
-  const price = event.price ?? 0;
+  let price = event.price ?? 0;
   const most = event.maxSeatsPerUser;
   let quantity = 1;
   let balance = null;
@@ -82,6 +82,16 @@ function general(event, body, signal) {
   asyncButton(buy, async () => {
     put(problem);
     try {
+      // Tickets are paid in the same request, so the price must still be the one that is shown.
+      const current = await api.getEvent(event.eventId, { signal });
+      if ((current.price ?? 0) !== price) {
+        price = current.price ?? 0;
+        draw();
+        const text = t("general.new_price", { price: priceText(price, event.currency) });
+        put(problem, notice(text));
+        alarm(text);
+        return;
+      }
       const reservation = await api.reserve(event.eventId, quantity);
       announce(t("reservation.done"));
       refreshPlace(event.eventId).catch(() => endTurn(event.eventId));

@@ -37,19 +37,25 @@ export async function show(root, { params: [id, key], signal }) {
 
 class SeatPicker {
   constructor(event, date, body, signal) {
-    Object.assign(this, { event, date, body, signal });
-    this.sections = withSeatRanges(date.sections);
-    this.states = new Map();
+    Object.assign(this, { body, signal });
     this.chosen = new Set();
-    this.shown = date.totalSeats > MOST_DRAWN ? [this.sections[0]] : this.sections;
     this.mode = "map";
+    this.use(event, date);
     this.stage = h("div", { class: "stage-area" });
     this.message = h("div", {});
     this.tray = h("section", { class: "tray", "aria-labelledby": "tray-title" });
     this.holding = false;
   }
 
-  async start() {
+  /** Takes over what the catalogue says. */
+  use(event, date) {
+    Object.assign(this, { event, date });
+    this.sections = withSeatRanges(date.sections);
+    this.states = new Map();
+    this.shown = date.totalSeats > MOST_DRAWN ? [this.sections[0]] : this.sections;
+  }
+
+  draw() {
     put(this.body,
       this.best(),
       h("div", { class: "seat-tools" }, this.sectionPicker(), this.modePicker()),
@@ -57,10 +63,14 @@ class SeatPicker {
       h("div", { class: "seats-columns" }, h("div", { class: "seats-main" }, this.stage, this.legend()), this.tray));
     this.drawStage();
     this.drawTray();
+  }
+
+  async start() {
+    this.draw();
     await this.refresh(true);
     let last = Date.now();
-    const pages = Math.ceil(this.date.totalSeats / PAGE);
     eachSecond(() => {
+      const pages = Math.ceil(this.date.totalSeats / PAGE);
       if (!hasTurn(this.event.eventId) || document.visibilityState !== "visible" || Date.now() - last < REFRESH_SECONDS * 1000 * Math.max(1, pages)) return;
       last = Date.now();
       this.refresh(false);
@@ -89,22 +99,75 @@ class SeatPicker {
     this.refreshing = true;
     try {
       const section = this.shown.length < this.sections.length ? this.shown[0].name : undefined;
+      const { shown } = this;
+      const seats = [];
       let cursor;
       // A bound: 100 pages are 100,000 seats, more than anybody looks at.
       for (let page = 0; page < 100; page += 1) {
         const answer = await api.listSeats(this.event.eventId, this.date.date, { section, cursor, signal: this.signal, ...(first ? {} : { attempts: 1 }) });
-        for (const seat of answer.seats) this.learn(seat.seatNumber, seat.status, first);
+        seats.push(...answer.seats);
         if (page === 0) this.nothingLeft(answer);
         cursor = answer.nextCursor;
         if (!cursor) break;
       }
+      if (shown !== this.shown) {
+        // Another section was selected meanwhile.
+        this.again = true;
+        return;
+      }
+      if (!this.fits(seats, !cursor)) {
+        await this.adopt();
+        return;
+      }
+      for (const seat of seats) this.learn(seat.seatNumber, seat.status, first);
       this.drawList();
     } catch (error) {
       if (this.signal.aborted || (!first && isTransient(error))) return;
+      if (error.code === "invalid_request") {
+        // The section that is shown does not exist any more.
+        await this.adopt().catch(() => {});
+        return;
+      }
       put(this.message, refusalPanel(error, this.event.eventId, () => { put(this.message); this.refresh(true); }));
     } finally {
       this.refreshing = false;
+      if (this.again && !this.signal.aborted) {
+        this.again = false;
+        this.refresh(false);
+      }
     }
+  }
+
+  /** Whether these seats, with their sections, rows and prices, are the ones that are shown. `all`: none is missing. */
+  fits(seats, all) {
+    const isShown = (seat) => {
+      const section = this.sectionOf(seat.seatNumber);
+      return section !== undefined && section.name === seat.section && section.price === seat.price
+        && rowOf(section, section.first, seat.seatNumber) === seat.row;
+    };
+    return (!all || seats.length === this.shown.reduce((sum, section) => sum + section.seats, 0)) && seats.every(isShown);
+  }
+
+  /**
+   * Draws the hall anew because a new catalogue has changed it. Chosen seats stay chosen if they still exist. The event may be a
+   * second older than the seats: then the next refresh comes here again.
+   */
+  async adopt() {
+    const event = await api.getEvent(this.event.eventId, { signal: this.signal, attempts: 1 });
+    const date = event.dates?.find((it) => it.date === this.date.date);
+    if (!date) throw new ApiError("date_not_found");
+    const before = JSON.stringify(this.sections);
+    const section = this.shown.length === 1 ? this.shown[0].name : null;
+    this.use(event, date);
+    if (JSON.stringify(this.sections) === before) return;
+    const same = this.sections.find((it) => it.name === section);
+    if (same && this.shown.length < this.sections.length) this.shown = [same];
+    for (const seat of [...this.chosen]) if (!this.sectionOf(seat)) this.chosen.delete(seat);
+    this.draw();
+    const text = t("seats.changed");
+    put(this.message, h("div", { class: "notice" }, icon("warn"), h("p", {}, text)));
+    alarm(text);
+    this.again = true;
   }
 
   learn(seatNumber, status, first) {
@@ -153,6 +216,7 @@ class SeatPicker {
     const all = this.date.totalSeats <= MOST_DRAWN;
     const select = h("select", {}, all && h("option", { value: "" }, t("seats.all")),
       this.sections.map((section, i) => h("option", { value: String(i) }, `${section.name} · ${money(section.price, this.event.currency)}`)));
+    select.value = this.shown.length < this.sections.length ? String(this.sections.indexOf(this.shown[0])) : "";
     select.addEventListener("change", () => {
       this.shown = select.value === "" ? this.sections : [this.sections[Number(select.value)]];
       this.drawStage();
@@ -290,7 +354,7 @@ class SeatPicker {
       put(this.message, refusalPanel(error, event.eventId, () => this.hold(wanted)));
       this.message.scrollIntoView({ block: "nearest" });
       alarm(errorText(error));
-      if (error.code === "seat_taken" || error.code === "sold_out") this.refresh(false);
+      if (["seat_taken", "seat_not_found", "sold_out"].includes(error.code)) this.refresh(false);
     }
   }
 

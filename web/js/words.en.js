@@ -69,6 +69,7 @@ export default {
   "general.less": "Remove one ticket",
   "general.more": "Add one ticket",
   "general.reserve": "Reserve",
+  "general.new_price": "The price has just changed: a ticket now costs {price}. Check the total before you buy.",
   "general.pay": "Pay {price}",
 
   "rules.title": "Good to know",
@@ -175,6 +176,7 @@ export default {
   "seats.list": "List",
   "seats.none": "No seats left here.",
   "seats.none_later": "No seats left here. These dates still have seats:",
+  "seats.changed": "The seats or prices of this date have just changed. Check your choice.",
   "seats.chosen": "Your seats",
   "seats.choose": {"one": "Choose a seat on the map.", "other": "Choose up to {n} seats on the map."},
   "seats.most": {"one": "Limit of {n} seat per person.", "other": "Limit of {n} seats per person. Remove one to choose another."},

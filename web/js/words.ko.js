@@ -69,6 +69,7 @@ export default {
   "general.less": "1매 줄이기",
   "general.more": "1매 늘리기",
   "general.reserve": "예매하기",
+  "general.new_price": "가격이 방금 변경되었습니다. 현재 1매 가격은 {price}입니다. 합계를 확인한 후 다시 진행해 주세요.",
   "general.pay": "{price} 결제하기",
 
   "rules.title": "유의사항",
@@ -175,6 +176,7 @@ export default {
   "seats.list": "목록",
   "seats.none": "남은 좌석이 없습니다.",
   "seats.none_later": "남은 좌석이 없습니다. 다음 날짜에는 좌석이 남아 있습니다:",
+  "seats.changed": "이 날짜의 좌석 배치나 가격이 방금 변경되었습니다. 선택한 좌석을 확인해 주세요.",
   "seats.chosen": "선택한 좌석",
   "seats.choose": {"other": "배치도에서 좌석을 최대 {n}석까지 선택해 주세요."},
   "seats.most": {"other": "1인당 최대 {n}석까지 선택할 수 있습니다. 다른 좌석을 선택하려면 먼저 하나를 해제해 주세요."},

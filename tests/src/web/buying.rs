@@ -165,6 +165,31 @@ async fn general_admission_is_bought_from_the_wallet_in_one_step() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_is_not_sold_for_another_price_than_the_page_shows() {
+    browse([PHONE], async |[buyer]| {
+        let site = Site::with(&[FIELD]).await;
+        buyer.joins(&site, "field").await;
+        buyer.open(&site.view("wallet")).await;
+        buyer.shows("#charge-amount").await;
+        buyer.write("#charge-amount", "50,000").await;
+        buyer.click("[data-testid=charge]").await;
+        buyer.says("₩50,000").await;
+        buyer.open(&site.view("events/field/shop")).await;
+        buyer.says("Pay ₩20,000").await;
+        site.apply(&FIELD.replace("price: 20000", "price: 30000"))
+            .await;
+        site.becomes("field", "/price", json!(30_000)).await;
+        buyer.click("[data-testid=reserve]").await;
+        buyer.says("a ticket now costs ₩30,000").await;
+        buyer.says("Pay ₩30,000").await;
+        buyer.click("[data-testid=reserve]").await;
+        buyer.shows(".ticket .qr").await;
+        buyer.says("₩30,000").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_can_be_reached_by_keyboard() {
     let eyes = Eyes {
         still: true,

@@ -57,6 +57,71 @@ async fn moving_a_map_of_two_thousand_seats_redraws_none_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_catalogue_applied_while_seats_are_chosen_changes_the_map_and_keeps_the_choice() {
+    browse([DESKTOP], async |[buyer]| {
+        let site = Site::with(&[HALL]).await;
+        buyer.goes_to_the_seats(&site, "hall").await;
+        buyer.chooses(&[10, 25]).await;
+        buyer.says("₩80,000").await;
+        // Other prices, and the last ten seats of the second section are gone.
+        let changed = HALL
+            .replace(
+                "{name: R, seats: 20, price: 50000, rows: 2}",
+                "{name: R, seats: 20, price: 60000, rows: 2}",
+            )
+            .replace(
+                "{name: S, seats: 20, price: 30000, rows: 2}",
+                "{name: S, seats: 10, price: 40000, rows: 1}",
+            );
+        assert_ne!(changed, HALL);
+        site.apply(&changed).await;
+        buyer
+            .says("The seats or prices of this date have just changed.")
+            .await;
+        buyer.says("₩100,000").await;
+        buyer.shows(".seat.selected[data-seat='10']").await;
+        buyer.shows(".seat.selected[data-seat='25']").await;
+        assert_eq!(
+            buyer
+                .run("return document.querySelectorAll('.seat[data-seat]').length")
+                .await,
+            30
+        );
+        buyer.holds().await;
+        buyer.says("R, row 1, seat 10").await;
+        buyer.says("S, row 1, seat 25").await;
+        buyer.says("₩100,000").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_catalogue_applied_between_two_pages_of_seats_leaves_no_mixture_on_the_map() {
+    browse([DESKTOP], async |[buyer]| {
+        let site = Site::with(&[GREAT]).await;
+        buyer.goes_to_the_seats(&site, "great").await;
+        buyer.until("document.querySelectorAll('.seat.available[data-seat]').length === 2000").await;
+        // The first page of the next refresh is read before, the second after the change.
+        buyer.run("const fetched = window.fetch;
+            window.fetch = async (path, options) => {
+                if (!path.includes('cursor=') || window.release) return fetched(path, options);
+                await new Promise((resolve) => { window.release = resolve; });
+                return fetched(path, options);
+            }").await;
+        buyer.until("!!window.release").await;
+        let changed = GREAT.replace("price: 165000", "price: 160000").replace("price: 66000", "price: 60000");
+        site.apply(&changed).await;
+        site.becomes("great", "/dates/0/sections/3/price", json!(60_000)).await;
+        buyer.run("window.release()").await;
+        let label = |seat: u32| format!("document.querySelector(\".seat.available[data-seat='{seat}']\")?.getAttribute('aria-label')");
+        buyer.until(&format!("{} === 'B, row 12, seat 2000, ₩60,000, available'", label(2000))).await;
+        buyer.until(&format!("{} === 'R, row 1, seat 1, ₩160,000, available'", label(1))).await;
+        buyer.until("document.querySelectorAll('.seat.available[data-seat]').length === 2000").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn seats_taken_by_others_appear_on_the_map_and_each_state_has_its_own_shape() {
     browse([DESKTOP], async |[buyer]| {
         let site = Site::with(&[HALL]).await;

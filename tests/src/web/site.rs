@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::browser::Browser;
-use crate::serve::Server;
+use crate::serve::{Server, run};
 
 pub(super) struct Site {
     pub(super) server: Server,
@@ -165,6 +165,27 @@ impl Site {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("{left:?} left of {event}, not {tickets}");
+    }
+
+    /// Applies a catalogue with these events to the running server.
+    pub(super) async fn apply(&self, events: &str) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("currency: KRW\nevents:\n{events}")).unwrap();
+        let name = file.path().to_str().unwrap();
+        let applied = run(&["apply", name, "--endpoint-url", &self.server.dynamodb]).await;
+        let said = String::from_utf8_lossy(&applied.stderr).into_owned();
+        assert_eq!(applied.status.code(), Some(0), "{said}");
+    }
+
+    /// Waits until the event's public data has this value: a process knows a new catalogue within two seconds.
+    pub(super) async fn becomes(&self, event: &str, pointer: &str, value: Value) {
+        for _ in 0..600 {
+            if self.event(event).await.pointer(pointer) == Some(&value) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{event}: {pointer} does not become {value}");
     }
 
     /// The event's public data.
