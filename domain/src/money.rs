@@ -69,6 +69,21 @@ impl fmt::Display for Money {
 #[serde(try_from = "String", into = "String")]
 pub struct Currency(String);
 
+impl Currency {
+    /// How many decimals an amount has in the major unit, by ISO 4217: the minor unit is the last
+    /// of them. `web/js/i18n.js` has the same table.
+    #[must_use]
+    pub fn decimals(&self) -> u8 {
+        match self.0.as_str() {
+            "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF"
+            | "UGX" | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+            "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+            "CLF" | "UYW" => 4,
+            _ => 2,
+        }
+    }
+}
+
 impl TryFrom<String> for Currency {
     type Error = String;
     fn try_from(code: String) -> Result<Self, String> {

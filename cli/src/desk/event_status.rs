@@ -32,6 +32,8 @@ pub(super) struct EventStatus {
     event_name: String,
     venue: String,
     currency: String,
+    /// Amounts are in the minor unit, which is the last of these decimals.
+    currency_decimals: u8,
     state: SaleState,
     #[serde(
         skip_serializing_if = "Option::is_none",
@@ -128,6 +130,7 @@ pub(super) async fn read_event(
         event_name: event.terms.name.clone(),
         venue: event.terms.venue.clone(),
         currency: event.terms.currency.to_string(),
+        currency_decimals: event.terms.currency.decimals(),
         state: event.sale_state(now),
         opens_at: event.terms.opens_at,
         queue,

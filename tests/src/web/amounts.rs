@@ -1,5 +1,6 @@
 //! Amounts of money as buyers type them.
 
+use domain::money::Currency;
 use serde_json::{Value, json};
 
 use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
@@ -61,6 +62,12 @@ const READINGS: &[(&str, &[&str], &str, &[u64])] = &[
     ),
 ];
 
+const CURRENCIES: &[&str] = &[
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+    "VUV", "XAF", "XOF", "XPF", "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND", "CLF", "UYW",
+    "AFN", "CHF", "EUR", "GBP", "HUF", "MGA", "MRU", "RSD", "USD",
+];
+
 /// Calls a function of one of the shop's modules, whose name contains a hash.
 async fn of_module(browser: &Browser, module: &str, body: &str) -> Value {
     let script = format!(
@@ -83,16 +90,19 @@ async fn amounts_are_read_by_the_rules_of_the_buyers_languages_and_refused_if_am
             .iter()
             .map(|(text, locales, currency, _)| json!([text, locales, currency]))
             .collect();
-        let digits = of_module(
-            buyer,
-            "i18n",
-            "return Object.fromEntries(['KRW', 'JPY', 'EUR', 'USD', 'KWD', 'HUF'].map((it) => [it, module.decimals(it)]))",
-        )
-        .await;
-        assert_eq!(
-            digits,
-            json!({"KRW": 0, "JPY": 0, "EUR": 2, "USD": 2, "KWD": 3, "HUF": 2})
+        // The server and the page have the same table.
+        let body = format!(
+            "return Object.fromEntries({}.map((it) => [it, module.decimals(it)]))",
+            json!(CURRENCIES)
         );
+        let digits = of_module(buyer, "i18n", &body).await;
+        for code in CURRENCIES {
+            let currency = Currency::try_from((*code).to_owned()).unwrap();
+            assert_eq!(digits[code], currency.decimals(), "{code}");
+        }
+        for (code, decimals) in [("KRW", 0), ("JPY", 0), ("EUR", 2), ("HUF", 2), ("KWD", 3)] {
+            assert_eq!(digits[code], decimals, "{code}");
+        }
         let body = format!(
             "return {}.map(([text, locales, currency]) => module.readings(text, {digits}[currency], locales))",
             json!(texts)

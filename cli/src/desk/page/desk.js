@@ -109,16 +109,16 @@ function showSales(event) {
     [word("sold"), number(sales.sold), word("of", number(sales.total))],
     [word("held"), number(sales.held)],
     [word("left"), number(Math.max(0, sales.total - sales.sold - sales.held))],
-    [word("revenue"), money(sales.revenue, event.currency)],
+    [word("revenue"), money(sales.revenue, event)],
   ]);
   drawChart(byId("sold-chart"), event.history, "sold", word("sold"));
-  drawChart(byId("revenue-chart"), event.history, "revenue", word("revenueChart"), (value) => money(value, event.currency));
+  drawChart(byId("revenue-chart"), event.history, "revenue", word("revenueChart"), (value) => money(value, event));
   fillTable("dates", sales.dates.map((date) => [
     date.date,
     number(date.sold),
     number(date.held),
     number(date.total - date.sold - date.held),
-    money(date.revenue, event.currency),
+    money(date.revenue, event),
     seatsButton(date.date),
   ]));
 }

@@ -44,10 +44,9 @@ export const word = (key, ...values) => {
   return typeof found === "function" ? found(...values) : found;
 };
 export const number = (value) => new Intl.NumberFormat(language).format(value);
-export const money = (value, currency) => {
-  const digits = new Intl.NumberFormat(language, { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
-  return new Intl.NumberFormat(language, { style: "currency", currency }).format(value / 10 ** digits);
-};
+/** `event` says the currency, and how many decimals it has. */
+export const money = (value, { currency, currencyDecimals: digits }) =>
+  new Intl.NumberFormat(language, { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value / 10 ** digits);
 export const time = (at) => new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(at));
 
 export function setLanguage(next) {
