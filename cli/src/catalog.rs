@@ -14,18 +14,22 @@ use std::collections::BTreeMap;
 use domain::clock::EpochMs;
 use domain::ids::EventId;
 use serde_saphyr::DuplicateKeyPolicy;
+use shared::store::Settings;
 
-pub use check::{Catalog, DEFAULT_WALLET_CEILING};
+pub use check::{Catalog, DEFAULT_WALLET_CEILING, Doubt, DoubtReason};
 pub use error::CatalogError;
 pub use raw::MAX_ACTIVE_LIMIT;
 
-/// Reads a catalogue. Relative dates count from when an event was first applied: `first_applied` has that moment for the
-/// events that are in the table, and `now` is used for new ones.
-pub fn parse(
-    text: &str,
-    first_applied: &BTreeMap<EventId, EpochMs>,
-    now: EpochMs,
-) -> Result<Catalog, Vec<CatalogError>> {
+/// What the table has already.
+#[derive(Default, Debug)]
+pub struct Known {
+    /// When each event was first applied. Relative dates count from then.
+    pub first_applied: BTreeMap<EventId, EpochMs>,
+    pub settings: Option<Settings>,
+}
+
+/// Reads a catalogue. Relative dates of new events count from `now`.
+pub fn parse(text: &str, known: &Known, now: EpochMs) -> Result<Catalog, Vec<CatalogError>> {
     let options = serde_saphyr::options! {
         // A band may be called Yes or No.
         strict_booleans: true,
@@ -35,7 +39,7 @@ pub fn parse(
     let root = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| vec![syntax_error(&error)])?;
     let mut errors = Vec::new();
-    let catalog = check::catalog(root, first_applied, now, &mut errors);
+    let catalog = check::catalog(root, known, now, &mut errors);
     match catalog {
         Some(catalog) if errors.is_empty() => Ok(catalog),
         _ => {

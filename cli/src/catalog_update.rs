@@ -1,18 +1,16 @@
 //! Applies a catalogue: changes the table to match it, unless a change would break sold tickets or a queue.
 
+mod differences;
 mod plan;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use domain::clock::EpochMs;
-use domain::ids::EventId;
-use plan::Plan;
+use plan::{Plan, Step};
 use shared::app::App;
 use shared::store::{Change, Consistency, Store};
 
-use crate::catalog;
+use crate::catalog::{self, Known};
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
 use crate::steering;
@@ -56,13 +54,14 @@ pub async fn apply_text(
     out: &mut Output,
 ) -> Result<Outcome> {
     let now = store.clock().now();
-    let first_applied: BTreeMap<EventId, EpochMs> = store
-        .events(Consistency::Strong)
-        .await?
-        .into_iter()
-        .map(|event| (event.event_id, event.first_applied_at))
-        .collect();
-    let catalog = match catalog::parse(text, &first_applied, now) {
+    let events = store.events(Consistency::Strong).await?.into_iter();
+    let known = Known {
+        first_applied: events
+            .map(|event| (event.event_id, event.first_applied_at))
+            .collect(),
+        settings: store.settings().await?,
+    };
+    let catalog = match catalog::parse(text, &known, now) {
         Ok(catalog) => catalog,
         Err(errors) => {
             for error in errors {
@@ -71,8 +70,18 @@ pub async fn apply_text(
             return Ok(Outcome::Negative);
         }
     };
-    let plan = Plan::make(store, catalog, now).await?;
-    if !plan.conflicts.is_empty() {
+    let plan = Plan::make(store, catalog, known, now).await?;
+    for warning in &plan.warnings {
+        error_line(format_args!(
+            "{name}:{}: warning: {}",
+            warning.line,
+            warning.text()
+        ));
+    }
+    if !plan.errors.is_empty() || !plan.conflicts.is_empty() {
+        for error in &plan.errors {
+            error_line(format_args!("{name}:{error}"));
+        }
         report(name, &plan.conflicts);
         return Ok(Outcome::Negative);
     }
@@ -87,12 +96,12 @@ pub async fn apply_text(
     }
     for step in plan.steps {
         if mode == Mode::DryRun {
-            out.line(&step.description);
+            print(out, &step);
             continue;
         }
         match step.make(store, now).await? {
             Ok(step) => {
-                out.line(&step.description);
+                print(out, &step);
                 if let Some(Change::Update { programme, .. }) = &step.change {
                     let app = App::new(store.clone());
                     steering::promote_lanes(&app, &programme.event).await;
@@ -105,6 +114,12 @@ pub async fn apply_text(
         }
     }
     Ok(Outcome::Done)
+}
+
+fn print(out: &mut Output, step: &Step) {
+    for line in &step.description {
+        out.line(line);
+    }
 }
 
 fn report(name: &str, conflicts: &[String]) {

@@ -97,10 +97,12 @@ pub enum SaleState {
 }
 
 impl Event {
-    /// When the sale ends: `closesAt` of the catalogue, otherwise the start of the last date.
+    /// When the sale ends: at `closesAt` of the catalogue, and at the start of the last date at the
+    /// latest.
     #[must_use]
     pub fn closes_at(&self) -> Option<EpochMs> {
-        self.terms.closes_at.or(self.terms.last_start)
+        let ends = [self.terms.closes_at, self.terms.last_start];
+        ends.into_iter().flatten().min()
     }
 
     /// The state of the sale at `now`.
@@ -320,6 +322,15 @@ mod tests {
         assert_eq!(event.sale_state(EpochMs(1_000_000)), SaleState::Open);
         assert_eq!(event.sale_state(EpochMs(8_999_999)), SaleState::Open);
         assert_eq!(event.sale_state(EpochMs(9_000_000)), SaleState::Closed);
+    }
+
+    #[test]
+    fn a_sale_closes_at_the_last_start_even_if_the_catalogue_says_later() {
+        let mut event = event();
+        event.terms.closes_at = Some(EpochMs(9_500_000));
+        assert_eq!(event.sale_state(EpochMs(9_000_000)), SaleState::Closed);
+        event.terms.closes_at = Some(EpochMs(8_000_000));
+        assert_eq!(event.sale_state(EpochMs(8_000_000)), SaleState::Closed);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum Claim {
 pub enum SeatStatus {
     /// Can be held.
     Available,
-    /// Held by a user who has some minutes to pay, or not on sale for some minutes.
+    /// Held by a user who has some minutes to pay, or not on sale.
     Held,
     /// Sold.
     Sold,

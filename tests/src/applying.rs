@@ -1,6 +1,7 @@
 //! `boxoffice apply` while tickets are sold: a change and a sale that exclude each other never both succeed.
 
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 
 use boxoffice::Outcome;
 use boxoffice::catalog_update::{Mode, apply_text};
@@ -15,7 +16,9 @@ use shared::store::Consistency;
 use crate::call_gate::CallGate;
 use crate::invariants;
 use crate::wire::{Fault, Rule};
-use crate::world::{Buyer, DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, World, festival};
+use crate::world::{
+    Buyer, DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, World, concert, festival,
+};
 
 /// The default date: one section of 50 seats.
 const ONE_SECTION: &str = "[{name: A, seats: 50, price: 50000}]";
@@ -286,6 +289,230 @@ async fn of_two_catalogues_applied_at_once_the_event_is_as_one_of_them_says() {
         programme.event.terms.last_start,
         Some(programme.dates[&dates[0]].starts_at)
     );
+}
+
+/// What a command printed.
+#[derive(Clone, Default)]
+struct Printed(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Printed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What applying a catalogue prints.
+async fn printed(world: &World, catalogue: &str, mode: Mode) -> String {
+    let printed = Printed::default();
+    let mut out = Output::to(Box::new(printed.clone()));
+    let store = world.app.store();
+    let outcome = apply_text(store, "catalogue.yaml", catalogue, mode, &mut out).await;
+    assert_eq!(outcome.unwrap(), Outcome::Done);
+    let text = printed.0.lock().unwrap().clone();
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_dry_run_and_apply_print_each_changed_field_with_its_old_and_its_new_value() {
+    let world = World::new().await;
+    let changed = catalogue(&[
+        (
+            DATE,
+            "[{name: A, seats: 50, price: 60000, rows: 5}, {name: B, seats: 2, price: 1000}]",
+        ),
+        ("2026-12-26", ONE_SECTION),
+    ])
+    .replace(
+        "    admission: seated",
+        "    admission: seated
+    opensAt: 2026-12-01T11:00:00+09:00
+    holdSeconds: 240
+    queue: {strategy: batch, batchSize: 5, batchSeconds: 60, maxActive: 7}",
+    );
+    let expected = "update winter-live
+  holdSeconds: 300 -> 240
+  opensAt: none -> 2026-12-01T02:00:00.000Z
+  queue.batchSeconds: none -> 60
+  queue.batchSize: none -> 5
+  queue.maxActive: 100 -> 7
+  queue.strategy: slots -> batch
+  dates[2026-12-24].sections[A].price: 50000 -> 60000
+  dates[2026-12-24].sections[A].rows: none -> 5
+  dates[2026-12-24].sections[B].first seat: none -> 51
+  dates[2026-12-24].sections[B].price: none -> 1000
+  dates[2026-12-24].sections[B].seats: none -> 2
+  dates[2026-12-25]: removed: startsAt 2026-12-25T10:00:00.000Z, A 50 seats at 50000
+  dates[2026-12-26]: added: startsAt 2026-12-26T10:00:00.000Z, A 50 seats at 50000
+";
+    assert_eq!(printed(&world, &changed, Mode::DryRun).await, expected);
+    assert_eq!(printed(&world, &changed, Mode::Apply).await, expected);
+    let unchanged = "unchanged winter-live\n";
+    assert_eq!(printed(&world, &changed, Mode::Apply).await, unchanged);
+    let created = printed(&world, &festival_of(5), Mode::Apply).await;
+    assert_eq!(created, "create summer-festival\n");
+    let raised = printed(&world, &festival_of(40), Mode::DryRun).await;
+    assert_eq!(raised, "update summer-festival\n  totalTickets: 5 -> 40\n");
+}
+
+#[tokio::test]
+async fn a_sold_seat_cannot_move_to_another_row() {
+    let world = World::new().await;
+    let two = |first: &str, second: &str| {
+        let sections =
+            format!("[{{name: A, {first}, price: 50000}}, {{name: B, {second}, price: 50000}}]");
+        catalogue(&[(DATE, &sections)])
+    };
+    let before = two("seats: 50", "seats: 50, rows: 5");
+    assert_eq!(apply(&world, &before).await, Outcome::Done);
+    world.clock.advance_seconds(3);
+    let buyer = world.joins_with(PRICE).await;
+    assert_eq!(buy(&world, &buyer, DATE, 75).await.status, 201);
+    for after in [
+        two("seats: 50", "seats: 50, rows: 2"),
+        two("seats: 50", "seats: 50"),
+        two("seats: 49", "seats: 50, rows: 5"),
+    ] {
+        assert_eq!(apply(&world, &after).await, Outcome::Negative);
+    }
+    // Rows for the section without any, and seats behind the sold one.
+    let after = two("seats: 50, rows: 5", "seats: 50, rows: 5")
+        .replace("}]", "}, {name: C, seats: 5, price: 50000}]");
+    assert_eq!(apply(&world, &after).await, Outcome::Done);
+    invariants::check(&world).await;
+}
+
+#[tokio::test]
+async fn a_wallet_ceiling_stays_unless_a_catalogue_names_another_that_all_prices_fit() {
+    let world = World::new().await;
+    let ceiling = async || {
+        let settings = world.app.store().settings().await.unwrap().unwrap();
+        settings.wallet_ceiling.0
+    };
+    let with_ceiling = |ceiling: u32| format!("walletCeiling: {ceiling}\n{}", festival_of(5));
+    assert_eq!(apply(&world, &with_ceiling(300_000)).await, Outcome::Done);
+    assert_eq!(apply(&world, &festival_of(6)).await, Outcome::Done);
+    assert_eq!(ceiling().await, 300_000);
+    // The concert, which this catalogue does not name, costs more than that.
+    let lower = with_ceiling(49_999).replace("price: 50000", "price: 100");
+    assert_eq!(apply(&world, &lower).await, Outcome::Negative);
+    let dear = festival_of(6).replace("price: 50000", "price: 300001");
+    assert_eq!(apply(&world, &dear).await, Outcome::Negative);
+    assert_eq!(ceiling().await, 300_000);
+}
+
+#[tokio::test]
+async fn a_date_that_is_not_the_day_of_its_start_is_refused_unless_it_was_postponed() {
+    let world = World::new().await;
+    let both = catalogue(&[(DATE, ONE_SECTION), (LATER_DATE, ONE_SECTION)]);
+    let postponed = both.replace("2026-12-25T19", "2027-01-25T19");
+    assert_eq!(apply(&world, &postponed).await, Outcome::Done);
+    let new = postponed.replace("date: 2026-12-25", "date: 2026-12-26");
+    assert_eq!(apply(&world, &new).await, Outcome::Negative);
+    let new_event = postponed.replace(EVENT, "new-event");
+    assert_eq!(apply(&world, &new_event).await, Outcome::Negative);
+}
+
+#[tokio::test]
+async fn nothing_is_available_for_a_date_that_has_begun_and_its_event_closes_with_its_last() {
+    let mut concert = concert();
+    // An earlier version accepted this.
+    concert.event.terms.closes_at = EpochMs::parse("2027-06-01T00:00:00Z").ok();
+    let world = World::with(concert).await;
+    let buyer = world.joins(EVENT).await;
+    let begun = EpochMs::parse("2026-12-24T10:00:00Z").unwrap();
+    world.clock.set(begun);
+    let buyer = world.joins_as(EVENT, &buyer.user_id).await;
+    let path = format!("/events/{EVENT}/dates/{DATE}/seats");
+    let free = world.get(&path, &buyer.token).await;
+    assert_eq!((free.status, &free.body["seats"]), (200, &json!([])));
+    let all = world.get(&format!("{path}?status=all"), &buyer.token).await;
+    let seats = all.body["seats"].as_array().unwrap();
+    assert_eq!(seats.len(), 50);
+    assert!(seats.iter().all(|seat| seat["status"] == "HELD"));
+    let event = world.get(&format!("/events/{EVENT}"), "").await;
+    assert_eq!(event.body["dates"][0]["availableSeats"], 0);
+    assert_eq!(event.body["dates"][1]["availableSeats"], 50);
+    world.clock.advance_seconds(86_400);
+    let event = world.get(&format!("/events/{EVENT}"), "").await;
+    assert_eq!(event.text_of("state"), "CLOSED", "{event:?}");
+    let path = format!("/events/{EVENT}/tokens");
+    world
+        .post(&path, "", json!({}))
+        .await
+        .is_problem(409, "not_open");
+}
+
+#[tokio::test]
+async fn general_admission_is_not_sold_after_its_start() {
+    let world = World::new().await;
+    let mut fair = festival();
+    fair.event.terms.last_start = EpochMs::parse("2026-11-21T10:00:00Z").ok();
+    fair.event.terms.closes_at = EpochMs::parse("2026-11-22T10:00:00Z").ok();
+    world.add(fair).await;
+    let buyer = world.joins(FESTIVAL).await;
+    assert_eq!(world.charge(&buyer, PRICE, "first").await.status, 201);
+    world
+        .clock
+        .set(EpochMs::parse("2026-11-21T10:00:00Z").unwrap());
+    let path = format!("/events/{FESTIVAL}/reservations");
+    let late = world
+        .post(&path, &buyer.token, json!({"quantity": 1}))
+        .await;
+    late.is_problem(409, "not_open");
+}
+
+/// The names of ../shared/cases/names.yaml, and more.
+const NAMES: [&str; 8] = [
+    "R&S",
+    "1. Rang",
+    "O'Brien",
+    "Block A/1",
+    "ที่นั่ง",
+    "सामने",
+    "-1-2",
+    "Nº #3?",
+];
+
+#[tokio::test]
+async fn seats_of_sections_with_any_name_are_listed_and_sold() {
+    let world = World::new().await;
+    let sections: Vec<_> = NAMES
+        .iter()
+        .map(|name| json!({"name": name, "seats": 5, "price": 1000}))
+        .collect();
+    let named = catalogue(&[(DATE, &json!(sections).to_string())]);
+    assert_eq!(apply(&world, &named).await, Outcome::Done);
+    world.clock.advance_seconds(3);
+    for name in NAMES {
+        let buyer = world.joins_with(PRICE).await;
+        let path = format!("/events/{EVENT}/dates/{DATE}/seats");
+        let query: String = form_urlencoded(name);
+        let listed = world
+            .get(&format!("{path}?section={query}"), &buyer.token)
+            .await;
+        let seats = listed.body["seats"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{listed:?}"));
+        assert_eq!(seats.len(), 5, "{listed:?}");
+        assert!(seats.iter().all(|seat| seat["section"] == name));
+        let body = json!({"date": DATE, "bestAvailable": {"count": 1, "section": name}});
+        let path = format!("/events/{EVENT}/holds");
+        let held = world.post(&path, &buyer.token, body).await;
+        assert_eq!(held.body["seats"][0]["section"], name, "{held:?}");
+        let paid = world.pay(&buyer, held.text_of("reservationId")).await;
+        assert_eq!(paid.status, 201, "{paid:?}");
+    }
+    invariants::check(&world).await;
+}
+
+/// Percent-encodes every byte, as a browser may.
+fn form_urlencoded(text: &str) -> String {
+    let bytes = text.bytes().map(|byte| format!("%{byte:02X}"));
+    bytes.collect::<Vec<_>>().concat()
 }
 
 #[tokio::test]

@@ -287,7 +287,10 @@ events:
 
     std::fs::write(&file, catalog).unwrap();
     let dry = apply(&["--dry-run"]).output().await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&dry.stdout), "create late-show\n");
+    assert_eq!(
+        String::from_utf8_lossy(&dry.stdout),
+        "create late-show\n  dates[2099-12-24]: startsAt 2099-12-24T10:00:00.000Z, A 50 seats at 1000\n"
+    );
     let (status, _) = server
         .call("GET", "/events/late-show", "", json!({}))
         .await

@@ -8,11 +8,12 @@ use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::{Currency, Money};
 use domain::queue::{Control, Lanes, Order, QueuePolicy, Strategy};
 use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime};
+use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 
+use super::Known;
 use super::error::CatalogError;
 use super::raw::{
-    AdmissionWord, Day, List, MAX_SEATS, Moment, RawCatalog, RawDate, RawEvent, RawQueue,
+    AdmissionWord, Amount, Day, List, MAX_SEATS, Moment, RawCatalog, RawDate, RawEvent, RawQueue,
     RawSection, StrategyWord, Value, Whole,
 };
 use super::yaml::{Field, Map, Scalar};
@@ -21,11 +22,32 @@ use super::yaml::{Field, Map, Scalar};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Catalog {
     pub currency: Currency,
-    pub wallet_ceiling: Money,
+    /// `None`: the table keeps its own, or the default if it is new.
+    pub wallet_ceiling: Option<Money>,
     pub programmes: Vec<Programme>,
+    pub doubts: Vec<Doubt>,
 }
 
-/// The most that a wallet holds if the catalogue does not say.
+/// A time that cannot be meant, or is odd, depending on whether the table has the event or the date already.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Doubt {
+    pub event: EventId,
+    /// `None`: it concerns the event as a whole.
+    pub date: Option<DateKey>,
+    pub reason: DoubtReason,
+    pub message: CatalogError,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DoubtReason {
+    /// The start is not on the day that names the date. A new date is refused. A date that is on sale may have been
+    /// postponed: then it is odd.
+    OtherDay,
+    /// The time has passed. That is odd for a new event or date, and usual for one that was on sale.
+    Past,
+}
+
+/// The most that a wallet of a new table holds if the catalogue does not say.
 pub const DEFAULT_WALLET_CEILING: Money = Money(10_000_000);
 
 /// The seats of a date that names neither seats nor sections.
@@ -140,14 +162,41 @@ impl Scope<'_> {
 /// What the events of a catalogue have in common.
 struct Context<'a> {
     currency: Option<Currency>,
-    first_applied: &'a BTreeMap<EventId, EpochMs>,
+    known: &'a Known,
+    /// The highest price that a wallet can pay.
+    wallet_ceiling: Money,
     now: EpochMs,
+}
+
+/// A doubt about an event or date whose key may not be known yet.
+struct RawDoubt {
+    date: Option<DateKey>,
+    reason: DoubtReason,
+    message: CatalogError,
+}
+
+fn doubt(
+    scope: &Scope<'_>,
+    (line, name): (u64, &str),
+    date: Option<DateKey>,
+    reason: DoubtReason,
+    message: &str,
+) -> RawDoubt {
+    RawDoubt {
+        date,
+        reason,
+        message: CatalogError {
+            line,
+            field: scope.path_of(name),
+            message: message.to_owned(),
+        },
+    }
 }
 
 /// Every error is added to `errors`. The catalogue is only good if there is none.
 pub(super) fn catalog(
     root: Field<Map<RawCatalog>>,
-    first_applied: &BTreeMap<EventId, EpochMs>,
+    known: &Known,
     now: EpochMs,
     errors: &mut Vec<CatalogError>,
 ) -> Option<Catalog> {
@@ -157,21 +206,33 @@ pub(super) fn catalog(
         path: String::new(),
     };
     let (mut scope, raw) = file.enter("", root)?;
+    let wallet_ceiling = scope
+        .value("walletCeiling", raw.wallet_ceiling)
+        .map(Whole::money);
+    let known_ceiling = known.settings.as_ref().map(|known| known.wallet_ceiling);
     let context = Context {
-        currency: table_currency(&raw).cloned(),
-        first_applied,
+        currency: table_currency(&raw.currency, &raw.events).cloned(),
+        known,
+        wallet_ceiling: wallet_ceiling
+            .or(known_ceiling)
+            .unwrap_or(DEFAULT_WALLET_CEILING),
         now,
     };
     scope.value("currency", raw.currency);
-    let wallet_ceiling = scope
-        .value("walletCeiling", raw.wallet_ceiling)
-        .map_or(DEFAULT_WALLET_CEILING, Whole::money);
+    let mut doubts = Vec::new();
     let mut ids = BTreeSet::new();
     let mut programmes = Vec::new();
     scope.each("events", raw.events, |scope, raw| {
         let id_line = raw.event_id.line();
-        if let Some(programme) = event(scope, raw, &context) {
+        let mut of_event = Vec::new();
+        if let Some(programme) = event(scope, raw, &context, &mut of_event) {
             let id = &programme.event.event_id;
+            doubts.extend(of_event.into_iter().map(|doubt| Doubt {
+                event: id.clone(),
+                date: doubt.date,
+                reason: doubt.reason,
+                message: doubt.message,
+            }));
             if !ids.insert(id.clone()) {
                 scope.error(id_line, "eventId", format!("is already used: {id}"));
             }
@@ -186,20 +247,29 @@ pub(super) fn catalog(
         currency: context.currency?,
         wallet_ceiling,
         programmes,
+        doubts,
     })
 }
 
 /// The first that the catalogue names, for the whole file or for an event.
-fn table_currency(raw: &RawCatalog) -> Option<&Currency> {
-    let events = raw.events.value().into_iter().flatten();
+fn table_currency<'a>(
+    of_file: &'a Value<Currency>,
+    events: &'a List<RawEvent>,
+) -> Option<&'a Currency> {
+    let events = events.value().into_iter().flatten();
     let of_events = events.filter_map(|event| Some(&event.value()?.fields.currency));
-    std::iter::once(&raw.currency)
+    std::iter::once(of_file)
         .chain(of_events)
         .find_map(|field| field.value())
         .map(|Scalar(currency)| currency)
 }
 
-fn event(scope: &mut Scope<'_>, raw: RawEvent, context: &Context<'_>) -> Option<Programme> {
+fn event(
+    scope: &mut Scope<'_>,
+    raw: RawEvent,
+    context: &Context<'_>,
+    doubts: &mut Vec<RawDoubt>,
+) -> Option<Programme> {
     let event_id = scope.required_value("eventId", raw.event_id);
     let name = scope.required_value("name", raw.name);
     let venue = scope.required_value("venue", raw.venue);
@@ -215,19 +285,15 @@ fn event(scope: &mut Scope<'_>, raw: RawEvent, context: &Context<'_>) -> Option<
     let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
     let first_applied_at = event_id
         .as_ref()
-        .and_then(|id| context.first_applied.get(id).copied())
+        .and_then(|id| context.known.first_applied.get(id).copied())
         .unwrap_or(context.now);
     let has_opening = raw.opens_at.is_present();
+    let opening_line = raw.opens_at.line();
     let opens_at = scope
         .value("opensAt", raw.opens_at)
         .map(|opening| opening.moment(first_applied_at));
-    let closes = scope.optional("closesAt", raw.closes_at);
-    let closes_at = closes.map(|(line, Scalar(Moment(at)))| {
-        if opens_at.is_some_and(|opens_at| at <= opens_at) {
-            scope.error(line, "closesAt", "must be later than opensAt");
-        }
-        at
-    });
+    let closing_line = raw.closes_at.line();
+    let closes_at = scope.value("closesAt", raw.closes_at).map(|Moment(at)| at);
     let (queue, beacon) = match scope.enter("queue", raw.queue) {
         Some((mut scope, raw)) => queue(&mut scope, raw, has_opening),
         None => (QueuePolicy::default(), None),
@@ -240,7 +306,7 @@ fn event(scope: &mut Scope<'_>, raw: RawEvent, context: &Context<'_>) -> Option<
             scope.refuse("totalTickets", &raw.total_tickets, message);
             scope.refuse("price", &raw.price, message);
             scope.refuse("startsAt", &raw.starts_at, message);
-            dates = self::dates(scope, raw.dates, first_applied_at);
+            dates = self::dates(scope, raw.dates, context, first_applied_at, doubts);
             last_start = dates.values().map(|date| date.starts_at).max();
             Admission::Seated
         }
@@ -248,17 +314,34 @@ fn event(scope: &mut Scope<'_>, raw: RawEvent, context: &Context<'_>) -> Option<
             let message = "is only for events of admission seated";
             scope.refuse("dates", &raw.dates, message);
             let total_tickets = scope.required_value("totalTickets", raw.total_tickets);
-            let price = scope.value("price", raw.price);
-            let starts_at = scope.value("startsAt", raw.starts_at);
-            last_start = starts_at.map(|Moment(at)| at);
+            let price = price(scope, raw.price, context);
+            let start_line = raw.starts_at.line();
+            last_start = scope.value("startsAt", raw.starts_at).map(|Moment(at)| at);
+            if last_start.is_some_and(|start| start <= context.now) {
+                let message = "has passed: nothing is on sale";
+                let at = (start_line, "startsAt");
+                doubts.push(doubt(scope, at, None, DoubtReason::Past, message));
+            }
             let total_tickets = total_tickets?.count();
             Admission::General {
                 total_tickets,
-                price: price.map_or(Money::ZERO, Whole::money),
+                price: price.unwrap_or(Money::ZERO),
                 stock_shards: STOCK_SHARDS.min(total_tickets),
             }
         }
     };
+    let times = Times {
+        opens_at,
+        closes_at,
+        last_start,
+    };
+    check_times(
+        scope,
+        &times,
+        (opening_line, closing_line),
+        context.now,
+        doubts,
+    );
     let event = Event {
         event_id: event_id?,
         terms: Terms {
@@ -280,6 +363,63 @@ fn event(scope: &mut Scope<'_>, raw: RawEvent, context: &Context<'_>) -> Option<
         revision: 0,
     };
     Some(Programme { event, dates })
+}
+
+/// The times of an event's sale.
+struct Times {
+    opens_at: Option<EpochMs>,
+    closes_at: Option<EpochMs>,
+    last_start: Option<EpochMs>,
+}
+
+fn check_times(
+    scope: &mut Scope<'_>,
+    times: &Times,
+    (opening_line, closing_line): (u64, u64),
+    now: EpochMs,
+    doubts: &mut Vec<RawDoubt>,
+) {
+    let Times {
+        opens_at,
+        closes_at,
+        last_start,
+    } = *times;
+    if let (Some(opens_at), Some(start)) = (opens_at, last_start)
+        && opens_at >= start
+    {
+        let message = format!("must be earlier than the last start, {start}");
+        scope.error(opening_line, "opensAt", message);
+    }
+    let Some(closes_at) = closes_at else {
+        return;
+    };
+    if opens_at.is_some_and(|opens_at| closes_at <= opens_at) {
+        scope.error(closing_line, "closesAt", "must be later than opensAt");
+    }
+    if let Some(start) = last_start
+        && closes_at > start
+    {
+        let message =
+            format!("must not be later than the last start, {start}: nothing is sold after it");
+        scope.error(closing_line, "closesAt", message);
+    }
+    if closes_at <= now {
+        let message = "has passed: nothing is on sale";
+        let at = (closing_line, "closesAt");
+        doubts.push(doubt(scope, at, None, DoubtReason::Past, message));
+    }
+}
+
+/// A price that a wallet can pay.
+fn price(scope: &mut Scope<'_>, field: Value<Amount<0>>, context: &Context<'_>) -> Option<Money> {
+    let line = field.line();
+    let price = scope.value("price", field)?.money();
+    let ceiling = context.wallet_ceiling;
+    if price > ceiling {
+        let message = format!("is more than a wallet can hold: walletCeiling is {ceiling}");
+        scope.error(line, "price", message);
+    }
+    Some(price)
 }
 
 /// The policy, and the source of the random value for a draw.
@@ -350,12 +490,14 @@ fn queue(scope: &mut Scope<'_>, raw: RawQueue, has_opening: bool) -> (QueuePolic
 fn dates(
     scope: &mut Scope<'_>,
     field: List<RawDate>,
+    context: &Context<'_>,
     first_applied_at: EpochMs,
+    doubts: &mut Vec<RawDoubt>,
 ) -> BTreeMap<DateKey, EventDate> {
     let mut dates = BTreeMap::new();
     scope.each("dates", field, |scope, raw| {
         let line = raw.date.line();
-        if let Some(date) = date(scope, raw, first_applied_at) {
+        if let Some(date) = date(scope, raw, context, first_applied_at, doubts) {
             let key = date.date;
             if dates.insert(key, date).is_some() {
                 scope.error(line, "date", format!("appears more than once: {key}"));
@@ -365,20 +507,26 @@ fn dates(
     dates
 }
 
-fn date(scope: &mut Scope<'_>, raw: RawDate, first_applied_at: EpochMs) -> Option<EventDate> {
+fn date(
+    scope: &mut Scope<'_>,
+    raw: RawDate,
+    context: &Context<'_>,
+    first_applied_at: EpochMs,
+    doubts: &mut Vec<RawDoubt>,
+) -> Option<EventDate> {
+    let date_line = raw.date.line();
     let day = scope.required_value("date", raw.date);
     let start = scope.required("startsAt", raw.starts_at);
     let sections = if raw.sections.is_present() {
         let message = "is not allowed beside sections, which have their own";
         scope.refuse("seats", &raw.seats, message);
         scope.refuse("price", &raw.price, message);
-        sections(scope, raw.sections)
+        sections(scope, raw.sections, context)
     } else {
         let seats = scope.count("seats", raw.seats, DEFAULT_SEATS);
-        let price = scope.required_value("price", raw.price);
-        let only = price.map(|price| Section {
+        let only = required_price(scope, raw.price, context).map(|price| Section {
             name: DEFAULT_SECTION.to_owned(),
-            price: price.money(),
+            price,
             first_seat: SeatNumber(1),
             seats,
             rows: None,
@@ -387,15 +535,29 @@ fn date(scope: &mut Scope<'_>, raw: RawDate, first_applied_at: EpochMs) -> Optio
     };
     let (line, Scalar(start)) = start?;
     let found = match day? {
-        Day::On(date) => EpochMs::parse(&start).map(|starts_at| (date, starts_at)),
+        Day::On(date) => EpochMs::parse(&start).map(|starts_at| {
+            if !is_on(date, &start) {
+                let message = "is not the day and time of startsAt, in the offset of startsAt";
+                let at = (date_line, "date");
+                doubts.push(doubt(scope, at, Some(date), DoubtReason::OtherDay, message));
+            }
+            (date, starts_at)
+        }),
         Day::After(days) => days_after(first_applied_at, days, &start),
     };
     match found {
-        Ok((date, starts_at)) => Some(EventDate {
-            date,
-            starts_at,
-            sections,
-        }),
+        Ok((date, starts_at)) => {
+            if starts_at <= context.now {
+                let message = "has passed: nothing can be sold for this date";
+                let at = (line, "startsAt");
+                doubts.push(doubt(scope, at, Some(date), DoubtReason::Past, message));
+            }
+            Some(EventDate {
+                date,
+                starts_at,
+                sections,
+            })
+        }
         Err(message) => {
             scope.error(line, "startsAt", message);
             None
@@ -403,12 +565,28 @@ fn date(scope: &mut Scope<'_>, raw: RawDate, first_applied_at: EpochMs) -> Optio
     }
 }
 
-fn sections(scope: &mut Scope<'_>, field: List<RawSection>) -> Vec<Section> {
+fn is_on(date: DateKey, start: &str) -> bool {
+    OffsetDateTime::parse(start, &Rfc3339)
+        .is_ok_and(|start| date.is_of(PrimitiveDateTime::new(start.date(), start.time())))
+}
+
+fn required_price(
+    scope: &mut Scope<'_>,
+    field: Value<Amount<0>>,
+    context: &Context<'_>,
+) -> Option<Money> {
+    if !field.is_present() {
+        scope.error(scope.line, "price", "is required");
+    }
+    price(scope, field, context)
+}
+
+fn sections(scope: &mut Scope<'_>, field: List<RawSection>, context: &Context<'_>) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     let mut first_seat = 1;
     scope.each("sections", field, |scope, raw| {
         let (name_line, seats_line) = (raw.name.line(), raw.seats.line());
-        let Some(section) = section(scope, raw, first_seat) else {
+        let Some(section) = section(scope, raw, context, first_seat) else {
             return;
         };
         if sections.iter().any(|other| other.name == section.name) {
@@ -428,10 +606,15 @@ fn sections(scope: &mut Scope<'_>, field: List<RawSection>) -> Vec<Section> {
     sections
 }
 
-fn section(scope: &mut Scope<'_>, raw: RawSection, first_seat: u32) -> Option<Section> {
+fn section(
+    scope: &mut Scope<'_>,
+    raw: RawSection,
+    context: &Context<'_>,
+    first_seat: u32,
+) -> Option<Section> {
     let name = scope.required_value("name", raw.name);
     let seats = scope.required_value("seats", raw.seats);
-    let price = scope.required_value("price", raw.price);
+    let price = required_price(scope, raw.price, context);
     let rows = scope.optional("rows", raw.rows);
     if let (Some(seats), Some((line, Scalar(rows)))) = (seats, rows)
         && rows.count() > seats.count()
@@ -441,7 +624,7 @@ fn section(scope: &mut Scope<'_>, raw: RawSection, first_seat: u32) -> Option<Se
     }
     Some(Section {
         name: name?.0,
-        price: price?.money(),
+        price: price?,
         first_seat: SeatNumber(first_seat),
         seats: seats?.count(),
         rows: rows.map(|(_, Scalar(rows))| rows.count()),

@@ -10,12 +10,20 @@ pub struct CatalogError {
     pub message: String,
 }
 
+impl CatalogError {
+    /// The message with its field, without the line.
+    #[must_use]
+    pub fn text(&self) -> String {
+        if self.field.is_empty() {
+            self.message.clone()
+        } else {
+            format!("{}: {}", self.field, self.message)
+        }
+    }
+}
+
 impl fmt::Display for CatalogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.field.is_empty() {
-            write!(f, "{}: {}", self.line, self.message)
-        } else {
-            write!(f, "{}: {}: {}", self.line, self.field, self.message)
-        }
+        write!(f, "{}: {}", self.line, self.text())
     }
 }

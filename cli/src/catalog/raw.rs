@@ -10,6 +10,7 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::yaml::{Field, Map, Scalar};
+use crate::output::is_hidden;
 
 /// The highest `maxActive` and `batchSize`.
 pub const MAX_ACTIVE_LIMIT: i64 = 100_000;
@@ -108,6 +109,28 @@ pub(super) enum StrategyWord {
     Batch,
 }
 
+/// Checks a name: any text that is visible and has one reading, of at most `most` characters. Joiners are allowed, because
+/// Hindi and Persian need them, but a name must not consist of them.
+fn check_name(text: &str, most: usize) -> Result<(), String> {
+    let is_blank = |c: char| {
+        c.is_whitespace()
+            || matches!(
+                c,
+                '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'
+            )
+    };
+    if !(1..=most).contains(&text.chars().count()) || text.chars().all(is_blank) {
+        Err(format!("must have 1 to {most} characters"))
+    } else if text.chars().any(is_hidden) {
+        Err(
+            "must not contain control characters, line breaks, or characters that change the direction of the text"
+                .to_owned(),
+        )
+    } else {
+        Ok(())
+    }
+}
+
 /// A name, a venue or the source of a random value, without the white space around it.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
@@ -118,14 +141,12 @@ impl TryFrom<String> for Name {
 
     fn try_from(text: String) -> Result<Self, String> {
         let text = text.trim();
-        if (1..=MAX_NAME_LENGTH).contains(&text.chars().count()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(format!("must have 1 to {MAX_NAME_LENGTH} characters"))
-        }
+        check_name(text, MAX_NAME_LENGTH)?;
+        Ok(Self(text.to_owned()))
     }
 }
 
+/// The name of a section, without the white space around it. It is part of keys and of the API's query parameters.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct SectionName(pub(super) String);
@@ -134,18 +155,9 @@ impl TryFrom<String> for SectionName {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let fits = (1..=MAX_SECTION_NAME_LENGTH).contains(&text.chars().count())
-            && text.trim() == text
-            && text
-                .chars()
-                .all(|c| c.is_alphanumeric() || c == ' ' || c == '-');
-        if fits {
-            Ok(Self(text))
-        } else {
-            Err(format!(
-                "must be 1 to {MAX_SECTION_NAME_LENGTH} letters, digits, spaces and -"
-            ))
-        }
+        let text = text.trim();
+        check_name(text, MAX_SECTION_NAME_LENGTH)?;
+        Ok(Self(text.to_owned()))
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use domain::event::Admission;
 use domain::ids::{DateKey, SeatNumber};
-use domain::money::Money;
+use domain::money::{Currency, Money};
 use domain::queue::{Order, Reissue, Strategy, TokenEndsOn};
 use proptest::prelude::*;
 
@@ -28,14 +28,15 @@ fn now() -> EpochMs {
 }
 
 fn read(text: &str) -> Result<Catalog, Vec<CatalogError>> {
-    parse(text, &BTreeMap::new(), now())
+    parse(text, &Known::default(), now())
 }
 
 #[test]
 fn a_valid_catalogue_gets_defaults() {
     let catalog = read(VALID).unwrap();
     assert_eq!(catalog.currency.to_string(), "KRW");
-    assert_eq!(catalog.wallet_ceiling, DEFAULT_WALLET_CEILING);
+    assert_eq!(catalog.wallet_ceiling, None);
+    assert_eq!(catalog.doubts, []);
     let concert = &catalog.programmes[0];
     assert_eq!(concert.event.terms.queue.max_active, 10);
     assert_eq!(concert.event.terms.queue.grace_seconds, 120);
@@ -63,7 +64,10 @@ fn a_relative_date_counts_from_the_first_apply_in_the_offset_of_its_start() {
     assert_eq!(found.starts_at.to_string(), "2026-12-21T10:00:00.000Z");
     assert_eq!(found.total_seats(), 50);
     let first = EpochMs::parse("2026-10-01T00:00:00Z").unwrap();
-    let known = BTreeMap::from([(EventId::parse("winter-live").unwrap(), first)]);
+    let known = Known {
+        first_applied: BTreeMap::from([(EventId::parse("winter-live").unwrap(), first)]),
+        settings: None,
+    };
     let again = parse(VALID, &known, now()).unwrap();
     let date = DateKey::parse("2026-10-31").unwrap();
     assert!(again.programmes[0].dates.contains_key(&date));
@@ -142,7 +146,7 @@ fn a_wrong_value_is_refused_with_its_line_and_field() {
     );
     check(
         "name: S,",
-        "name: S#1,",
+        "name: \"S\\u202e1\",",
         14,
         "events[0].dates[0].sections[1].name",
     );
@@ -322,6 +326,175 @@ fn a_draw_needs_an_opening_time() {
     let terms = read(&text).unwrap().programmes[0].event.terms.clone();
     assert_eq!(terms.queue.order, Order::Draw);
     assert_eq!(terms.beacon.as_deref(), Some("drand 5"));
+}
+
+#[test]
+fn times_that_exclude_each_other_are_refused_with_their_lines() {
+    let with = |field: &str, at: &str| {
+        let line = format!("    {field}: {at}\n    venue:");
+        VALID.replacen("    venue:", &line, 1).replacen(
+            "+30d, startsAt: '19:00:00+09:00'",
+            "2026-12-25, startsAt: 2026-12-25T19:00:00+09:00",
+            1,
+        )
+    };
+    for (field, at, fits) in [
+        ("opensAt", "2026-12-25T18:59:59+09:00", true),
+        ("opensAt", "2026-12-25T19:00:00+09:00", false),
+        ("opensAt", "+40d", false),
+        ("closesAt", "2026-12-25T19:00:00+09:00", true),
+        ("closesAt", "2026-12-25T19:00:01+09:00", false),
+    ] {
+        match (read(&with(field, at)), fits) {
+            (Ok(_), true) => {}
+            (Err(errors), false) => {
+                let places: Vec<_> = errors.iter().map(|e| (e.line, e.field.as_str())).collect();
+                assert_eq!(places, [(6, &*format!("events[0].{field}"))], "{errors:?}");
+            }
+            odd => panic!("{field} {at}: {odd:?}"),
+        }
+    }
+    check(
+        "totalTickets: 5",
+        "startsAt: 2027-01-01T10:00:00Z, closesAt: 2027-01-02T10:00:00Z, totalTickets: 5",
+        16,
+        "events[1].closesAt",
+    );
+}
+
+fn doubts(text: &str) -> Vec<(u64, String, DoubtReason)> {
+    let doubts = read(text).unwrap().doubts.into_iter();
+    doubts
+        .map(|doubt| (doubt.message.line, doubt.message.field, doubt.reason))
+        .collect()
+}
+
+#[test]
+fn a_date_that_is_not_the_day_of_its_start_is_doubted() {
+    let name = "events[0].dates[0].date".to_owned();
+    let doubted = [(10, name, DoubtReason::OtherDay)];
+    for (from, to) in [
+        ("T19:00:00+09:00", "T19:00:00+09:00"),
+        // The day counts in the offset of the start: this is still the 24th in Seoul.
+        ("2026-12-24T19:00:00+09:00", "2026-12-24T00:30:00+09:00"),
+        ("date: 2026-12-24", "date: 2026-12-24T19:00"),
+    ] {
+        assert_eq!(doubts(&VALID.replacen(from, to, 1)), []);
+    }
+    for (from, to) in [
+        ("2026-12-24T19:00:00+09:00", "2026-12-26T19:00:00+09:00"),
+        ("2026-12-24T19:00:00+09:00", "2026-12-23T19:00:00-05:00"),
+        ("date: 2026-12-24", "date: 2026-12-24T19:30"),
+    ] {
+        assert_eq!(doubts(&VALID.replacen(from, to, 1)), doubted);
+    }
+}
+
+#[test]
+fn times_that_have_passed_are_doubted() {
+    let past = |line, field: &str| [(line, field.to_owned(), DoubtReason::Past)];
+    assert_eq!(
+        doubts(&VALID.replace("2026-12-24", "2019-12-24")),
+        past(11, "events[0].dates[0].startsAt")
+    );
+    let fair = |time: &str| {
+        let fields = format!("{time}, totalTickets: 5");
+        VALID.replacen("totalTickets: 5", &fields, 1)
+    };
+    assert_eq!(
+        doubts(&fair("startsAt: 2026-01-01T10:00:00Z")),
+        past(16, "events[1].startsAt")
+    );
+    assert_eq!(
+        doubts(&fair("closesAt: 2026-01-01T10:00:00Z")),
+        past(16, "events[1].closesAt")
+    );
+}
+
+#[test]
+fn a_price_that_no_wallet_can_pay_is_refused() {
+    check(
+        "price: 77000",
+        "price: 10000001",
+        14,
+        "events[0].dates[0].sections[1].price",
+    );
+    check(
+        "price: 50000",
+        "price: 10000001",
+        15,
+        "events[0].dates[1].price",
+    );
+    check(
+        "totalTickets: 5",
+        "totalTickets: 5, price: 10000001",
+        16,
+        "events[1].price",
+    );
+    // The table's ceiling counts if the catalogue names none.
+    let known = |ceiling| Known {
+        settings: Some(Settings {
+            currency: Currency::try_from("KRW".to_owned()).unwrap(),
+            wallet_ceiling: Money(ceiling),
+        }),
+        ..Known::default()
+    };
+    assert!(parse(VALID, &known(99_000), now()).is_ok());
+    assert_eq!(parse(VALID, &known(98_999), now()).unwrap_err().len(), 1);
+    let own = VALID.replacen("currency: KRW", "currency: KRW\nwalletCeiling: 99000", 1);
+    assert!(parse(&own, &known(1), now()).is_ok());
+}
+
+#[test]
+fn names_can_be_in_any_script_and_have_any_visible_character() {
+    for name in [
+        "R&S",
+        "1. Rang",
+        "O'Brien",
+        "Block A/1",
+        "Block #3",
+        "ที่นั่ง",
+        "सामने",
+        "क्\u{200d}ष",
+        "-1-2",
+        "Łódź – Ænima 🎸 (Zugabe)",
+        "=SUM(A1)",
+        "القاعة",
+    ] {
+        let quoted = serde_json::to_string(name).unwrap();
+        let text = VALID
+            .replacen("name: S,", &format!("name: {quoted},"), 1)
+            .replacen("Winter Live 2026", &quoted, 1);
+        let catalog = read(&text).unwrap();
+        let programme = &catalog.programmes[0];
+        assert_eq!(programme.event.terms.name, name);
+        let eve = &programme.dates[&DateKey::parse("2026-12-24").unwrap()];
+        assert_eq!(eve.sections[1].name, name);
+    }
+}
+
+#[test]
+fn names_with_hidden_characters_or_nothing_visible_are_refused() {
+    for name in [
+        "\\e[31m",
+        "a\\nb",
+        "a\\u202eb",
+        "a\\u2066b",
+        "\\u200b",
+        " ",
+        "a\\u2028b",
+        "a\\0b",
+    ] {
+        let quoted = format!("name: \"{name}\",");
+        check(
+            "name: S,",
+            &quoted,
+            14,
+            "events[0].dates[0].sections[1].name",
+        );
+        let quoted = format!("name: \"{name}\"");
+        check("name: Winter Live 2026", &quoted, 5, "events[0].name");
+    }
 }
 
 #[test]

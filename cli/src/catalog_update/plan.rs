@@ -1,18 +1,18 @@
 //! What applying a catalogue would change, and what it must not change.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use anyhow::Result;
 use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Programme, Terms};
 use domain::ids::{EventId, SeatNumber};
+use domain::money::Money;
 use domain::queue::{QueuePolicy, Strategy};
 use domain::seats::Claim;
-use serde_json::Value;
 use shared::store::{ApplyRefused, Change, Consistency, Settings, Store};
 
-use crate::catalog::Catalog;
+use super::differences::{differences, summary};
+use crate::catalog::{Catalog, CatalogError, DEFAULT_WALLET_CEILING, Doubt, DoubtReason, Known};
 
 /// At most this many attempts for each event, because others may change it at the same moment.
 const ATTEMPTS: usize = 5;
@@ -22,29 +22,45 @@ pub(super) struct Plan {
     /// Describes how the table's settings change.
     pub(super) settings_change: Option<String>,
     pub(super) steps: Vec<Step>,
-    /// Changes that are not allowed. If there are any, nothing is changed.
+    /// Changes that are not allowed. If there are any, or errors, nothing is changed.
     pub(super) conflicts: Vec<String>,
+    /// Times that cannot be meant.
+    pub(super) errors: Vec<CatalogError>,
+    /// Times that are odd.
+    pub(super) warnings: Vec<CatalogError>,
 }
 
 /// What happens to one event of the catalogue.
 pub(super) struct Step {
-    pub(super) description: String,
+    /// One line, and one for each changed field.
+    pub(super) description: Vec<String>,
     /// None if the event is as the catalogue describes it.
     pub(super) change: Option<Change>,
 }
 
 impl Plan {
-    pub(super) async fn make(store: &Store, catalog: Catalog, now: EpochMs) -> Result<Self> {
+    pub(super) async fn make(
+        store: &Store,
+        catalog: Catalog,
+        known: Known,
+        now: EpochMs,
+    ) -> Result<Self> {
+        let former_ceiling = known.settings.as_ref().map(|former| former.wallet_ceiling);
         let mut plan = Self {
             steps: Vec::new(),
             conflicts: Vec::new(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
             settings: Settings {
                 currency: catalog.currency,
-                wallet_ceiling: catalog.wallet_ceiling,
+                wallet_ceiling: catalog
+                    .wallet_ceiling
+                    .or(former_ceiling)
+                    .unwrap_or(DEFAULT_WALLET_CEILING),
             },
             settings_change: None,
         };
-        if let Some(former) = store.settings().await? {
+        if let Some(former) = known.settings {
             let (was, is) = (&former, &plan.settings);
             if was.currency != is.currency {
                 plan.conflicts.push(format!(
@@ -59,26 +75,80 @@ impl Plan {
                 ));
             }
         }
+        if former_ceiling.is_some_and(|former| plan.settings.wallet_ceiling < former) {
+            let named: BTreeSet<_> = catalog
+                .programmes
+                .iter()
+                .map(|programme| &programme.event.event_id)
+                .collect();
+            let others = known.first_applied.keys().filter(|id| !named.contains(id));
+            for id in others {
+                let other = store.programme(id, Consistency::Strong).await?;
+                let dear = other.and_then(|other| highest_price(&other, now));
+                if let Some(price) = dear.filter(|price| *price > plan.settings.wallet_ceiling) {
+                    plan.conflicts.push(format!(
+                        "walletCeiling: cannot be less than {price}, a price of {id}"
+                    ));
+                }
+            }
+        }
+        let mut doubts = catalog.doubts;
         for programme in catalog.programmes {
-            match step(store, &programme, now).await? {
+            let id = &programme.event.event_id;
+            let former = store.programme(id, Consistency::Strong).await?;
+            for doubt in doubts.extract_if(.., |doubt| doubt.event == *id) {
+                plan.judge(doubt, former.as_ref());
+            }
+            match step(store, former, &programme, now).await? {
                 Ok(step) => plan.steps.push(step),
                 Err(conflicts) => plan.conflicts.extend(conflicts),
             }
         }
         Ok(plan)
     }
+
+    fn judge(&mut self, doubt: Doubt, former: Option<&Programme>) {
+        let is_new = match (former, doubt.date) {
+            (None, _) => true,
+            (Some(former), Some(date)) => !former.dates.contains_key(&date),
+            (Some(_), None) => false,
+        };
+        match (doubt.reason, is_new) {
+            (DoubtReason::OtherDay, true) => self.errors.push(doubt.message),
+            (DoubtReason::OtherDay, false) | (DoubtReason::Past, true) => {
+                self.warnings.push(doubt.message);
+            }
+            (DoubtReason::Past, false) => {}
+        }
+    }
+}
+
+/// The highest price at which tickets are still sold.
+fn highest_price(programme: &Programme, now: EpochMs) -> Option<Money> {
+    let Event { terms, .. } = &programme.event;
+    if programme.event.closes_at().is_some_and(|end| end <= now) {
+        return None;
+    }
+    match terms.admission {
+        Admission::General { price, .. } => Some(price),
+        Admission::Seated => {
+            let dates = programme.dates.values().filter(|date| !date.has_begun(now));
+            let sections = dates.flat_map(|date| &date.sections);
+            sections.map(|section| section.price).max()
+        }
+    }
 }
 
 /// What has to be done for one event, or why it is not allowed.
 async fn step(
     store: &Store,
+    former: Option<Programme>,
     programme: &Programme,
     now: EpochMs,
 ) -> Result<Result<Step, Vec<String>>> {
-    let id = &programme.event.event_id;
-    let Some(former) = store.programme(id, Consistency::Strong).await? else {
+    let Some(former) = former else {
         return Ok(Ok(Step {
-            description: format!("create {id}"),
+            description: created(programme),
             change: Some(Change::Create(programme.clone())),
         }));
     };
@@ -110,13 +180,22 @@ impl Step {
                 Err(ApplyRefused::Store(error)) => return Err(error.into()),
                 Err(refused) => return Ok(Err(vec![format!("{id}: {refused}")])),
             }
-            match step(store, programme, now).await? {
+            let former = store.programme(id, Consistency::Strong).await?;
+            match step(store, former, programme, now).await? {
                 Ok(step) => self = step,
                 Err(conflicts) => return Ok(Err(conflicts)),
             }
         }
         Err(ApplyRefused::Raced.into())
     }
+}
+
+fn created(programme: &Programme) -> Vec<String> {
+    let dates = programme.dates.iter();
+    let dates = dates.map(|(key, date)| format!("  dates[{key}]: {}", summary(date)));
+    std::iter::once(format!("create {}", programme.event.event_id))
+        .chain(dates)
+        .collect()
 }
 
 fn update(former: &Programme, mut programme: Programme) -> Step {
@@ -137,12 +216,15 @@ fn update(former: &Programme, mut programme: Programme) -> Step {
     let id = programme.event.event_id.clone();
     if programme == *former {
         return Step {
-            description: format!("unchanged {id}"),
+            description: vec![format!("unchanged {id}")],
             change: None,
         };
     }
+    let mut description = vec![format!("update {id}")];
+    let changes = differences(former, &programme).into_iter();
+    description.extend(changes.map(|change| format!("  {change}")));
     Step {
-        description: format!("update {id}: {}", differences(former, &programme)),
+        description,
         change: Some(Change::Update {
             programme,
             former: Box::new(former.clone()),
@@ -271,46 +353,4 @@ async fn lost_seats(
         lost.join(", "),
         if count > lost.len() { ", …" } else { "" }
     )))
-}
-
-/// Describes the changes: `holdSeconds 300 -> 240, date 2026-12-24 added`.
-fn differences(former: &Programme, programme: &Programme) -> String {
-    let mut changes = Vec::new();
-    let terms =
-        |programme: &Programme| serde_json::to_value(&programme.event.terms).unwrap_or_default();
-    compare("", &terms(former), &terms(programme), &mut changes);
-    for (key, date) in &programme.dates {
-        match former.dates.get(key) {
-            None => changes.push(format!("date {key} added")),
-            Some(before) if before != date => changes.push(format!("date {key} changed")),
-            Some(_) => {}
-        }
-    }
-    for key in former.dates.keys() {
-        if !programme.dates.contains_key(key) {
-            changes.push(format!("date {key} removed"));
-        }
-    }
-    changes.join(", ")
-}
-
-fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<String>) {
-    if before == after {
-        return;
-    }
-    if let (Value::Object(before), Value::Object(after)) = (before, after) {
-        let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-        for key in keys {
-            let mut field = path.to_owned();
-            if !field.is_empty() {
-                field.push('.');
-            }
-            // Writing to a string cannot fail.
-            let _ = write!(field, "{key}");
-            let value = |map: &serde_json::Map<_, _>| map.get(key).cloned().unwrap_or_default();
-            compare(&field, &value(before), &value(after), changes);
-        }
-        return;
-    }
-    changes.push(format!("{path} {before} -> {after}"));
 }

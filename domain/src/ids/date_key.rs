@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use time::{Date, Month};
+use time::{Date, Month, PrimitiveDateTime};
 
 use super::Malformed;
 
@@ -43,6 +43,13 @@ impl DateKey {
     #[must_use]
     pub fn on_day(day: Date) -> Self {
         Self { day, minute: None }
+    }
+
+    /// Whether it names this day, and this time of day if it has one.
+    #[must_use]
+    pub fn is_of(self, start: PrimitiveDateTime) -> bool {
+        let minute = u16::from(start.hour()) * 60 + u16::from(start.minute());
+        self.day == start.date() && self.minute.is_none_or(|own| own == minute)
     }
 
     /// Whether its day is not before the day of `day`.

@@ -70,6 +70,7 @@ struct DateDetailsView<'a> {
     date: DateKey,
     #[serde(serialize_with = "rfc3339::serialize")]
     starts_at: EpochMs,
+    /// Neither sold nor held. None once the performance has begun.
     available_seats: u32,
     total_seats: u32,
     sections: Vec<SectionView<'a>>,
@@ -97,7 +98,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let terms = &programme.event.terms;
     let (price, dates) = match terms.admission {
         Admission::General { price, .. } => (Some(price), None),
-        Admission::Seated => (None, Some(dates(&programme, &left))),
+        Admission::Seated => (None, Some(dates(&programme, &left, request.now()))),
     };
     let body = Body {
         event: EventView::of(&programme.event, request.now()),
@@ -111,7 +112,11 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     Ok(Answer::ok(&body).public())
 }
 
-fn dates<'a>(programme: &'a Programme, left: &[DateAvailability]) -> Vec<DateDetailsView<'a>> {
+fn dates<'a>(
+    programme: &'a Programme,
+    left: &[DateAvailability],
+    now: EpochMs,
+) -> Vec<DateDetailsView<'a>> {
     programme
         .dates
         .values()
@@ -119,7 +124,11 @@ fn dates<'a>(programme: &'a Programme, left: &[DateAvailability]) -> Vec<DateDet
         .map(|(date, left)| DateDetailsView {
             date: date.date,
             starts_at: date.starts_at,
-            available_seats: left.available_seats,
+            available_seats: if date.has_begun(now) {
+                0
+            } else {
+                left.available_seats
+            },
             total_seats: left.total_seats,
             sections: sections(date),
         })

@@ -34,7 +34,8 @@ pub fn operation() -> shared::openapi::Operation {
     )
     .describe(
         "List the seats of a date",
-        "In ascending order. Sections with more than 500 seats may be a second old.",
+        "In ascending order. Sections with more than 500 seats may be a second old. Once the performance has begun, no seat is \
+         `AVAILABLE`.",
     )
     .query(
         "status",
@@ -133,11 +134,13 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         .get(&date_key)
         .ok_or(Refusal::DateNotFound)?;
     let sections = sections(date, wanted.as_deref(), after)?;
+    let has_begun = date.has_begun(request.now());
     let mut seats: Vec<SeatOnSale> = app
         .section_seats(&token.event_id, date_key, sections, request.now())
         .await?
         .iter()
         .flat_map(SectionSeats::seats)
+        .map(|seat| if has_begun { not_on_sale(seat) } else { seat })
         .filter(|seat| after.is_none_or(|after| seat.seat_number > after))
         .filter(|seat| shows_all || seat.status == SeatStatus::Available)
         .take(limit + 1)
@@ -162,7 +165,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         date: date_key,
         message: later_dates
             .as_deref()
-            .map(|later| message(wanted.as_deref(), later)),
+            .map(|later| message(has_begun, wanted.as_deref(), later)),
         later_dates,
         seats: seats.into_iter().map(SeatView::from).collect(),
         next_cursor,
@@ -221,8 +224,20 @@ async fn later_dates(
         .collect())
 }
 
-fn message(section: Option<&str>, later: &[LaterDate]) -> String {
+/// A seat of a date that has begun.
+fn not_on_sale(seat: SeatOnSale) -> SeatOnSale {
+    match seat.status {
+        SeatStatus::Available => SeatOnSale {
+            status: SeatStatus::Held,
+            ..seat
+        },
+        SeatStatus::Held | SeatStatus::Sold => seat,
+    }
+}
+
+fn message(has_begun: bool, section: Option<&str>, later: &[LaterDate]) -> String {
     let here = match section {
+        _ if has_begun => "The performance has begun.".to_owned(),
         Some(name) => format!("No seat is left in section {name} of this date."),
         None => "No seat is left for this date.".to_owned(),
     };
