@@ -66,6 +66,9 @@ mod race;
 /// Thousands of users with random actions and faults, after which all invariants must hold.
 #[cfg(test)]
 mod random;
+/// An operator who changes the sales of the random run.
+#[cfg(test)]
+mod random_operator;
 /// Costs that must not grow with waiting users, events or seats.
 #[cfg(test)]
 mod scale;

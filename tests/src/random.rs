@@ -1,4 +1,5 @@
-//! Many users act at random at once, while time passes, processes crash and calls fail. Afterwards all invariants must hold;
+//! Many users act at random at once, while time passes, processes crash and calls fail. In one run an operator changes the
+//! sales at the same time. Afterwards all invariants must hold;
 //! if one condition of a write is removed, the audit must notice.
 //!
 //! `RANDOM_USERS=10000 RANDOM_ACTIONS=200000 cargo test -p tests -- random --nocapture` does more.
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::invariants;
+use crate::random_operator::{Changes, EXTRA_DATE, operate};
 use crate::wire::{Fault, Rule};
 use crate::world::{DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, World, concert_for, festival};
 
@@ -157,6 +159,16 @@ impl Crowd {
         for worker in join_all(workers).await {
             worker.expect("a worker that does not panic");
         }
+    }
+
+    /// Changes the sales until no action is left.
+    async fn operate(self: &Arc<Self>, seed: u64) -> Changes {
+        let mut random = Rng::with_seed(!seed);
+        let mut changes = Changes::new();
+        while self.actions_left.load(Ordering::Relaxed) > 0 {
+            operate(&self.world, &mut random, [EVENT, MARKET], &mut changes).await;
+        }
+        changes
     }
 
     fn process(&self, forgotten: Option<&Rule>) -> World {
@@ -368,7 +380,11 @@ async fn in_the_hall(
     chosen: u8,
 ) -> (&'static str, Reply) {
     let event = turn.event;
-    let date = if random.bool() { DATE } else { LATER_DATE };
+    let date = match random.u8(..8) {
+        0 => EXTRA_DATE,
+        1..=4 => DATE,
+        _ => LATER_DATE,
+    };
     let wants_tickets = event == FESTIVAL && random.u8(..16) > 0;
     match chosen {
         5 => {
@@ -391,6 +407,7 @@ async fn in_the_hall(
                     let first = random.u32(1..SEATS);
                     json!({"date": date, "seatNumbers": [first, first + 1]})
                 }
+                _ if date == EXTRA_DATE => json!({"date": date, "seatNumber": random.u32(1..=6)}),
                 _ => json!({"date": date, "seatNumber": random.u32(1..=SEATS)}),
             };
             let path = format!("/events/{event}/holds");
@@ -456,6 +473,43 @@ async fn all_invariants_hold_while_thousands_of_users_act_at_once_and_calls_fail
         assert!(answers.contains_key(what), "no {what}: {answers:#?}");
     }
     // Holds lapse, and their seats are free again.
+    crowd.world.clock.advance_seconds(3_600);
+    invariants::check(&crowd.world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_stays_clean_through_apply_steering_selling_and_restarts() {
+    let users = number_of("RANDOM_USERS", 600);
+    let actions = number_of("RANDOM_ACTIONS", 4_000);
+    let seed = std::env::var("RANDOM_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("RANDOM_SEED={seed}");
+    let crowd = Crowd::of(users, 0).await;
+    let mut changes = Changes::new();
+    for part in 0..4 {
+        crowd.actions_left.store(actions / 4, Ordering::Relaxed);
+        let seed = seed.wrapping_add(part);
+        let operator = tokio::spawn({
+            let crowd = crowd.clone();
+            async move { crowd.operate(seed).await }
+        });
+        crowd.act(seed, true, None).await;
+        for (what, times) in operator.await.unwrap() {
+            *changes.entry(what).or_default() += times;
+        }
+        invariants::check(&crowd.world).await;
+    }
+    let answers = crowd.answers.lock().unwrap().clone();
+    println!("{changes:#?} {answers:#?}");
+    crowd.everybody_has_what_was_paid_for().await;
+    for what in ["hold-seat 201", "pay 201", "reserve-ticket 201"] {
+        assert!(answers.contains_key(what), "no {what}: {answers:#?}");
+    }
+    for what in ["apply done", "steering done"] {
+        assert!(changes.contains_key(what), "no {what}: {changes:#?}");
+    }
     crowd.world.clock.advance_seconds(3_600);
     invariants::check(&crowd.world).await;
 }

@@ -1,0 +1,122 @@
+//! An operator who changes running sales at random: applies catalogues, pauses, resumes, steers, and is interrupted.
+
+use std::collections::BTreeMap;
+
+use boxoffice::Outcome;
+use boxoffice::catalog_update::{Mode, apply_text};
+use boxoffice::output::Output;
+use boxoffice::steering::{self, SaleAction, Steering};
+use domain::ids::EventId;
+use fastrand::Rng;
+
+use crate::wire::{Fault, Rule};
+use crate::world::{DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, World};
+
+/// A date that the operator adds and removes, with so few seats that its buyers meet the operator.
+pub(crate) const EXTRA_DATE: &str = "2026-12-26";
+
+/// Changes of the operator, and how often each had which outcome.
+pub(crate) type Changes = BTreeMap<String, u32>;
+
+/// A random catalogue of the three events of the random run.
+fn catalogue(random: &mut Rng, seated: [&str; 2]) -> String {
+    let mut text = "currency: KRW\nevents:\n".to_owned();
+    for id in seated {
+        let queue = if id == EVENT {
+            format!("{{maxActive: {}, ", random.u32(20..60))
+        } else {
+            format!(
+                "{{strategy: batch, batchSize: {}, batchSeconds: 10, reissue: requeue, maxActive: 40, ",
+                random.u32(10..30)
+            )
+        };
+        let price = PRICE + i64::from(random.u32(0..3)) * 1000;
+        let seats = random.u32(48..=52);
+        let rows = ["", ", rows: 5", ", rows: 4"][random.usize(..3)];
+        let mut dates = vec![
+            (
+                DATE,
+                format!("[{{name: A, seats: {seats}, price: {price}{rows}}}]"),
+            ),
+            (
+                LATER_DATE,
+                format!("[{{name: A, seats: 50, price: {price}}}]"),
+            ),
+        ];
+        if random.bool() {
+            let seats = random.u32(2..=6);
+            dates.push((
+                EXTRA_DATE,
+                format!("[{{name: A, seats: {seats}, price: {PRICE}}}]"),
+            ));
+        }
+        let dates = dates
+            .into_iter()
+            .map(|(date, sections)| {
+                format!("      - {{date: {date}, startsAt: '{date}T19:00:00+09:00', sections: {sections}}}\n")
+            });
+        let parts = [
+            format!("  - eventId: {id}\n    name: {id}\n    venue: Hall\n    admission: seated\n"),
+            "    maxSeatsPerUser: 3\n    holdSeconds: 45\n".to_owned(),
+            format!("    queue: {queue}graceSeconds: 20, sessionSeconds: 60}}\n    dates:\n"),
+        ];
+        text.extend(parts);
+        text.extend(dates);
+    }
+    let festival = format!(
+        "  - {{eventId: {FESTIVAL}, name: Festival, venue: Park, admission: general, totalTickets: {}, price: {PRICE}, \
+         maxSeatsPerUser: 4, queue: {{maxActive: 40, graceSeconds: 20, sessionSeconds: 60}}}}\n",
+        random.u32(4..14)
+    );
+    text.push_str(&festival);
+    text
+}
+
+/// One change by a new process, which may be interrupted. A failure is an outcome too: the operator tries again later.
+pub(crate) async fn operate(
+    world: &World,
+    random: &mut Rng,
+    seated: [&str; 2],
+    changes: &mut Changes,
+) {
+    let process = world.another_process();
+    let store = process.app.store();
+    let is_interrupted = random.u8(..4) == 0;
+    if is_interrupted {
+        process.wire.inject(Rule {
+            after: random.u32(..12),
+            ..Rule::every("", "", Fault::CutOff)
+        });
+    }
+    let what = if random.u8(..3) > 0 {
+        let text = catalogue(random, seated);
+        let mut out = Output::to(Box::new(std::io::sink()));
+        match apply_text(store, "random.yaml", &text, Mode::Apply, &mut out).await {
+            Ok(Outcome::Done) => "apply done",
+            Ok(Outcome::Negative) => "apply refused",
+            Err(_) => "apply failed",
+        }
+    } else {
+        let events = [seated[0], seated[1], FESTIVAL];
+        let id = EventId::parse(events[random.usize(..3)]).expect("an event id");
+        let change = Steering {
+            action: [None, Some(SaleAction::Pause), Some(SaleAction::Close)][random.usize(..3)],
+            max_active: random.bool().then(|| random.u32(10..60)),
+            ..Steering::default()
+        };
+        let steered = steering::steer(store, &id, &change).await;
+        // Nothing can be sold during a pause, so it ends soon.
+        let resume = Steering {
+            action: Some(SaleAction::Resume),
+            ..Steering::default()
+        };
+        let resumed = steering::steer(world.another_process().app.store(), &id, &resume).await;
+        assert!(matches!(resumed, Ok(Ok(_))), "{resumed:?}");
+        match steered {
+            Ok(Ok(_)) => "steering done",
+            Ok(Err(_)) => "steering refused",
+            Err(_) => "steering failed",
+        }
+    };
+    *changes.entry(what.to_owned()).or_default() += 1;
+}
