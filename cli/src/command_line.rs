@@ -14,6 +14,7 @@ use crate::commands::report::ReportArgs;
 use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
 use crate::commands::{apply, audit, desk, keys, queue, report, serve, verify_draw};
+use crate::known_event::UnknownEvent;
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
 use crate::table_options::TableOptions;
@@ -61,7 +62,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Ok(Outcome::Done | Outcome::Negative) => ExitCode::from(1),
         Err(error) => {
             error_line(format_args!("boxoffice: {error:#}"));
-            ExitCode::from(3)
+            ExitCode::from(if error.is::<UnknownEvent>() { 1 } else { 3 })
         }
     }
 }

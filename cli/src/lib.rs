@@ -24,6 +24,7 @@ pub mod output;
 pub mod ports;
 pub mod queue_status;
 pub mod sales_report;
+pub mod service_clock;
 pub mod steering;
 pub mod table_options;
 

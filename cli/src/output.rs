@@ -135,6 +135,21 @@ pub fn escaped(text: &str) -> String {
     escaped
 }
 
+/// The text of a cell in a CSV file, such that a spreadsheet does not take it for a formula.
+#[must_use]
+pub fn csv_text(text: &str) -> String {
+    let text = escaped(text);
+    // The last four are the wide forms in East Asian fonts.
+    let begins_formula = [
+        '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+    ];
+    if text.starts_with(begins_formula) {
+        format!("'{text}")
+    } else {
+        text
+    }
+}
+
 /// Replaces hidden characters by their escapes in JSON: `\u202e`. Line breaks stay: they are between the values, because
 /// within a string JSON has escaped them already. No hidden character is outside the Basic Multilingual Plane.
 fn escaped_json(json: &str) -> String {
@@ -233,6 +248,24 @@ mod tests {
         assert!(text.chars().all(|c| c == '\n' || !is_hidden(c)), "{text:?}");
         let read: [String; 2] = serde_json::from_str(&text).unwrap();
         assert_eq!(read, [HOSTILE, "좌석"]);
+    }
+
+    #[test]
+    fn no_text_in_a_csv_file_is_a_formula() {
+        for (text, cell) in [
+            ("-1-2", "'-1-2"),
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\u{ff1d}1", "'\u{ff1d}1"),
+            ("\t=1", "\\t=1"),
+            ("\r=1", "\\r=1"),
+            ("R&S", "R&S"),
+            ("1. Rang", "1. Rang"),
+            ("좌석-1", "좌석-1"),
+        ] {
+            assert_eq!(csv_text(text), cell);
+        }
     }
 
     #[test]

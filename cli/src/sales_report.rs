@@ -1,18 +1,19 @@
 //! An event's sales and the state of its queue, for the report and the desk.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use anyhow::Result;
+use csv::{Terminator, WriterBuilder};
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, Programme, SaleState};
 use domain::ids::{DateKey, EventId};
-use domain::money::Money;
+use domain::money::{Currency, Money};
 use domain::reservation::{Reservation, State, Status};
 use serde::Serialize;
 use shared::app::App;
 
 use crate::known_event;
+use crate::output::csv_text;
 use crate::queue_status::{QueueStatus, sale_state_name};
 
 /// The sales are counted from the event's reservations, which are read one after the other. Tickets that are sold during the
@@ -24,7 +25,7 @@ pub struct SalesReport {
     event_name: String,
     venue: String,
     state: SaleState,
-    currency: String,
+    currency: Currency,
     #[serde(serialize_with = "rfc3339::serialize")]
     at: EpochMs,
     queue: QueueStatus,
@@ -82,7 +83,7 @@ impl SalesReport {
             event_name: event.terms.name.clone(),
             venue: event.terms.venue.clone(),
             state: event.sale_state(now),
-            currency: event.terms.currency.to_string(),
+            currency: event.terms.currency.clone(),
             at: now,
             queue: QueueStatus::read(app, event, now).await?,
             reservations: ReservationCounts::default(),
@@ -160,27 +161,38 @@ impl SalesReport {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
-    /// A line for each date and section. Dates and section names cannot contain commas or quotes.
-    #[must_use]
-    pub fn to_csv(&self) -> String {
-        let mut csv = String::from("date,section,price,total,sold,held,available,revenue\n");
+    /// A line for each date and section, by RFC 4180. The byte order mark tells Excel that it is UTF-8.
+    pub fn to_csv(&self) -> Result<String> {
+        let mut csv = WriterBuilder::new()
+            .terminator(Terminator::CRLF)
+            .from_writer(Vec::new());
+        csv.write_record([
+            "date",
+            "section",
+            "price",
+            "total",
+            "sold",
+            "held",
+            "available",
+            "revenue",
+            "currency",
+        ])?;
         for sales in &self.sections {
             let tickets = sales.tickets;
-            let date = sales.date.map(|date| date.to_string()).unwrap_or_default();
-            // Writing to a string cannot fail.
-            let _ = writeln!(
-                csv,
-                "{date},{},{},{},{},{},{},{}",
-                sales.section.as_deref().unwrap_or_default(),
-                sales.price,
-                tickets.total,
-                tickets.sold,
-                tickets.held,
-                tickets.available,
-                tickets.revenue
-            );
+            csv.write_record([
+                sales.date.map(|date| date.to_string()).unwrap_or_default(),
+                csv_text(sales.section.as_deref().unwrap_or_default()),
+                sales.price.in_major_units(&self.currency),
+                tickets.total.to_string(),
+                tickets.sold.to_string(),
+                tickets.held.to_string(),
+                tickets.available.to_string(),
+                tickets.revenue.in_major_units(&self.currency),
+                self.currency.to_string(),
+            ])?;
         }
-        csv
+        let csv = String::from_utf8(csv.into_inner()?)?;
+        Ok(format!("\u{feff}{csv}"))
     }
 
     /// The lines for a terminal.
@@ -193,6 +205,7 @@ impl SalesReport {
             tickets,
             ..
         } = self;
+        let major = |amount: Money| amount.in_major_units(currency);
         let mut lines = vec![
             format!("{} ({})", self.event_name, self.event_id),
             self.venue.clone(),
@@ -201,8 +214,8 @@ impl SalesReport {
             format!("sold        {} of {}", tickets.sold, tickets.total),
             format!("held        {}", tickets.held),
             format!("available   {}", tickets.available),
-            format!("revenue     {} {currency}", tickets.revenue),
-            format!("refunded    {} {currency}", self.refunded),
+            format!("revenue     {} {currency}", major(tickets.revenue)),
+            format!("refunded    {} {currency}", major(self.refunded)),
             format!(
                 "reservations  {} confirmed, {} held, {} cancelled, {} expired",
                 reservations.confirmed,
@@ -216,8 +229,14 @@ impl SalesReport {
             ),
             String::new(),
             format!(
-                "{:<17} {:<12} {:>8} {:>8} {:>8} {:>9} {:>14}",
-                "date", "section", "total", "sold", "held", "available", "revenue"
+                "{:<17} {:<12} {:>8} {:>8} {:>8} {:>9} {:>18}",
+                "date",
+                "section",
+                "total",
+                "sold",
+                "held",
+                "available",
+                format!("revenue, {currency}")
             ),
         ];
         lines.extend(self.sections.iter().map(|sales| {
@@ -225,8 +244,12 @@ impl SalesReport {
             let date = sales.date.map(|date| date.to_string()).unwrap_or_default();
             let section = sales.section.as_deref().unwrap_or("all");
             format!(
-                "{date:<17} {section:<12} {:>8} {:>8} {:>8} {:>9} {:>14}",
-                tickets.total, tickets.sold, tickets.held, tickets.available, tickets.revenue.0
+                "{date:<17} {section:<12} {:>8} {:>8} {:>8} {:>9} {:>18}",
+                tickets.total,
+                tickets.sold,
+                tickets.held,
+                tickets.available,
+                major(tickets.revenue)
             )
         }));
         lines

@@ -1,15 +1,15 @@
 //! The options that name a command's tables, and the connection to them.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use clap::Args;
-use domain::clock::Clock;
 use shared::http_client;
 use shared::loopback::is_loopback;
-use shared::store::{Connection, Store, TableNames, connect};
+use shared::store::{Connection, Store, StoreError, TableNames, connect};
 
 use crate::access_keys::{self, AccessKeys};
+use crate::service_clock;
 
 /// Where DynamoDB is. Without options, the standard AWS environment decides.
 #[derive(Args, Clone, Debug)]
@@ -66,7 +66,16 @@ impl TableOptions {
             }
             endpoint_url => cloud_connection(endpoint_url).await?,
         };
-        Ok(Store::new(connect(connection), self.names(), Clock::System))
+        let (client, clock) = service_clock::follow(&connect(connection));
+        let store = Store::new(client, self.names(), clock);
+        // The first response sets the clock, and shows whether there is such a table.
+        match store.settings().await {
+            Ok(_) => Ok(store),
+            Err(StoreError::NoTable) => {
+                bail!("there is no table {}: see --table", self.table)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

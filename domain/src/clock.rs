@@ -124,6 +124,8 @@ pub mod rfc3339 {
 pub enum Clock {
     /// The system clock.
     System,
+    /// The system clock of a machine that may be set wrong, corrected by a service's clock.
+    Corrected(CorrectedClock),
     /// A clock that moves only when told to.
     Manual(ManualClock),
 }
@@ -133,15 +135,51 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> EpochMs {
         match self {
-            Self::System => {
-                let since = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                EpochMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-            }
+            Self::System => system_time(),
+            Self::Corrected(clock) => clock.now(),
             Self::Manual(clock) => clock.now(),
         }
     }
+}
+
+fn system_time() -> EpochMs {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    EpochMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The system clock and its correction, in milliseconds. Clones share the correction.
+#[derive(Clone, Debug, Default)]
+pub struct CorrectedClock(Arc<AtomicI64>);
+
+/// A difference up to this does not say that a clock is wrong: the service tells whole seconds, and
+/// its response takes a while to arrive.
+const TOLERANCE_MS: i64 = 2_000;
+
+impl CorrectedClock {
+    /// The corrected time.
+    #[must_use]
+    pub fn now(&self) -> EpochMs {
+        system_time().plus_ms(self.0.load(Ordering::SeqCst))
+    }
+
+    /// Compares the clock with the time of a service, which tells whole seconds, and corrects it if it
+    /// is wrong. Returns the correction if it has changed.
+    #[must_use]
+    pub fn compare(&self, service: EpochMs) -> Option<i64> {
+        let correction = self.0.load(Ordering::SeqCst);
+        let changed = corrected(correction, self.now(), service)?;
+        self.0.store(changed, Ordering::SeqCst);
+        Some(changed)
+    }
+}
+
+/// The new correction of a clock that shows `shown` with the present one. `None` if it is right.
+fn corrected(correction: i64, shown: EpochMs, service: EpochMs) -> Option<i64> {
+    // On average, half of the second has passed.
+    let error = service.plus_ms(500).ms_since(shown);
+    (error.abs() > TOLERANCE_MS).then(|| correction.saturating_add(error))
 }
 
 /// A clock for tests. Clones share the same time.
@@ -199,6 +237,25 @@ mod tests {
     fn a_formatted_time_can_be_parsed() {
         let moment = EpochMs(1_793_000_000_123);
         assert_eq!(EpochMs::parse(&moment.to_string()), Ok(moment));
+    }
+
+    #[test]
+    fn a_wrong_clock_is_corrected_and_a_right_one_is_left_alone() {
+        let service = EpochMs(1_793_000_000_000);
+        for (shown_ms, correction) in [
+            (0, None),
+            (999, None),
+            (-1_400, None),
+            (2_400, None),
+            (3_600_500, Some(-3_600_000)),
+            (-59_500, Some(60_000)),
+        ] {
+            let shown = service.plus_ms(shown_ms);
+            assert_eq!(corrected(0, shown, service), correction, "{shown_ms}");
+        }
+        // The machine's clock is set right meanwhile.
+        let shown = service.plus_ms(60_500);
+        assert_eq!(corrected(60_000, shown, service), Some(0));
     }
 
     #[test]

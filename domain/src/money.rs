@@ -24,6 +24,18 @@ impl Money {
     /// represents exactly.
     pub const MAX: Self = Self(9_007_199_254_740_991);
 
+    /// The amount in the currency's major unit, for people: `12.50`, or `44000` for KRW.
+    #[must_use]
+    pub fn in_major_units(self, currency: &Currency) -> String {
+        let digits = usize::from(currency.decimals());
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let amount = format!("{:0>width$}", self.0.unsigned_abs(), width = digits + 1);
+        match amount.split_at(amount.len() - digits) {
+            (major, "") => format!("{sign}{major}"),
+            (major, minor) => format!("{sign}{major}.{minor}"),
+        }
+    }
+
     /// The amount multiplied by `count`.
     #[must_use]
     pub fn times(self, count: u32) -> Self {
@@ -104,5 +116,28 @@ impl From<Currency> for String {
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_shown_in_the_major_unit_of_its_currency() {
+        for (amount, currency, shown) in [
+            (1_250, "EUR", "12.50"),
+            (5, "USD", "0.05"),
+            (-5, "USD", "-0.05"),
+            (0, "EUR", "0.00"),
+            (44_000, "KRW", "44000"),
+            (900, "JPY", "900"),
+            (12_345, "KWD", "12.345"),
+            (7, "KWD", "0.007"),
+            (i64::MIN, "EUR", "-92233720368547758.08"),
+        ] {
+            let currency = Currency::try_from(currency.to_owned()).unwrap();
+            assert_eq!(Money(amount).in_major_units(&currency), shown);
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice::access_keys::AccessKeys;
+use boxoffice::http_server::HttpServer;
+use domain::clock::{Clock, ManualClock};
 use serde_json::{Value, json};
 
 use crate::serve::{Server, run, something_on_sale};
@@ -100,10 +102,13 @@ async fn a_report_counts_sold_held_and_refunded_tickets() {
 
     let csv = run(&[&["report", &event, "--csv"], &at[..]].concat()).await;
     let csv = text(&csv.stdout);
+    // Excel takes a file without the mark for another encoding than UTF-8.
+    let csv = csv.strip_prefix('\u{feff}').unwrap();
+    assert_eq!(csv.matches("\r\n").count(), csv.matches('\n').count());
     let mut lines = csv.lines();
     assert_eq!(
         lines.next(),
-        Some("date,section,price,total,sold,held,available,revenue")
+        Some("date,section,price,total,sold,held,available,revenue,currency")
     );
     let first: Vec<&str> = lines.next().unwrap().split(',').collect();
     assert_eq!(
@@ -118,9 +123,87 @@ async fn a_report_counts_sold_held_and_refunded_tickets() {
 
     let plain = run(&[&["report", &event], &at[..]].concat()).await;
     assert!(text(&plain.stdout).contains("1 confirmed, 0 held, 1 cancelled"));
-    let nowhere = run(&[&["report", "nowhere"], &at[..]].concat()).await;
-    assert_eq!(nowhere.status.code(), Some(3));
-    assert!(text(&nowhere.stderr).contains("there is no event nowhere"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_command_says_that_there_is_no_such_event_or_table() {
+    let server = Server::start(&["--in-memory"]).await;
+    let at = ["--endpoint-url", server.dynamodb.as_str()];
+    for command in [
+        &["report", "nowhere"][..],
+        &["audit", "nowhere"],
+        &["queue", "nowhere"],
+        &["queue", "nowhere", "--pause"],
+        &["verify-draw", "nowhere"],
+    ] {
+        let ended = run(&[command, &at[..]].concat()).await;
+        assert_eq!(ended.status.code(), Some(1), "{command:?}");
+        let said = text(&ended.stderr);
+        assert_eq!(
+            said, "boxoffice: there is no event nowhere\n",
+            "{command:?}"
+        );
+        let wrong_table = [command, &at[..], &["--table", "elsewhere"]].concat();
+        let ended = run(&wrong_table).await;
+        assert_eq!(ended.status.code(), Some(3), "{command:?}");
+        let said = text(&ended.stderr);
+        let expected = "boxoffice: there is no table elsewhere: see --table\n";
+        assert_eq!(said, expected, "{command:?}");
+    }
+    let keys = ["keys", "rotate", "--keys-table", "elsewhere"];
+    let ended = run(&[&keys[..], &at[..]].concat()).await;
+    assert_eq!(ended.status.code(), Some(3));
+    assert!(text(&ended.stderr).contains("elsewhere: DynamoDB has no such table"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_shows_money_in_the_major_unit_of_its_currency() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = folder.path().join("catalog.yaml");
+    let yaml = "currency: EUR
+events:
+  - eventId: my-concert
+    name: My Concert
+    venue: Club
+    admission: seated
+    dates: [{date: 2099-12-24, startsAt: '2099-12-24T19:00:00+01:00', price: 1250}]
+";
+    std::fs::write(&catalog, yaml).unwrap();
+    let server = Server::start(&["--in-memory", "--catalog", catalog.to_str().unwrap()]).await;
+    bought(&server, "my-concert", "2099-12-24", 1).await;
+    let at = ["--endpoint-url", server.dynamodb.as_str()];
+    let plain = run(&[&["report", "my-concert"], &at[..]].concat()).await;
+    let plain = text(&plain.stdout);
+    assert!(plain.contains("revenue     12.50 EUR\n"), "{plain}");
+    let csv = run(&[&["report", "my-concert", "--csv"], &at[..]].concat()).await;
+    let csv = text(&csv.stdout);
+    let line = csv.lines().nth(1).unwrap();
+    assert!(line.starts_with("2099-12-24,"), "{csv}");
+    assert!(line.contains(",12.50,50,1,0,49,12.50,EUR"), "{csv}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operators_clock_follows_the_time_of_the_service() {
+    let system = Clock::System.now();
+    let ahead = system.plus_seconds(3_600);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let service = HttpServer {
+        listener,
+        max_connections: 4,
+        clock: Clock::Manual(ManualClock::at(ahead)),
+    };
+    let router = axum::Router::new().fallback(async || "{}");
+    tokio::spawn(service.serve(router, std::future::pending()));
+    let client =
+        shared::store::connect(boxoffice::table_options::local_connection(&endpoint, None));
+    let (client, clock) = boxoffice::service_clock::follow(&client);
+    let before = clock.now().ms_since(Clock::System.now());
+    client.list_tables().send().await.unwrap();
+    let after = clock.now().ms_since(ahead);
+    assert_eq!(before / 1_000, 0);
+    // The service's clock stands still, and this test may take a while.
+    assert!((-2_000..600_000).contains(&after), "{after}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

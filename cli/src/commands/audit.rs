@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use shared::audit::AuditReport;
 
+use crate::known_event;
 use crate::outcome::Outcome;
 use crate::output::Output;
 use crate::table_options::TableOptions;
@@ -35,6 +36,10 @@ struct JsonReport<'a> {
 
 pub async fn run(args: &AuditArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
     let store = tables.store().await?;
+    if let Some(event) = &args.event {
+        // Nothing would be found of an event that does not exist.
+        known_event::event(&store, event).await?;
+    }
     let bar = progress_bar(store.item_count().await.unwrap_or(0));
     let report = shared::audit::run(&store, args.event.as_ref(), |items| {
         bar.set_position(items);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Args;
 use shared::app::App;
-use shared::store::Consistency;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::desk::{DEFAULT_PORT, Desk, RefusalSource};
@@ -33,8 +32,6 @@ pub async fn run(args: &DeskArgs, tables: &TableOptions, out: &mut Output) -> Re
         None => RefusalSource::None,
     };
     let app = Arc::new(App::new(tables.store().await?));
-    // Fails now if the table cannot be reached.
-    app.store().events(Consistency::Eventual).await?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let desk = Desk::new(app, refusals)?;

@@ -1,6 +1,6 @@
 //! `boxoffice keys`: the keys that sign queue tokens.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use shared::store::Rotation;
 
@@ -20,7 +20,12 @@ pub async fn rotate(tables: &TableOptions, out: &mut Output) -> Result<Outcome> 
         signs_from,
         retired,
         former_until,
-    } = tables.store().await?.rotate_signing_keys().await?;
+    } = tables
+        .store()
+        .await?
+        .rotate_signing_keys()
+        .await
+        .with_context(|| format!("the table of signing keys {}", tables.names().keys))?;
     out.line(format_args!(
         "new key    {kid}, signs from {signs_from}; running processes load it within 5 minutes"
     ));

@@ -28,7 +28,7 @@ pub async fn run(args: &ReportArgs, tables: &TableOptions, out: &mut Output) -> 
     if args.json {
         out.json(&report)?;
     } else if args.csv {
-        out.file(&report.to_csv());
+        out.file(&report.to_csv()?);
     } else {
         for line in report.to_text() {
             out.line(line);

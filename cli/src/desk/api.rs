@@ -18,6 +18,7 @@ use super::chart_history::ChartHistory;
 use super::event_status::{EventStatus, list_events, read_event, read_seats};
 use super::refusal_counts::{RefusalCounts, RefusalSource};
 use crate::catalog::MAX_ACTIVE_LIMIT;
+use crate::known_event::UnknownEvent;
 use crate::sales_report::SalesReport;
 use crate::steering::{self, SaleAction, Steering};
 
@@ -64,7 +65,12 @@ impl IntoResponse for ApiError {
 
 impl From<anyhow::Error> for ApiError {
     fn from(error: anyhow::Error) -> Self {
-        Self(StatusCode::BAD_GATEWAY, format!("{error:#}"))
+        let status = if error.is::<UnknownEvent>() {
+            StatusCode::NOT_FOUND
+        } else {
+            StatusCode::BAD_GATEWAY
+        };
+        Self(status, format!("{error:#}"))
     }
 }
 
@@ -101,7 +107,7 @@ async fn report_csv(
     State(desk): State<Arc<DeskState>>,
     Path(event): Path<String>,
 ) -> ApiResult<Response> {
-    let report = read_report(&desk, &event).await?.to_csv();
+    let report = read_report(&desk, &event).await?.to_csv()?;
     Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8")], report).into_response())
 }
 

@@ -17,6 +17,9 @@ pub enum StoreError {
     /// DynamoDB did not respond in time, or not at all.
     #[error("DynamoDB did not answer: {0}")]
     Unavailable(String),
+    /// DynamoDB has no table of the configured name.
+    #[error("DynamoDB has no such table")]
+    NoTable,
     /// An item does not have the format of this version.
     #[error("cannot read an item: {0}")]
     Unreadable(String),
@@ -28,9 +31,10 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Throttled => Self::Throttled,
-            StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Unreadable(_) => {
-                Self::Busy(error.into())
-            }
+            StoreError::Conflict
+            | StoreError::Unavailable(_)
+            | StoreError::NoTable
+            | StoreError::Unreadable(_) => Self::Busy(error.into()),
         }
     }
 }
@@ -72,6 +76,7 @@ pub(super) fn service_error(code: &str, message: &str) -> StoreError {
         "TransactionConflictException"
         | "TransactionConflict"
         | "TransactionInProgressException" => StoreError::Conflict,
+        "ResourceNotFoundException" => StoreError::NoTable,
         _ => StoreError::Unavailable(format!("{code}: {message}")),
     }
 }

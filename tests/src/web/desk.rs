@@ -56,7 +56,7 @@ async fn an_operator_sees_and_steers_a_sale() {
         operator.says("R: 0 sold, 1 held, 19 free").await;
         operator.says("event_not_found").await;
 
-        for (button, kind, has) in [("#csv", "csv", ",R,50000,20,0,1,19,0"), ("#json", "json", "\"sold\"")] {
+        for (button, kind, has) in [("#csv", "csv", ",R,50000,20,0,1,19,0,KRW"), ("#json", "json", "\"sold\"")] {
             operator.click(button).await;
             let file = operator.downloads().join(format!("hall.{kind}"));
             let mut text = String::new();
