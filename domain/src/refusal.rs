@@ -70,9 +70,19 @@ pub enum Refusal {
     NotPayable,
     HoldExpired,
     AlreadyReserved(ReservationId),
+    /// The session has held seats as often as it may.
+    TooManyHolds {
+        most: u32,
+    },
     SeatTaken {
         seat: SeatNumber,
         held_until: Option<EpochMs>,
+    },
+    /// The user held the seat a short while ago and did not pay.
+    RecentlyHeld {
+        seat: SeatNumber,
+        /// When the user may hold it again.
+        retry_after: PollAfter,
     },
     SoldOut,
     InsufficientBalance {

@@ -10,14 +10,31 @@ use crate::ids::{ReservationId, SeatNumber, UserId};
 use crate::money::Money;
 use crate::reservation::{Reservation, Status};
 
-/// A claim on a seat. A free seat has none, so it costs no storage. A lapsed hold counts as free,
-/// so no job has to release it.
+/// A session may hold seats at most this often. Changing one's mind is allowed; trying out the
+/// whole house is not.
+pub const MOST_HOLDS_PER_SESSION: u32 = 20;
+
+/// The shortest time for which a seat is free for others after an unpaid hold.
+const LEAST_COOL_OFF_SECONDS: u32 = 60;
+
+/// For how long a user who held a seat without paying has to leave it to others. This is as long as
+/// the hold, so that nobody keeps a seat for more of the time than it is free for others.
+#[must_use]
+pub fn cool_off_seconds(hold_seconds: u32) -> u32 {
+    hold_seconds.max(LEAST_COOL_OFF_SECONDS)
+}
+
+/// A claim on a seat. A seat that was never held has none, so it costs no storage. A hold that has
+/// lapsed or was released counts as free, so no job has to delete it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Claim {
     Held {
         user_id: UserId,
         reservation_id: ReservationId,
+        /// If the hold was released, this is in the past.
         held_until: EpochMs,
+        /// When the user first held the seat, if this hold continues released ones.
+        held_since: EpochMs,
     },
     Sold {
         user_id: UserId,
@@ -28,6 +45,70 @@ pub enum Claim {
     },
     /// Not on sale until then, because an operator is removing or moving the seat.
     Withdrawn { until: EpochMs },
+}
+
+/// A released hold that the same user continues.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ContinuedHold {
+    /// The reservation that released the seat.
+    pub reservation_id: ReservationId,
+    pub held_since: EpochMs,
+}
+
+/// What a claim means for a user who wants to hold the seat.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClaimVerdict {
+    Free,
+    /// The user released the seat a short while ago, and may hold it again.
+    Continued(ContinuedHold),
+    /// Held or sold. `held_until` is `None` if it is sold.
+    Taken {
+        held_until: Option<EpochMs>,
+    },
+    /// The user has held it without paying, and has to leave it to others until then.
+    CoolingOff {
+        until: EpochMs,
+    },
+}
+
+impl Claim {
+    /// What the claim means for a user who wants to hold the seat.
+    ///
+    /// A user may release a seat and hold it again, as one does who changes a selection, but only
+    /// within `hold_seconds` from the first hold. So nobody keeps a seat unpaid for more than twice
+    /// that time before others can have it.
+    #[must_use]
+    pub fn verdict_for(&self, user: UserId, hold_seconds: u32, now: EpochMs) -> ClaimVerdict {
+        match self {
+            Self::Sold { .. } => ClaimVerdict::Taken { held_until: None },
+            Self::Held { held_until, .. } if *held_until > now => ClaimVerdict::Taken {
+                held_until: Some(*held_until),
+            },
+            Self::Withdrawn { until } if *until > now => ClaimVerdict::Taken {
+                held_until: Some(*until),
+            },
+            Self::Withdrawn { .. } => ClaimVerdict::Free,
+            Self::Held { user_id, .. } if *user_id != user => ClaimVerdict::Free,
+            Self::Held {
+                reservation_id,
+                held_until,
+                held_since,
+                ..
+            } => {
+                let until = held_until.plus_seconds(cool_off_seconds(hold_seconds));
+                if until <= now {
+                    ClaimVerdict::Free
+                } else if held_since.plus_seconds(hold_seconds) > now {
+                    ClaimVerdict::Continued(ContinuedHold {
+                        reservation_id: reservation_id.clone(),
+                        held_since: *held_since,
+                    })
+                } else {
+                    ClaimVerdict::CoolingOff { until }
+                }
+            }
+        }
+    }
 }
 
 /// A seat's status for buyers.
@@ -252,8 +333,55 @@ mod tests {
                 user_id,
                 reservation_id,
                 held_until: EpochMs(until),
+                held_since: EpochMs(0),
             },
         }
+    }
+
+    /// A hold by `user`, for the cool-off's rules.
+    fn hold_of(user_id: UserId, held_since: i64, held_until: i64) -> Claim {
+        match claim(1, held_until) {
+            Claim::Held { reservation_id, .. } => Claim::Held {
+                user_id,
+                reservation_id,
+                held_until: EpochMs(held_until),
+                held_since: EpochMs(held_since),
+            },
+            sold @ Claim::Sold { .. } => sold,
+        }
+    }
+
+    const HOLD_SECONDS: u32 = 300;
+
+    #[test]
+    fn a_lapsed_hold_is_free_for_others_at_once_and_for_its_user_after_the_cool_off() {
+        let (user, other) = (UserId::random(), UserId::random());
+        let lapsed = hold_of(user, 0, 300_000);
+        let verdict = |user, now| lapsed.verdict_for(user, HOLD_SECONDS, EpochMs(now));
+        assert_eq!(verdict(other, 300_000), ClaimVerdict::Free);
+        let until = EpochMs(600_000);
+        assert_eq!(verdict(user, 300_000), ClaimVerdict::CoolingOff { until });
+        assert_eq!(verdict(user, 599_999), ClaimVerdict::CoolingOff { until });
+        assert_eq!(verdict(user, 600_000), ClaimVerdict::Free);
+    }
+
+    #[test]
+    fn a_seat_released_in_time_can_be_held_again_by_its_user_and_counts_from_the_first_hold() {
+        let user = UserId::random();
+        let released = hold_of(user, 0, 100_000);
+        let verdict = |now| released.verdict_for(user, HOLD_SECONDS, EpochMs(now));
+        assert!(matches!(
+            verdict(299_999),
+            ClaimVerdict::Continued(ContinuedHold { held_since, .. }) if held_since == EpochMs(0)
+        ));
+        let until = EpochMs(400_000);
+        assert_eq!(verdict(300_000), ClaimVerdict::CoolingOff { until });
+    }
+
+    #[test]
+    fn a_short_hold_has_a_cool_off_of_a_minute() {
+        assert_eq!(cool_off_seconds(1), 60);
+        assert_eq!(cool_off_seconds(600), 600);
     }
 
     #[test]
@@ -276,6 +404,42 @@ mod tests {
     }
 
     proptest! {
+        /// Whenever a user tries to hold the seat, and however often it is released.
+        #[test]
+        fn nobody_keeps_a_seat_unpaid_for_more_than_twice_the_hold_before_others_can_have_it(
+            hold_seconds in 1..400_u32,
+            steps in proptest::collection::vec((0..200_000_i64, any::<bool>()), 1..60),
+        ) {
+            let user = UserId::random();
+            let length = i64::from(hold_seconds) * 1_000;
+            let cool_off = i64::from(cool_off_seconds(hold_seconds)) * 1_000;
+            let (mut now, mut since, mut until) = (0, 0, 0);
+            let mut claim: Option<Claim> = None;
+            for (passed, release) in steps {
+                now += passed;
+                if release && now < until {
+                    until = now;
+                    claim = Some(hold_of(user, since, until));
+                }
+                let at = EpochMs(now);
+                let verdict = claim.as_ref().map(|claim| claim.verdict_for(user, hold_seconds, at));
+                match verdict {
+                    None => since = now,
+                    Some(ClaimVerdict::Free) => {
+                        prop_assert!(now - until >= cool_off);
+                        since = now;
+                    }
+                    Some(ClaimVerdict::Continued(former)) => {
+                        prop_assert_eq!(former.held_since, EpochMs(since));
+                    }
+                    Some(ClaimVerdict::Taken { .. } | ClaimVerdict::CoolingOff { .. }) => continue,
+                }
+                until = now + length;
+                prop_assert!(until - since <= 2 * length);
+                claim = Some(hold_of(user, since, until));
+            }
+        }
+
         #[test]
         fn a_seat_map_matches_the_claims(
             first in 1..1000_u32,

@@ -302,6 +302,8 @@ export default {
   "error.hold_expired": "The time to pay is over, and your seats are back on sale. You were not charged. Join the line again to choose seats.",
   "error.already_reserved": "You already have a reservation here. Open it, or cancel it first to choose again.",
   "error.seat_taken": "Someone else was faster: a seat you chose ({seat}) has just been taken. Choose another seat.",
+  "error.too_many_holds": "You have changed your choice too often in this turn. Pay for the seats that you hold, or leave and join the line again.",
+  "error.recently_held": "You held seat {seat} a short while ago, so it is someone else's turn first. Choose another seat, or try again later.",
   "error.sold_out": "Not enough tickets are left for your choice. Try fewer, another section, or another date.",
   "error.insufficient_balance": "Your wallet balance is too low. Top up, then pay again; seats you are holding stay held.",
   "error.throttled": "It is very busy right now. Wait a moment, then try again.",

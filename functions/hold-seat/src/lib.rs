@@ -45,7 +45,9 @@ pub fn operation() -> shared::openapi::Operation {
         problem::SEAT_NOT_FOUND,
         problem::LIMIT_EXCEEDED,
         problem::ALREADY_RESERVED,
+        problem::TOO_MANY_HOLDS,
         problem::SEAT_TAKEN,
+        problem::RECENTLY_HELD,
         problem::SOLD_OUT,
     ])
 }

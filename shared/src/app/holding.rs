@@ -6,16 +6,19 @@ use super::App;
 use super::booking::Outcome;
 use super::queue::session_key;
 use crate::metrics::Count;
-use crate::store::{Consistency, HoldConflict, HoldRequest, StoreError};
+use crate::store::{Consistency, FormerHolds, HoldConflict, HoldRequest, StoreError};
 use crate::token::Token;
 use domain::best::{BlockPicker, best_seats};
 use domain::clock::EpochMs;
 use domain::event::{Admission, EventDate, Programme, SaleState, Section};
-use domain::ids::{DateKey, SeatNumber};
-use domain::queue::Session;
+use domain::ids::{DateKey, SeatNumber, UserId};
+use domain::queue::{PollAfter, Session};
 use domain::refusal::{FieldError, Limit, Refusal};
 use domain::reservation::{Reservation, ReservedSeat};
-use domain::seats::{BestAvailable, Claim, SeatChoice, SeatSelection, SeatStatus};
+use domain::seats::{
+    BestAvailable, Claim, ClaimVerdict, ContinuedHold, MOST_HOLDS_PER_SESSION, SeatChoice,
+    SeatSelection, SeatStatus,
+};
 
 /// If items have changed since they were read, the operation is decided again, at most this many
 /// times.
@@ -29,6 +32,22 @@ enum EarlyRefusal {
     BeforeAdmission(Refusal),
     /// Returned only to admitted users.
     AfterAdmission(Refusal),
+}
+
+/// Why a hold was refused.
+struct HoldRefused {
+    refusal: Refusal,
+    /// The seats that the user cannot hold now, if that is the reason.
+    seats: Vec<SeatNumber>,
+}
+
+impl<R: Into<Refusal>> From<R> for HoldRefused {
+    fn from(refusal: R) -> Self {
+        Self {
+            refusal: refusal.into(),
+            seats: Vec::new(),
+        }
+    }
 }
 
 impl App {
@@ -69,9 +88,11 @@ impl App {
         };
         self.try_to_hold(programme, token, date, reserved, &same, now)
             .await
+            .map_err(|refused| refused.refusal)
     }
 
-    /// Holds the best block. If another buyer is faster, picks again.
+    /// Holds the best block. If another buyer is faster, or the user held some of its seats a short
+    /// while ago, picks again.
     async fn hold_best(
         &self,
         programme: &Programme,
@@ -89,20 +110,35 @@ impl App {
                     .await;
             }
         };
+        // Only admitted users may have the whole house read.
+        if let Err(refusal) = self.admit(programme, token, now).await {
+            return self
+                .existing_hold_or(
+                    programme,
+                    token,
+                    date,
+                    &same,
+                    EarlyRefusal::BeforeAdmission(refusal),
+                    now,
+                )
+                .await;
+        }
         let mut lost = BTreeSet::new();
+        let mut recently_held = None;
         for failures in 0..BLOCKS_TRIED {
             let now = self.clock().now();
             let block = self
                 .pick_block(programme, date, &sections, best.count, &lost, failures)
                 .await?;
             let Some(block) = block else {
+                let refusal = recently_held.unwrap_or(Refusal::SoldOut);
                 return self
                     .existing_hold_or(
                         programme,
                         token,
                         date,
                         &same,
-                        EarlyRefusal::AfterAdmission(Refusal::SoldOut),
+                        EarlyRefusal::AfterAdmission(refusal),
                         now,
                     )
                     .await;
@@ -111,14 +147,17 @@ impl App {
                 .into_iter()
                 .map(|seat| reserved_seat(on_sale, seat))
                 .collect::<Result<Vec<_>, _>>()?;
-            match self
+            let refused = match self
                 .try_to_hold(programme, token, date, reserved, &same, now)
                 .await
             {
-                Err(Refusal::SeatTaken { seat, .. }) => {
-                    lost.insert(seat);
-                }
-                result => return result,
+                Ok(held) => return Ok(held),
+                Err(refused) if refused.seats.is_empty() => return Err(refused.refusal),
+                Err(refused) => refused,
+            };
+            lost.extend(refused.seats);
+            if matches!(refused.refusal, Refusal::RecentlyHeld { .. }) {
+                recently_held = Some(refused.refusal);
             }
         }
         Err(StoreError::Conflict.into())
@@ -165,7 +204,7 @@ impl App {
         reserved: Vec<ReservedSeat>,
         same: &(impl Fn(&Reservation, EpochMs) -> bool + Sync),
         now: EpochMs,
-    ) -> Result<(Outcome, Reservation), Refusal> {
+    ) -> Result<(Outcome, Reservation), HoldRefused> {
         let Some(rank) = self.rank(programme, token, now).await? else {
             // Nobody is admitted before the draw.
             self.admit(programme, token, now).await?;
@@ -178,9 +217,9 @@ impl App {
             seats: reserved,
             session: session_key(token, rank),
         };
-        let mut replaced = None;
+        let mut former = FormerHolds::default();
         for _ in 0..ATTEMPTS {
-            let conflict = match self.store.hold(&request, replaced.as_ref()).await? {
+            let conflict = match self.store.hold(&request, &former).await? {
                 Ok(reservation) => {
                     let seats = reservation.seats.len() as u64;
                     self.metrics().add(Count::SeatsHeld, seats);
@@ -189,13 +228,11 @@ impl App {
                 Err(conflict) => conflict,
             };
             let now = self.clock().now();
-            match self
-                .resolve_conflict(programme, token, date, same, conflict, now)
-                .await?
-            {
-                Resolution::Same(reservation) => return Ok((Outcome::AlreadyDone, reservation)),
-                Resolution::Replace(ended) => replaced = Some(ended),
-                Resolution::TryAgain => {}
+            let same = self
+                .resolve_conflict(programme, token, date, same, conflict, &mut former, now)
+                .await?;
+            if let Some(reservation) = same {
+                return Ok((Outcome::AlreadyDone, reservation));
             }
         }
         Err(StoreError::Conflict.into())
@@ -223,7 +260,7 @@ impl App {
                 self.admit(programme, token, now).await?;
                 match (former, refusal) {
                     // It has precedence.
-                    (Some(former), Refusal::SoldOut) => {
+                    (Some(former), Refusal::SoldOut | Refusal::RecentlyHeld { .. }) => {
                         Err(Refusal::AlreadyReserved(former.reservation_id))
                     }
                     (_, refusal) => Err(refusal),
@@ -232,7 +269,8 @@ impl App {
         }
     }
 
-    /// Decides what a failed hold means, in order of precedence.
+    /// Decides what a failed hold means, in order of precedence. Returns the user's hold if the
+    /// request repeats it, and otherwise what the next attempt has to take over.
     async fn resolve_conflict(
         &self,
         programme: &Programme,
@@ -240,55 +278,68 @@ impl App {
         date: DateKey,
         same: &(impl Fn(&Reservation, EpochMs) -> bool + Sync),
         conflict: HoldConflict,
+        former: &mut FormerHolds,
         now: EpochMs,
-    ) -> Result<Resolution, Refusal> {
-        if let Some(former) = &conflict.reservation
-            && same(former, now)
+    ) -> Result<Option<Reservation>, HoldRefused> {
+        if let Some(reservation) = &conflict.reservation
+            && same(reservation, now)
         {
-            return Ok(Resolution::Same(former.clone()));
+            return Ok(conflict.reservation);
         }
+        let mut has_held_too_often = false;
         match conflict.session {
             None => {}
             // The session is live, but seats could be held only until `holdBy`.
-            Some(Some(Session::Live {
-                expires_at,
-                hold_by,
-                ..
-            })) if expires_at > now && hold_by <= now => {
-                return Err(Refusal::TurnOver);
+            Some(Some((
+                Session::Live {
+                    expires_at,
+                    hold_by,
+                    ..
+                },
+                _,
+            ))) if expires_at > now && hold_by <= now => {
+                return Err(Refusal::TurnOver.into());
+            }
+            Some(Some((session, holds))) if session.is_live(now) => {
+                has_held_too_often = holds >= MOST_HOLDS_PER_SESSION;
             }
             // The user has not arrived, has not been called, or the turn is over. Admission decides
             // which.
             Some(_) => self.admit(programme, token, now).await?,
         }
-        if let Some(former) = &conflict.reservation
-            && former.is_live(now)
+        if let Some(reservation) = &conflict.reservation
+            && reservation.is_live(now)
         {
-            return Err(Refusal::AlreadyReserved(former.reservation_id.clone()));
+            return Err(Refusal::AlreadyReserved(reservation.reservation_id.clone()).into());
         }
-        match conflict.seat {
-            Some((seat, Some(Claim::Held { held_until, .. }))) if held_until > now => {
-                return Err(Refusal::SeatTaken {
-                    seat,
-                    held_until: Some(held_until),
-                });
+        if has_held_too_often {
+            return Err(Refusal::TooManyHolds {
+                most: MOST_HOLDS_PER_SESSION,
             }
-            Some((seat, Some(Claim::Sold { .. }))) => {
-                return Err(Refusal::SeatTaken {
-                    seat,
-                    held_until: None,
-                });
-            }
-            Some((seat, Some(Claim::Withdrawn { until }))) if until > now => {
-                return Err(self.withdrawn(programme, date, seat, until, now).await?);
-            }
-            // The claim lapsed after the failed write.
-            Some(_) | None => {}
+            .into());
         }
-        match conflict.reservation {
-            Some(ended) => Ok(Resolution::Replace(ended)),
-            None => Ok(Resolution::TryAgain),
+        for (seat, claim) in &conflict.seats {
+            if let Some(Claim::Withdrawn { until }) = claim
+                && *until > now
+            {
+                let refusal = self.withdrawn(programme, date, *seat, *until, now).await?;
+                let seats = match refusal {
+                    Refusal::SeatTaken { seat, .. } => vec![seat],
+                    _ => Vec::new(),
+                };
+                return Err(HoldRefused { refusal, seats });
+            }
         }
+        let hold_seconds = programme.event.terms.hold_seconds;
+        let continued = check_claims(conflict.seats, token.user_id, hold_seconds, now)?;
+        for (seat, hold) in continued {
+            match hold {
+                Some(hold) => former.continued.insert(seat, hold),
+                None => former.continued.remove(&seat),
+            };
+        }
+        former.replaced = conflict.reservation.or(former.replaced.take());
+        Ok(None)
     }
 }
 
@@ -316,12 +367,40 @@ impl App {
     }
 }
 
-enum Resolution {
-    /// The user already has this hold.
-    Same(Reservation),
-    /// There is an ended reservation: archive and replace it.
-    Replace(Reservation),
-    TryAgain,
+/// Refuses if a seat cannot be held. Otherwise returns how the next attempt holds each seat.
+fn check_claims(
+    claims: Vec<(SeatNumber, Option<Claim>)>,
+    user: UserId,
+    hold_seconds: u32,
+    now: EpochMs,
+) -> Result<Vec<(SeatNumber, Option<ContinuedHold>)>, HoldRefused> {
+    let mut holds = Vec::new();
+    let mut refused = Vec::new();
+    for (seat, claim) in claims {
+        let verdict = claim.map_or(ClaimVerdict::Free, |claim| {
+            claim.verdict_for(user, hold_seconds, now)
+        });
+        match verdict {
+            // Also if the hold lapsed after the failed write.
+            ClaimVerdict::Free => holds.push((seat, None)),
+            ClaimVerdict::Continued(hold) => holds.push((seat, Some(hold))),
+            ClaimVerdict::Taken { held_until } => {
+                refused.push((seat, Refusal::SeatTaken { seat, held_until }));
+            }
+            ClaimVerdict::CoolingOff { until } => {
+                let seconds = until.ms_since(now).unsigned_abs().div_ceil(1_000);
+                let retry_after = PollAfter::seconds(seconds);
+                refused.push((seat, Refusal::RecentlyHeld { seat, retry_after }));
+            }
+        }
+    }
+    // A seat that another user has takes precedence.
+    refused.sort_by_key(|(_, refusal)| matches!(refusal, Refusal::RecentlyHeld { .. }));
+    let seats = refused.iter().map(|(seat, _)| *seat).collect();
+    match refused.into_iter().next() {
+        Some((_, refusal)) => Err(HoldRefused { refusal, seats }),
+        None => Ok(holds),
+    }
 }
 
 /// The seats with sections and prices, if the date is on sale and has all of them.

@@ -32,7 +32,9 @@ pub use inspection::{
     event_key, first_stock_key, head_key, sessions_key,
 };
 pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
-pub use reservations::{HoldConflict, HoldRequest, TicketConflict, TicketRequest, TransactionLost};
+pub use reservations::{
+    FormerHolds, HoldConflict, HoldRequest, TicketConflict, TicketRequest, TransactionLost,
+};
 pub use signing_keys::Rotation;
 pub use tables::create_tables;
 pub use wallets::{ChargeRecord, ChargeRefused, Charged, Settings};

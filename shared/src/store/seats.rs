@@ -14,7 +14,7 @@ use domain::clock::{EpochMs, SKEW_MS};
 use domain::event::Section;
 use domain::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
 use domain::money::Money;
-use domain::seats::{Claim, SeatMap};
+use domain::seats::{Claim, ContinuedHold, SeatMap};
 
 /// A claim as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -28,6 +28,9 @@ enum ClaimRecord {
         user_id: UserId,
         reservation_id: ReservationId,
         held_until: EpochMs,
+        /// Only if this hold continues a released one. Otherwise it began with its reservation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held_since: Option<EpochMs>,
         /// Kept when the claim becomes SOLD. Missing in claims of earlier versions.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         price: Option<Money>,
@@ -48,13 +51,16 @@ impl From<ClaimRecord> for Claim {
         match record {
             ClaimRecord::Held {
                 user_id,
+                held_until,
                 reservation_id,
                 held_until,
+                held_since,
                 price: _,
             } => Self::Held {
                 user_id,
-                reservation_id,
                 held_until,
+                held_since: held_since.unwrap_or_else(|| reservation_id.created_at()),
+                reservation_id,
             },
             ClaimRecord::Sold {
                 user_id,
@@ -78,36 +84,59 @@ pub(super) fn read_claim(item: Item) -> Result<Claim> {
 /// has no `heldUntil`.
 const IS_FREE: &str = "attribute_not_exists(#pk) OR (#state <> :sold AND #heldUntil <= :now)";
 
-fn claim_free_seat(key: Key, record: &ClaimRecord, until: EpochMs, now: EpochMs) -> Write {
-    Write::put(key, super::item::write_item(record))
-        .when(IS_FREE)
-        .bind(":sold", "SOLD")
-        .bind(":now", now)
-        .with_ttl(until)
+/// The condition that a seat is free for a user: as above, but the user's own hold has lapsed
+/// before the cool-off.
+const IS_FREE_FOR_USER: &str = "attribute_not_exists(#pk) OR (#state <> :sold AND #heldUntil <= :now \
+     AND (attribute_not_exists(#userId) OR #userId <> :user OR #heldUntil <= :cooled))";
+
+/// A hold of seats, as their claims store it.
+pub(super) struct ClaimedHold<'a> {
+    pub(super) user_id: UserId,
+    pub(super) reservation_id: &'a ReservationId,
+    pub(super) held_until: EpochMs,
+    /// For how long after the hold others come first.
+    pub(super) cool_off_seconds: u32,
 }
 
-/// Holds a free seat.
+/// Holds a seat that is free for the user. A `continued` hold must be the one that was read.
 pub(super) fn hold_claim(
     key: Key,
-    user: UserId,
-    reservation: &ReservationId,
+    hold: &ClaimedHold<'_>,
     price: Money,
-    held_until: EpochMs,
+    continued: Option<&ContinuedHold>,
     now: EpochMs,
 ) -> Write {
+    let cool_off = i64::from(hold.cool_off_seconds) * 1_000;
     let record = ClaimRecord::Held {
-        user_id: user,
-        reservation_id: reservation.clone(),
-        held_until,
+        user_id: hold.user_id,
+        reservation_id: hold.reservation_id.clone(),
+        held_until: hold.held_until,
         price: Some(price),
+        held_since: continued.map(|former| former.held_since),
     };
-    claim_free_seat(key, &record, held_until, now)
+    let put = Write::put(key, super::item::write_item(&record))
+        .bind(":now", now)
+        .with_ttl(hold.held_until.plus_ms(cool_off));
+    match continued {
+        None => put
+            .when(IS_FREE_FOR_USER)
+            .bind(":sold", "SOLD")
+            .bind(":user", hold.user_id)
+            .bind(":cooled", now.plus_ms(-cool_off)),
+        Some(former) => put
+            .when("#reservationId = :former AND #heldUntil <= :now")
+            .bind(":former", &former.reservation_id),
+    }
 }
 
 /// Takes a free seat off sale.
 pub(super) fn withdraw_claim(key: Key, until: EpochMs, now: EpochMs) -> Write {
     let record = ClaimRecord::Withdrawn { held_until: until };
-    claim_free_seat(key, &record, until, now)
+    Write::put(key, super::item::write_item(&record))
+        .when(IS_FREE)
+        .bind(":sold", "SOLD")
+        .bind(":now", now)
+        .with_ttl(until)
 }
 
 /// Puts a seat on sale again that was withdrawn until then.
@@ -120,16 +149,30 @@ pub(super) fn restore_claim(key: Key, until: EpochMs) -> Write {
 
 /// Marks a held seat as sold. The claim must belong to this reservation and must not have lapsed.
 pub(super) fn sell_claim(key: Key, reservation: &ReservationId, now: EpochMs) -> Write {
-    Write::update(key, "SET #state = :sold REMOVE #ttl, #heldUntil")
-        .when("#reservationId = :reservation AND #state = :held AND #heldUntil > :now")
-        .bind(":sold", "SOLD")
-        .bind(":held", "HELD")
-        .bind(":reservation", reservation)
-        .bind(":now", now)
+    Write::update(
+        key,
+        "SET #state = :sold REMOVE #ttl, #heldUntil, #heldSince",
+    )
+    .when("#reservationId = :reservation AND #state = :held AND #heldUntil > :now")
+    .bind(":sold", "SOLD")
+    .bind(":held", "HELD")
+    .bind(":reservation", reservation)
+    .bind(":now", now)
 }
 
-/// Frees a seat if its claim belongs to this reservation.
-pub(super) fn release_claim(key: Key, reservation: &ReservationId) -> Write {
+/// Releases a held seat if its claim belongs to this reservation. The claim stays until its `ttl`,
+/// so that others come first. It ends before the skew of clocks, so that it has ended by every
+/// clock.
+pub(super) fn release_claim(key: Key, reservation: &ReservationId, now: EpochMs) -> Write {
+    Write::update(key, "SET #heldUntil = :end")
+        .when("#reservationId = :reservation AND #state = :held")
+        .bind(":reservation", reservation)
+        .bind(":held", "HELD")
+        .bind(":end", now.plus_ms(-SKEW_MS))
+}
+
+/// Frees a sold seat if its claim belongs to this reservation.
+pub(super) fn delete_claim(key: Key, reservation: &ReservationId) -> Write {
     Write::delete(key)
         .when("#reservationId = :reservation")
         .bind(":reservation", reservation)
@@ -263,12 +306,24 @@ mod tests {
             rows: None,
         };
         let map = SeatMap::build(&section, &BTreeMap::new(), at);
+        let hold = ClaimedHold {
+            user_id: UserId::random(),
+            reservation_id: &id,
+            held_until: at,
+            cool_off_seconds: 60,
+        };
+        let continued = ContinuedHold {
+            reservation_id: id.clone(),
+            held_since: at,
+        };
         for write in [
-            hold_claim(seat(), UserId::random(), &id, Money(5), at, at),
+            hold_claim(seat(), &hold, Money(5), None, at),
+            hold_claim(seat(), &hold, Money(5), Some(&continued), at),
             withdraw_claim(seat(), at, at),
             restore_claim(seat(), at),
             sell_claim(seat(), &id, at),
-            release_claim(seat(), &id),
+            release_claim(seat(), &id, at),
+            delete_claim(seat(), &id),
             claim_seat_map(keys::seat_map(&event, date, "R"), at, at),
             put_seat_map(keys::seat_map(&event, date, "R"), &map),
         ] {

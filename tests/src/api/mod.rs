@@ -19,4 +19,5 @@ mod reservations;
 mod seats;
 mod steering;
 mod token_ends_on_hold;
+mod unpaid_holds;
 mod wallet;

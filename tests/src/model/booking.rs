@@ -1,6 +1,7 @@
 //! Holding and paying, as `shared::app::booking` does it, one DynamoDB call at a time.
 
 use domain::clock::EpochMs;
+use domain::seats::cool_off_seconds;
 
 use super::Config;
 use super::clients::{Call, Caller, Next};
@@ -24,13 +25,19 @@ pub(super) fn call(
             };
             let nth = replaces.map_or(0, |former| former.nth + 1);
             let id = ReservationId { person, nth };
-            let until = decided.plus_seconds(config.hold_seconds);
-            let is_held = state
-                .items
-                .hold(caller.session_key(rank), id, replaces, decided, until);
+            let is_held = state.items.hold(
+                caller.session_key(rank),
+                id,
+                replaces,
+                decided,
+                config.hold_seconds,
+            );
+            let cool_off = cool_off_seconds(config.hold_seconds);
+            let may_hold = state.items.seat_is_free(person, cool_off, state.now);
             match state.items.reservations[caller.person] {
                 Some(ended)
                     if !is_held
+                        && may_hold
                         && Some(ended.id) != replaces
                         && matches!(ended.hold, Hold::Until(end) if end <= state.now) =>
                 {

@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use domain::clock::EpochMs;
 use domain::ids::UserId;
 use domain::queue::{Head, Session};
+use domain::seats::cool_off_seconds;
 
 /// A lane's head: the real type, of which only these three fields change here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -216,6 +217,25 @@ impl Items {
         Some(*head)
     }
 
+    /// Whether the seat's claim allows this user to hold it. A user's own lapsed hold does only after the cool-off.
+    pub(crate) fn seat_is_free(&self, person: usize, cool_off_seconds: u32, now: EpochMs) -> bool {
+        match self.claim {
+            None => true,
+            Some(Claim {
+                hold: Hold::ForGood,
+                ..
+            }) => false,
+            Some(Claim {
+                by,
+                hold: Hold::Until(end),
+            }) => {
+                let is_own = by.person == person;
+                let free_from = end.plus_seconds(if is_own { cool_off_seconds } else { 0 });
+                free_from <= now
+            }
+        }
+    }
+
     /// One transaction on reservation, session and claim. Returns whether it was made.
     pub(crate) fn hold(
         &mut self,
@@ -223,14 +243,13 @@ impl Items {
         id: ReservationId,
         replaces: Option<ReservationId>,
         decided: EpochMs,
-        until: EpochMs,
+        hold_seconds: u32,
     ) -> bool {
+        let until = decided.plus_seconds(hold_seconds);
         let former = self.reservations[id.person];
         let reservation_is_free = former.map(|former| former.id) == replaces
             && former.is_none_or(|former| former.hold.has_lapsed(decided));
-        let seat_is_free = self
-            .claim
-            .is_none_or(|claim| claim.hold.has_lapsed(decided));
+        let seat_is_free = self.seat_is_free(id.person, cool_off_seconds(hold_seconds), decided);
         let Some(Session::Live {
             user_id,
             expires_at,

@@ -103,9 +103,15 @@ kinds! {
     ALREADY_RESERVED = 409 "already_reserved" "You have a reservation for this date" ["reservationId"],
         "A user can have one reservation per date, or one per event with general admission.",
         "Pay the reservation with the id reservationId, or cancel it to choose other seats.";
+    TOO_MANY_HOLDS = 409 "too_many_holds" "Too many holds in this session" ["maxHolds"],
+        "A session can hold seats maxHolds times, released and lapsed holds included.",
+        "Pay a hold, or join again after this session: leave the queue, or wait until expiresAt.";
     SEAT_TAKEN = 409 "seat_taken" "The seat is taken" ["seatNumber", "heldUntil?"],
         "Another user holds one of the seats until heldUntil, or has bought it (no heldUntil). No seat was held.",
         "Choose another seat.";
+    RECENTLY_HELD = 409 "recently_held" "You held this seat a short while ago" ["seatNumber", "retryAfterSeconds"],
+        "The user held one of the seats without paying. Until retryAfterSeconds have passed, only other users can hold it. No seat was held.",
+        "Choose another seat, or repeat the request after Retry-After seconds.";
     SOLD_OUT = 409 "sold_out" "Sold out" [],
         "There are not enough tickets left.",
         "Request fewer, or try again later: holds expire and tickets are returned.";

@@ -29,10 +29,10 @@ struct Extra {
     /// With `not_admitted`: the place in line. Omitted before a draw.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
-    /// With `not_admitted`, `throttled` and `busy`: when to repeat the request.
+    /// With `not_admitted`, `recently_held`, `throttled` and `busy`: when to repeat the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<PollAfter>,
-    /// With `seat_not_found` and `seat_taken`: the seat.
+    /// With `seat_not_found`, `seat_taken` and `recently_held`: the seat.
     #[serde(skip_serializing_if = "Option::is_none")]
     seat_number: Option<SeatNumber>,
     /// With `seat_taken`: the end of the hold. Omitted if the seat is sold.
@@ -44,6 +44,9 @@ struct Extra {
     /// With `limit_exceeded`: the maximum number of seats per user.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_seats_per_user: Option<u32>,
+    /// With `too_many_holds`: how often a session can hold seats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_holds: Option<u32>,
     /// With `insufficient_balance` and `limit_exceeded`: the wallet's balance.
     #[serde(skip_serializing_if = "Option::is_none")]
     balance: Option<Money>,
@@ -236,6 +239,14 @@ impl Problem {
                 reservation_id: Some(id.clone()),
                 ..Extra::default()
             }),
+            Refusal::TooManyHolds { most } => Self::new(
+                TOO_MANY_HOLDS,
+                format!("A session can hold seats {most} times. Join again after this session."),
+            )
+            .with(Extra {
+                max_holds: Some(*most),
+                ..Extra::default()
+            }),
             Refusal::SeatTaken { seat, held_until } => {
                 Self::new(SEAT_TAKEN, "Another user has this seat. Choose another one.").with(Extra {
                     seat_number: Some(*seat),
@@ -243,6 +254,16 @@ impl Problem {
                     ..Extra::default()
                 })
             }
+            Refusal::RecentlyHeld { seat, retry_after } => Self::new(
+                RECENTLY_HELD,
+                "You held this seat without paying, so others can have it first. Choose another one.",
+            )
+            .with(Extra {
+                seat_number: Some(*seat),
+                retry_after_seconds: Some(*retry_after),
+                ..Extra::default()
+            })
+            .header(RETRY_AFTER, &retry_after.whole_seconds()),
             Refusal::SoldOut => Self::new(SOLD_OUT, "There are not enough tickets left."),
             Refusal::InsufficientBalance { balance, required } => Self::new(
                 INSUFFICIENT_BALANCE,

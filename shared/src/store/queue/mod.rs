@@ -8,4 +8,6 @@ pub use entries::TurnEnd;
 pub use heads::Progress;
 pub use sessions::{Arrival, SessionKey};
 
-pub(super) use sessions::{end_session, read_opened_session, read_session, session_ttl};
+pub(super) use sessions::{
+    end_session, read_opened_session, read_session, read_session_and_holds, session_ttl,
+};

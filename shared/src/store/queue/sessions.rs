@@ -52,6 +52,8 @@ struct SessionRecord {
     hold_by: Option<EpochMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user_id: Option<UserId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    holds: Option<u32>,
     // Only for the audit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     opened_at: Option<EpochMs>,
@@ -93,6 +95,13 @@ impl TryFrom<SessionRecord> for Session {
 
 pub(in crate::store) fn read_session(item: Item) -> Result<Session> {
     read_item::<SessionRecord>(item)?.try_into()
+}
+
+/// A session, and how often it has held seats.
+pub(in crate::store) fn read_session_and_holds(item: Item) -> Result<(Session, u32)> {
+    let record = read_item::<SessionRecord>(item)?;
+    let holds = record.holds.unwrap_or(0);
+    Ok((record.try_into()?, holds))
 }
 
 /// A session with what promotion stored for the audit.
@@ -143,6 +152,7 @@ fn open_session(session: &SessionKey, opening: Opening) -> Write {
         expires_at: None,
         hold_by: None,
         user_id: None,
+        holds: None,
         opened_at: Some(opening.at),
         slot_limit: Some(opening.slot_limit),
     };

@@ -1,19 +1,21 @@
 //! The transaction that holds seats.
 
+use std::collections::BTreeMap;
+
 use super::record::read_reservation;
 use super::{archive, put_reservation, seat_key, use_session};
 use crate::store::client::Store;
 use crate::store::error::{Result, StoreError};
 use crate::store::expression::Write;
-use crate::store::queue::{SessionKey, read_session};
+use crate::store::queue::{SessionKey, read_session_and_holds};
 use crate::store::refused::{TransactionError, Verdict};
-use crate::store::seats;
+use crate::store::seats::{self, ClaimedHold};
 use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::ids::{DateKey, ReservationId, SeatNumber, UserId};
-use domain::queue::{Session, TokenEndsOn};
+use domain::queue::Session;
 use domain::reservation::{Reservation, ReservedSeat, State};
-use domain::seats::Claim;
+use domain::seats::{Claim, ContinuedHold, cool_off_seconds};
 
 /// A hold to be made: the reservation except for its id and times.
 #[derive(Clone, Debug)]
@@ -31,15 +33,25 @@ pub struct HoldRequest<'a> {
 pub struct HoldConflict {
     /// The user's existing reservation for the date.
     pub reservation: Option<Reservation>,
-    /// Set if the session does not allow holding, or not any more. The inner value is `None` if
-    /// there is no session.
-    pub session: Option<Option<Session>>,
-    /// The first seat that is taken, and its claim.
-    pub seat: Option<(SeatNumber, Option<Claim>)>,
+    /// Set if the session does not allow holding, or not any more. The inner value has the session
+    /// and how often it has held seats; it is `None` if there is no session.
+    pub session: Option<Option<(Session, u32)>>,
+    /// The seats that could not be held, in order, and their claims.
+    pub seats: Vec<(SeatNumber, Option<Claim>)>,
+}
+
+/// What a hold takes over from the user's former holds.
+#[derive(Debug, Default)]
+pub struct FormerHolds {
+    /// An ended reservation at the same key. It is moved to the archive.
+    pub replaced: Option<Reservation>,
+    /// Seats that the user released a short while ago.
+    pub continued: BTreeMap<SeatNumber, ContinuedHold>,
 }
 
 impl HoldRequest<'_> {
-    fn reservation(&self, now: EpochMs, held_until: EpochMs) -> Reservation {
+    fn reservation(&self, now: EpochMs) -> Reservation {
+        let held_until = now.plus_seconds(self.event.terms.hold_seconds);
         Reservation {
             reservation_id: ReservationId::new(self.event.event_id.clone(), Some(self.date), now),
             user_id: self.user_id,
@@ -66,11 +78,11 @@ impl HoldRequest<'_> {
             };
             match index {
                 0 => conflict.reservation = item.map(read_reservation).transpose()?,
-                1 => conflict.session = Some(item.map(read_session).transpose()?),
+                1 => conflict.session = Some(item.map(read_session_and_holds).transpose()?),
                 _ => {
-                    if let (None, Some(seat)) = (&conflict.seat, self.seats.get(index - 2)) {
+                    if let Some(seat) = self.seats.get(index - 2) {
                         let claim = item.map(seats::read_claim).transpose()?;
-                        conflict.seat = Some((seat.seat_number, claim));
+                        conflict.seats.push((seat.seat_number, claim));
                     }
                 }
             }
@@ -81,43 +93,48 @@ impl HoldRequest<'_> {
 
 fn hold_writes(
     reservation: &Reservation,
-    replaced: Option<&Reservation>,
-    session: (&SessionKey, TokenEndsOn),
-    held_until: EpochMs,
+    former: &FormerHolds,
+    event: &Event,
+    session: &SessionKey,
     now: EpochMs,
 ) -> Vec<Write> {
-    let id = &reservation.reservation_id;
-    let user = reservation.user_id;
+    let hold_seconds = event.terms.hold_seconds;
+    let held_until = now.plus_seconds(hold_seconds);
+    let hold = ClaimedHold {
+        user_id: reservation.user_id,
+        reservation_id: &reservation.reservation_id,
+        held_until,
+        cool_off_seconds: cool_off_seconds(hold_seconds),
+    };
+    let ends_on = event.terms.queue.token_ends_on;
+    let replaced = former.replaced.as_ref();
     let mut writes = vec![
         put_reservation(reservation, replaced),
-        use_session(session.0, session.1, held_until, now),
+        use_session(session, ends_on, held_until, now),
     ];
-    writes.extend(
-        reservation
-            .seats
-            .iter()
-            .filter_map(|seat| Some((seat_key(reservation, seat)?, seat.price)))
-            .map(|(key, price)| seats::hold_claim(key, user, id, price, held_until, now)),
-    );
+    writes.extend(reservation.seats.iter().filter_map(|seat| {
+        let continued = former.continued.get(&seat.seat_number);
+        let key = seat_key(reservation, seat)?;
+        Some(seats::hold_claim(key, &hold, seat.price, continued, now))
+    }));
     writes.extend(replaced.map(archive));
     writes
 }
 
 impl Store {
     /// Holds seats: writes all claims, the reservation and the session's new end in one
-    /// transaction. `replaced` is an ended reservation at the same key; it is moved to the archive.
+    /// transaction.
     pub async fn hold(
         &self,
         request: &HoldRequest<'_>,
-        replaced: Option<&Reservation>,
+        former: &FormerHolds,
     ) -> Result<std::result::Result<Reservation, HoldConflict>> {
         let made = std::sync::Mutex::new(None);
         let result = self
             .transact(|now| {
-                let held_until = now.plus_seconds(request.event.terms.hold_seconds);
-                let reservation = request.reservation(now, held_until);
-                let session = (&request.session, request.event.terms.queue.token_ends_on);
-                let writes = hold_writes(&reservation, replaced, session, held_until, now);
+                let reservation = request.reservation(now);
+                let writes =
+                    hold_writes(&reservation, former, request.event, &request.session, now);
                 if let Ok(mut made) = made.lock() {
                     *made = Some(reservation);
                 }
@@ -143,7 +160,7 @@ mod tests {
     use domain::event::{Admission, Terms};
     use domain::ids::{EventId, Lane, Rank};
     use domain::money::{Currency, Money};
-    use domain::queue::{Control, QueuePolicy};
+    use domain::queue::{Control, QueuePolicy, TokenEndsOn};
 
     fn event() -> Event {
         Event {
@@ -191,7 +208,7 @@ mod tests {
         let at = EpochMs(1_000_000);
         let event = event();
         let session = request(&event).session;
-        let held = request(&event).reservation(at, at.plus_seconds(300));
+        let held = request(&event).reservation(at);
         let cancelled = Reservation {
             state: State::Cancelled {
                 payment: None,
@@ -199,15 +216,21 @@ mod tests {
             },
             ..held.clone()
         };
+        let former = FormerHolds {
+            continued: BTreeMap::from([(
+                SeatNumber(1),
+                ContinuedHold {
+                    reservation_id: cancelled.reservation_id.clone(),
+                    held_since: at,
+                },
+            )]),
+            replaced: Some(cancelled),
+        };
+        let mut ends_on_hold = event.clone();
+        ends_on_hold.terms.queue.token_ends_on = TokenEndsOn::Hold;
         let writes = [
-            hold_writes(&held, None, (&session, TokenEndsOn::Payment), at, at),
-            hold_writes(
-                &held,
-                Some(&cancelled),
-                (&session, TokenEndsOn::Hold),
-                at,
-                at,
-            ),
+            hold_writes(&held, &FormerHolds::default(), &event, &session, at),
+            hold_writes(&held, &former, &ends_on_hold, &session, at),
         ];
         for write in writes.iter().flatten() {
             write.check().unwrap();

@@ -5,7 +5,7 @@ mod record;
 mod settle;
 mod tickets;
 
-pub use hold::{HoldConflict, HoldRequest};
+pub use hold::{FormerHolds, HoldConflict, HoldRequest};
 pub use settle::TransactionLost;
 pub use tickets::{TicketConflict, TicketRequest};
 
@@ -22,6 +22,7 @@ use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId, ReservationId, UserId};
 use domain::queue::TokenEndsOn;
 use domain::reservation::{Reservation, ReservedSeat};
+use domain::seats::MOST_HOLDS_PER_SESSION;
 use domain::wallet::Wallet;
 use record::{ReservationRecord, write_reservation};
 
@@ -61,27 +62,35 @@ fn seat_key(reservation: &Reservation, seat: &ReservedSeat) -> Option<Key> {
 }
 
 /// Uses the session for a hold. If the event's sessions end on payment, the session now ends
-/// together with the hold. If they end on hold, it ends at once. Only a live session may hold, and
-/// only until `holdBy`, so repeated holds do not extend a session.
+/// together with the hold, and counts it. If they end on hold, it ends at once. Only a live session
+/// may hold, only until `holdBy`, so repeated holds do not extend a session, and only a limited
+/// number of times.
 fn use_session(
     session: &SessionKey,
     ends_on: TokenEndsOn,
     held_until: EpochMs,
     now: EpochMs,
 ) -> Write {
+    const LIVE: &str = "#state = :live AND #expiresAt > :now AND #holdBy > :now";
     let write = match ends_on {
-        TokenEndsOn::Hold => end_session(session, now),
+        TokenEndsOn::Hold => end_session(session, now).when(LIVE),
         TokenEndsOn::Payment => {
             let key = keys::session(&session.event_id, session.lane, session.rank);
-            Write::update(key, "SET #expiresAt = :end, #ttl = :ttl")
-                .bind(":end", held_until)
-                .bind(":ttl", session_ttl(held_until))
+            Write::update(
+                key,
+                "SET #expiresAt = :end, #ttl = :ttl, #holds = if_not_exists(#holds, :none) + :one",
+            )
+            .when(format!(
+                "{LIVE} AND (attribute_not_exists(#holds) OR #holds < :most)"
+            ))
+            .bind(":end", held_until)
+            .bind(":ttl", session_ttl(held_until))
+            .bind(":none", 0_u32)
+            .bind(":one", 1_u32)
+            .bind(":most", MOST_HOLDS_PER_SESSION)
         }
     };
-    write
-        .when("#state = :live AND #expiresAt > :now AND #holdBy > :now")
-        .bind(":live", "LIVE")
-        .bind(":now", now)
+    write.bind(":live", "LIVE").bind(":now", now)
 }
 
 impl Store {

@@ -85,12 +85,16 @@ fn cancel_writes(
     refund: Option<&Refund>,
     now: EpochMs,
 ) -> Vec<Write> {
+    let id = &from.reservation_id;
     let mut writes = vec![advance(from, to, now)];
     writes.extend(
         from.seats
             .iter()
             .filter_map(|seat| seat_key(from, seat))
-            .map(|key| seats::release_claim(key, &from.reservation_id)),
+            .map(|key| match from.state {
+                State::Held { .. } => seats::release_claim(key, id, now),
+                State::Confirmed { .. } | State::Cancelled { .. } => seats::delete_claim(key, id),
+            }),
     );
     writes.extend(
         from.stock
