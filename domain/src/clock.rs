@@ -119,6 +119,10 @@ pub mod rfc3339 {
     }
 }
 
+/// A write that was decided at t has taken effect, or failed, by t + 2 s. The store gives up an
+/// operation after this time, and reads the clock again before it tries a write again.
+pub const WRITE_MS: u64 = 2_000;
+
 /// The source of `now`: the system clock, or a clock that tests set.
 #[derive(Clone, Debug)]
 pub enum Clock {

@@ -91,6 +91,8 @@ pub enum Refusal {
     },
     /// DynamoDB has no capacity at the moment.
     Throttled,
+    /// The user's own requests use the same items at the same time.
+    ParallelRequests,
     /// The store did not respond, or too many requests use the same items. The operation may or may
     /// not have taken effect; it is safe to repeat it.
     Busy(Cause),

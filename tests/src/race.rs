@@ -455,3 +455,47 @@ async fn a_user_who_leaves_while_arriving_and_holding_has_left() {
         invariants::check(&processes[0]).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn parallel_charges_of_one_wallet_never_count_as_a_failure_of_the_database() {
+    let processes = processes(World::new().await, 3);
+    let buyer = processes[0].joins(EVENT).await;
+    let charges = (0..24).map(|n| {
+        let (world, buyer) = (processes[n % 4].clone(), buyer.clone());
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                let reply = world.charge(&buyer, 1, &format!("charge-{n}")).await;
+                match (reply.status, reply.code()) {
+                    (201, _) => return,
+                    (429, "parallel_requests") => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            panic!("no charge succeeds");
+        })
+    });
+    all_of(charges).await;
+    assert_eq!(processes[0].balance(&buyer).await, 24);
+    invariants::check(&processes[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn parallel_holds_of_one_user_never_count_as_a_failure_of_the_database() {
+    let processes = processes(World::new().await, 3);
+    let buyer = processes[0].joins(EVENT).await;
+    let holds = (0..16).map(|n| {
+        let (world, buyer) = (processes[n % 4].clone(), buyer.clone());
+        tokio::spawn(async move {
+            let reply = world.hold(&buyer, u32::try_from(n).unwrap() + 1).await;
+            (reply.status, reply.code().to_owned())
+        })
+    });
+    let answers: Vec<(u16, String)> = all_of(holds).await;
+    let held = answers.iter().filter(|(status, _)| *status == 201).count();
+    assert_eq!(held, 1, "{answers:?}");
+    for (status, code) in answers {
+        let expected = ["", "already_reserved", "parallel_requests"];
+        assert!(expected.contains(&code.as_str()), "{status} {code}");
+    }
+    invariants::check(&processes[0]).await;
+}

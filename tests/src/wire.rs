@@ -188,10 +188,11 @@ impl Wire {
     }
 
     /// The fault of this call, if a rule applies.
-    fn fault(&self, operation: &str, body: &str) -> Option<Fault> {
+    /// The next fault, and the text of its rule.
+    fn fault(&self, operation: &str, body: &str) -> Option<(Fault, &'static str)> {
         let mut state = self.state();
         match &mut state.writes_left {
-            Some(0) => return Some(Fault::CutOff),
+            Some(0) => return Some((Fault::CutOff, "")),
             Some(left) if WRITES.contains(&operation) => *left -= 1,
             Some(_) | None => {}
         }
@@ -205,7 +206,7 @@ impl Wire {
             return None;
         }
         rule.times -= 1;
-        Some(rule.fault)
+        Some((rule.fault, rule.containing))
     }
 }
 
@@ -271,12 +272,13 @@ async fn carry_on(
     let mut body: Value = serde_json::from_str(text).unwrap_or_default();
     crate::grants::check(operation, &body);
     let fault = match pass {
-        Some(Pass::AnswerLost) => Some(Fault::LoseAnswer),
+        Some(Pass::AnswerLost) => Some((Fault::LoseAnswer, "")),
         Some(Pass::Whole) | None => wire.fault(operation, text),
     };
+    let (fault, containing) = fault.unzip();
     let mut unread = Value::Null;
     match fault {
-        Some(Fault::Conflict) => return Ok(conflict(operation, &body)),
+        Some(Fault::Conflict) => return Ok(conflict(operation, &body, containing)),
         Some(Fault::Throttle) => return Ok(throttle()),
         Some(Fault::TimeOut) => std::future::pending::<()>().await,
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
@@ -411,21 +413,28 @@ fn error_type(name: &str) -> String {
     format!("com.amazonaws.dynamodb.v20120810#{name}")
 }
 
-fn conflict(operation: &str, request: &Value) -> HttpResponse {
+/// A conflict at the first item that contains the text.
+fn conflict(operation: &str, request: &Value, containing: Option<&str>) -> HttpResponse {
     if operation != "TransactWriteItems" {
         return refusal(&json!({
             "__type": error_type("TransactionConflictException"),
             "message": "Transaction is ongoing for the item"
         }));
     }
-    let items = request["TransactItems"].as_array().map_or(0, Vec::len);
-    let reasons: Vec<Value> = (0..items)
-        .map(|index| match index {
-            0 => json!({
-                "Code": "TransactionConflict",
-                "Message": "Transaction is ongoing for the item"
-            }),
-            _ => json!({ "Code": "None" }),
+    let items = request["TransactItems"].as_array();
+    let items = items.map_or(&[][..], Vec::as_slice);
+    let contains = |item: &Value| item.to_string().contains(containing.unwrap_or_default());
+    let at = items.iter().position(contains).unwrap_or(0);
+    let reasons: Vec<Value> = (0..items.len())
+        .map(|index| {
+            if index == at {
+                json!({
+                    "Code": "TransactionConflict",
+                    "Message": "Transaction is ongoing for the item"
+                })
+            } else {
+                json!({ "Code": "None" })
+            }
         })
         .collect();
     refusal(&json!({

@@ -1,7 +1,7 @@
 //! The tickets of general admission.
 
 use super::{Finding, Invariant};
-use crate::clock::EpochMs;
+use crate::clock::{EpochMs, WRITE_MS};
 use crate::event::{Admission, Event};
 use crate::money::Money;
 use crate::reservation::{Reservation, State};
@@ -28,8 +28,10 @@ pub struct ConfirmedTickets {
     in_doubt: u64,
 }
 
-/// A write takes effect within two seconds of its time stamp. The rest allows for differing clocks.
-const DOUBT_MS: i64 = 5_000;
+/// Clocks differ by up to three seconds.
+const CLOCKS_MS: i64 = 3_000;
+/// A write takes effect at most this long before or after its time stamp.
+const DOUBT_MS: i64 = WRITE_MS.cast_signed() + CLOCKS_MS;
 
 impl ConfirmedTickets {
     /// Counts a reservation. `at` is when the stock was read.

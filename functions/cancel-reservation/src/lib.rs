@@ -37,7 +37,11 @@ pub fn operation() -> shared::openapi::Operation {
         "Cancelled, now or by an earlier request. `refunded` is the amount that went back to the \
          wallet.",
     )
-    .problems(&[problem::RESERVATION_NOT_FOUND, problem::NOT_CANCELLABLE])
+    .problems(&[
+        problem::RESERVATION_NOT_FOUND,
+        problem::NOT_CANCELLABLE,
+        problem::PARALLEL_REQUESTS,
+    ])
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {

@@ -53,6 +53,7 @@ pub fn operation() -> shared::openapi::Operation {
         problem::NOT_YOURS,
         problem::IDEMPOTENCY_KEY_REUSED,
         problem::LIMIT_EXCEEDED,
+        problem::PARALLEL_REQUESTS,
     ])
 }
 

@@ -49,6 +49,7 @@ pub fn operation() -> shared::openapi::Operation {
         problem::SEAT_TAKEN,
         problem::RECENTLY_HELD,
         problem::SOLD_OUT,
+        problem::PARALLEL_REQUESTS,
     ])
 }
 

@@ -38,7 +38,11 @@ pub fn operation() -> shared::openapi::Operation {
     .response::<views::JoinedView<'_>>(201, "A new place in line.")
     .response::<views::JoinedView<'_>>(200, "The user's existing place in line.")
     .retry_after()
-    .problems(&[problem::EVENT_NOT_FOUND, problem::NOT_OPEN])
+    .problems(&[
+        problem::EVENT_NOT_FOUND,
+        problem::NOT_OPEN,
+        problem::PARALLEL_REQUESTS,
+    ])
 }
 
 fn read_user_id(body: &mut BodyFields) -> Option<UserId> {

@@ -42,6 +42,7 @@ pub fn operation() -> shared::openapi::Operation {
         problem::NOT_PAYABLE,
         problem::HOLD_EXPIRED,
         problem::INSUFFICIENT_BALANCE,
+        problem::PARALLEL_REQUESTS,
     ])
 }
 

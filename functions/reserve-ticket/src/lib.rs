@@ -43,6 +43,7 @@ pub fn operation() -> shared::openapi::Operation {
         problem::ALREADY_RESERVED,
         problem::SOLD_OUT,
         problem::INSUFFICIENT_BALANCE,
+        problem::PARALLEL_REQUESTS,
     ])
 }
 

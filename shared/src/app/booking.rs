@@ -3,7 +3,7 @@
 use super::App;
 use crate::metrics::Count;
 use crate::store::{
-    ChargeRecord, ChargeRefused, Charged, Consistency, StoreError, TransactionLost,
+    ChargeRecord, ChargeRefused, Charged, Consistency, StoreError, TransactionLost, back_off,
 };
 use domain::clock::EpochMs;
 use domain::ids::{ReservationId, UserId};
@@ -14,7 +14,7 @@ use domain::wallet::{IdempotencyKey, LedgerEntry, Wallet, WalletRefusal};
 
 /// If items have changed since they were read, the operation is decided again, at most this many
 /// times.
-const ATTEMPTS: usize = 6;
+const ATTEMPTS: u32 = 6;
 
 /// Where a page of a user's history ends: the creation time and id of the last reservation.
 pub type HistoryPosition = (EpochMs, String);
@@ -39,7 +39,7 @@ impl App {
         now: EpochMs,
     ) -> Result<(Outcome, Payment), Refusal> {
         let mut now = now;
-        for _ in 0..ATTEMPTS {
+        for attempt in 1..=ATTEMPTS {
             let (reservation, wallet) = self.reservation_and_wallet(user, id).await?;
             match (reservation.status(now), &reservation.state) {
                 (
@@ -56,20 +56,20 @@ impl App {
                 (Status::Held, _) => {}
             }
             let wallet_after = wallet.paid(reservation.total_price).map_err(insufficient)?;
-            match self
-                .store
-                .pay(&reservation, wallet, wallet_after, now)
-                .await
-            {
+            match self.store.pay(&reservation, wallet, wallet_after).await {
                 Ok(payment) => {
                     self.count_sale(reservation.seats.len(), payment.amount);
                     return Ok((Outcome::Done, payment));
                 }
-                Err(TransactionLost::Changed) => now = self.clock().now(),
+                Err(TransactionLost::Changed) => {
+                    back_off(attempt).await;
+                    now = self.clock().now();
+                }
                 Err(TransactionLost::Store(error)) => return Err(error.into()),
             }
         }
-        Err(StoreError::Conflict.into())
+        // Only the user's own requests change these items.
+        Err(StoreError::OwnConflict.into())
     }
 
     /// The reservation and the wallet for a payment, by a strongly consistent read in one call.
@@ -114,7 +114,7 @@ impl App {
         now: EpochMs,
     ) -> Result<Reservation, Refusal> {
         let mut now = now;
-        for _ in 0..ATTEMPTS {
+        for attempt in 1..=ATTEMPTS {
             let reservation = self.reservation(user, id).await?;
             let wallet = match &reservation.state {
                 State::Cancelled { .. } => return Ok(reservation),
@@ -130,7 +130,7 @@ impl App {
                     }
                 }
             };
-            match self.store.cancel(&reservation, wallet, now).await {
+            match self.store.cancel(&reservation, wallet).await {
                 Ok(cancelled) => {
                     self.metrics().add(Count::Cancellations, 1);
                     if let State::Cancelled { refunded, .. } = cancelled.state
@@ -141,11 +141,15 @@ impl App {
                     }
                     return Ok(cancelled);
                 }
-                Err(TransactionLost::Changed) => now = self.clock().now(),
+                Err(TransactionLost::Changed) => {
+                    back_off(attempt).await;
+                    now = self.clock().now();
+                }
                 Err(TransactionLost::Store(error)) => return Err(error.into()),
             }
         }
-        Err(StoreError::Conflict.into())
+        // Only the user's own requests change these items.
+        Err(StoreError::OwnConflict.into())
     }
 
     /// One page of a user's reservations, newest first, and the position of the next page.

@@ -6,7 +6,7 @@ use super::App;
 use super::booking::Outcome;
 use super::queue::session_key;
 use crate::metrics::Count;
-use crate::store::{Consistency, FormerHolds, HoldConflict, HoldRequest, StoreError};
+use crate::store::{Consistency, FormerHolds, HoldConflict, HoldRequest, StoreError, back_off};
 use crate::token::Token;
 use domain::best::{BlockPicker, best_seats};
 use domain::clock::EpochMs;
@@ -22,7 +22,7 @@ use domain::seats::{
 
 /// If items have changed since they were read, the operation is decided again, at most this many
 /// times.
-const ATTEMPTS: usize = 6;
+const ATTEMPTS: u32 = 6;
 /// How many blocks are tried if other buyers are faster each time.
 const BLOCKS_TRIED: u32 = 10;
 
@@ -218,7 +218,11 @@ impl App {
             session: session_key(token, rank),
         };
         let mut former = FormerHolds::default();
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            // The first attempt only finds what there is.
+            if attempt > 1 {
+                back_off(attempt).await;
+            }
             let conflict = match self.store.hold(&request, &former).await? {
                 Ok(reservation) => {
                     let seats = reservation.seats.len() as u64;
@@ -235,7 +239,8 @@ impl App {
                 return Ok((Outcome::AlreadyDone, reservation));
             }
         }
-        Err(StoreError::Conflict.into())
+        // The claims allowed it, so the user's own reservation or session kept changing.
+        Err(StoreError::OwnConflict.into())
     }
 
     /// Returns the user's existing hold if the request repeats it, and otherwise the refusal.

@@ -209,7 +209,7 @@ impl App {
             }
             former = Some(in_force);
         }
-        Err(StoreError::Conflict.into())
+        Err(StoreError::OwnConflict.into())
     }
 
     /// The status of a number that was just issued. The user is admitted at once if a slot is open

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::App;
 use super::booking::Outcome;
 use super::queue::session_key;
-use crate::store::{Consistency, StoreError, TicketConflict, TicketRequest};
+use crate::store::{Consistency, StoreError, TicketConflict, TicketRequest, back_off};
 use crate::token::Token;
 use domain::clock::EpochMs;
 use domain::event::{Admission, Event, Programme};
-use domain::ids::{EventId, ReservationId};
+use domain::ids::EventId;
 use domain::money::Money;
 use domain::refusal::{Limit, Refusal};
 use domain::reservation::Reservation;
@@ -19,7 +19,7 @@ use domain::stock::{Allocation, allocate};
 const STOCK_MS: i64 = 1_000;
 /// If items have changed since they were read, the reservation is tried again, at most this many
 /// times. Many buyers compete for the last tickets.
-const ATTEMPTS: usize = 12;
+const ATTEMPTS: u32 = 12;
 
 /// The price and the number of shards of an event's stock.
 #[derive(Clone, Copy)]
@@ -105,7 +105,6 @@ impl App {
             return Err(Refusal::LimitExceeded(Limit::Seats { most }));
         }
         let mut request = TicketRequest {
-            reservation_id: ReservationId::new(event.event_id.clone(), None, now),
             user_id: token.user_id,
             event,
             quantity,
@@ -117,7 +116,8 @@ impl App {
         };
         self.read_wallet(programme, token, &mut request, stock, now)
             .await?;
-        for _ in 0..ATTEMPTS {
+        let mut failure = StoreError::Conflict;
+        for attempt in 1..=ATTEMPTS {
             let conflict = match self.store.reserve_tickets(&request).await? {
                 Ok(reservation) => {
                     self.count_sale(quantity as usize, reservation.total_price);
@@ -125,17 +125,17 @@ impl App {
                 }
                 Err(conflict) => conflict,
             };
+            failure = if conflict.out_of_stock {
+                StoreError::Conflict
+            } else {
+                StoreError::OwnConflict
+            };
             let now = self.clock().now();
-            if let Some(mine) = &conflict.reservation
-                && mine.reservation_id == request.reservation_id
-            {
-                // The reservation was made, but the response was lost.
-                return Ok(mine.clone());
-            }
             self.resolve(programme, token, &mut request, stock, conflict, now)
                 .await?;
+            back_off(attempt).await;
         }
-        Err(StoreError::Conflict.into())
+        Err(failure.into())
     }
 
     /// Adapts the request to a conflict, or refuses it, in order of precedence.

@@ -225,7 +225,7 @@ impl Store {
                 let listed = Write::put(keys::catalog_entry(&next.event_id), item);
                 let mut writes = vec![meta, listed];
                 writes.extend_from_slice(others);
-                writes
+                (writes, ())
             })
             .await;
         match result {

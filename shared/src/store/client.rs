@@ -220,7 +220,8 @@ impl Store {
         for attempt in 1.. {
             let write = build(self.clock.now());
             let result = self.send(write, returning).await;
-            let is_conflict = matches!(result, Err(WriteError::Store(StoreError::Conflict)));
+            let is_conflict =
+                matches!(&result, Err(WriteError::Store(error)) if error.is_conflict());
             if !self.should_retry(attempt, is_conflict).await {
                 return result;
             }
@@ -303,13 +304,15 @@ impl Store {
     }
 
     /// Makes all writes or none. Conflicts are retried a limited number of times with jitter, with
-    /// a new `now` for each attempt.
-    pub(super) async fn transact(
+    /// a new `now` for each attempt. Returns what was built with the writes of the last attempt.
+    pub(super) async fn transact<T>(
         &self,
-        build: impl Fn(EpochMs) -> Vec<Write>,
-    ) -> std::result::Result<(), TransactionError> {
+        build: impl Fn(EpochMs) -> (Vec<Write>, T),
+    ) -> std::result::Result<T, TransactionError> {
         for attempt in 1.. {
-            let items = build(self.clock.now())
+            let (writes, built) = build(self.clock.now());
+            let keys: Vec<Key> = writes.iter().map(|write| write.key.clone()).collect();
+            let items = writes
                 .into_iter()
                 .map(|write| write.into_transact_item(&self.tables.main))
                 .collect::<Result<Vec<_>>>()
@@ -320,8 +323,11 @@ impl Store {
                 .set_transact_items(Some(items))
                 .send()
                 .await;
-            let result = sent.map(|_| ()).map_err(transaction_error);
-            let is_conflict = matches!(result, Err(TransactionError::Store(StoreError::Conflict)));
+            let result = sent
+                .map(|_| built)
+                .map_err(|error| transaction_error(error, &keys));
+            let is_conflict =
+                matches!(&result, Err(TransactionError::Store(error)) if error.is_conflict());
             if !self.should_retry(attempt, is_conflict).await {
                 return result;
             }
@@ -395,8 +401,8 @@ impl From<Returning> for ReturnValue {
     }
 }
 
-/// Waits before the next attempt: a random time up to 15, 30, 60 … ms.
-pub(super) async fn back_off(attempt: u32) {
+/// Waits before the next attempt: a random time up to 15, 30, 60 … 480 ms.
+pub async fn back_off(attempt: u32) {
     let longest = 15_u64 << attempt.saturating_sub(1).min(5);
     tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=longest))).await;
 }

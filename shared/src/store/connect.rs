@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Builder, Region, SharedCredentialsProvider, SharedHttpClient,
 };
+use domain::clock::WRITE_MS;
 
-/// The timeout of an operation including retries: a write decided at t is over by t + 2 s.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
+/// The timeout of an operation including retries.
+const OPERATION_TIMEOUT: Duration = Duration::from_millis(WRITE_MS);
 /// The timeout of one attempt. After a lost response there is time for a second attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(950);
 

@@ -14,6 +14,10 @@ pub enum StoreError {
     /// Other requests used the same items at the same time, including retries.
     #[error("too many conflicts")]
     Conflict,
+    /// The same, at an item that only requests of one user write: the user's own requests were in
+    /// each other's way.
+    #[error("too many parallel requests of one user")]
+    OwnConflict,
     /// DynamoDB did not respond in time, or not at all.
     #[error("DynamoDB did not answer: {0}")]
     Unavailable(String),
@@ -27,10 +31,18 @@ pub enum StoreError {
 
 pub(super) type Result<T> = std::result::Result<T, StoreError>;
 
+impl StoreError {
+    /// Whether the write may be tried again at once.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict | Self::OwnConflict)
+    }
+}
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Throttled => Self::Throttled,
+            StoreError::OwnConflict => Self::ParallelRequests,
             StoreError::Conflict
             | StoreError::Unavailable(_)
             | StoreError::NoTable

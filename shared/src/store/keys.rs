@@ -118,6 +118,14 @@ pub(super) fn wallet_pk(user: UserId) -> String {
     format!("WALLET#{user}")
 }
 
+/// Whether only requests of one user write the item in transactions: queue entry, reservations,
+/// wallet and ledger, and the session, which belongs to a rank.
+pub(super) fn is_of_one_user(key: &Key) -> bool {
+    ["USER#", "WALLET#", "SESSIONS#"]
+        .iter()
+        .any(|prefix| key.pk.starts_with(prefix))
+}
+
 pub(super) const BALANCE: &str = "BALANCE";
 
 pub(super) fn wallet(user: UserId) -> Key {

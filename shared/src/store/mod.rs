@@ -24,7 +24,7 @@ mod wallets;
 mod withdrawal;
 
 pub use apply::{ApplyRefused, Change};
-pub use client::{Consistency, Store, TableNames};
+pub use client::{Consistency, Store, TableNames, back_off};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
 pub use inspection::{

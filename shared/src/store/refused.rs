@@ -5,7 +5,9 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::CancellationReason;
 
 use super::error::{StoreError, describe, service_error, store_error};
+use super::expression::Key;
 use super::item::Item;
+use super::keys;
 
 /// Why a single write was not made.
 pub(super) enum WriteError {
@@ -74,13 +76,15 @@ where
     }
 }
 
+/// `keys` are those of the transaction's writes, in order.
 pub(super) fn transaction_error<R: std::fmt::Debug>(
     error: SdkError<TransactWriteItemsError, R>,
+    keys: &[Key],
 ) -> TransactionError {
     match error {
         SdkError::ServiceError(service) => match service.into_err() {
             TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                cancellation(cancelled.cancellation_reasons.unwrap_or_default())
+                cancellation(cancelled.cancellation_reasons.unwrap_or_default(), keys)
             }
             other => TransactionError::Store(service_error(
                 other.code().unwrap_or_default(),
@@ -93,8 +97,13 @@ pub(super) fn transaction_error<R: std::fmt::Debug>(
 
 /// A failed condition is a result, whatever the other reasons are. Without one, the cause is a
 /// conflict or a throttle, and the transaction may be retried.
-fn cancellation(reasons: Vec<CancellationReason>) -> TransactionError {
+fn cancellation(reasons: Vec<CancellationReason>, keys: &[Key]) -> TransactionError {
     let is = |reason: &CancellationReason, code: &str| reason.code.as_deref() == Some(code);
+    // Strangers never write these items.
+    let is_own_conflict = reasons
+        .iter()
+        .zip(keys)
+        .any(|(reason, key)| is(reason, "TransactionConflict") && keys::is_of_one_user(key));
     let other = reasons
         .iter()
         .find(|reason| {
@@ -113,6 +122,9 @@ fn cancellation(reasons: Vec<CancellationReason>) -> TransactionError {
         .iter()
         .any(|reason| is(reason, "ConditionalCheckFailed"));
     match other {
+        Some(StoreError::Conflict) if !refused && is_own_conflict => {
+            TransactionError::Store(StoreError::OwnConflict)
+        }
         Some(error) if !refused => TransactionError::Store(error),
         _ => TransactionError::Refused(
             reasons

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Consistency, Returning, Store};
+use super::client::{Consistency, Returning, Store, back_off};
 use super::error::{Result, StoreError};
 use super::expression::{Key, Write};
 use super::item::{Item, read_item, write_item};
@@ -135,7 +135,7 @@ fn put_charge_key(key: Key, record: &ChargeRecord) -> Write {
 }
 
 /// The number of attempts of a charge that conflicts with other changes of the wallet.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: u32 = 8;
 
 impl Store {
     /// The table's settings. `None` before the first catalogue.
@@ -176,38 +176,38 @@ impl Store {
     ) -> std::result::Result<Charged, ChargeRefused> {
         let key_item = keys::charge_key(user, &key.sha256());
         let mut wallet = self.wallet(user, Consistency::Eventual).await?;
-        for _ in 0..ATTEMPTS {
+        for attempt in 1..=ATTEMPTS {
             let charged = match wallet.charged(amount, ceiling) {
                 Ok(charged) => charged,
                 Err(refusal) => {
                     return self.charge_refused(user, key_item, amount, refusal).await;
                 }
             };
-            let now = self.clock.now();
-            let record = ChargeRecord {
-                charge_id: EntryId::new(now),
-                amount,
-                balance: charged.balance,
-            };
-            let entry = LedgerEntry {
-                entry_id: record.charge_id,
-                kind: EntryKind::Charge,
-                amount,
-                balance_after: charged.balance,
-                reservation_id: None,
-                at: now,
-            };
             let made = self
-                .transact(|_| {
-                    vec![
+                .transact(|now| {
+                    let record = ChargeRecord {
+                        charge_id: EntryId::new(now),
+                        amount,
+                        balance: charged.balance,
+                    };
+                    let entry = LedgerEntry {
+                        entry_id: record.charge_id,
+                        kind: EntryKind::Charge,
+                        amount,
+                        balance_after: charged.balance,
+                        reservation_id: None,
+                        at: now,
+                    };
+                    let writes = vec![
                         put_charge_key(key_item.clone(), &record),
                         change_wallet(user, wallet, charged),
                         put_entry(user, charged.seq, &entry),
-                    ]
+                    ];
+                    (writes, record)
                 })
                 .await;
             let verdicts = match made {
-                Ok(()) => return Ok(Charged::Done(record)),
+                Ok(record) => return Ok(Charged::Done(record)),
                 Err(TransactionError::Store(error)) => return Err(error.into()),
                 Err(TransactionError::Refused(verdicts)) => verdicts,
             };
@@ -221,8 +221,9 @@ impl Store {
                 // strong consistency.
                 _ => self.wallet(user, Consistency::Strong).await?,
             };
+            back_off(attempt).await;
         }
-        Err(StoreError::Conflict.into())
+        Err(StoreError::OwnConflict.into())
     }
 
     /// Handles a charge over the ceiling. A repeated request still returns the earlier charge, even
@@ -249,7 +250,7 @@ impl Store {
                     ceiling,
                 })
             }
-            _ => Err(StoreError::Conflict.into()),
+            _ => Err(StoreError::OwnConflict.into()),
         }
     }
 

@@ -1,10 +1,13 @@
 //! General admission: a number of tickets, no seats.
 
+use std::sync::Arc;
+
 use domain::event::{Admission, Programme};
 use domain::money::Money;
 use futures::future::join_all;
 use serde_json::json;
 
+use crate::call_gate::CallGate;
 use crate::invariants;
 use crate::wire::{Fault, Rule};
 use crate::world::{Buyer, EVENT, FESTIVAL, PRICE, Reply, World, festival};
@@ -336,4 +339,27 @@ async fn a_fault_in_the_store_reserves_once_or_not_at_all() {
         invariants::check(&world).await;
         assert_eq!(reserve(&world, &buyer, 1).await.status, 201, "{fault:?}");
     }
+}
+
+/// The audit relies on a time stamp being at most a write's duration older than the write.
+#[tokio::test]
+async fn a_reservation_that_is_tried_again_has_the_time_of_its_last_attempt() {
+    let world = World::with(tickets(10, 2, PRICE)).await;
+    let buyer = world.joins(FESTIVAL).await;
+    world.charge(&buyer, 2 * PRICE, "first").await;
+    let gate = CallGate::of(&["TransactItems"]);
+    let slow = Arc::new(world.process_behind(gate.clone()));
+    let (process, same) = (slow.clone(), buyer.clone());
+    let reserving = tokio::spawn(async move { reserve(&process, &same, 1).await });
+    gate.waits().await;
+    // The wallet changes, so the first attempt is refused.
+    world.charge(&buyer, PRICE, "second").await;
+    world.clock.advance_seconds(60);
+    gate.open();
+    let reply = reserving.await.unwrap();
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let now = world.clock.now().to_string();
+    assert_eq!(reply.text_of("createdAt"), now);
+    assert_eq!(reply.text_of("modifiedAt"), now);
+    invariants::check(&world).await;
 }

@@ -66,7 +66,7 @@ async fn after_a_lapsed_hold_its_owner_can_join_again() {
         .post(
             &format!("/events/{EVENT}/holds"),
             &again.token,
-            json!({ "date": DATE, "seatNumber": 7 }),
+            json!({ "date": DATE, "seatNumber": 8 }),
         )
         .await;
     assert_eq!(held.status, 201, "{held:?}");

@@ -194,6 +194,8 @@ async fn a_late_payment_takes_nothing_even_after_another_hold_of_the_seat() {
         .await
         .is_problem(410, "hold_expired");
     assert_eq!(world.balance(&buyer).await, 3 * PRICE);
+    // Until then, only others may hold the seat.
+    world.clock.advance_seconds(300);
     let buyer = world.joins_as(EVENT, &buyer.user_id).await;
     let next = held(&world, &buyer, 7).await;
     world

@@ -121,6 +121,9 @@ kinds! {
     THROTTLED = 429 "throttled" "Too many requests at the moment" ["retryAfterSeconds"],
         "The database has no capacity left at the moment.",
         "Repeat the request after Retry-After seconds.";
+    PARALLEL_REQUESTS = 429 "parallel_requests" "Too many of your requests at the same time" ["retryAfterSeconds"],
+        "Several requests of the same user change the same wallet, reservation or session at the same time. This one was not carried out.",
+        "Repeat the request after Retry-After seconds. Send a user's requests one after the other.";
     BUSY = 503 "busy" "Too busy to answer at the moment" ["retryAfterSeconds"],
         "The database or the issuer of a token did not respond, or too many requests use the same seats. It is not known whether the request took effect.",
         "Repeat the request after Retry-After seconds, with the same body and the same Idempotency-Key. This is safe.";

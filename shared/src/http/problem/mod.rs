@@ -29,7 +29,7 @@ struct Extra {
     /// With `not_admitted`: the place in line. Omitted before a draw.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
-    /// With `not_admitted`, `recently_held`, `throttled` and `busy`: when to repeat the request.
+    /// With `not_admitted`, `recently_held`, `throttled`, `parallel_requests` and `busy`: when to repeat the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<PollAfter>,
     /// With `seat_not_found`, `seat_taken` and `recently_held`: the seat.
@@ -277,6 +277,11 @@ impl Problem {
             Refusal::Throttled => Self::new(
                 THROTTLED,
                 "The database has no capacity left at the moment.",
+            )
+            .retry(),
+            Refusal::ParallelRequests => Self::new(
+                PARALLEL_REQUESTS,
+                "Other requests of yours were in progress. Send them one after the other.",
             )
             .retry(),
             Refusal::Busy(_) => Self::new(

@@ -127,10 +127,11 @@ impl Store {
         let keep_until = event.keep_until(entry.joined_at);
         let replaced = self
             .transact(|_| {
-                vec![
+                let writes = vec![
                     put_queue_entry(user, &event.event_id, entry, Some(former), keep_until),
                     end_turn(former_end, keep_until),
-                ]
+                ];
+                (writes, ())
             })
             .await;
         match replaced {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::record::read_reservation;
 use super::{archive, put_reservation, seat_key, use_session};
 use crate::store::client::Store;
-use crate::store::error::{Result, StoreError};
+use crate::store::error::Result;
 use crate::store::expression::Write;
 use crate::store::queue::{SessionKey, read_session_and_holds};
 use crate::store::refused::{TransactionError, Verdict};
@@ -129,25 +129,16 @@ impl Store {
         request: &HoldRequest<'_>,
         former: &FormerHolds,
     ) -> Result<std::result::Result<Reservation, HoldConflict>> {
-        let made = std::sync::Mutex::new(None);
         let result = self
             .transact(|now| {
                 let reservation = request.reservation(now);
                 let writes =
                     hold_writes(&reservation, former, request.event, &request.session, now);
-                if let Ok(mut made) = made.lock() {
-                    *made = Some(reservation);
-                }
-                writes
+                (writes, reservation)
             })
             .await;
         match result {
-            Ok(()) => made
-                .into_inner()
-                .ok()
-                .flatten()
-                .map(Ok)
-                .ok_or(StoreError::Conflict),
+            Ok(reservation) => Ok(Ok(reservation)),
             Err(TransactionError::Store(error)) => Err(error),
             Err(TransactionError::Refused(verdicts)) => request.conflict(verdicts).map(Err),
         }

@@ -118,6 +118,7 @@ fn cancel_writes(
 
 /// A payment about to be made.
 struct Paid {
+    payment: Payment,
     reservation: Reservation,
     wallet_before: Wallet,
     wallet_after: Wallet,
@@ -131,31 +132,15 @@ struct Refund {
     entry: LedgerEntry,
 }
 
-impl Store {
-    /// Pays a hold: updates wallet, ledger, seats, reservation and session in one transaction.
-    pub async fn pay(
-        &self,
-        held: &Reservation,
-        wallet: Wallet,
-        wallet_after: Wallet,
-        now: EpochMs,
-    ) -> std::result::Result<Payment, TransactionLost> {
+impl Paid {
+    fn of(held: &Reservation, wallet_before: Wallet, wallet_after: Wallet, now: EpochMs) -> Self {
         let payment = Payment {
             payment_id: EntryId::new(now),
             amount: held.total_price,
             balance_after: wallet_after.balance,
             paid_at: now,
         };
-        let paid = Paid {
-            reservation: Reservation {
-                state: State::Confirmed {
-                    payment: Some(payment.clone()),
-                },
-                modified_at: now,
-                ..held.clone()
-            },
-            wallet_before: wallet,
-            wallet_after,
+        Self {
             entry: LedgerEntry {
                 entry_id: payment.payment_id,
                 kind: EntryKind::Payment,
@@ -164,9 +149,51 @@ impl Store {
                 reservation_id: Some(held.reservation_id.clone()),
                 at: now,
             },
-        };
-        self.transact(|now| pay_writes(held, &paid, now)).await?;
-        Ok(payment)
+            reservation: Reservation {
+                state: State::Confirmed {
+                    payment: Some(payment.clone()),
+                },
+                modified_at: now,
+                ..held.clone()
+            },
+            payment,
+            wallet_before,
+            wallet_after,
+        }
+    }
+}
+
+impl Refund {
+    fn of(reservation: &Reservation, amount: Money, wallet_before: Wallet, now: EpochMs) -> Self {
+        let wallet_after = wallet_before.refunded(amount);
+        Self {
+            entry: LedgerEntry {
+                entry_id: EntryId::new(now),
+                kind: EntryKind::Refund,
+                amount,
+                balance_after: wallet_after.balance,
+                reservation_id: Some(reservation.reservation_id.clone()),
+                at: now,
+            },
+            wallet_before,
+            wallet_after,
+        }
+    }
+}
+
+impl Store {
+    /// Pays a hold: updates wallet, ledger, seats, reservation and session in one transaction.
+    pub async fn pay(
+        &self,
+        held: &Reservation,
+        wallet: Wallet,
+        wallet_after: Wallet,
+    ) -> std::result::Result<Payment, TransactionLost> {
+        let made = self.transact(|now| {
+            let paid = Paid::of(held, wallet, wallet_after, now);
+            (pay_writes(held, &paid, now), paid.payment)
+        });
+        Ok(made.await?)
     }
 
     /// Cancels a reservation: frees the seats and refunds the payment in one transaction. `wallet`
@@ -175,36 +202,26 @@ impl Store {
         &self,
         reservation: &Reservation,
         wallet: Option<Wallet>,
-        now: EpochMs,
     ) -> std::result::Result<Reservation, TransactionLost> {
         let payment = match &reservation.state {
             State::Confirmed { payment } => payment.clone(),
             State::Held { .. } | State::Cancelled { .. } => None,
         };
         let refunded = payment.as_ref().map_or(Money::ZERO, |p| p.amount);
-        let refund = wallet.map(|wallet_before| {
-            let wallet_after = wallet_before.refunded(refunded);
-            Refund {
-                wallet_before,
-                wallet_after,
-                entry: LedgerEntry {
-                    entry_id: EntryId::new(now),
-                    kind: EntryKind::Refund,
-                    amount: refunded,
-                    balance_after: wallet_after.balance,
-                    reservation_id: Some(reservation.reservation_id.clone()),
-                    at: now,
+        let made = self.transact(|now| {
+            let refund = wallet.map(|wallet| Refund::of(reservation, refunded, wallet, now));
+            let cancelled = Reservation {
+                state: State::Cancelled {
+                    payment: payment.clone(),
+                    refunded,
                 },
-            }
+                modified_at: now,
+                ..reservation.clone()
+            };
+            let writes = cancel_writes(reservation, &cancelled, refund.as_ref(), now);
+            (writes, cancelled)
         });
-        let cancelled = Reservation {
-            state: State::Cancelled { payment, refunded },
-            modified_at: now,
-            ..reservation.clone()
-        };
-        self.transact(|now| cancel_writes(reservation, &cancelled, refund.as_ref(), now))
-            .await?;
-        Ok(cancelled)
+        Ok(made.await?)
     }
 }
 
@@ -248,29 +265,12 @@ mod tests {
             state: State::Confirmed { payment: None },
             ..held.clone()
         };
-        let entry = || LedgerEntry {
-            entry_id: EntryId::new(at),
-            kind: EntryKind::Payment,
-            amount: Money(-5),
-            balance_after: Money(0),
-            reservation_id: None,
-            at,
-        };
         let wallet = |seq| Wallet {
             balance: Money(5),
             seq,
         };
-        let paid = Paid {
-            reservation: confirmed.clone(),
-            wallet_before: wallet(1),
-            wallet_after: wallet(2),
-            entry: entry(),
-        };
-        let refund = Refund {
-            wallet_before: wallet(2),
-            wallet_after: wallet(3),
-            entry: entry(),
-        };
+        let paid = Paid::of(&held, wallet(1), wallet(2), at);
+        let refund = Refund::of(&confirmed, Money(5), wallet(2), at);
         let writes = [
             pay_writes(&held, &paid, at),
             cancel_writes(&held, &confirmed, None, at),

@@ -21,7 +21,6 @@ use domain::wallet::{EntryKind, LedgerEntry, Wallet};
 /// A reservation of tickets to be made.
 #[derive(Clone, Debug)]
 pub struct TicketRequest<'a> {
-    pub reservation_id: ReservationId,
     pub user_id: UserId,
     pub event: &'a Event,
     pub quantity: u32,
@@ -90,15 +89,15 @@ fn reserve_writes(
 }
 
 impl TicketRequest<'_> {
-    fn reservation(&self, payment_id: EntryId, now: EpochMs) -> Reservation {
+    fn reservation(&self, now: EpochMs) -> Reservation {
         let payment = self.wallet.map(|(_, after)| Payment {
-            payment_id,
+            payment_id: EntryId::new(now),
             amount: self.total_price,
             balance_after: after.balance,
             paid_at: now,
         });
         Reservation {
-            reservation_id: self.reservation_id.clone(),
+            reservation_id: ReservationId::new(self.event.event_id.clone(), None, now),
             user_id: self.user_id,
             event_name: self.event.terms.name.clone(),
             seats: Vec::new(),
@@ -109,7 +108,7 @@ impl TicketRequest<'_> {
             stock: self.allocations.clone(),
             lane: self.session.lane,
             rank: self.session.rank,
-            created_at: self.reservation_id.created_at(),
+            created_at: now,
             modified_at: now,
         }
     }
@@ -138,13 +137,14 @@ impl Store {
         &self,
         request: &TicketRequest<'_>,
     ) -> Result<std::result::Result<Reservation, TicketConflict>> {
-        let began = self.clock.now();
-        let reservation = request.reservation(EntryId::new(began), began);
         let result = self
-            .transact(|now| reserve_writes(request, &reservation, now))
+            .transact(|now| {
+                let reservation = request.reservation(now);
+                (reserve_writes(request, &reservation, now), reservation)
+            })
             .await;
         match result {
-            Ok(()) => Ok(Ok(reservation)),
+            Ok(reservation) => Ok(Ok(reservation)),
             Err(TransactionError::Store(error)) => Err(error),
             Err(TransactionError::Refused(verdicts)) => request.conflict(verdicts).map(Err),
         }
