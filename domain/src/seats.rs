@@ -198,6 +198,18 @@ impl SeatMap {
         map
     }
 
+    /// The map of a section about which nothing is known: as if it had never been sold.
+    #[must_use]
+    pub fn unknown(seats: u32) -> Self {
+        Self {
+            bits: vec![0; seats.div_ceil(4) as usize],
+            seats,
+            available: seats,
+            revenue: Money::ZERO,
+            built_at: EpochMs(0),
+        }
+    }
+
     /// A stored map. `None` if the bytes do not match the number of seats, because the section has
     /// been changed since.
     #[must_use]
@@ -225,6 +237,12 @@ impl SeatMap {
     #[must_use]
     pub fn bits(&self) -> &[u8] {
         &self.bits
+    }
+
+    /// The number of seats.
+    #[must_use]
+    pub fn seats(&self) -> u32 {
+        self.seats
     }
 
     /// The number of free seats. Held seats count as taken.

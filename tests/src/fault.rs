@@ -669,3 +669,21 @@ async fn a_slow_payment_does_not_take_a_seat_that_went_to_another_user() {
     assert_eq!(world.balance(&holder).await, PRICE);
     invariants::check(&world).await;
 }
+
+#[tokio::test]
+async fn a_seat_map_that_cannot_be_stored_is_still_answered() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    world.hold(&buyer, 7).await;
+    world
+        .wire
+        .inject(Rule::every("UpdateItem", "SEATMAP#", Fault::Throttle));
+    let event = world.get(&format!("/events/{EVENT}"), "").await;
+    assert_eq!(event.status, 200, "{event:?}");
+    assert_eq!(event.body["dates"][0]["availableSeats"], 49);
+    world.clock.advance_seconds(2);
+    let dates = format!("/events/{EVENT}/dates");
+    let dates = world.get(&dates, &buyer.token).await;
+    assert_eq!(dates.status, 200, "{dates:?}");
+    assert_eq!(dates.body["dates"][0]["availableSeats"], 49);
+}

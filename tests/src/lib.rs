@@ -25,6 +25,8 @@ pub mod grants;
 pub mod invariants;
 /// An OpenID Connect issuer.
 pub mod issuer;
+/// Events of many dates, and lists of many events.
+pub mod large_catalogue;
 /// Steps that the tests of the queue share.
 pub mod queue_steps;
 /// template.yaml, parsed.

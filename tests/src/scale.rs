@@ -2,11 +2,13 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{EventId, Lane, UserId};
+use futures::future::join_all;
 use shared::token::Token;
 
+use crate::large_catalogue::{concert_on, list_more_events};
 use crate::queue_steps::leaves;
 use crate::wire::{Fault, Rule};
-use crate::world::{EVENT, World, concert_for, festival};
+use crate::world::{DATE, EVENT, World, concert_for, festival};
 
 /// Sets the head as if this many users had joined.
 async fn set_issued(world: &World, issued: u64) {
@@ -227,4 +229,85 @@ async fn listing_twenty_thousand_seats_costs_little_more_than_listing_fifty() {
     // 400 times the seats, 10 sections instead of one. The growth is the rebuilding of the counts from a tenth of 20,000
     // claims, once a second whatever the number of requests.
     assert!(costs[2] < costs[0] + 150.0, "{costs:?}");
+}
+
+#[tokio::test]
+async fn thirty_two_callers_share_one_read_of_a_thousand_events() {
+    let world = World::new().await;
+    list_more_events(&world, 999).await;
+    world.wire.reset_meter();
+    let replies = join_all((0..32).map(|_| world.get("/events", ""))).await;
+    for reply in &replies {
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.body["events"].as_array().unwrap().len(), 1_000);
+    }
+    // A page has up to a megabyte.
+    assert!(
+        world.wire.calls().len() <= 2,
+        "{}",
+        world.wire.calls().len()
+    );
+}
+
+/// The calls and write units of one request for the event, and how many of its seats it counts.
+async fn calls_of_get_event(world: &World) -> (usize, f64, u64) {
+    world.wire.reset_meter();
+    let reply = world.get(&format!("/events/{EVENT}"), "").await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let calls = world.wire.calls().len();
+    let left = reply.body["availableTickets"].as_u64().unwrap();
+    (calls, world.wire.cost().write_units, left)
+}
+
+#[tokio::test]
+async fn an_event_of_400_dates_takes_a_bounded_number_of_calls_per_request() {
+    let world = World::with(concert_on(400)).await;
+    // Four batches of maps; three calls for each of 64 that are rebuilt; and once the event.
+    let most_calls = 4 + 3 * 64 + 1;
+    for _ in 0..7 {
+        let (calls, writes, left) = calls_of_get_event(&world).await;
+        assert!(calls <= most_calls, "{calls} calls");
+        assert!(writes <= 2.0 * 64.0, "{writes} write units");
+        assert_eq!(left, 400 * 50);
+    }
+    // Now all are built, and this process knows them.
+    assert_eq!(calls_of_get_event(&world).await, (0, 0.0, 400 * 50));
+    // Another process only reads them.
+    let other = world.another_process();
+    assert_eq!(calls_of_get_event(&other).await, (5, 0.0, 400 * 50));
+}
+
+#[tokio::test]
+async fn callers_at_the_same_time_do_not_rebuild_the_same_maps() {
+    let world = World::with(concert_on(400)).await;
+    world.wire.reset_meter();
+    let path = format!("/events/{EVENT}");
+    let replies = join_all((0..32).map(|_| world.get(&path, ""))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    let calls = world.wire.calls().len();
+    assert!(calls <= 1 + 7 * (4 + 3 * 64), "{calls} calls");
+}
+
+#[tokio::test]
+async fn the_seat_maps_of_past_dates_are_final() {
+    let world = World::new().await;
+    let begins = domain::clock::EpochMs::parse("2026-12-24T10:00:00Z").unwrap();
+    world.clock.set(begins.plus_seconds(3_600));
+    let maps_written = async || {
+        world.clock.advance_seconds(2);
+        calls_of_get_event(&world).await;
+        let mut keys: Vec<String> = Vec::new();
+        for call in world.wire.calls() {
+            let pk = call.request["Key"]["pk"]["S"].as_str().unwrap_or_default();
+            if call.operation == "UpdateItem" && pk.starts_with("SEATMAP#") {
+                keys.push(pk.to_owned());
+            }
+        }
+        keys
+    };
+    let is_past = |key: &String| key.contains(DATE);
+    assert!(maps_written().await.iter().any(is_past));
+    let again = maps_written().await;
+    assert!(!again.iter().any(is_past), "{again:?}");
+    assert!(!again.is_empty(), "the later date is counted each second");
 }

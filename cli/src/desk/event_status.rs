@@ -162,13 +162,8 @@ async fn read_sales(app: &App, programme: &Programme, now: EpochMs) -> Result<Sa
             ..Sales::default()
         });
     }
-    let sections: Vec<_> = programme
-        .dates
-        .iter()
-        .flat_map(|(date, on_sale)| on_sale.sections.iter().map(|s| (*date, s.clone())))
-        .collect();
     let mut counted = app
-        .section_sales(&event.event_id, &sections, now)
+        .section_sales(event, programme.dates.values(), now)
         .await
         .map_err(error_of)?
         .into_iter();
@@ -205,7 +200,7 @@ pub(super) async fn read_seats(app: &App, id: &EventId, date: DateKey) -> Result
         .get(&date)
         .with_context(|| format!("the event {id} has no date {date}"))?;
     let sections = app
-        .section_seats(id, date, on_sale.sections.clone(), now)
+        .section_seats(&programme.event, on_sale, on_sale.sections.clone(), now)
         .await
         .map_err(error_of)?;
     let letter = |status: &SeatStatus| match status {

@@ -97,7 +97,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         .filter(|date| !date.has_begun(request.now()))
         .filter(|date| from.is_none_or(|from| date.date.is_from(from)));
     let dates = app
-        .availability(&token.event_id, dates, request.now())
+        .availability(&programme.event, dates, request.now())
         .await?
         .into_iter()
         .filter(|date| shows_sold_out || date.available_seats > 0)

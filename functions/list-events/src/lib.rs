@@ -5,7 +5,6 @@ use serde::Serialize;
 use shared::app::App;
 use shared::http::{Answer, ApiRequest, views::EventView};
 use shared::lambda::{Function, Init};
-use shared::store::Consistency;
 
 /// The endpoint.
 pub const FUNCTION: Function = Function {
@@ -38,7 +37,7 @@ struct Body<'a> {
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let events = app.store().events(Consistency::Eventual).await?;
+    let events = app.events(request.now()).await?;
     let events = events
         .iter()
         .map(|event| EventView::of(event, request.now()))

@@ -1,7 +1,7 @@
 //! GET /events/{eventId}/dates/{date}/seats: the seats of a date.
 
 use domain::event::{EventDate, Programme, Section};
-use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::ids::{DateKey, SeatNumber};
 use domain::money::Money;
 use domain::refusal::{FieldError, Refusal};
 use domain::seats::SeatStatus;
@@ -136,7 +136,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let sections = sections(date, wanted.as_deref(), after)?;
     let has_begun = date.has_begun(request.now());
     let mut seats: Vec<SeatOnSale> = app
-        .section_seats(&token.event_id, date_key, sections, request.now())
+        .section_seats(&programme.event, date, sections, request.now())
         .await?
         .iter()
         .flat_map(SectionSeats::seats)
@@ -157,7 +157,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
             .any(|seat| seat.status == SeatStatus::Available)
         && !has_more;
     let later_dates = if nothing_left {
-        Some(later_dates(app, &token.event_id, &programme, date, request).await?)
+        Some(later_dates(app, &programme, date, request).await?)
     } else {
         None
     };
@@ -203,7 +203,6 @@ fn sections(
 
 async fn later_dates(
     app: &App,
-    event_id: &EventId,
     programme: &Programme,
     date: &EventDate,
     request: &ApiRequest,
@@ -213,7 +212,7 @@ async fn later_dates(
         .values()
         .filter(|later| later.date > date.date && !later.has_begun(request.now()));
     Ok(app
-        .availability(event_id, later, request.now())
+        .availability(&programme.event, later, request.now())
         .await?
         .into_iter()
         .filter(|later| later.available_seats > 0)

@@ -1,12 +1,13 @@
 //! Availability: the seats of sections, and counts per date and event.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::stream::{StreamExt, TryStreamExt, iter};
 
 use super::App;
 use super::cache::Cache;
-use domain::clock::EpochMs;
+use domain::clock::{EpochMs, SKEW_MS};
 use domain::event::{Admission, Event, EventDate, Programme, SaleState, Section};
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::Money;
@@ -16,13 +17,55 @@ use domain::seats::{SeatMap, SeatStatus};
 /// By event, date and section.
 pub(super) type SeatMapCache = Cache<(EventId, DateKey, String), SeatMap>;
 
-/// The maximum age of counts.
+/// The maximum age of counts, for up to [`MOST_REBUILDS`] sections.
 const SEAT_MAP_MS: i64 = 1_000;
 /// Sections up to this size are listed live. Larger ones are listed from their seat map, because
 /// reading 50,000 claims would cost a thousand read units.
 const LARGEST_LIVE_SECTION: u32 = 500;
+/// A request rebuilds at most this many seat maps, so that an event of hundreds of dates does not
+/// take hundreds of writes.
+const MOST_REBUILDS: usize = 64;
 /// The number of sections that are read concurrently.
 const SECTIONS_AT_ONCE: usize = 8;
+
+/// A section of a date whose seat map is wanted.
+#[derive(Clone, Copy)]
+struct MapOf<'a> {
+    date: DateKey,
+    section: &'a Section,
+    /// A map that was built from then on is final.
+    final_from: EpochMs,
+}
+
+impl<'a> MapOf<'a> {
+    fn new(event: &Event, date: &EventDate, section: &'a Section) -> Self {
+        // After the start, nothing is held or cancelled, and the last holds can be paid.
+        let last_payment = date.starts_at.plus_seconds(event.terms.hold_seconds);
+        Self {
+            date: date.date,
+            section,
+            final_from: last_payment.plus_ms(SKEW_MS),
+        }
+    }
+
+    fn each(event: &Event, dates: impl IntoIterator<Item = &'a EventDate>) -> Vec<Self> {
+        dates
+            .into_iter()
+            .flat_map(|date| date.sections.iter().map(|s| Self::new(event, date, s)))
+            .collect()
+    }
+
+    fn key(&self, event: &EventId) -> (EventId, DateKey, String) {
+        (event.clone(), self.date, self.section.name.clone())
+    }
+
+    /// Whether the map is of this section, and young enough or final.
+    fn accepts(&self, map: &SeatMap, now: EpochMs, max_age_ms: i64) -> bool {
+        let age = map.built_at.age_at(now);
+        let is_young = age.is_some_and(|age| age < max_age_ms);
+        map.seats() == self.section.seats && (is_young || map.built_at >= self.final_from)
+    }
+}
 
 /// The number of free seats of a date.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,19 +136,20 @@ pub fn check_not_closed(event: &Event, now: EpochMs) -> Result<(), Refusal> {
 }
 
 impl App {
-    /// The availability of these dates, in their order.
+    /// The availability of these dates, in their order. It is at most a second old, and older in
+    /// proportion if there are more than [`MOST_REBUILDS`] sections.
     pub async fn availability(
         &self,
-        event: &EventId,
+        event: &Event,
         dates: impl IntoIterator<Item = &EventDate>,
         now: EpochMs,
     ) -> Result<Vec<DateAvailability>, Refusal> {
         let dates: Vec<&EventDate> = dates.into_iter().collect();
-        let sections: Vec<(DateKey, Section)> = dates
-            .iter()
-            .flat_map(|date| date.sections.iter().map(|s| (date.date, s.clone())))
-            .collect();
-        let mut maps = self.seat_maps(event, &sections, now).await?.into_iter();
+        let sections = MapOf::each(event, dates.iter().copied());
+        let mut maps = self
+            .seat_maps(&event.event_id, &sections, now)
+            .await?
+            .into_iter();
         Ok(dates
             .into_iter()
             .map(|date| DateAvailability {
@@ -121,14 +165,16 @@ impl App {
             .collect())
     }
 
-    /// What was sold of these sections, in their order, at most a second ago.
+    /// What was sold of each section of these dates, in their order. It is as old as
+    /// [`App::availability`].
     pub async fn section_sales(
         &self,
-        event: &EventId,
-        sections: &[(DateKey, Section)],
+        event: &Event,
+        dates: impl IntoIterator<Item = &EventDate>,
         now: EpochMs,
     ) -> Result<Vec<SectionSales>, Refusal> {
-        let maps = self.seat_maps(event, sections, now).await?;
+        let sections = MapOf::each(event, dates);
+        let maps = self.seat_maps(&event.event_id, &sections, now).await?;
         Ok(maps
             .iter()
             .map(|map| SectionSales {
@@ -157,7 +203,7 @@ impl App {
             }
             Admission::Seated => {
                 let dates = self
-                    .availability(&event.event_id, programme.dates.values(), now)
+                    .availability(event, programme.dates.values(), now)
                     .await?;
                 let total = dates.iter().map(|date| date.total_seats).sum();
                 let left = dates
@@ -170,22 +216,24 @@ impl App {
         }
     }
 
-    /// The seats of sections: live for small sections, at most a second old for large ones.
+    /// The seats of sections of a date: live for small sections, at most a second old for large
+    /// ones.
     pub async fn section_seats(
         &self,
-        event: &EventId,
-        date: DateKey,
+        event: &Event,
+        date: &EventDate,
         sections: Vec<Section>,
         now: EpochMs,
     ) -> Result<Vec<SectionSeats>, Refusal> {
+        let id = &event.event_id;
         iter(sections)
             .map(|section| async move {
                 let statuses = if section.seats > LARGEST_LIVE_SECTION {
-                    let one = [(date, section.clone())];
-                    let maps = self.seat_maps(event, &one, now).await?;
+                    let one = [MapOf::new(event, date, &section)];
+                    let maps = self.seat_maps(id, &one, now).await?;
                     maps.iter().flat_map(|map| map.statuses()).collect()
                 } else {
-                    let claims = self.store.claims(event, date, &section.name).await?;
+                    let claims = self.store.claims(id, date.date, &section.name).await?;
                     section
                         .seat_numbers()
                         .map(|seat| SeatStatus::of(claims.get(&seat), now))
@@ -198,54 +246,113 @@ impl App {
             .await
     }
 
-    /// The seat maps of these sections, at most a second old. Each comes from this process's cache,
-    /// from the table, or is built from the claims, in this order.
+    /// The seat maps of these sections. Each comes from this process's cache, from the table, or is
+    /// built from the claims, in this order.
     async fn seat_maps(
         &self,
         event: &EventId,
-        sections: &[(DateKey, Section)],
+        wanted: &[MapOf<'_>],
         now: EpochMs,
     ) -> Result<Vec<Arc<SeatMap>>, Refusal> {
-        let key = |date: DateKey, section: &Section| (event.clone(), date, section.name.clone());
-        let cached: Vec<Option<Arc<SeatMap>>> = sections
-            .iter()
-            .map(|(date, section)| self.seat_maps.fresh(&key(*date, section), now, SEAT_MAP_MS))
-            .collect();
-        let missing: Vec<(DateKey, Section)> = sections
-            .iter()
-            .zip(&cached)
-            .filter(|(_, cached)| cached.is_none())
-            .map(|(section, _)| section.clone())
-            .collect();
-        let stored = self.store.seat_maps(event, &missing).await?;
-        let is_fresh = |map: &SeatMap| {
-            let age = map.built_at.age_at(now);
-            age.is_some_and(|age| age < SEAT_MAP_MS)
+        let max_age_ms = max_age_ms(wanted.len());
+        let cached = |now| -> Vec<Option<Arc<SeatMap>>> {
+            let known = |of: &MapOf<'_>| self.seat_maps.any(&of.key(event));
+            let is_current = |of: &MapOf<'_>, map: &Arc<SeatMap>| of.accepts(map, now, max_age_ms);
+            wanted
+                .iter()
+                .map(|of| known(of).filter(|map| is_current(of, map)))
+                .collect()
         };
-        let mut fresh = iter(missing.into_iter().zip(stored))
-            .map(|((date, section), stored)| async move {
-                let map = match stored {
-                    Some(map) if is_fresh(&map) => map,
-                    former => {
-                        self.store
-                            .rebuild_seat_map(event, date, &section, SEAT_MAP_MS, former)
-                            .await?
-                    }
-                };
-                let built_at = map.built_at;
-                Ok::<_, Refusal>(self.seat_maps.put(
-                    (event.clone(), date, section.name),
-                    map,
-                    built_at,
-                ))
-            })
-            .buffered(SECTIONS_AT_ONCE)
-            .try_collect::<Vec<_>>()
+        let maps = cached(now);
+        if maps.iter().all(Option::is_some) {
+            return Ok(maps.into_iter().flatten().collect());
+        }
+        // One request at a time refreshes an event's maps; the others use them then.
+        let _turn = self.seat_map_turns.wait(event).await;
+        let now = self.clock().now();
+        let maps = cached(now);
+        let missing: Vec<MapOf<'_>> = wanted
+            .iter()
+            .zip(&maps)
+            .filter(|(_, cached)| cached.is_none())
+            .map(|(of, _)| *of)
+            .collect();
+        let mut read = self
+            .read_seat_maps(event, &missing, max_age_ms, now)
             .await?
             .into_iter();
-        Ok(cached
+        Ok(maps
             .into_iter()
-            .filter_map(|cached| cached.or_else(|| fresh.next()))
+            .filter_map(|cached| cached.or_else(|| read.next()))
             .collect())
+    }
+
+    /// Reads seat maps from the table, and rebuilds those that are too old, the oldest first and at
+    /// most [`MOST_REBUILDS`]. Of the others the stored map is returned. A section without one
+    /// counts as free.
+    async fn read_seat_maps(
+        &self,
+        event: &EventId,
+        wanted: &[MapOf<'_>],
+        max_age_ms: i64,
+        now: EpochMs,
+    ) -> Result<Vec<Arc<SeatMap>>, Refusal> {
+        let keys: Vec<_> = wanted.iter().map(|of| (of.date, of.section)).collect();
+        let stored = self.store.seat_maps(event, &keys).await?;
+        let mut outdated: Vec<(Option<EpochMs>, usize)> = wanted
+            .iter()
+            .zip(&stored)
+            .enumerate()
+            .filter(|(_, (of, map))| {
+                !map.as_ref()
+                    .is_some_and(|map| of.accepts(map, now, max_age_ms))
+            })
+            .map(|(index, (_, map))| (map.as_ref().map(|map| map.built_at), index))
+            .collect();
+        outdated.sort_unstable();
+        outdated.truncate(MOST_REBUILDS);
+        let rebuilt: BTreeSet<usize> = outdated.into_iter().map(|(_, index)| index).collect();
+        let reads: Vec<_> = wanted
+            .iter()
+            .zip(stored)
+            .enumerate()
+            .map(|(index, (of, stored))| {
+                let is_outdated = rebuilt.contains(&index);
+                async move {
+                    let map = match stored {
+                        former if is_outdated => {
+                            self.store
+                                .rebuild_seat_map(event, of.date, of.section, max_age_ms, former)
+                                .await?
+                        }
+                        Some(stored) => stored,
+                        None => SeatMap::unknown(of.section.seats),
+                    };
+                    let built_at = map.built_at;
+                    Ok::<_, Refusal>(self.seat_maps.put(of.key(event), map, built_at))
+                }
+            })
+            .collect();
+        iter(reads).buffered(SECTIONS_AT_ONCE).try_collect().await
+    }
+}
+
+/// The maximum age of the maps of this many sections. So all of them together are rebuilt no faster
+/// than [`MOST_REBUILDS`] a second.
+fn max_age_ms(sections: usize) -> i64 {
+    let rounds = sections.div_ceil(MOST_REBUILDS).max(1);
+    i64::try_from(rounds).map_or(i64::MAX, |rounds| rounds.saturating_mul(SEAT_MAP_MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_may_be_a_second_old_and_older_in_proportion_if_there_are_many() {
+        assert_eq!(max_age_ms(0), 1_000);
+        assert_eq!(max_age_ms(64), 1_000);
+        assert_eq!(max_age_ms(65), 2_000);
+        assert_eq!(max_age_ms(400), 7_000);
     }
 }

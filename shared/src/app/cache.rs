@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use domain::clock::EpochMs;
+use domain::clock::{Clock, EpochMs};
 
 /// With this many entries the cache is cleared.
 const MOST_ENTRIES: usize = 10_000;
@@ -21,13 +21,48 @@ struct Entry<V> {
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
     entries: Mutex<HashMap<K, Entry<V>>>,
+    turns: Turns<K>,
 }
 
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
         Self {
             entries: Mutex::new(HashMap::new()),
+            turns: Turns::default(),
         }
+    }
+}
+
+/// Lets the requests of this process that need the same value read it one after the other, so that
+/// all but the first find it in the cache.
+#[derive(Debug)]
+pub(crate) struct Turns<K> {
+    turns: Mutex<HashMap<K, Weak<tokio::sync::Mutex<()>>>>,
+}
+
+impl<K> Default for Turns<K> {
+    fn default() -> Self {
+        Self {
+            turns: Mutex::new(HashMap::new()),
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone> Turns<K> {
+    /// Waits for the turn of this key. It lasts until the guard is dropped.
+    pub(crate) async fn wait(&self, key: &K) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = turns.get(key).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                // Only turns that somebody takes or waits for are kept.
+                turns.retain(|_, turn| turn.strong_count() > 0);
+                let turn = Arc::default();
+                turns.insert(key.clone(), Arc::downgrade(&turn));
+                turn
+            })
+        };
+        turn.lock_owned().await
     }
 }
 
@@ -61,6 +96,29 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
         }
         entry.claimed_at = now;
         None
+    }
+
+    /// The value, if it is younger than `max_age_ms`. Otherwise it is read, by one request at a time:
+    /// the others wait and use what it has read.
+    pub(crate) async fn fresh_or_read<E>(
+        &self,
+        key: &K,
+        now: EpochMs,
+        clock: &Clock,
+        max_age_ms: i64,
+        read: impl AsyncFnOnce() -> Result<V, E>,
+    ) -> Result<Arc<V>, E> {
+        if let Some(value) = self.fresh(key, now, max_age_ms) {
+            return Ok(value);
+        }
+        let _turn = self.turns.wait(key).await;
+        // What others have read meanwhile is younger than this request.
+        let now = clock.now();
+        if let Some(value) = self.fresh(key, now, max_age_ms) {
+            return Ok(value);
+        }
+        let value = read().await?;
+        Ok(self.put(key.clone(), value, now))
     }
 
     /// Makes the next request read the value again.
@@ -113,6 +171,44 @@ mod tests {
         let meanwhile = cache.fresh_or_claim(&"k", EpochMs(2200), 1000);
         assert_eq!(meanwhile.as_deref(), Some(&1));
         assert_eq!(cache.fresh_or_claim(&"k", EpochMs(3000), 1000), None);
+    }
+
+    #[tokio::test]
+    async fn requests_that_need_the_same_value_at_the_same_time_read_it_once() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        let clock = Clock::Manual(domain::clock::ManualClock::at(EpochMs(1_000)));
+        let cache = Cache::default();
+        let reads = AtomicU32::new(0);
+        let request = |key| {
+            let (cache, clock, reads) = (&cache, &clock, &reads);
+            async move {
+                let read = async || {
+                    tokio::task::yield_now().await;
+                    Ok::<_, ()>(reads.fetch_add(1, Ordering::Relaxed))
+                };
+                cache
+                    .fresh_or_read(&key, EpochMs(1_000), clock, 1_000, read)
+                    .await
+            }
+        };
+        let values = futures::future::join_all((0..32).map(|n| request(n % 2))).await;
+        assert_eq!(reads.into_inner(), 2);
+        assert!(values.iter().all(|value| *value.as_deref().unwrap() < 2));
+        assert!(cache.turns.turns.lock().unwrap().len() <= 2);
+    }
+
+    #[tokio::test]
+    async fn a_failed_read_is_made_again_by_the_next_request() {
+        let clock = Clock::Manual(domain::clock::ManualClock::at(EpochMs(1_000)));
+        let cache = Cache::default();
+        let failed = cache.fresh_or_read(&"k", EpochMs(1_000), &clock, 1_000, async || {
+            Err::<u32, _>("no")
+        });
+        assert_eq!(failed.await, Err("no"));
+        let read = cache.fresh_or_read(&"k", EpochMs(1_000), &clock, 1_000, async || {
+            Ok::<_, &str>(7)
+        });
+        assert_eq!(read.await.as_deref(), Ok(&7));
     }
 
     #[test]

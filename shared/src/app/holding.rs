@@ -10,7 +10,7 @@ use crate::store::{Consistency, FormerHolds, HoldConflict, HoldRequest, StoreErr
 use crate::token::Token;
 use domain::best::{BlockPicker, best_seats};
 use domain::clock::EpochMs;
-use domain::event::{Admission, EventDate, Programme, SaleState, Section};
+use domain::event::{Admission, Event, EventDate, Programme, SaleState, Section};
 use domain::ids::{DateKey, SeatNumber, UserId};
 use domain::queue::{PollAfter, Session};
 use domain::refusal::{FieldError, Limit, Refusal};
@@ -128,7 +128,14 @@ impl App {
         for failures in 0..BLOCKS_TRIED {
             let now = self.clock().now();
             let block = self
-                .pick_block(programme, date, &sections, best.count, &lost, failures)
+                .pick_block(
+                    &programme.event,
+                    on_sale,
+                    &sections,
+                    best.count,
+                    &lost,
+                    failures,
+                )
                 .await?;
             let Some(block) = block else {
                 let refusal = recently_held.unwrap_or(Refusal::SoldOut);
@@ -166,15 +173,14 @@ impl App {
     /// Picks one of the best blocks, without the seats that turned out to be taken.
     async fn pick_block(
         &self,
-        programme: &Programme,
-        date: DateKey,
+        event: &Event,
+        date: &EventDate,
         sections: &[Section],
         count: u32,
         taken: &BTreeSet<SeatNumber>,
         failures: u32,
     ) -> Result<Option<Vec<SeatNumber>>, Refusal> {
         let now = self.clock().now();
-        let event = &programme.event.event_id;
         let mut seats = self
             .section_seats(event, date, sections.to_vec(), now)
             .await?;
@@ -360,7 +366,7 @@ impl App {
         now: EpochMs,
     ) -> Result<Refusal, Refusal> {
         let event = &programme.event.event_id;
-        let programme = self.read_programme(event, Consistency::Strong, now).await?;
+        let programme = self.current_programme(event, now).await?;
         Ok(match programme.dates.get(&date) {
             None => Refusal::DateNotFound,
             Some(date) if date.section_of(seat).is_none() => Refusal::SeatNotFound(seat),

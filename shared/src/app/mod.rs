@@ -18,7 +18,7 @@ use crate::store::{Consistency, Settings, Store, StoreError};
 use crate::token::{KeyRing, Rejection, Token};
 use cache::Cache;
 use domain::clock::{Clock, EpochMs};
-use domain::event::Programme;
+use domain::event::{Event, Programme};
 use domain::ids::{EventId, Lane};
 use domain::money::Money;
 use domain::queue::Head;
@@ -47,9 +47,11 @@ pub struct App {
     store: Store,
     keys: Cache<(), KeyRing>,
     settings: Cache<(), Settings>,
+    events: Cache<(), Vec<Event>>,
     programmes: Cache<EventId, Programme>,
     heads: Cache<(EventId, Lane), Head>,
     seat_maps: availability::SeatMapCache,
+    seat_map_turns: cache::Turns<EventId>,
     /// The remaining tickets of each shard.
     stocks: Cache<EventId, Vec<u32>>,
     /// Identifies users. `None` if requests state the user id.
@@ -65,9 +67,11 @@ impl App {
             store,
             keys: Cache::default(),
             settings: Cache::default(),
+            events: Cache::default(),
             programmes: Cache::default(),
             heads: Cache::default(),
             seat_maps: Cache::default(),
+            seat_map_turns: cache::Turns::default(),
             stocks: Cache::default(),
             issuer: None,
         }
@@ -146,34 +150,44 @@ impl App {
     /// The table's currency and wallet ceiling. A table without a catalogue has neither events nor
     /// users.
     pub async fn settings(&self, now: EpochMs) -> Result<Arc<Settings>, Refusal> {
-        if let Some(settings) = self.settings.fresh(&(), now, PROGRAMME_CACHE_MS) {
-            return Ok(settings);
-        }
-        let settings = self.store.settings().await?.ok_or_else(|| {
-            StoreError::Unavailable("no catalogue has been applied to this table".to_owned())
-        })?;
-        Ok(self.settings.put((), settings, now))
+        let read = async || {
+            self.store.settings().await?.ok_or_else(|| {
+                let why = "no catalogue has been applied to this table";
+                Refusal::from(StoreError::Unavailable(why.to_owned()))
+            })
+        };
+        self.settings
+            .fresh_or_read(&(), now, self.clock(), PROGRAMME_CACHE_MS, read)
+            .await
+    }
+
+    /// All events, at most two seconds old.
+    pub async fn events(&self, now: EpochMs) -> Result<Arc<Vec<Event>>, Refusal> {
+        let read = async || Ok(self.store.events(Consistency::Eventual).await?);
+        self.events
+            .fresh_or_read(&(), now, self.clock(), PROGRAMME_CACHE_MS, read)
+            .await
     }
 
     /// An event and its dates, at most two seconds old.
     pub async fn programme(&self, id: &EventId, now: EpochMs) -> Result<Arc<Programme>, Refusal> {
-        if let Some(programme) = self.programmes.fresh(id, now, PROGRAMME_CACHE_MS) {
-            return Ok(programme);
-        }
-        self.read_programme(id, Consistency::Eventual, now).await
+        let read = async || {
+            let programme = self.store.programme(id, Consistency::Eventual).await?;
+            programme.ok_or(Refusal::EventNotFound)
+        };
+        self.programmes
+            .fresh_or_read(id, now, self.clock(), PROGRAMME_CACHE_MS, read)
+            .await
     }
 
-    async fn read_programme(
+    /// An event and its dates as they are now.
+    async fn current_programme(
         &self,
         id: &EventId,
-        consistency: Consistency,
         now: EpochMs,
     ) -> Result<Arc<Programme>, Refusal> {
-        let programme = self
-            .store
-            .programme(id, consistency)
-            .await?
-            .ok_or(Refusal::EventNotFound)?;
+        let programme = self.store.programme(id, Consistency::Strong).await?;
+        let programme = programme.ok_or(Refusal::EventNotFound)?;
         Ok(self.programmes.put(id.clone(), programme, now))
     }
 

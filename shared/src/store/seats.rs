@@ -233,7 +233,7 @@ impl Store {
     pub async fn seat_maps(
         &self,
         event: &EventId,
-        sections: &[(DateKey, Section)],
+        sections: &[(DateKey, &Section)],
     ) -> Result<Vec<Option<SeatMap>>> {
         let keys: Vec<Key> = sections
             .iter()
@@ -249,7 +249,7 @@ impl Store {
 
     /// Builds a section's seat map from its claims and stores it. If another process is rebuilding
     /// it, `former` is used if it is not too old, so that concurrent requests do not all read the
-    /// claims of a large section.
+    /// claims of a large section. Reads go on while writes fail: then the map is not stored.
     pub async fn rebuild_seat_map(
         &self,
         event: &EventId,
@@ -261,7 +261,11 @@ impl Store {
         let key = keys::seat_map(event, date, &section.name);
         let claimed = self
             .write_if_allowed(|now| claim_seat_map(key.clone(), now.plus_ms(-max_age_ms), now))
-            .await?;
+            .await
+            .unwrap_or_else(|error| {
+                tracing::debug!(%error, "a seat map cannot be claimed");
+                false
+            });
         // The clock is read before the claims, so the map is never older than it says.
         let now = self.clock.now();
         if let (false, Some(former)) = (claimed, former)
@@ -272,9 +276,12 @@ impl Store {
         }
         let claims = self.claims(event, date, &section.name).await?;
         let map = SeatMap::build(section, &claims, now);
-        if claimed {
-            self.write_if_allowed(|_| put_seat_map(key.clone(), &map))
-                .await?;
+        if claimed
+            && let Err(error) = self
+                .write_if_allowed(|_| put_seat_map(key.clone(), &map))
+                .await
+        {
+            tracing::debug!(%error, "a seat map cannot be stored");
         }
         Ok(map)
     }

@@ -123,7 +123,14 @@ pub(crate) const JOINS: Endpoint = Endpoint {
     ..change("", Subject::NewOutside, join)
 };
 
-pub(crate) const ENDPOINTS: [Endpoint; 17] = [
+/// The list of [`MANY_EVENTS`] events.
+pub(crate) const LIST_OF_MANY: &str = "list-events, 1000 events";
+pub(crate) const MANY_EVENTS: usize = 1_000;
+/// An event of [`MANY_DATES`] dates.
+pub(crate) const EVENT_OF_MANY: &str = "get-event, 400 dates";
+pub(crate) const MANY_DATES: usize = 400;
+
+pub(crate) const ENDPOINTS: [Endpoint; 19] = [
     change("issue-token, waiting", Subject::NewOutside, join),
     change("issue-token, ACTIVE", Subject::NewInside, join),
     read("token-status, waiting", Subject::Waiting, status),
@@ -136,7 +143,11 @@ pub(crate) const ENDPOINTS: [Endpoint; 17] = [
         Subject::Anyone,
         |_| get("/events".to_owned()),
     ),
+    read(LIST_OF_MANY, Subject::Anyone, |_| get("/events".to_owned())),
     read("get-event", Subject::Anyone, |_| {
+        get(format!("/events/{EVENT}"))
+    }),
+    read(EVENT_OF_MANY, Subject::Anyone, |_| {
         get(format!("/events/{EVENT}"))
     }),
     read("list-dates", Subject::Inside, |_| {

@@ -17,11 +17,14 @@ use shared::store::Store;
 use shared::token::Token;
 use tests::api_gateway::http_event;
 use tests::invariants;
+use tests::large_catalogue::{concert_on, list_more_events};
 use tests::wire::CallRecord;
 use tests::world::{DATE, EVENT, FUNCTIONS, PRICE, World, concert};
 
 use crate::calls::Call;
-use crate::endpoints::{Beside, Endpoint, Subject};
+use crate::endpoints::{
+    Beside, EVENT_OF_MANY, Endpoint, LIST_OF_MANY, MANY_DATES, MANY_EVENTS, Subject,
+};
 use crate::names::{Item, Names, mentions};
 use crate::table::{open_session, put_items, set_head};
 use crate::work::Job;
@@ -60,6 +63,12 @@ pub(crate) struct Stage {
 
 fn programme(endpoint: &Endpoint) -> Programme {
     let mut programme = concert();
+    if endpoint.name == EVENT_OF_MANY {
+        let first = programme.dates.clone();
+        programme
+            .dates
+            .extend(concert_on(MANY_DATES - first.len()).dates);
+    }
     programme.event.terms.max_seats_per_user = 20;
     if matches!(endpoint.subject, Subject::NewOutside | Subject::Waiting) {
         programme.event.terms.queue.max_active = 1;
@@ -95,6 +104,9 @@ fn without_meter(world: &World) -> World {
 impl Stage {
     pub(crate) async fn new(endpoint: Endpoint) -> Self {
         let world = World::with(programme(&endpoint)).await;
+        if endpoint.name == LIST_OF_MANY {
+            list_more_events(&world, MANY_EVENTS - 1).await;
+        }
         let begin = [FIRST_NUMBER; 3];
         set_head(&world, ["issued", "admitted", "floor"], begin).await;
         // The first user is admitted, and holds some seats that a list shows.

@@ -189,3 +189,19 @@ async fn seats_are_picked_from_a_large_section_too() {
     }
     invariants::check(&world).await;
 }
+
+#[tokio::test]
+async fn a_waiting_user_cannot_have_the_whole_house_read() {
+    let mut hall = hall();
+    hall.event.terms.queue.max_active = 1;
+    let world = World::with(hall).await;
+    world.joins(EVENT).await;
+    let waiting = world.joins(EVENT).await;
+    world.wire.reset_meter();
+    best(&world, &waiting, json!({ "count": 1 }))
+        .await
+        .is_problem(403, "not_admitted");
+    let calls = world.wire.calls();
+    let mut requests = calls.iter().map(|call| call.request.to_string());
+    assert!(!requests.any(|request| request.contains("SEATS#") || request.contains("SEATMAP#")));
+}

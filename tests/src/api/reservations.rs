@@ -84,10 +84,10 @@ async fn repeated_holds_do_not_extend_the_turn() {
     let buyer = world.joins(EVENT).await;
     // Each hold is released before the next. A session lasts 600 seconds.
     let mut id = held_on(&world, &buyer, DATE, 1).await;
-    for seconds in [250, 250, 99] {
+    for (seconds, seat) in [(250, 2), (250, 3), (99, 4)] {
         world.clock.advance_seconds(seconds);
         assert_eq!(cancel(&world, &buyer, &id).await.status, 200);
-        id = held_on(&world, &buyer, DATE, 1).await;
+        id = held_on(&world, &buyer, DATE, seat).await;
     }
     let status = world.status(&buyer).await;
     assert_eq!(status.text_of("expiresAt"), "2026-11-20T10:14:59.000Z");
