@@ -307,5 +307,6 @@ export default {
   "error.sold_out": "Not enough tickets are left for your choice. Try fewer, another section, or another date.",
   "error.insufficient_balance": "Your wallet balance is too low. Top up, then pay again; seats you are holding stay held.",
   "error.throttled": "It is very busy right now. Wait a moment, then try again.",
+  "error.parallel_requests": "Several of your requests arrived at the same time, maybe from another tab. Try again.",
   "error.busy": "The box office is very busy right now. Try again; nothing is booked or charged twice."
 };
