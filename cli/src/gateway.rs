@@ -12,11 +12,13 @@ use axum::body::Body as AxumBody;
 use axum::extract::{Request as AxumRequest, State};
 use axum::http::Response;
 use cors::Cors;
+use domain::refusal::FieldError;
 use http_body_util::BodyExt;
 use lambda_http::{Body, RequestExt};
 use pages::{Resolved, resolve};
 use shared::app::App;
 use shared::http::LARGEST_BODY;
+use shared::http::problem::Problem;
 use shared::lambda::Function;
 use tokio::sync::Semaphore;
 
@@ -104,7 +106,11 @@ async fn answer(State(gateway): State<Arc<Gateway>>, request: AxumRequest) -> Re
 /// Calls the function of the route.
 async fn call_function(gateway: &Gateway, request: AxumRequest) -> Response<AxumBody> {
     let (parts, body) = request.into_parts();
-    let body = read_body(body).await;
+    let Some(body) = read_body(body).await else {
+        let error = FieldError::new("body", "ended before its Content-Length");
+        let problem = Problem::of(&error.into()).into_answer().into_response();
+        return problem.map(into_axum_body);
+    };
     let resolved = resolve(parts.method.as_str(), parts.uri.path());
     let (name, parameters) = match resolved {
         Resolved::Route {
@@ -139,24 +145,25 @@ async fn call_function(gateway: &Gateway, request: AxumRequest) -> Response<Axum
     function
         .answer(&gateway.app, request)
         .await
-        .map(|body| match body {
-            Body::Text(text) => AxumBody::from(text),
-            Body::Binary(bytes) => AxumBody::from(bytes),
-            _ => AxumBody::empty(),
-        })
+        .map(into_axum_body)
+}
+
+fn into_axum_body(body: Body) -> AxumBody {
+    match body {
+        Body::Text(text) => AxumBody::from(text),
+        Body::Binary(bytes) => AxumBody::from(bytes),
+        _ => AxumBody::empty(),
+    }
 }
 
 /// Keeps at most one byte more than a function accepts, so that the function refuses a body that is too large. The rest is
-/// read and dropped, so that the client gets to see the answer.
-async fn read_body(mut body: AxumBody) -> Body {
+/// read and dropped, so that the client gets to see the answer. `None` if the body is cut short.
+async fn read_body(mut body: AxumBody) -> Option<Body> {
     let mut kept = Vec::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else {
-            // The client disconnected. Half a body must not be taken for a whole one.
-            kept.resize(LARGEST_BODY + 1, 0);
-            break;
-        };
+        // Half a body must not be taken for a whole one.
+        let frame = frame.ok()?;
         // Trailers are ignored.
         let Ok(bytes) = frame.into_data() else {
             continue;
@@ -169,10 +176,10 @@ async fn read_body(mut body: AxumBody) -> Body {
         }
     }
     if kept.is_empty() {
-        return Body::Empty;
+        return Some(Body::Empty);
     }
-    match String::from_utf8(kept) {
+    Some(match String::from_utf8(kept) {
         Ok(text) => Body::Text(text),
         Err(error) => Body::Binary(error.into_bytes()),
-    }
+    })
 }

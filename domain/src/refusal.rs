@@ -84,7 +84,10 @@ pub enum Refusal {
         /// When the user may hold it again.
         retry_after: PollAfter,
     },
-    SoldOut,
+    SoldOut {
+        /// How many tickets are left: fewer than were requested.
+        left: u32,
+    },
     InsufficientBalance {
         balance: Money,
         required: Money,

@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use futures::future::join;
+use lambda_http::http::Method;
+use lambda_http::http::header::CONTENT_LENGTH;
 use lambda_http::{Body, Request, RequestExt, Response, service_fn};
 use tracing::Instrument;
 
@@ -95,6 +97,11 @@ async fn answer_within_span(
             (problem.code, problem.into_answer().into_response())
         }
     };
+    let response = if request.method() == Method::HEAD {
+        without_body(response)
+    } else {
+        response
+    };
     let refused = (code != "ok").then(|| metrics.refused(code));
     let counts = metrics.take_unreported();
     tracing::info!(
@@ -123,6 +130,20 @@ async fn answer_within_span(
         "request"
     );
     response
+}
+
+/// The response to HEAD: that to GET, without its body.
+fn without_body(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let length = match &body {
+        Body::Text(text) => text.len(),
+        Body::Binary(bytes) => bytes.len(),
+        _ => 0,
+    };
+    if length > 0 {
+        parts.headers.insert(CONTENT_LENGTH, length.into());
+    }
+    Response::from_parts(parts, Body::Empty)
 }
 
 /// Prepares what the function needs, then runs it until Lambda ends the process.

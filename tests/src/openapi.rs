@@ -39,7 +39,8 @@ fn code_template_and_document_name_the_same_routes() {
         .collect();
     let routed: BTreeSet<_> = pages::ROUTES
         .iter()
-        .filter(|route| route.function != "pages")
+        // HEAD is where GET is.
+        .filter(|route| route.function != "pages" && route.method != "HEAD")
         .map(|route| (route.function, route.method, route.path))
         .collect();
     assert_eq!(described, routed);

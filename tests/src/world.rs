@@ -341,10 +341,13 @@ impl World {
         };
         // Benchmarks measure the handler alone.
         #[cfg(test)]
-        assert_eq!(
-            crate::contract::complaint(name, parts.status.as_u16(), &parts.headers, &text),
-            None
-        );
+        if method == "HEAD" {
+            assert_eq!(text, "");
+        } else {
+            let status = parts.status.as_u16();
+            let complaint = crate::contract::complaint(name, status, &parts.headers, &text);
+            assert_eq!(complaint, None);
+        }
         Reply {
             status: parts.status.as_u16(),
             headers: parts.headers,

@@ -2,7 +2,7 @@
 
 use domain::ids::EntryId;
 use domain::money::Money;
-use domain::refusal::Refusal;
+use domain::refusal::{FieldError, Refusal};
 use domain::wallet::IdempotencyKey;
 use serde::Serialize;
 use shared::app::{App, Outcome};
@@ -95,18 +95,25 @@ fn read_amount(body: &mut BodyFields) -> Option<Money> {
     body.required("amount", &amount).map(Money)
 }
 
+/// The header that makes a charge safe to repeat.
+const KEY: &str = "Idempotency-Key";
+
 /// Errors of the body and of the header are reported together.
 fn read(request: &ApiRequest) -> Result<(IdempotencyKey, Money), Refusal> {
     let mut body = request.body_fields()?;
     let amount = read_amount(&mut body);
-    let key = match request.header("idempotency-key").map(IdempotencyKey::parse) {
-        Some(Ok(key)) => Some(key),
-        Some(Err(message)) => {
-            body.refuse("header:Idempotency-Key", &message);
-            None
-        }
-        None => {
-            body.refuse("header:Idempotency-Key", "is required");
+    let key = match request.single_header(KEY) {
+        Ok(Some(key)) => IdempotencyKey::parse(key).map_err(|message| FieldError {
+            field: format!("header:{KEY}"),
+            message,
+        }),
+        Ok(None) => Err(FieldError::new(format!("header:{KEY}"), "is required")),
+        Err(error) => Err(error),
+    };
+    let key = match key {
+        Ok(key) => Some(key),
+        Err(error) => {
+            body.refuse(&error.field, &error.message);
             None
         }
     };

@@ -1,6 +1,8 @@
 //! GET /users/{userId}/reservations: all reservations of the caller, past and present, newest
 //! first.
 
+use domain::clock::EpochMs;
+use domain::ids::ReservationId;
 use domain::refusal::Refusal;
 use domain::reservation::Status;
 use serde::Serialize;
@@ -66,7 +68,11 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let status = request.query("status", Status::parse)?;
     let limit = request.limit(DEFAULT_LIMIT, MOST)?;
     let before = match request.query("cursor", |text| Ok(text.to_owned()))? {
-        Some(cursor) => Some(decode_cursor(&cursor)?),
+        Some(cursor) => {
+            // Only an id of the right form has a length that fits into a key.
+            let (at, id): (EpochMs, ReservationId) = decode_cursor(&cursor)?;
+            Some((at, id.to_string()))
+        }
         None => None,
     };
     ApiRequest::check_own(caller, user_id)?;

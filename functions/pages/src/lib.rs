@@ -20,7 +20,7 @@ pub const FUNCTION: Function = Function {
 /// Answers a request. Needs no store and no configuration.
 pub fn answer(request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let path = request.path();
-    if request.method() == "GET"
+    if matches!(request.method().as_str(), "GET" | "HEAD")
         && let Some(page) = web::answer(&path, request)
     {
         return Ok(page);

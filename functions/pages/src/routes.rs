@@ -43,13 +43,17 @@ pub fn resolve(method: &str, raw_path: &str) -> Resolved {
         })
 }
 
-/// The methods that a path supports, in alphabetical order.
+/// The methods that a path supports, in alphabetical order. HEAD of a page is answered by
+/// `$default`, without a route of its own.
 #[must_use]
 pub fn methods_of(raw_path: &str) -> Vec<&'static str> {
     let mut methods: Vec<_> = ROUTES
         .iter()
         .filter(|route| parameters(route.path, raw_path).is_some())
-        .map(|route| route.method)
+        .flat_map(|route| match route.method {
+            "GET" => vec!["GET", "HEAD"],
+            method => vec![method],
+        })
         .collect();
     methods.sort_unstable();
     methods.dedup();
@@ -123,13 +127,16 @@ mod tests {
         ] {
             assert_eq!(function("GET", path), None, "{path}");
         }
-        assert_eq!(function("HEAD", "/events"), None);
+        assert_eq!(
+            function("HEAD", "/events"),
+            Some(("list-events", Vec::new()))
+        );
         assert_eq!(function("GET", "/events//queue"), None);
     }
 
     #[test]
     fn a_path_knows_its_methods() {
-        assert_eq!(methods_of("/events/a/tokens/me"), ["DELETE", "GET"]);
+        assert_eq!(methods_of("/events/a/tokens/me"), ["DELETE", "GET", "HEAD"]);
         assert_eq!(methods_of("/nowhere"), [""; 0]);
     }
 }

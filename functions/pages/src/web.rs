@@ -4,7 +4,7 @@
 use lambda_http::http::HeaderName;
 use lambda_http::http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH,
-    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    REFERRER_POLICY, VARY,
 };
 use shared::http::{Answer, ApiRequest};
 
@@ -37,9 +37,8 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; i
 const DOCS_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Security headers of every page and asset.
-const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+/// Security headers of every page and asset, besides those of every response.
+const SECURITY_HEADERS: [(HeaderName, &str); 2] = [
     (REFERRER_POLICY, "no-referrer"),
     (
         HeaderName::from_static("cross-origin-opener-policy"),

@@ -6,7 +6,7 @@ use super::App;
 use super::booking::Outcome;
 use super::queue::session_key;
 use crate::metrics::Count;
-use crate::store::{Consistency, FormerHolds, HoldConflict, HoldRequest, StoreError, back_off};
+use crate::store::{FormerHolds, HoldConflict, HoldRequest, StoreError, back_off};
 use crate::token::Token;
 use domain::best::{BlockPicker, best_seats};
 use domain::clock::EpochMs;
@@ -137,18 +137,21 @@ impl App {
                     failures,
                 )
                 .await?;
-            let Some(block) = block else {
-                let refusal = recently_held.unwrap_or(Refusal::SoldOut);
-                return self
-                    .existing_hold_or(
-                        programme,
-                        token,
-                        date,
-                        &same,
-                        EarlyRefusal::AfterAdmission(refusal),
-                        now,
-                    )
-                    .await;
+            let block = match block {
+                Ok(block) => block,
+                Err(left) => {
+                    let refusal = recently_held.unwrap_or(Refusal::SoldOut { left });
+                    return self
+                        .existing_hold_or(
+                            programme,
+                            token,
+                            date,
+                            &same,
+                            EarlyRefusal::AfterAdmission(refusal),
+                            now,
+                        )
+                        .await;
+                }
             };
             let reserved = block
                 .into_iter()
@@ -170,7 +173,8 @@ impl App {
         Err(StoreError::Conflict.into())
     }
 
-    /// Picks one of the best blocks, without the seats that turned out to be taken.
+    /// Picks one of the best blocks, without the seats that turned out to be taken. If there are too
+    /// few seats, the error is how many are left.
     async fn pick_block(
         &self,
         event: &Event,
@@ -179,7 +183,7 @@ impl App {
         count: u32,
         taken: &BTreeSet<SeatNumber>,
         failures: u32,
-    ) -> Result<Option<Vec<SeatNumber>>, Refusal> {
+    ) -> Result<Result<Vec<SeatNumber>, u32>, Refusal> {
         let now = self.clock().now();
         let mut seats = self
             .section_seats(event, date, sections.to_vec(), now)
@@ -199,7 +203,13 @@ impl App {
             random: fastrand::usize(..),
             failures,
         };
-        Ok(best_seats(&seats, count as usize, picker))
+        Ok(best_seats(&seats, count as usize, picker).ok_or_else(|| {
+            let free = seats
+                .iter()
+                .flat_map(|(_, statuses)| *statuses)
+                .filter(|status| **status == SeatStatus::Available);
+            u32::try_from(free.count()).unwrap_or(u32::MAX)
+        }))
     }
 
     async fn try_to_hold(
@@ -271,7 +281,7 @@ impl App {
                 self.admit(programme, token, now).await?;
                 match (former, refusal) {
                     // It has precedence.
-                    (Some(former), Refusal::SoldOut | Refusal::RecentlyHeld { .. }) => {
+                    (Some(former), Refusal::SoldOut { .. } | Refusal::RecentlyHeld { .. }) => {
                         Err(Refusal::AlreadyReserved(former.reservation_id))
                     }
                     (_, refusal) => Err(refusal),

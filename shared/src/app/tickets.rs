@@ -206,7 +206,9 @@ impl App {
     ) -> Result<Vec<Allocation>, Refusal> {
         let left = self.store.stock(event, shards, Consistency::Strong).await?;
         let left = self.stocks.put(event.clone(), left, now);
-        allocate(&left, quantity, fastrand::usize(..)).ok_or(Refusal::SoldOut)
+        allocate(&left, quantity, fastrand::usize(..)).ok_or_else(|| Refusal::SoldOut {
+            left: left.iter().sum(),
+        })
     }
 
     /// Reads the wallet and computes it after the payment. Insufficient balance is reported only if

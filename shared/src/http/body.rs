@@ -2,15 +2,18 @@
 //! request's body, it reads the fields and collects every error; run by [`describe`], it gives the
 //! schema of the API document. So each body is described once.
 
+use std::cell::RefCell;
+
 #[cfg(feature = "openapi")]
 use serde_json::json;
 use serde_json::{Map, Value};
 
 use super::field_types::{FieldType, Invalid};
+use super::unique_fields;
 use domain::refusal::{FieldError, Refusal};
 
 /// A body with many wrong fields gets at most this many errors.
-const MOST_ERRORS: usize = 20;
+pub(super) const MOST_ERRORS: usize = 20;
 
 /// The fields of a JSON object. Each is taken once; the fields that are left at the end are unknown.
 #[derive(Debug)]
@@ -54,7 +57,11 @@ impl BodyFields {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::new(Map::new()));
         }
-        match serde_json::from_slice(body) {
+        let duplicates = RefCell::new(Vec::new());
+        match unique_fields::read(body, &duplicates) {
+            Ok(Value::Object(_)) if !duplicates.borrow().is_empty() => {
+                Err(Refusal::InvalidRequest(duplicates.into_inner()))
+            }
             Ok(Value::Object(fields)) => Ok(Self::new(fields)),
             Ok(_) => Err(FieldError::new("body", "must be a JSON object").into()),
             Err(error) => Err(FieldError::new("body", format!("is not JSON: {error}")).into()),
@@ -309,6 +316,15 @@ mod tests {
         assert_eq!(errors(read("{}")), ["a"]);
         assert_eq!(errors(read(r#"{"a":1,"b":2}"#)), ["b"]);
         assert_eq!(errors(read(r#"{"a":0,"b":2}"#)), ["a"]);
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_is_refused_by_its_path() {
+        let read = |body: &str| errors(BodyFields::parse(body.as_bytes()));
+        assert_eq!(read(r#"{"amount":1,"amount":100}"#), ["amount"]);
+        assert_eq!(read(r#"{"a":{"b":[{"c":1,"c":1}]}}"#), ["a.b.c"]);
+        let many = format!("{{{}}}", vec![r#""a":1"#; 100].join(","));
+        assert_eq!(read(&many).len(), MOST_ERRORS);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod cursor;
 pub mod field_types;
 pub mod problem;
 mod request;
+mod unique_fields;
 pub mod views;
 
 pub use answer::Answer;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use lambda_http::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use lambda_http::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use lambda_http::http::{HeaderMap, Method};
 use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::percent_decode_str;
@@ -93,6 +93,21 @@ impl ApiRequest {
         self.headers().get(name)?.to_str().ok()
     }
 
+    /// The value of a header that may be sent once. API Gateway joins several values by commas
+    /// before a function sees them.
+    pub fn single_header(&self, name: &str) -> Result<Option<&str>, FieldError> {
+        let mut values = self.headers().get_all(name).iter();
+        let refuse = |message: &str| FieldError::new(format!("header:{name}"), message);
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => match value.to_str() {
+                Ok(value) => Ok(Some(value)),
+                Err(_) => Err(refuse("must be visible ASCII")),
+            },
+            (Some(_), Some(_)) => Err(refuse("must be sent once")),
+        }
+    }
+
     fn body(&self) -> &[u8] {
         match self.request.body() {
             Body::Text(text) => text.as_bytes(),
@@ -107,7 +122,7 @@ impl ApiRequest {
     pub(crate) fn check_body(&self) -> Result<(), Refusal> {
         let body = self.body();
         let is_empty = matches!(body.trim_ascii(), b"" | b"{}");
-        if !is_empty && !self.is_json() {
+        if !is_empty && !(self.is_json() && self.is_plain()) {
             return Err(Refusal::UnsupportedMediaType);
         }
         if body.len() > LARGEST_BODY {
@@ -122,6 +137,14 @@ impl ApiRequest {
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.split(';').next())
             .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    }
+
+    /// Whether the body is not compressed.
+    fn is_plain(&self) -> bool {
+        self.headers()
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
     }
 
     /// The body's fields.
@@ -255,5 +278,30 @@ impl ApiRequest {
                 .ok_or_else(|| format!("must be 1 to {most}"))
         })?;
         Ok(limit.unwrap_or(default))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_may_be_sent_once_is_refused_if_it_is_sent_twice() {
+        let read = |values: &[&str]| {
+            let request = values
+                .iter()
+                .fold(lambda_http::http::Request::builder(), |request, value| {
+                    request.header("Idempotency-Key", *value)
+                });
+            let request = request.body(Body::Empty).unwrap();
+            let request = ApiRequest::new(request, EpochMs(0));
+            let read = request.single_header("Idempotency-Key");
+            read.map(|value| value.map(str::to_owned))
+        };
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&["a"]), Ok(Some("a".to_owned())));
+        let refused = read(&["a", "b"]).unwrap_err();
+        assert_eq!(refused.field, "header:Idempotency-Key");
+        assert!(read(&["a", "a"]).is_err());
     }
 }

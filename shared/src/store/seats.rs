@@ -51,7 +51,6 @@ impl From<ClaimRecord> for Claim {
         match record {
             ClaimRecord::Held {
                 user_id,
-                held_until,
                 reservation_id,
                 held_until,
                 held_since,

@@ -1,6 +1,7 @@
 //! Rules for every endpoint: syntax, headers, limits, order of refusals.
 
 use serde_json::{Value, json};
+use shared::http::encode_cursor;
 use shared::http::problem::KINDS;
 
 use crate::world::{Buyer, DATE, EVENT, World, festival};
@@ -24,14 +25,14 @@ async fn paths_are_exact_and_a_wrong_method_is_answered_with_the_allowed_ones() 
     for path in ["/events/", "/event", "/events/a/b/c", "/docs/"] {
         world.get(path, "").await.is_problem(404, "route_not_found");
     }
-    for method in ["HEAD", "PUT", "POST", "PATCH"] {
+    for method in ["PUT", "POST", "PATCH"] {
         let reply = world.send(method, "/events", &[], None).await;
         reply.is_problem(405, "method_not_allowed");
-        assert_eq!(reply.header("allow"), "GET");
+        assert_eq!(reply.header("allow"), "GET, HEAD");
     }
     let path = format!("/events/{EVENT}/tokens/me");
     let reply = world.send("PUT", &path, &[], None).await;
-    assert_eq!(reply.header("allow"), "DELETE, GET");
+    assert_eq!(reply.header("allow"), "DELETE, GET, HEAD");
 }
 
 #[tokio::test]
@@ -323,4 +324,123 @@ fn every_code_has_one_status_and_one_title() {
     codes.sort_unstable();
     codes.dedup();
     assert_eq!(codes.len(), 30);
+}
+
+#[tokio::test]
+async fn head_is_answered_like_get_without_a_body() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    let wallet = format!("/users/{}/wallet", buyer.user_id);
+    let event = format!("/events/{EVENT}");
+    for path in [
+        "/events",
+        &event,
+        &wallet,
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/nowhere",
+    ] {
+        let get = world.get(path, &buyer.token).await;
+        let head = world.call("HEAD", path, &buyer.token, None).await;
+        assert_eq!(head.status, get.status, "{path}");
+        assert_eq!(head.text, "", "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"));
+        assert_eq!(head.header("cache-control"), get.header("cache-control"));
+        assert_eq!(head.header("content-length"), get.text.len().to_string());
+    }
+    let tokens = format!("/events/{EVENT}/tokens");
+    let head = world.send("HEAD", &tokens, &[], None).await;
+    assert_eq!((head.status, head.header("allow")), (405, "POST"));
+}
+
+#[tokio::test]
+async fn every_response_forbids_browsers_to_guess_its_type() {
+    let world = World::new().await;
+    for path in ["/events", "/nowhere", "/", "/openapi.json"] {
+        let reply = world.get(path, "").await;
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_as_a_media_type() {
+    let world = World::new().await;
+    let path = format!("/events/{EVENT}/tokens");
+    let body = r#"{"userId":"4f2504e0-4f89-41d3-9a0c-0305e82c3301"}"#;
+    let headers = |coding| {
+        [
+            ("content-type", "application/json"),
+            ("content-encoding", coding),
+        ]
+    };
+    for coding in ["gzip", "br", "identity, gzip"] {
+        world
+            .send("POST", &path, &headers(coding), Some(body))
+            .await
+            .is_problem(415, "unsupported_media_type");
+    }
+    let plain = headers("identity");
+    let plain = world.send("POST", &path, &plain, Some(body)).await;
+    assert_eq!(plain.status, 201);
+}
+
+#[tokio::test]
+async fn a_field_that_is_there_twice_is_refused() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    let bearer = format!("Bearer {}", buyer.token);
+    let headers = [
+        ("content-type", "application/json"),
+        ("authorization", bearer.as_str()),
+        ("idempotency-key", "first"),
+    ];
+    let path = format!("/users/{}/wallet/charges", buyer.user_id);
+    let body = r#"{"amount":1,"amount":1000000}"#;
+    let reply = world.send("POST", &path, &headers, Some(body)).await;
+    reply.is_problem(400, "invalid_request");
+    assert_eq!(reply.wrong_fields(), ["amount"]);
+    assert_eq!(world.balance(&buyer).await, 0);
+}
+
+#[tokio::test]
+async fn a_forged_cursor_is_refused_whatever_its_length() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    let user = format!("/users/{}", buyer.user_id);
+    for length in [0, 1, 100, 2_000] {
+        let forged = encode_cursor(&(1_795_176_000_000_i64, "x".repeat(length)));
+        for list in ["reservations", "wallet/ledger"] {
+            let path = format!("{user}/{list}?cursor={forged}");
+            let reply = world.get(&path, &buyer.token).await;
+            reply.is_problem(400, "invalid_request");
+            assert_eq!(reply.wrong_fields(), ["query:cursor"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_short_is_a_bad_request() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let world = World::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let app = world.app.clone();
+    let server = tokio::spawn(boxoffice::gateway::serve(listener, app, async {
+        let _ = stopped.await;
+    }));
+    let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "POST /events/{EVENT}/tokens HTTP/1.1\r\nHost: {address}\r\n\
+         Content-Type: application/json\r\nContent-Length: 60\r\n\r\n{{\"userId\":"
+    );
+    client.write_all(request.as_bytes()).await.unwrap();
+    client.shutdown().await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("\"invalid_request\""), "{answer}");
+    drop(stop);
+    server.await.unwrap().unwrap();
 }

@@ -183,5 +183,9 @@ async fn a_user_is_told_if_the_only_free_seats_are_those_to_be_left_to_others() 
         .await
         .is_problem(409, "recently_held");
     let other = world.joins(EVENT).await;
-    assert_eq!(best(&world, &other, 4).await.status, 201);
+    assert_eq!(best(&world, &other, 2).await.status, 201);
+    let third = world.joins(EVENT).await;
+    let refused = best(&world, &third, 3).await;
+    refused.is_problem(409, "sold_out");
+    assert_eq!(refused.body["availableTickets"], 2);
 }

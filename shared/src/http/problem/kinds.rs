@@ -41,11 +41,11 @@ kinds! {
         "No endpoint has this path. Paths are exact: they have no trailing slash and are case-sensitive.",
         "Compare the path with the list of endpoints.";
     METHOD_NOT_ALLOWED = 405 "method_not_allowed" "This path does not support this method" [],
-        "The path exists, but does not support this method. HEAD is not supported either.",
+        "The path exists, but does not support this method. HEAD is supported where GET is.",
         "Use one of the methods in the Allow header.";
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The body must be application/json" [],
-        "The request has a body, and its Content-Type is not application/json.",
-        "Send Content-Type: application/json, or no body if none is needed.";
+        "The request has a body, and its Content-Type is not application/json, or it has a Content-Encoding such as gzip.",
+        "Send Content-Type: application/json and no Content-Encoding, or no body if none is needed.";
     BODY_TOO_LARGE = 413 "body_too_large" "The body is too large" [],
         "The body has more than 16 KiB.",
         "Send a smaller body. No request of this API needs more.";
@@ -112,8 +112,8 @@ kinds! {
     RECENTLY_HELD = 409 "recently_held" "You held this seat a short while ago" ["seatNumber", "retryAfterSeconds"],
         "The user held one of the seats without paying. Until retryAfterSeconds have passed, only other users can hold it. No seat was held.",
         "Choose another seat, or repeat the request after Retry-After seconds.";
-    SOLD_OUT = 409 "sold_out" "Sold out" [],
-        "There are not enough tickets left.",
+    SOLD_OUT = 409 "sold_out" "Sold out" ["availableTickets"],
+        "There are not enough tickets left: availableTickets, which may be 0, are fewer than requested.",
         "Request fewer, or try again later: holds expire and tickets are returned.";
     INSUFFICIENT_BALANCE = 402 "insufficient_balance" "The wallet's balance is too low" ["balance", "required"],
         "The wallet's balance is less than the price (required).",

@@ -47,6 +47,9 @@ struct Extra {
     /// With `too_many_holds`: how often a session can hold seats.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_holds: Option<u32>,
+    /// With `sold_out`: how many tickets or seats are left, fewer than requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available_tickets: Option<u32>,
     /// With `insufficient_balance` and `limit_exceeded`: the wallet's balance.
     #[serde(skip_serializing_if = "Option::is_none")]
     balance: Option<Money>,
@@ -143,7 +146,7 @@ impl Problem {
             }
             Refusal::UnsupportedMediaType => Self::new(
                 UNSUPPORTED_MEDIA_TYPE,
-                "Send the body with Content-Type: application/json.",
+                "Send the body with Content-Type: application/json, and not compressed.",
             ),
             Refusal::BodyTooLarge => Self::new(BODY_TOO_LARGE, "The body may have at most 16 KiB."),
             Refusal::TokenMissing => Self::new(
@@ -264,7 +267,17 @@ impl Problem {
                 ..Extra::default()
             })
             .header(RETRY_AFTER, &retry_after.whole_seconds()),
-            Refusal::SoldOut => Self::new(SOLD_OUT, "There are not enough tickets left."),
+            Refusal::SoldOut { left } => {
+                let detail = match left {
+                    0 => "No ticket is left.".to_owned(),
+                    1 => "Only one ticket is left.".to_owned(),
+                    left => format!("Only {left} tickets are left."),
+                };
+                Self::new(SOLD_OUT, detail).with(Extra {
+                    available_tickets: Some(*left),
+                    ..Extra::default()
+                })
+            }
             Refusal::InsufficientBalance { balance, required } => Self::new(
                 INSUFFICIENT_BALANCE,
                 "Charge the wallet and repeat the request. A hold is not affected.",
