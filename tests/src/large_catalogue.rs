@@ -7,6 +7,7 @@ use domain::ids::DateKey;
 use crate::world::{EVENT, World, concert};
 
 /// A concert on this many dates, all in the future.
+#[must_use]
 pub fn concert_on(dates: usize) -> Programme {
     let mut concert = concert();
     let first = concert.dates.values().next().expect("it is there").clone();

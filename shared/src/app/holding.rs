@@ -247,9 +247,8 @@ impl App {
                 }
                 Err(conflict) => conflict,
             };
-            let now = self.clock().now();
             let same = self
-                .resolve_conflict(programme, token, date, same, conflict, &mut former, now)
+                .resolve_conflict(programme, token, date, same, conflict, &mut former)
                 .await?;
             if let Some(reservation) = same {
                 return Ok((Outcome::AlreadyDone, reservation));
@@ -300,8 +299,8 @@ impl App {
         same: &(impl Fn(&Reservation, EpochMs) -> bool + Sync),
         conflict: HoldConflict,
         former: &mut FormerHolds,
-        now: EpochMs,
     ) -> Result<Option<Reservation>, HoldRefused> {
+        let now = self.clock().now();
         if let Some(reservation) = &conflict.reservation
             && same(reservation, now)
         {

@@ -122,7 +122,8 @@ impl ApiRequest {
     pub(crate) fn check_body(&self) -> Result<(), Refusal> {
         let body = self.body();
         let is_empty = matches!(body.trim_ascii(), b"" | b"{}");
-        if !is_empty && !(self.is_json() && self.is_plain()) {
+        let is_readable = self.is_json() && self.is_plain();
+        if !is_empty && !is_readable {
             return Err(Refusal::UnsupportedMediaType);
         }
         if body.len() > LARGEST_BODY {

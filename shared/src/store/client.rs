@@ -310,7 +310,7 @@ impl Store {
         build: impl Fn(EpochMs) -> (Vec<Write>, T),
     ) -> std::result::Result<T, TransactionError> {
         for attempt in 1.. {
-            let (writes, built) = build(self.clock.now());
+            let (writes, made) = build(self.clock.now());
             let keys: Vec<Key> = writes.iter().map(|write| write.key.clone()).collect();
             let items = writes
                 .into_iter()
@@ -324,7 +324,7 @@ impl Store {
                 .send()
                 .await;
             let result = sent
-                .map(|_| built)
+                .map(|_| made)
                 .map_err(|error| transaction_error(error, &keys));
             let is_conflict =
                 matches!(&result, Err(TransactionError::Store(error)) if error.is_conflict());
