@@ -423,7 +423,7 @@ async fn a_forged_cursor_is_refused_whatever_its_length() {
 async fn a_body_that_is_cut_short_is_a_bad_request() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let world = World::new().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let app = world.app.clone();
