@@ -358,14 +358,14 @@ mod tests {
 
     /// A hold by `user`, for the cool-off's rules.
     fn hold_of(user_id: UserId, held_since: i64, held_until: i64) -> Claim {
-        match claim(1, held_until) {
+        match claim(2, held_until) {
             Claim::Held { reservation_id, .. } => Claim::Held {
                 user_id,
                 reservation_id,
                 held_until: EpochMs(held_until),
                 held_since: EpochMs(held_since),
             },
-            sold @ Claim::Sold { .. } => sold,
+            other @ (Claim::Sold { .. } | Claim::Withdrawn { .. }) => other,
         }
     }
 
