@@ -7,7 +7,7 @@ import { endTurn, refreshPlace } from "./queue.js";
 import { availability } from "./event.js";
 import { rememberHold } from "./holds.js";
 import { findHolds, refusalPanel, requireTurn, turnBar, turnOverPanel } from "./turn.js";
-import { asyncButton, backLink, emptyPanel, errorText, go, href, notice, priceText, setTitle, skeleton } from "./ui.js";
+import { asyncButton, backLink, emptyPanel, errorPanel, errorText, go, href, notice, priceText, setTitle, skeleton } from "./ui.js";
 
 export async function show(root, { params: [id], signal }) {
   put(root, skeleton(4));
@@ -61,6 +61,7 @@ function general(event, body, signal) {
   let quantity = 1;
   let balance = null;
   const count = h("output", { class: "count", "aria-live": "polite" });
+  const left = h("p", { class: "left" });
   const total = h("b", {});
   const wallet = h("p", { class: "wallet-line" });
   const problem = h("div", {});
@@ -68,6 +69,7 @@ function general(event, body, signal) {
   const more = h("button", { type: "button", class: "round", "aria-label": t("general.more") }, icon("plus"));
   const buy = h("button", { type: "button", class: "button big", "data-testid": "reserve" });
   const draw = () => {
+    put(left, event.availableTickets === 0 ? t("sold_out") : t("left.tickets", { n: event.availableTickets }));
     put(count, t("tickets", { n: quantity }));
     put(total, priceText(price * quantity, event.currency));
     less.disabled = quantity <= 1;
@@ -98,12 +100,17 @@ function general(event, body, signal) {
       if (!signal.aborted) go("reservations", reservation.reservationId);
     } catch (error) {
       if (signal.aborted) return;
-      put(problem, refusalPanel(error, event.eventId, () => buy.click()));
+      if (Number.isFinite(error.fields?.availableTickets)) {
+        event.availableTickets = error.fields.availableTickets;
+        draw();
+      }
+      // Without dates there is nothing else to look at.
+      put(problem, error.code === "sold_out" ? errorPanel(error) : refusalPanel(error, event.eventId, () => buy.click()));
       alarm(errorText(error));
     }
   });
   put(body, h("div", { class: "panel general-shop" },
-    h("p", { class: "left" }, event.availableTickets === 0 ? t("sold_out") : t("left.tickets", { n: event.availableTickets })),
+    left,
     h("div", { class: "stepper", role: "group", "aria-label": t("general.quantity") }, less, count, more),
     h("p", { class: "quiet-text" }, t("rules.most", { n: most })),
     h("p", { class: "total" }, h("span", {}, t("total")), total),

@@ -59,6 +59,7 @@ export default {
   "events.none_text": "Check back soon for new concerts.",
   "left.seats": {"one": "{n} of {total} seats left", "other": "{n} of {total} seats left"},
   "left.tickets": {"one": "{n} ticket left", "other": "{n} tickets left"},
+  "left.only": {"one": "Only {n} ticket is left for your choice. Choose just one, or something else.", "other": "Only {n} tickets are left for your choice. Choose fewer, or something else."},
 
   "dates.title": "Dates and prices",
   "dates.span": {"one": "{first}", "other": "{n} dates, from {first}"},
@@ -304,7 +305,7 @@ export default {
   "error.seat_taken": "Someone else was faster: a seat you chose ({seat}) has just been taken. Choose another seat.",
   "error.too_many_holds": "You have changed your choice too often in this turn. Pay for the seats that you hold, or leave and join the line again.",
   "error.recently_held": "You held seat {seat} a short while ago, so it is someone else's turn first. Choose another seat, or try again later.",
-  "error.sold_out": "Not enough tickets are left for your choice. Try fewer, another section, or another date.",
+  "error.sold_out": "Nothing is left for your choice right now. Try something else, or try again later: tickets may come back.",
   "error.insufficient_balance": "Your wallet balance is too low. Top up, then pay again; seats you are holding stay held.",
   "error.throttled": "It is very busy right now. Wait a moment, then try again.",
   "error.parallel_requests": "Several of your requests arrived at the same time, maybe from another tab. Try again.",

@@ -59,6 +59,7 @@ export default {
   "events.none_text": "새로운 공연이 곧 찾아옵니다. 다시 방문해 주세요.",
   "left.seats": {"other": "잔여 {n}석 / 전체 {total}석"},
   "left.tickets": {"other": "잔여 {n}매"},
+  "left.only": {"other": "선택하신 조건으로는 {n}매만 남아 있습니다. 매수를 줄이거나 다른 티켓을 선택해 주세요."},
 
   "dates.title": "일정 및 가격",
   "dates.span": {"other": "{first}부터 총 {n}회"},
@@ -304,7 +305,7 @@ export default {
   "error.seat_taken": "다른 고객이 먼저 선택한 좌석({seat})입니다. 다른 좌석을 선택해 주세요.",
   "error.too_many_holds": "이번 차례에 좌석을 너무 여러 번 바꾸셨습니다. 잡아 둔 좌석을 결제하시거나, 나갔다가 다시 대기해 주세요.",
   "error.recently_held": "조금 전에 결제 없이 잡아 두셨던 좌석({seat})입니다. 다른 고객에게 먼저 기회가 돌아갑니다. 다른 좌석을 선택하시거나 나중에 다시 시도해 주세요.",
-  "error.sold_out": "선택하신 만큼 남아 있지 않습니다. 수를 줄이거나 다른 구역 또는 날짜를 선택해 주세요.",
+  "error.sold_out": "선택하신 조건으로 남은 티켓이 없습니다. 다른 티켓을 선택하시거나, 취소표가 나올 수 있으니 나중에 다시 시도해 주세요.",
   "error.insufficient_balance": "지갑 잔액이 부족합니다. 충전한 후 다시 결제해 주세요. 선점한 좌석은 그대로 유지됩니다.",
   "error.throttled": "현재 접속자가 매우 많습니다. 잠시 후 다시 시도해 주세요.",
   "error.parallel_requests": "고객님의 요청이 동시에 여러 건 접수되었습니다. 다른 탭을 열어 두셨는지 확인하시고 다시 시도해 주세요.",

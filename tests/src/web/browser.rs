@@ -384,7 +384,8 @@ impl Browser {
 
     pub(super) async fn write(&self, css: &str, text: &str) {
         let element = self.driver.query(By::Css(css)).first().await.unwrap();
-        element.clear().await.unwrap();
+        // Clearing the field would take the focus from it, and a page may then fill it in again.
+        element.send_keys(Key::Control + "a").await.unwrap();
         element.send_keys(text).await.unwrap();
     }
 

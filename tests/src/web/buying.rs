@@ -190,6 +190,37 @@ async fn a_ticket_is_not_sold_for_another_price_than_the_page_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_buyer_who_wants_more_than_is_left_is_told_how_many_there_are() {
+    let korean = Eyes {
+        language: "ko-KR,ko",
+        ..PHONE
+    };
+    browse([PHONE, korean], async |[english, korean]| {
+        let tickets = FIELD.replace("totalTickets: 100", "totalTickets: 2");
+        let seats = HALL
+            .replace("maxSeatsPerUser: 2", "maxSeatsPerUser: 3")
+            .replace("{name: R, seats: 20, price: 50000, rows: 2}", "{name: R, seats: 2, price: 50000}");
+        let site = Site::with(&[&tickets, &seats]).await;
+        for (buyer, text) in [
+            (english, "Only 2 tickets are left for your choice."),
+            (korean, "선택하신 조건으로는 2매만 남아 있습니다."),
+        ] {
+            buyer.expects(&[409]);
+            buyer.joins(&site, "field").await;
+            buyer.shows("[data-testid=reserve]").await;
+            buyer.run("for (let i = 0; i < 2; i += 1) document.querySelectorAll('.stepper button')[1].click()").await;
+            buyer.click("[data-testid=reserve]").await;
+            buyer.says(text).await;
+            buyer.goes_to_the_seats(&site, "hall").await;
+            buyer.run("document.getElementById('best-count').value = '3'; document.getElementById('best-section').value = 'R'").await;
+            buyer.click("[data-testid=best-available]").await;
+            buyer.says(text).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_can_be_reached_by_keyboard() {
     let eyes = Eyes {
         still: true,
