@@ -33,7 +33,7 @@ pub fn operation() -> shared::openapi::Operation {
     )
     .describe(
         "See an event",
-        "The event with its dates, prices and availability. Availability may be a second old.",
+        "The event with its dates, prices and availability. Availability may be a second old, and some seconds old in an event with hundreds of sections.",
     )
     .response::<Body<'_>>(200, "The event.")
     .public()
