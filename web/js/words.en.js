@@ -114,7 +114,7 @@ export default {
   "room.wallet": "Top up your wallet while you wait",
   "room.leave": "Leave the line",
   "room.leave_title": "Leave the line?",
-  "room.leave_text": "You will lose your place. If you join again after more than a minute, you are at the end of the line. Seats you are holding stay yours until their time runs out.",
+  "room.leave_text": "You will lose your place, and joining again puts you at the end of the line. Seats you are holding stay yours until their time runs out.",
   "room.leave_yes": "Leave the line",
   "room.leave_no": "Stay in line",
   "room.turn": "It's your turn!",

@@ -114,7 +114,7 @@ export default {
   "room.wallet": "기다리는 동안 지갑 충전하기",
   "room.leave": "대기열 나가기",
   "room.leave_title": "대기열에서 나가시겠습니까?",
-  "room.leave_text": "현재 대기 순서를 잃게 됩니다. 1분이 지난 뒤 다시 참여하면 맨 뒤에서 대기합니다. 선점한 좌석은 결제 시간이 끝날 때까지 유지됩니다.",
+  "room.leave_text": "현재 대기 순서를 잃게 되며, 다시 참여하면 맨 뒤에서 대기합니다. 선점한 좌석은 결제 시간이 끝날 때까지 유지됩니다.",
   "room.leave_yes": "나가기",
   "room.leave_no": "계속 대기하기",
   "room.turn": "입장할 차례입니다!",

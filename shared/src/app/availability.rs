@@ -17,7 +17,7 @@ use domain::seats::{SeatMap, SeatStatus};
 /// By event, date and section.
 pub(super) type SeatMapCache = Cache<(EventId, DateKey, String), SeatMap>;
 
-/// The maximum age of counts, for up to [`MOST_REBUILDS`] sections.
+/// The maximum age of counts, for up to `MOST_REBUILDS` sections.
 const SEAT_MAP_MS: i64 = 1_000;
 /// Sections up to this size are listed live. Larger ones are listed from their seat map, because
 /// reading 50,000 claims would cost a thousand read units.
@@ -137,7 +137,7 @@ pub fn check_not_closed(event: &Event, now: EpochMs) -> Result<(), Refusal> {
 
 impl App {
     /// The availability of these dates, in their order. It is at most a second old, and older in
-    /// proportion if there are more than [`MOST_REBUILDS`] sections.
+    /// proportion if there are more than `MOST_REBUILDS` sections.
     pub async fn availability(
         &self,
         event: &Event,
@@ -288,7 +288,7 @@ impl App {
     }
 
     /// Reads seat maps from the table, and rebuilds those that are too old, the oldest first and at
-    /// most [`MOST_REBUILDS`]. Of the others the stored map is returned. A section without one
+    /// most `MOST_REBUILDS`. Of the others the stored map is returned. A section without one
     /// counts as free.
     async fn read_seat_maps(
         &self,
@@ -338,7 +338,7 @@ impl App {
 }
 
 /// The maximum age of the maps of this many sections. So all of them together are rebuilt no faster
-/// than [`MOST_REBUILDS`] a second.
+/// than `MOST_REBUILDS` a second.
 fn max_age_ms(sections: usize) -> i64 {
     let rounds = sections.div_ceil(MOST_REBUILDS).max(1);
     i64::try_from(rounds).map_or(i64::MAX, |rounds| rounds.saturating_mul(SEAT_MAP_MS))
