@@ -6,9 +6,9 @@ use anyhow::Result;
 use domain::clock::EpochMs;
 use domain::event::{Event, SaleState};
 use domain::ids::EventId;
-use domain::queue::{Control, PROMOTION_INTERVAL_MS, Strategy};
+use domain::queue::{Control, Order, PROMOTION_INTERVAL_MS, Strategy};
 use shared::app::{App, PromotionOutcome};
-use shared::store::{ApplyRefused, Store};
+use shared::store::{ApplyRefused, Consistency, Store};
 
 use crate::known_event;
 
@@ -61,6 +61,12 @@ pub async fn steer(
         if control == event.control {
             return Ok(Ok(event));
         }
+        if control.beacon != event.control.beacon && !is_drawn(store, &event).await? {
+            return Ok(Err(
+                "--beacon: the value can only be given once every lane knows who takes part in the draw; try again"
+                    .to_owned(),
+            ));
+        }
         match store.set_control(&event, control).await {
             Ok(event) => return Ok(Ok(event)),
             Err(ApplyRefused::Raced) => {}
@@ -68,6 +74,25 @@ pub async fn steer(
         }
     }
     Err(ApplyRefused::Raced.into())
+}
+
+/// Whether the number of participants is fixed in every lane, if the event has a draw. Fixes it where nobody has done so
+/// since the opening.
+async fn is_drawn(store: &Store, event: &Event) -> Result<bool> {
+    let id = &event.event_id;
+    if event.terms.queue.order == Order::Arrival {
+        return Ok(true);
+    }
+    for lane in event.terms.queue.lanes.all() {
+        if event.has_opened(store.clock().now()) {
+            store.fix_draw(id, lane).await?;
+        }
+        let head = store.head(id, lane, Consistency::Strong).await?;
+        if head.and_then(|head| head.draw?.count).is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn steered(event: &Event, steering: &Steering, now: EpochMs) -> Result<Control, String> {

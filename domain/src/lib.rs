@@ -16,5 +16,6 @@ pub mod reservation;
 #[cfg(feature = "openapi")]
 pub mod schema;
 pub mod seats;
+pub mod shortage;
 pub mod stock;
 pub mod wallet;

@@ -144,6 +144,13 @@ events:
     admission: general
     totalTickets: 100
     price: 50000
+  - eventId: encore
+    name: Encore
+    venue: Club
+    admission: general
+    totalTickets: 1
+    price: 50000
+    queue: {maxActive: 1}
 "#;
 
 const DRAWN: &str = "drawn";
@@ -210,6 +217,20 @@ async fn tickets_are_sold(world: &World) {
     cancel(world, &buyer, &id_of(&reply)).await;
 }
 
+/// The only ticket is sold, and a user waits.
+async fn everything_is_sold(world: &World) {
+    let buyer = world.joins("encore").await;
+    world.joins("encore").await;
+    assert_eq!(world.charge(&buyer, PRICE, "encore").await.status, 201);
+    let path = "/events/encore/reservations";
+    let reply = world
+        .post(path, &buyer.token, json!({ "quantity": 1 }))
+        .await;
+    id_of(&reply);
+    world.clock.advance_seconds(10);
+    world.app.promote_all().await.unwrap();
+}
+
 /// A draw with all that an operator and a catalogue can do to it.
 async fn lots_are_drawn(world: &World) {
     let mut buyers = Vec::new();
@@ -232,8 +253,9 @@ async fn lots_are_drawn(world: &World) {
     steer(world, settings).await;
     steer(world, action(SaleAction::Pause)).await;
     steer(world, action(SaleAction::Resume)).await;
-    for _ in 0..3 {
-        world.clock.advance_seconds(31);
+    // All ranks are passed, also that of the user who left.
+    for _ in 0..8 {
+        world.clock.advance_seconds(130);
         world.app.promote_all().await.unwrap();
     }
     apply_catalogue(
@@ -250,6 +272,7 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     seats_are_sold(&world).await;
     tickets_are_sold(&world).await;
     lots_are_drawn(&world).await;
+    everything_is_sold(&world).await;
     world.app.store().rotate_signing_keys().await.unwrap();
     let mut items: Vec<_> = invariants::items(&world).await.into_values().collect();
     let keys = world

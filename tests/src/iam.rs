@@ -113,7 +113,15 @@ async fn every_function_uses_every_permission_that_it_has() {
             let world = world_with(programme).await;
             a_buyer_is_called_by_asking(&world, programme, at).await;
         }
-        for programme in [drawing(concert_for(1)), drawing(one_at_a_time(festival()))] {
+        let draws = [
+            drawing(concert_for(1)),
+            drawing(one_at_a_time(festival())),
+            drawing(sections_of(600)),
+            // With room for all, a promotion passes the rank of the one who left.
+            drawing(concert_for(10)),
+            drawing(festival()),
+        ];
+        for programme in draws {
             let world = world_with(&programme).await;
             a_buyer_draws_by_asking(&world, &programme, at).await;
         }
@@ -126,7 +134,10 @@ async fn every_function_uses_every_permission_that_it_has() {
     somebody_whom_an_issuer_names_joins_and_leaves(&world).await;
     a_ticket_is_given_back(&world_with(&festival()).await).await;
     a_place_is_given_up_before_the_draw(&world_with(&drawing(concert_for(1))).await).await;
-    the_schedule_promotes(&used).await;
+    for programme in [concert_for(1), drawing(concert_for(1))] {
+        a_departure_is_taken_back(&world_with(&programme).await, &programme).await;
+    }
+    Box::pin(the_schedule_promotes(&used)).await;
     the_catalogue_is_read_in_init(&world_with(&concert_for(10)).await).await;
 
     let unused: Vec<String> = grants::functions()
@@ -208,7 +219,19 @@ async fn a_place_is_given_up_before_the_draw(world: &World) {
     programme.event.terms.queue.reissue = Reissue::Requeue;
     world.add(programme).await;
     let buyer = world.joins("requeue").await;
+    world.clock.advance_seconds(60);
     world.joins_as("requeue", &buyer.user_id).await;
+}
+
+/// Leaving while waiting and before a draw, each taken back at once.
+async fn a_departure_is_taken_back(world: &World, programme: &Programme) {
+    let event = programme.event.event_id.to_string();
+    world.joins(&event).await;
+    let buyer = world.joins(&event).await;
+    let me = format!("/events/{event}/tokens/me");
+    world.delete(&me, &buyer.token).await;
+    let again = world.joins_as(&event, &buyer.user_id).await;
+    assert_eq!(again.joined.status, 200, "{:?}", again.joined);
 }
 
 async fn a_ticket_is_given_back(world: &World) {
@@ -267,21 +290,30 @@ fn a_forbidden_call_and_an_unused_permission_are_detected() {
 }
 
 async fn the_schedule_promotes(used: &Used) {
-    let world = World::with(drawing(concert_for(1))).await;
-    world.joins(EVENT).await;
-    world.clock.advance_seconds(3_600);
-    let promote = promote::handle(&world.app);
-    let result = grants::as_function("promote", used, promote).await;
-    assert_eq!(result.unwrap()["promoted"], 1);
+    for places in [1, 10] {
+        let world = World::with(drawing(concert_for(places))).await;
+        let gone = world.joins(EVENT).await;
+        world.joins(EVENT).await;
+        world.joins(EVENT).await;
+        world.leave(&gone).await;
+        world.clock.advance_seconds(3_600);
+        let promote = promote::handle(&world.app);
+        let result = grants::as_function("promote", used, promote).await;
+        assert_eq!(result.unwrap()["promoted"], 1);
+    }
 
-    let world = World::with(concert_for(1)).await;
-    let first = world.joins(EVENT).await;
-    world.joins(EVENT).await;
-    world.leave(&first).await;
-    world.clock.advance_seconds(10);
-    let promote = promote::handle(&world.app);
-    let result = grants::as_function("promote", used, promote).await;
-    assert_eq!(result.unwrap()["promoted"], 1);
+    for programme in [concert_for(1), one_at_a_time(festival()), sections_of(600)] {
+        let event = programme.event.event_id.to_string();
+        let world = World::with(programme).await;
+        let first = world.joins(&event).await;
+        world.joins(&event).await;
+        let me = format!("/events/{event}/tokens/me");
+        world.delete(&me, &first.token).await;
+        world.clock.advance_seconds(10);
+        let promote = promote::handle(&world.app);
+        let result = grants::as_function("promote", used, promote).await;
+        assert_eq!(result.unwrap()["promoted"], 1);
+    }
 }
 
 /// The audit reads broken items again, item by item and partition by partition.

@@ -58,6 +58,7 @@ function savePlace(event, answer, before) {
     rankIsTold: answer.rank !== undefined || Boolean(same && before.rankIsTold),
     expiresAt: answer.expiresAt ?? null,
     hintSeconds: answer.pollAfterSeconds ?? null,
+    shortage: shortageOf(answer),
     // The hint for a token already includes jitter.
     ...schedule(answer.status === "ACTIVE" ? secondsToNextCheck(answer.expiresAt) : answer.pollAfterSeconds ?? TURN_POLL_SECONDS),
   };
@@ -70,6 +71,18 @@ function savePlace(event, answer, before) {
   set(key(event), place);
   if (place.status === "ACTIVE" && same && before.status === "WAITING") notifyCalled();
   return place;
+}
+
+/** The position in a lane, without those ahead who have left: at least as many of a group as its ranks from here on cannot hold. */
+function positionIn(lane, rank) {
+  const left = (lane.departed ?? []).map(([first, last, count]) => Math.max(0, count - Math.max(0, last + 1 - Math.max(rank, first))));
+  return Math.max(1, rank - lane.admitted - left.reduce((sum, n) => sum + n, 0));
+}
+
+/** Why nothing can be bought at the moment, or null. */
+function shortageOf(answer) {
+  if (answer.soldOut) return "sold_out";
+  return answer.allHeld ? "all_held" : null;
 }
 
 function secondsToNextCheck(expiresAt) {
@@ -149,11 +162,12 @@ async function check(event, place, signal) {
     await refreshPlace(event, { signal });
     return;
   }
-  const ahead = mine.rank === null ? null : Math.max(1, mine.rank - lane.admitted) * queue.lanes.length;
+  const ahead = mine.rank === null ? null : positionIn(lane, mine.rank) * queue.lanes.length;
   const perMinute = queue.admittedPerMinute;
   const waitSeconds = ahead && perMinute ? Math.ceil(ahead * 60 / perMinute) : null;
   advance(mine, ahead, waitSeconds);
   mine.saleState = queue.state;
+  mine.shortage = shortageOf(queue);
   mine.waiting = queue.waiting;
   mine.draw = queue.draw && { ...queue.draw, noted: mine.draw?.noted ?? queue.draw.commitment };
   set(key(event), { ...mine, ...schedule(secondsToNextPoll(queue, mine)) });

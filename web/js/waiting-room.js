@@ -9,6 +9,9 @@ import { asyncButton, backLink, countdown, errorPanel, go, href, notice, redirec
 /** Screen readers announce the position at most this often. */
 const SPEAK_EVERY_MS = 20000;
 
+/** Why nobody is called. */
+const STOPPED = { paused: "room.paused", sold_out: "room.sold_out", all_held: "room.all_held" };
+
 export async function show(root, { params: [id], signal }) {
   put(root, skeleton(4));
   const event = await api.getEvent(id, { signal });
@@ -96,14 +99,16 @@ class WaitingRoom {
 
   updateState(place) {
     const early = this.event.opensAt && (place.saleState ?? this.event.state) === "NOT_OPEN";
-    const kind = early ? "early" : place.saleState === "PAUSED" ? "paused" : "none";
+    const kind = early ? "early" : place.saleState === "PAUSED" ? "paused" : place.shortage ?? "none";
     if (this.state.dataset.kind === kind) return;
     this.state.dataset.kind = kind;
     if (kind === "early") {
       put(this.state, h("p", { class: "opens" }, t("opens_at", { time: dayAndTime(this.event.opensAt) })),
         h("p", { class: "opens-in" }, h("span", {}, t("opens_in")), " ", countdown(this.event.opensAt, this.signal, { label: t("opens_in"), onZero: () => checkSoon(this.event.eventId) })));
-    } else if (kind === "paused") {
-      put(this.state, notice(t("room.paused")));
+    } else if (kind !== "none") {
+      const text = t(STOPPED[kind]);
+      put(this.state, notice(text));
+      announce(text);
     } else {
       put(this.state);
     }

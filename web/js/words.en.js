@@ -111,6 +111,8 @@ export default {
   "room.tab": "({n}) In line",
   "room.calm": "There is nothing you need to do. You can reload the page, lock your phone or lose your connection: this browser keeps your place. Just be here when it's your turn.",
   "room.paused": "The sale is paused for a moment. No one is being called, and you keep your place.",
+  "room.sold_out": "Everything is sold. You keep your place: if a ticket is returned, the next person in line is called.",
+  "room.all_held": "The last seats are being held by people who haven't paid yet. You keep your place: if a seat becomes free, the next person in line is called.",
   "room.wallet": "Top up your wallet while you wait",
   "room.leave": "Leave the line",
   "room.leave_title": "Leave the line?",

@@ -7,7 +7,7 @@ use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Programme, Terms};
 use domain::ids::{EventId, SeatNumber};
 use domain::money::Money;
-use domain::queue::{QueuePolicy, Strategy};
+use domain::queue::{Order, QueuePolicy, Strategy};
 use domain::seats::Claim;
 use shared::store::{ApplyRefused, Change, Consistency, Settings, Store};
 
@@ -258,6 +258,9 @@ async fn conflicts(
         &former.event.terms.admission,
         &programme.event.terms.admission,
     );
+    if moves_held_draw(store, &former.event, &programme.event).await? {
+        conflicts.push(format!("{id}: {}", ApplyRefused::DrawHeld));
+    }
     let mut fixed = fixed_once_joined(&former.event.terms, &programme.event.terms);
     match (was, is) {
         (Admission::Seated, Admission::Seated) => {}
@@ -294,6 +297,17 @@ async fn conflicts(
         conflicts.extend(lost_seats(store, id, date, after, now).await?);
     }
     Ok(conflicts)
+}
+
+/// Whether a draw whose opening is changed has been held.
+async fn moves_held_draw(store: &Store, former: &Event, event: &Event) -> Result<bool> {
+    let is_draw = |event: &Event| event.terms.queue.order == Order::Draw;
+    if !is_draw(former) || !is_draw(event) || former.terms.opens_at == event.terms.opens_at {
+        return Ok(false);
+    }
+    let heads = store.heads(former, Consistency::Strong).await?;
+    let mut draws = heads.into_iter().flatten().filter_map(|head| head.draw);
+    Ok(draws.any(|draw| draw.count.is_some()))
 }
 
 /// The changed terms that waiting users rely on.

@@ -6,6 +6,7 @@ use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::ids::EventId;
 use domain::queue::{Head, Order, Rate, Strategy, Turnout};
+use domain::shortage::Shortage;
 use shared::app::App;
 use shared::store::{Consistency, Store};
 
@@ -106,6 +107,13 @@ fn show(event: &Event, heads: &[Head], now: EpochMs, out: &mut Output) {
     out.line(format_args!("issued     {}", sum(|head| head.issued)));
     out.line(format_args!("called     {}", sum(Head::called)));
     out.line(format_args!("waiting    {}", sum(Head::waiting)));
+    match Head::shortage_of_lanes(heads, now) {
+        Some(Shortage::SoldOut) => out.line(format_args!("left       nothing: sold out")),
+        Some(Shortage::AllHeld) => {
+            out.line(format_args!("left       nothing: the last seats are held"));
+        }
+        None => {}
+    }
     out.line(format_args!(
         "max active {}{}",
         queue.max_active,

@@ -10,6 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::clock::EpochMs;
 use crate::ids::{EventId, Lane, Rank};
 
 /// The name of the procedure. It is part of the key, so another procedure would yield another
@@ -81,6 +82,18 @@ pub struct Draw {
     /// The numbers 1 to `count` take part. Absent until the opening.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
+    /// The opening that is in force. A catalogue that moves it changes it here before it changes
+    /// the event. So a process that has an old event cannot fix the count at an old opening.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<EpochMs>,
+}
+
+impl Draw {
+    /// Whether the count is to be fixed now.
+    #[must_use]
+    pub fn is_due(self, now: EpochMs) -> bool {
+        self.count.is_none() && self.opens_at.is_none_or(|at| at <= now)
+    }
 }
 
 /// The order in which a lane calls its numbers.

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Batch, Draw, PROMOTION_INTERVAL_MS, Rate, Turnout};
+use super::{Batch, Departures, Draw, PROMOTION_INTERVAL_MS, Rate, Turnout};
 use crate::clock::EpochMs;
 use crate::ids::Rank;
+use crate::shortage::Shortage;
 
 /// A lane's head: the values that change with joins and promotions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -27,10 +28,20 @@ pub struct Head {
     pub batch: Option<BatchWindow>,
     /// The turnout of the ranks up to the floor.
     pub turnout: Turnout,
+    /// The waiting ranks that had been given up when the last promotion ended.
+    #[serde(skip_serializing_if = "Departures::is_empty")]
+    pub departed: Departures,
+    /// Whether the last promotion found that nothing is left to buy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shortage: Option<Shortage>,
     /// Only if the order is drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw: Option<Draw>,
 }
+
+/// The schedule promotes lanes with waiting users every minute. So a shortage that was found longer
+/// ago says nothing.
+const SHORTAGE_KNOWN_MS: i64 = 120_000;
 
 /// A window in which one batch is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -48,8 +59,15 @@ pub struct BatchWindow {
 impl Head {
     /// Issued numbers that have not been called.
     #[must_use]
-    pub fn waiting(&self) -> u64 {
+    pub fn uncalled(&self) -> u64 {
         self.issued.saturating_sub(self.admitted)
+    }
+
+    /// How many users wait: the uncalled numbers without those that are known to have been given
+    /// up.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.uncalled().saturating_sub(self.departed.total())
     }
 
     /// Issued numbers that have been called.
@@ -69,6 +87,31 @@ impl Head {
     pub fn promotion_is_due(&self, now: EpochMs) -> bool {
         let age = self.promoted_at.and_then(|at| at.age_at(now));
         age.is_none_or(|age| age >= PROMOTION_INTERVAL_MS)
+    }
+
+    /// Whether nothing is left to buy. Only a recent promotion knows: without waiting users, nobody
+    /// looks.
+    #[must_use]
+    pub fn shortage_at(&self, now: EpochMs) -> Option<Shortage> {
+        let age = self.promoted_at.and_then(|at| at.age_at(now))?;
+        self.shortage.filter(|_| age < SHORTAGE_KNOWN_MS)
+    }
+
+    /// The same for all lanes of an event. The latest promotion knows, because lanes in which
+    /// nobody waits are not promoted.
+    #[must_use]
+    pub fn shortage_of_lanes(heads: &[Self], now: EpochMs) -> Option<Shortage> {
+        let latest = heads.iter().max_by_key(|head| head.promoted_at)?;
+        latest.shortage_at(now)
+    }
+
+    /// Whether this head is an earlier state than the other: numbers only increase, and so do the
+    /// times of promotions, except that clocks differ. A fixed draw stays fixed.
+    #[must_use]
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        let is_drawn = |head: &Self| head.draw.is_some_and(|draw| draw.count.is_some());
+        let age = |head: &Self| (head.issued, is_drawn(head), head.promoted_at);
+        age(self) < age(other)
     }
 
     /// The batch window at `now`. Windows follow each other without gaps, even if no promotion
@@ -97,11 +140,12 @@ impl Head {
         }
     }
 
-    /// The position in the lane: 1 is called next. It is an upper bound, because users ahead who
-    /// have left are counted until their ranks are passed.
+    /// The position in the lane: 1 is called next. It is an upper bound: users ahead who have left
+    /// are counted until a promotion has seen that.
     #[must_use]
     pub fn position(&self, rank: Rank) -> u64 {
-        rank.0.saturating_sub(self.admitted).max(1)
+        let ahead = rank.0.saturating_sub(self.admitted);
+        ahead.saturating_sub(self.departed.below(rank)).max(1)
     }
 
     /// The estimate for a position. `None` is a user who has no rank before the draw.
@@ -142,6 +186,16 @@ pub struct WaitEstimate {
 }
 
 impl WaitEstimate {
+    /// The same hint, without a time: nobody is called at the moment, and nobody knows for how
+    /// long.
+    #[must_use]
+    pub fn without_time(self) -> Self {
+        Self {
+            estimated_wait_seconds: None,
+            ..self
+        }
+    }
+
     /// Before the sale opens nothing happens, so poll after half the remaining time.
     #[must_use]
     pub fn before(opens_at: EpochMs, now: EpochMs, grace_seconds: u32) -> Self {
@@ -247,6 +301,18 @@ mod tests {
     }
 
     #[test]
+    fn users_ahead_who_have_left_are_not_counted() {
+        let head = Head {
+            issued: 1_002,
+            admitted: 1,
+            departed: Departures::of((2..=1_001).map(Rank)),
+            ..Head::default()
+        };
+        assert_eq!((head.position(Rank(1_002)), head.waiting()), (1, 1));
+        assert_eq!(head.uncalled(), 1_001);
+    }
+
+    #[test]
     fn slots_open_ahead_do_not_count_as_called() {
         let head = Head {
             issued: 3,
@@ -254,6 +320,30 @@ mod tests {
             ..Head::default()
         };
         assert_eq!((head.called(), head.waiting()), (3, 0));
+    }
+
+    #[test]
+    fn an_earlier_state_of_a_head_is_older() {
+        let head = |issued, promoted_at: i64| Head {
+            issued,
+            promoted_at: Some(EpochMs(promoted_at)),
+            ..Head::default()
+        };
+        assert!(head(4, 1_000).is_older_than(&head(5, 1_000)));
+        assert!(head(5, 1_000).is_older_than(&head(5, 2_000)));
+        assert!(!head(5, 2_000).is_older_than(&head(5, 2_000)));
+        assert!(!head(5, 2_000).is_older_than(&head(4, 3_000)));
+    }
+
+    #[test]
+    fn a_shortage_is_known_only_for_a_while_after_the_last_promotion() {
+        let head = Head {
+            promoted_at: Some(EpochMs(0)),
+            shortage: Some(Shortage::SoldOut),
+            ..Head::default()
+        };
+        assert_eq!(head.shortage_at(EpochMs(60_000)), Some(Shortage::SoldOut));
+        assert_eq!(head.shortage_at(EpochMs(600_000)), None);
     }
 
     #[test]

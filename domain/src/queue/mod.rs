@@ -6,6 +6,7 @@
 
 mod capacity;
 mod control;
+mod departures;
 mod draw;
 mod head;
 mod policy;
@@ -18,9 +19,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
 use crate::ids::{Lane, Rank};
+use crate::shortage::Shortage;
 
 pub use capacity::Capacity;
 pub use control::{Control, Pause};
+pub use departures::Departures;
 pub use draw::{Draw, PROCEDURE, Permutation, Ranking, Secret};
 pub use head::{BatchWindow, Head, PollAfter, WaitEstimate};
 pub use policy::{Batch, LaneLimits, Lanes, Order, QueuePolicy, Reissue, Strategy, TokenEndsOn};
@@ -35,6 +38,10 @@ pub const PROMOTION_INTERVAL_MS: i64 = 1_000;
 /// This many slots may be open ahead of the last issued number, so that a user who joins an idle
 /// queue is admitted in the first response.
 pub const SLOTS_AHEAD: u64 = 100;
+
+/// A user who joins again within this time gets the same number, so that one user cannot use up
+/// numbers: after leaving while waiting, and after joining an event that requeues.
+pub const COOL_DOWN_MS: i64 = 60_000;
 
 /// TTL removes tombstones and lapsed sessions this long after their end.
 pub const TOMBSTONE_SECONDS: u32 = 24 * 60 * 60;
@@ -58,6 +65,8 @@ pub enum Turn {
         /// 1 is called next. `None` before the draw.
         position: Option<u64>,
         estimate: WaitEstimate,
+        /// Nothing is left to buy, so nobody is called.
+        shortage: Option<Shortage>,
     },
     /// The session is live.
     Active { expires_at: EpochMs },
@@ -72,4 +81,33 @@ pub struct QueueEntry {
     pub lane: Lane,
     pub number: u64,
     pub joined_at: EpochMs,
+    /// When the user left. The entry is kept for a while, so that the user can come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<EpochMs>,
+}
+
+impl QueueEntry {
+    /// Whether the number is the user's: it is the entry's, and the user has not left.
+    #[must_use]
+    pub fn is_in_force(&self, number: u64) -> bool {
+        self.number == number && self.left_at.is_none()
+    }
+
+    /// Whether the user left so recently that joining again takes the departure back.
+    #[must_use]
+    pub fn can_come_back(&self, now: EpochMs) -> bool {
+        is_recent(self.left_at, now)
+    }
+
+    /// Whether the user joined so recently that joining again keeps the number even if the event
+    /// requeues.
+    #[must_use]
+    pub fn is_new(&self, now: EpochMs) -> bool {
+        is_recent(Some(self.joined_at), now)
+    }
+}
+
+fn is_recent(at: Option<EpochMs>, now: EpochMs) -> bool {
+    let age = at.and_then(|at| at.age_at(now));
+    age.is_some_and(|age| age < COOL_DOWN_MS)
 }

@@ -34,6 +34,8 @@ pub struct Observation {
     pub now: EpochMs,
     /// How many issued numbers have been called.
     pub called: u64,
+    /// How many of those that this promotion called had been given up.
+    pub given_up: u64,
     /// Whether users still wait.
     pub waiting: bool,
     /// With the batch strategy, the length of a batch window.
@@ -76,7 +78,8 @@ impl Rate {
         rate.waited_ms += waited_ms;
         rate.calls += seen
             .called
-            .saturating_sub(before.map_or(0, |rate| rate.called));
+            .saturating_sub(before.map_or(0, |rate| rate.called))
+            .saturating_sub(seen.given_up);
         let batch_ms = u64::from(seen.batch_seconds.unwrap_or(0)) * 1000;
         if rate.waited_ms < SHORTEST_WINDOW_MS.max(batch_ms) {
             return rate;
@@ -115,6 +118,7 @@ mod tests {
         Observation {
             now: EpochMs(seconds * 1000),
             called,
+            given_up: 0,
             waiting,
             batch_seconds: None,
             resumed_at: None,
@@ -152,6 +156,15 @@ mod tests {
             .chain([at(2 * six_hours, 24, true)])
             .chain(rush(2 * six_hours, 24));
         assert_eq!(after(again).per_minute(), Some(60.0));
+    }
+
+    #[test]
+    fn numbers_that_were_given_up_are_not_calls() {
+        let passed = Observation {
+            given_up: 1_000,
+            ..at(20, 1_020, true)
+        };
+        assert_eq!(after([at(0, 0, true), passed]).per_minute(), Some(60.0));
     }
 
     #[test]

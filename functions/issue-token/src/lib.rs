@@ -32,7 +32,8 @@ pub fn operation() -> shared::openapi::Operation {
         "Join the queue",
         "Returns a number and a token. A user who is already in line keeps the number and gets a \
          new token; if the event requeues, the user gets a new number at the end of the line \
-         instead. Joining is possible before the sale opens and while it is paused.",
+         instead, at most once a minute. A user who left while waiting and joins again within a \
+         minute gets the same number, unless its turn has passed. Joining is possible before the sale opens and while it is paused.",
     )
     .body(false, read_user_id)
     .response::<views::JoinedView<'_>>(201, "A new place in line.")

@@ -54,12 +54,15 @@ struct Body<'a> {
     issued: u64,
     /// How many of them have been called.
     admitted: u64,
-    /// How many of them have not been called.
+    /// How many of them have not been called, without those who are known to have left.
     waiting: u64,
     lanes: Vec<LaneCounts>,
-    /// Omitted until it has been measured.
+    /// Omitted until it has been measured, and while nobody is called: during a pause, and while
+    /// nothing is left to buy.
     #[serde(skip_serializing_if = "Option::is_none")]
     admitted_per_minute: Option<f64>,
+    #[serde(flatten)]
+    shortage: views::ShortageView,
     /// When to ask again.
     poll_after_seconds: PollAfter,
     /// Only if the order is drawn.
@@ -75,6 +78,10 @@ struct LaneCounts {
     issued: u64,
     /// The last rank that the lane has called.
     admitted: u64,
+    /// Ranks above it whose users have left, in groups: the first rank, the last one, and how many
+    /// of those have left. Omitted if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    departed: Vec<[u64; 3]>,
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
@@ -85,8 +92,11 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let lanes = event.terms.queue.lanes.all();
     let heads = try_join_all(lanes.map(|lane| app.head(&programme, lane, now))).await?;
     let sum = |number: fn(&Head) -> u64| heads.iter().map(number).sum();
+    let shortage = Head::shortage_of_lanes(&heads, now);
+    let state = event.sale_state(now);
+    let is_calling = state == SaleState::Open && shortage.is_none();
     let body = Body {
-        state: event.sale_state(now),
+        state,
         issued: sum(|head| head.issued),
         admitted: sum(Head::called),
         waiting: sum(Head::waiting),
@@ -95,12 +105,15 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
             .map(|head| LaneCounts {
                 issued: head.issued,
                 admitted: head.called(),
+                departed: head.departed.groups().collect(),
             })
             .collect(),
         admitted_per_minute: heads
             .iter()
             .filter_map(|head| head.rate.and_then(Rate::per_minute))
-            .reduce(|sum, lane| sum + lane),
+            .reduce(|sum, lane| sum + lane)
+            .filter(|_| is_calling),
+        shortage: views::ShortageView::of(shortage),
         poll_after_seconds: wait_estimate(event, &heads, now).poll_after,
         draw: views::DrawView::of(event, &heads),
         event_id,

@@ -251,7 +251,8 @@ impl App {
             .store
             .queue_entry(user_id, event, Consistency::Strong)
             .await?;
-        Ok(entry.map(|entry| Token {
+        let in_line = entry.filter(|entry| entry.left_at.is_none());
+        Ok(in_line.map(|entry| Token {
             user_id,
             event_id: event.clone(),
             lane: entry.lane,

@@ -9,6 +9,7 @@ mod holding;
 mod issuer;
 mod promotion;
 mod queue;
+mod shortage;
 mod tickets;
 
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub struct App {
     heads: Cache<(EventId, Lane), Head>,
     seat_maps: availability::SeatMapCache,
     seat_map_turns: cache::Turns<EventId>,
+    /// What promotions know about what is left to buy.
+    searches: shortage::SearchCache,
     /// The remaining tickets of each shard.
     stocks: Cache<EventId, Vec<u32>>,
     /// Identifies users. `None` if requests state the user id.
@@ -72,6 +75,7 @@ impl App {
             heads: Cache::default(),
             seat_maps: Cache::default(),
             seat_map_turns: cache::Turns::default(),
+            searches: Cache::default(),
             stocks: Cache::default(),
             issuer: None,
         }
@@ -226,6 +230,16 @@ impl App {
             .head(event, lane, consistency)
             .await?
             .ok_or(Refusal::EventNotFound)?;
-        Ok(*self.heads.put((event.clone(), lane), head, now))
+        Ok(self.remember_head(event, lane, &head, now))
+    }
+
+    /// Caches a head, unless the cache has a newer one: requests of one process read at the same
+    /// time, and an older answer may come later. Returns the newer one.
+    fn remember_head(&self, event: &EventId, lane: Lane, head: &Head, now: EpochMs) -> Head {
+        let key = (event.clone(), lane);
+        match self.heads.fresh(&key, now, HEAD_CACHE_MS) {
+            Some(known) if head.is_older_than(&known) => *known,
+            Some(_) | None => *self.heads.put(key, *head, now),
+        }
     }
 }

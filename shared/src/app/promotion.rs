@@ -4,7 +4,7 @@
 //! between two writes, the next run repairs that, and overlapping runs do no harm;
 //! docs/ARCHITECTURE.md explains why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -17,9 +17,10 @@ use domain::clock::EpochMs;
 use domain::event::{Event, SaleState};
 use domain::ids::{EventId, Lane, Rank};
 use domain::queue::{
-    Capacity, Head, LaneLimits, Order, Ranking, SLOTS_AHEAD, Session, Survey, survey,
+    Capacity, Departures, Head, LaneLimits, Order, Ranking, SLOTS_AHEAD, Session, Survey, survey,
 };
 use domain::refusal::Refusal;
+use domain::shortage::Shortage;
 
 /// The time limit of a run, checked before each group of writes.
 const RUN_MS: i64 = 20_000;
@@ -37,10 +38,10 @@ const SCHEDULED_MS: i64 = 8_000;
 const STALLED_MS: i64 = 120_000;
 
 /// The result of a promotion attempt.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum PromotionOutcome {
     /// The run completed. Contains the lane's new head.
-    Moved(Head),
+    Moved(Box<Head>),
     /// Another run began less than a second ago or moved the watermark in the meantime.
     RanElsewhere,
     /// The queue calls nobody: the sale is not open, paused or closed, or the draw is still to
@@ -77,9 +78,9 @@ enum LaneOutcome {
 
 /// Whether a promotion has something to do: there are callable waiting users, or the draw is due.
 pub(super) fn has_work(event: &Event, head: &Head, now: EpochMs) -> bool {
-    let is_unfixed = head.draw.is_some_and(|draw| draw.count.is_none());
+    let is_unfixed = head.draw.is_some_and(|draw| draw.is_due(now));
     match event.sale_state(now) {
-        SaleState::Open => is_unfixed || (head.waiting() > 0 && !awaits_beacon(event)),
+        SaleState::Open => is_unfixed || (head.uncalled() > 0 && !awaits_beacon(event)),
         // The draw is due at the opening even if the sale is paused.
         SaleState::Paused => is_unfixed,
         SaleState::Closed | SaleState::NotOpen => false,
@@ -172,7 +173,7 @@ impl App {
             }
         };
         let stalled = || head.is_some_and(|head| is_stalled(event, &head, self.clock().now()));
-        match self.promote_unless_idle(event, lane, head).await {
+        match self.promote_unless_idle(event, lane, head.as_ref()).await {
             Ok(Some(PromotionOutcome::Moved(head))) => LaneOutcome::Promoted {
                 waiting: head.waiting(),
             },
@@ -192,12 +193,12 @@ impl App {
         &self,
         event: &Event,
         lane: Lane,
-        head: Option<Head>,
+        head: Option<&Head>,
     ) -> Result<Option<PromotionOutcome>, Refusal> {
         let now = self.clock().now();
         Ok(match head {
             Some(head)
-                if has_work(event, &head, now)
+                if has_work(event, head, now)
                     || (head.admitted == 0 && event.sale_state(now) == SaleState::Open) =>
             {
                 Some(self.promote(&event.event_id, lane).await?)
@@ -210,7 +211,7 @@ impl App {
     /// next run repairs it.
     pub(super) async fn try_promote(&self, event_id: &EventId, lane: Lane) -> Option<Head> {
         match self.promote(event_id, lane).await {
-            Ok(PromotionOutcome::Moved(head)) => Some(head),
+            Ok(PromotionOutcome::Moved(head)) => Some(*head),
             Ok(PromotionOutcome::RanElsewhere | PromotionOutcome::Halted) => None,
             Err(refusal) => {
                 tracing::warn!(%event_id, %lane, ?refusal, "promotion failed");
@@ -244,7 +245,7 @@ impl App {
         };
         let ranking = event.ranking(lane, &head);
         if event.sale_state(now) == SaleState::Paused || !ranking.is_settled() {
-            self.heads.put((event_id.clone(), lane), head, now);
+            self.remember_head(event_id, lane, &head, now);
             return Ok(PromotionOutcome::Halted);
         }
         let run = PromotionRun {
@@ -258,8 +259,8 @@ impl App {
         match run.promote(&head).await? {
             Some(head) => {
                 let now = self.clock().now();
-                self.heads.put((event_id.clone(), lane), head, now);
-                Ok(PromotionOutcome::Moved(head))
+                self.remember_head(event_id, lane, &head, now);
+                Ok(PromotionOutcome::Moved(Box::new(head)))
             }
             None => Ok(PromotionOutcome::RanElsewhere),
         }
@@ -271,7 +272,11 @@ impl App {
         let id = &event.event_id;
         let head = self.store.head(id, lane, Consistency::Strong).await?;
         match head.and_then(|head| head.draw) {
-            Some(draw) if draw.count.is_none() => self.store.fix_draw(id, lane).await,
+            // An event that is not a draw (any more, or yet) fixes nothing.
+            Some(draw) if draw.count.is_none() && event.terms.queue.order == Order::Draw => {
+                // The opening may have been moved since the event was read.
+                Ok(self.store.fix_draw(id, lane).await?.or(head))
+            }
             Some(_) | None => Ok(head),
         }
     }
@@ -294,11 +299,13 @@ impl PromotionRun<'_> {
         let seen = survey(head, &sessions, self.began_at, self.event.control.pause);
         self.call(&seen.to_call).await?;
         let mut capacity = Capacity::new(self.limits, head, &seen, self.began_at);
-        let admitted = match self.slots_to_withdraw(head, &seen) {
+        let shortage = self.app.shortage(self.event, self.began_at).await;
+        let Passed { admitted, given_up } = match self.slots_to_withdraw(head, &seen, shortage) {
+            0 if shortage.is_some() => Passed::up_to(head.admitted),
             0 => self.open_sessions(head, &mut capacity).await?,
             too_many => {
                 capacity.release(too_many);
-                head.admitted - too_many
+                Passed::up_to(head.admitted - too_many)
             }
         };
         let progress = Progress {
@@ -308,6 +315,9 @@ impl PromotionRun<'_> {
             batch: capacity.window(admitted),
             batch_seconds: self.limits.batch.map(|batch| batch.seconds),
             resumed_at: self.event.control.pause.ended_at,
+            shortage,
+            given_up: given_up.len() as u64,
+            departed: self.departed(head, admitted).await?,
         };
         let Some(moved) = store.move_watermark(id, self.lane, head, &progress).await? else {
             return Ok(None);
@@ -315,9 +325,31 @@ impl PromotionRun<'_> {
         let called: Vec<Rank> = (head.admitted + 1..=moved.called().min(admitted))
             .map(Rank)
             .collect();
-        store.metrics().add(Count::Admissions, called.len() as u64);
+        let people = called.iter().filter(|rank| !given_up.contains(*rank));
+        store
+            .metrics()
+            .add(Count::Admissions, people.count() as u64);
         self.call(&called).await?;
         Ok(Some(moved))
+    }
+
+    /// The ranks above the watermark that have been given up. They are read again in each run, so
+    /// nothing has to be counted when a user leaves or comes back.
+    async fn departed(&self, head: &Head, admitted: u64) -> Result<Departures, StoreError> {
+        if head.issued <= admitted {
+            return Ok(Departures::default());
+        }
+        let (store, id) = (&self.app.store, &self.event.event_id);
+        let above = Rank(admitted);
+        let mut ranks = store.given_up_ranks(id, self.lane, above).await?;
+        if matches!(self.ranking, Ranking::Drawn(_)) {
+            let numbers = store.departed_numbers(id, self.lane).await?;
+            let drawn = numbers
+                .into_iter()
+                .filter_map(|number| self.ranking.rank_of(number));
+            ranks.extend(drawn.filter(|rank| *rank > above));
+        }
+        Ok(Departures::of(ranks))
     }
 
     fn grace_seconds(&self) -> u32 {
@@ -353,12 +385,15 @@ impl PromotionRun<'_> {
         Ok(())
     }
 
-    /// An operator may have lowered `maxActive` below the number of used slots. Live sessions
-    /// continue. But slots opened ahead of the issued numbers belong to nobody: the watermark goes
-    /// back over them. Their sessions stay OPEN, as if a run had ended before it moved the
+    /// An operator may have lowered `maxActive` below the number of used slots, or nothing may be
+    /// left to buy. Live sessions continue. But slots opened ahead of the issued numbers belong to
+    /// nobody: the watermark goes back over them. Their sessions stay OPEN, as if a run had ended before it moved the
     /// watermark.
-    fn slots_to_withdraw(&self, head: &Head, seen: &Survey) -> u64 {
+    fn slots_to_withdraw(&self, head: &Head, seen: &Survey, shortage: Option<Shortage>) -> u64 {
         let kept = head.admitted.saturating_sub(head.issued);
+        if shortage.is_some() {
+            return kept;
+        }
         let too_many = (seen.live + seen.awaited).saturating_sub(self.limits.max_active);
         kept.min(u64::from(too_many))
     }
@@ -366,8 +401,13 @@ impl PromotionRun<'_> {
     /// Opens a session at each rank from the watermark on, as long as there is capacity. Returns
     /// the last rank that was passed. Each passed rank has a session or a tombstone, or its user
     /// left before the draw.
-    async fn open_sessions(&self, head: &Head, capacity: &mut Capacity) -> Result<u64, StoreError> {
+    async fn open_sessions(
+        &self,
+        head: &Head,
+        capacity: &mut Capacity,
+    ) -> Result<Passed, StoreError> {
         let last = (head.issued + SLOTS_AHEAD).min(head.admitted + RANKS_A_RUN);
+        let mut given_up = BTreeSet::new();
         let mut passed = head.admitted;
         while passed < last && !self.is_out_of_time() {
             let group = capacity.slots_from(passed + 1, (GROUP as u64).min(last - passed));
@@ -377,39 +417,67 @@ impl PromotionRun<'_> {
             let opened = (passed + 1..=passed + group).map(|rank| self.open_session(Rank(rank)));
             for found in join_all(opened).await {
                 match found {
-                    Ok(Opened::Dead) => {}
+                    Ok(Opened::Dead) => {
+                        given_up.insert(Rank(passed + 1));
+                    }
                     Ok(Opened::Awaited) => capacity.add_awaited(),
                     Ok(Opened::Live) => capacity.add_live(),
                     // Ranks are passed in order. The next run finds those behind the failure.
                     Err(error) if passed == head.admitted => return Err(error),
-                    Err(_) => return Ok(passed),
+                    Err(_) => {
+                        return Ok(Passed {
+                            admitted: passed,
+                            given_up,
+                        });
+                    }
                 }
                 passed += 1;
             }
         }
-        Ok(passed)
+        Ok(Passed {
+            admitted: passed,
+            given_up,
+        })
     }
 
     async fn open_session(&self, rank: Rank) -> Result<Opened, StoreError> {
         let store = &self.app.store;
         if let Some(number) = self.ranking.drawn_number_at(rank)
             && store
-                .has_departed(&self.event.event_id, self.lane, number)
+                .pass_departed(&self.event.event_id, self.lane, number)
                 .await?
         {
             return Ok(Opened::Dead);
         }
-        let found = store
+        let session = store
             .open_session(&self.session_key(rank), self.limits.overbooked)
             .await?;
-        let pause = self.event.control.pause;
-        Ok(match found {
-            // Another run opened this session, and it uses a slot as well. If it is dead, its user
-            // left while waiting, and it uses none.
-            Some(session) if !session.uses_a_slot(self.began_at, pause) => Opened::Dead,
-            Some(Session::Live { .. }) => Opened::Live,
-            Some(_) | None => Opened::Awaited,
+        // If another run opened this session, it uses a slot as well. If it is dead, its user left
+        // while waiting, and it uses none.
+        Ok(match session {
+            session if !session.uses_a_slot(self.began_at, self.event.control.pause) => {
+                Opened::Dead
+            }
+            Session::Live { .. } => Opened::Live,
+            Session::Open | Session::Called { .. } | Session::Ended { .. } => Opened::Awaited,
         })
+    }
+}
+
+/// How far a run has come.
+struct Passed {
+    /// The last rank that was passed.
+    admitted: u64,
+    /// The passed ranks that had been given up.
+    given_up: BTreeSet<Rank>,
+}
+
+impl Passed {
+    fn up_to(admitted: u64) -> Self {
+        Self {
+            admitted,
+            given_up: BTreeSet::new(),
+        }
     }
 }
 

@@ -17,6 +17,9 @@ use domain::refusal::Refusal;
 /// user was faster.
 const ATTEMPTS: usize = 25;
 
+/// A joining user promotes if the last promotion is older than this. Where users poll, it is not.
+const OUTDATED_MS: i64 = 5_000;
+
 /// Whether joining issued a new number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum JoinOutcome {
@@ -67,16 +70,25 @@ fn turn_end(event: &Event, lane: Lane, number: u64, head: &Head) -> TurnEnd {
 fn waiting(event: &Event, head: &Head, rank: Option<Rank>, now: EpochMs) -> Turn {
     let queue = event.queue();
     let in_lane = rank.map(|rank| head.position(rank));
+    let shortage = head.shortage_at(now);
     let estimate = match event.terms.opens_at {
         Some(opens_at) if opens_at > now => {
             WaitEstimate::before(opens_at, now, queue.grace_seconds)
         }
-        Some(_) | None => head.wait_estimate(in_lane, queue.grace_seconds),
+        Some(_) | None => {
+            let estimate = head.wait_estimate(in_lane, queue.grace_seconds);
+            if event.sale_state(now) == SaleState::Open && shortage.is_none() {
+                estimate
+            } else {
+                estimate.without_time()
+            }
+        }
     };
     Turn::Waiting {
         // All lanes move at the same speed, so about as many users are ahead in each of them.
         position: in_lane.map(|position| position.saturating_mul(queue.lanes.count().into())),
         estimate,
+        shortage,
     }
 }
 
@@ -96,18 +108,28 @@ impl App {
         if programme.event.sale_state(now) == SaleState::Closed {
             return Err(Refusal::NotOpen("the sale is closed"));
         }
-        let entry = self
+        let mut entry = self
             .store
             .queue_entry(user, event, Consistency::Eventual)
             .await?;
-        let Some(entry) = entry else {
-            return self.join_with_new_number(user, &programme, None, now).await;
-        };
-        if programme.event.terms.queue.reissue == Reissue::Requeue {
-            return self
-                .join_with_new_number(user, &programme, Some(entry), now)
-                .await;
+        if let Some(left) = entry.filter(|entry| entry.can_come_back(now)) {
+            self.come_back(user, &programme.event, &left).await?;
+            // Another request of the same user may have been faster.
+            entry = self
+                .store
+                .queue_entry(user, event, Consistency::Strong)
+                .await?;
         }
+        let in_line = entry.filter(|entry| {
+            let keeps = programme.event.terms.queue.reissue == Reissue::Keep;
+            entry.left_at.is_none() && (keeps || entry.is_new(now))
+        });
+        let Some(in_line) = in_line else {
+            return self
+                .join_with_new_number(user, &programme, entry, now)
+                .await;
+        };
+        let entry = in_line;
         let token = token_for(user, event, entry, now);
         let status = self.token_status(&programme, &token, now).await?;
         if status.turn == Turn::Over {
@@ -120,6 +142,37 @@ impl App {
             token,
             status,
         })
+    }
+
+    /// Takes a departure back, unless a promotion has passed the rank: the user waits again, with
+    /// the same number.
+    async fn come_back(
+        &self,
+        user: UserId,
+        event: &Event,
+        left: &QueueEntry,
+    ) -> Result<bool, Refusal> {
+        let id = &event.event_id;
+        let (head, drew) = match event.terms.queue.order {
+            Order::Arrival => (Head::default(), false),
+            Order::Draw => {
+                let head = self.store.head(id, left.lane, Consistency::Strong).await?;
+                let head = head.ok_or(Refusal::EventNotFound)?;
+                let count = head.draw.and_then(|draw| draw.count);
+                (head, count.is_none_or(|count| left.number <= count))
+            }
+        };
+        let rank = event.ranking(left.lane, &head).rank_of(left.number);
+        let session = rank.map(|rank| SessionKey {
+            event_id: id.clone(),
+            lane: left.lane,
+            rank,
+        });
+        let returned = self
+            .store
+            .return_to_line(user, event, left, session.as_ref(), drew)
+            .await?;
+        Ok(returned)
     }
 
     /// Issues a number. If a parallel request of the same user was faster, its number is used and
@@ -138,11 +191,12 @@ impl App {
             self.programmes.forget(&event.event_id);
             return Err(StoreError::Conflict.into());
         };
-        self.heads.put((event.event_id.clone(), lane), head, now);
+        self.remember_head(&event.event_id, lane, &head, now);
         let mine = QueueEntry {
             lane,
             number: head.issued,
             joined_at: now,
+            left_at: None,
         };
         let entry = self.store_entry(user, event, mine, former, &head).await?;
         let token = token_for(user, &event.event_id, entry, now);
@@ -161,7 +215,7 @@ impl App {
             self.metrics().add(Count::Admissions, 1);
         }
         let status = self
-            .status_of_new_number(programme, &token, head, now)
+            .status_of_new_number(programme, &token, &head, now)
             .await?;
         Ok(Joined {
             outcome: JoinOutcome::New,
@@ -214,23 +268,27 @@ impl App {
 
     /// The status of a number that was just issued. The user is admitted at once if a slot is open
     /// for it. If nobody has been called yet or nobody is waiting ahead, this request runs a
-    /// promotion, so that a user who joins an idle queue is admitted in the first response.
+    /// promotion, so that a user who joins an idle queue is admitted in the first response. So it
+    /// does if nobody has polled for some seconds: users ahead may have left.
     async fn status_of_new_number(
         &self,
         programme: &Programme,
         token: &Token,
-        mut head: Head,
+        head: &Head,
         now: EpochMs,
     ) -> Result<TokenStatus, Refusal> {
         let event = &programme.event;
+        let mut head = *head;
         let rank = event.ranking(token.lane, &head).rank_of(token.number);
         let status = |turn| Ok(TokenStatus { rank, turn });
         let Some(known) = rank.filter(|_| event.sale_state(now) == SaleState::Open) else {
             return status(waiting(event, &head, rank, now));
         };
-        let is_next = head.admitted == 0 || known.0 == head.admitted + 1;
+        let is_next = head.admitted == 0 || head.position(known) == 1;
+        let age = head.promoted_at.and_then(|at| at.age_at(now));
+        let is_outdated = age.is_none_or(|age| age >= OUTDATED_MS);
         if !head.has_called(known)
-            && is_next
+            && (is_next || is_outdated)
             && has_work(event, &head, now)
             && head.promotion_is_due(now)
             && let Some(promoted) = self.try_promote(&event.event_id, token.lane).await
@@ -360,7 +418,9 @@ impl App {
             {
                 Err(Refusal::TurnOver)
             }
-            Turn::Waiting { position, estimate } => Err(Refusal::NotAdmitted {
+            Turn::Waiting {
+                position, estimate, ..
+            } => Err(Refusal::NotAdmitted {
                 position,
                 poll_after: estimate.poll_after,
             }),
@@ -395,7 +455,7 @@ impl App {
                 .store
                 .queue_entry(token.user_id, &token.event_id, consistency)
                 .await?;
-            if entry.is_some_and(|entry| entry.number == token.number) {
+            if entry.is_some_and(|entry| entry.is_in_force(token.number)) {
                 return Ok(true);
             }
         }
@@ -449,7 +509,7 @@ impl App {
         )
         .await?;
         let event = event.ok_or(Refusal::EventNotFound)?;
-        if entry.is_none_or(|entry| entry.number != token.number) {
+        if !entry.is_some_and(|entry| entry.is_in_force(token.number)) {
             return Ok(Turn::Over);
         }
         match event.sale_state(now) {
@@ -486,7 +546,7 @@ impl App {
         self.end_turn(event, token.lane, token.number, &head, now)
             .await?;
         self.store
-            .delete_queue_entry(token.user_id, &token.event_id, token.number)
+            .mark_as_left(token.user_id, &token.event_id, token.number)
             .await?;
         Ok(())
     }

@@ -11,6 +11,7 @@ use domain::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
 use domain::money::{Currency, Money};
 use domain::queue::{Head, Order, PROCEDURE, PollAfter, TokenStatus, Turn};
 use domain::reservation::{Reservation, ReservedSeat, State, Status};
+use domain::shortage::Shortage;
 
 /// How the event admits people.
 #[derive(Clone, Copy, Serialize)]
@@ -85,6 +86,32 @@ enum StatusView {
     Expired,
 }
 
+/// Nothing is left to buy, so nobody is called. Users keep their places in line: a cancelled ticket
+/// or an unpaid seat that comes back is theirs in turn.
+#[derive(Clone, Copy, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ShortageView {
+    /// `true` while everything is sold. Omitted otherwise. Only cancelled tickets come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sold_out: Option<bool>,
+    /// `true` while the last seats are held by users who have not paid yet. Omitted otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    all_held: Option<bool>,
+}
+
+impl ShortageView {
+    /// The fields of a response.
+    #[must_use]
+    pub fn of(shortage: Option<Shortage>) -> Self {
+        let is = |wanted| (shortage == Some(wanted)).then_some(true);
+        Self {
+            sold_out: is(Shortage::SoldOut),
+            all_held: is(Shortage::AllHeld),
+        }
+    }
+}
+
 /// A user's place in line.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
@@ -111,9 +138,12 @@ pub struct TokenView<'a> {
     /// The number of users ahead.
     #[serde(skip_serializing_if = "Option::is_none")]
     ahead: Option<u64>,
-    /// Omitted until it can be estimated.
+    /// Omitted until it can be estimated, and while nobody is called: during a pause, and while
+    /// nothing is left to buy.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_wait_seconds: Option<u64>,
+    #[serde(flatten)]
+    shortage: ShortageView,
     /// When to ask again. Only while WAITING.
     #[serde(skip_serializing_if = "Option::is_none")]
     poll_after_seconds: Option<PollAfter>,
@@ -150,6 +180,7 @@ impl<'a> TokenView<'a> {
             position: None,
             ahead: None,
             estimated_wait_seconds: None,
+            shortage: ShortageView::default(),
             poll_after_seconds: None,
             expires_at: None,
         };
@@ -162,11 +193,16 @@ impl<'a> TokenView<'a> {
                 expires_at: Some(*expires_at),
                 ..view
             },
-            Turn::Waiting { position, estimate } => Self {
+            Turn::Waiting {
+                position,
+                estimate,
+                shortage,
+            } => Self {
                 status: StatusView::Waiting,
                 position: *position,
                 ahead: position.map(|position| position.saturating_sub(1)),
                 estimated_wait_seconds: estimate.estimated_wait_seconds,
+                shortage: ShortageView::of(*shortage),
                 poll_after_seconds: Some(estimate.poll_after),
                 ..view
             },
@@ -240,9 +276,14 @@ fn jittered(status: TokenStatus) -> TokenStatus {
         Turn::Waiting {
             position,
             mut estimate,
+            shortage,
         } => {
             estimate.poll_after = estimate.poll_after.jittered(fastrand::u8(..));
-            Turn::Waiting { position, estimate }
+            Turn::Waiting {
+                position,
+                estimate,
+                shortage,
+            }
         }
         turn @ (Turn::Active { .. } | Turn::Over) => turn,
     };

@@ -41,6 +41,8 @@ pub enum ApplyRefused {
     TooManySeats(usize),
     #[error("totalTickets: cannot be less than the {sold} tickets that are sold")]
     TicketsSold { sold: u32 },
+    #[error("opensAt: cannot change once the draw has been held")]
+    DrawHeld,
     #[error("the seats to be removed or moved could not be taken off sale in time; try again")]
     TooSlow,
     #[error(transparent)]
@@ -105,6 +107,9 @@ impl Store {
         let result = self
             .write_update(programme, former, dates, &withdrawal)
             .await;
+        if result.is_err() && event.terms.opens_at != former.event.terms.opens_at {
+            self.restore_opening(&event.event_id).await?;
+        }
         if let Err(refused) = &result
             && is_one_transaction
             && !matches!(refused, ApplyRefused::Store(_))

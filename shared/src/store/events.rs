@@ -79,14 +79,46 @@ impl Store {
                             .map_err(|error| StoreError::Unavailable(error.to_string()))?,
                     },
                     count: None,
+                    opens_at: event.terms.opens_at,
                 })
             }
         };
+        let is_moved = |former: Draw| former.opens_at != event.terms.opens_at;
+        let mut draws = heads.iter().filter_map(|(_, head)| (*head)?.draw);
+        // A draw from before openings were stored says nothing about its own.
+        let is_held =
+            |draw: Draw| draw.count.is_some() && draw.opens_at.is_some() && is_moved(draw);
+        if draw.is_some() && draws.any(is_held) {
+            return Err(ApplyRefused::DrawHeld);
+        }
         for (lane, head) in heads {
             let secret = |draw: Option<Draw>| draw.map(|draw| draw.secret);
             let is_prepared = head.is_some_and(|head| secret(head.draw) == secret(draw));
-            if !is_prepared && !self.prepare_lane(id, lane, draw).await? {
-                return Err(ApplyRefused::Raced);
+            if !is_prepared {
+                if !self.prepare_lane(id, lane, draw).await? {
+                    return Err(ApplyRefused::Raced);
+                }
+            } else if let Some(former) = head.and_then(|head| head.draw)
+                && let Some(opens_at) = event.terms.opens_at
+                && former.count.is_none()
+                && is_moved(former)
+                && !self.move_opening(id, lane, opens_at).await?
+            {
+                return Err(ApplyRefused::DrawHeld);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the draws the opening of the event as it is, after a change that was refused.
+    pub(super) async fn restore_opening(&self, id: &EventId) -> Result<()> {
+        let event = self.event(id, Consistency::Strong).await?;
+        let opening = event.as_ref().and_then(|event| event.terms.opens_at);
+        if let (Some(event), Some(opens_at)) = (event, opening)
+            && event.terms.queue.order == Order::Draw
+        {
+            for lane in event.terms.queue.lanes.all() {
+                self.move_opening(id, lane, opens_at).await?;
             }
         }
         Ok(())

@@ -14,6 +14,11 @@ pub(super) fn read_item<T: DeserializeOwned>(item: Item) -> Result<T> {
     serde_dynamo::from_item(item).map_err(|error| StoreError::Unreadable(error.to_string()))
 }
 
+/// An attribute of plain strings and numbers.
+pub(super) fn write_value<T: Serialize>(value: &T) -> AttributeValue {
+    serde_dynamo::to_attribute_value(value).unwrap_or(AttributeValue::Null(true))
+}
+
 pub(super) fn write_item<T: Serialize>(record: &T) -> Item {
     // Records are plain structs of strings and numbers, which always convert.
     serde_dynamo::to_item(record).unwrap_or_default()

@@ -79,9 +79,17 @@ pub(super) fn session(event: &EventId, lane: Lane, rank: Rank) -> Key {
     key(sessions_pk(event, lane), rank_sk(rank))
 }
 
+pub(super) fn departures_pk(event: &EventId, lane: Lane) -> String {
+    format!("DEPARTED#{event}#{lane}")
+}
+
 /// The departure mark of a number.
 pub(super) fn departure(event: &EventId, lane: Lane, number: u64) -> Key {
-    key(format!("DEPARTED#{event}#{lane}"), format!("{number:012}"))
+    key(departures_pk(event, lane), format!("{number:012}"))
+}
+
+pub(super) fn number_of_departure(sk: &str) -> Option<u64> {
+    sk.parse().ok()
 }
 
 pub(super) fn user_pk(user: UserId) -> String {

@@ -9,7 +9,7 @@ use domain::event::Programme;
 use domain::ids::{EventId, Lane};
 use domain::queue::{Lanes, Order, Permutation, Reissue, Secret};
 use serde_json::Value;
-use shared::store::Store;
+use shared::store::{ApplyRefused, Change, Consistency, Store};
 
 use crate::call_gate::CallGate;
 use crate::invariants;
@@ -187,6 +187,7 @@ async fn a_user_who_leaves_and_rejoins_before_the_draw_is_drawn_once() {
     let world = World::with(drawing(50)).await;
     let first = world.joins(EVENT).await;
     leaves(&world, &first).await;
+    world.clock.advance_seconds(60);
     let again = world.joins_as(EVENT, &first.user_id).await;
     crowd(&world, 3).await;
     opens(&world).await;
@@ -202,6 +203,7 @@ async fn rejoining_before_the_draw_gives_up_the_first_number_under_requeue() {
     concert.event.terms.queue.reissue = Reissue::Requeue;
     let world = World::with(concert).await;
     let first = world.joins(EVENT).await;
+    world.clock.advance_seconds(60);
     let again = world.joins_as(EVENT, &first.user_id).await;
     assert_eq!(again.joined.status, 201);
     assert_eq!(world.status(&first).await.text_of("status"), "EXPIRED");
@@ -410,4 +412,133 @@ async fn a_user_who_leaves_during_the_draw_is_never_called() {
         })
         .count();
     assert_eq!(dead, 1, "the place was given back");
+}
+
+/// Moves the opening as a catalogue does, by another process.
+async fn moves_opening(world: &World, opens_at: EpochMs) -> Result<(), ApplyRefused> {
+    let other = world.another_process();
+    let id = EventId::parse(EVENT).unwrap();
+    let store = other.app.store();
+    let former = store.programme(&id, Consistency::Strong).await.unwrap();
+    let former = former.unwrap();
+    let mut programme = former.clone();
+    programme.event.terms.opens_at = Some(opens_at);
+    programme.event.terms.queue.order = Order::Draw;
+    let change = Change::Update {
+        programme,
+        former: Box::new(former),
+    };
+    store.apply(&change).await
+}
+
+async fn is_not_drawn(world: &World) {
+    let draw = &queue(world).await.body["draw"];
+    for field in ["secret", "count", "counts"] {
+        assert!(draw.get(field).is_none(), "{draw}");
+    }
+}
+
+#[tokio::test]
+async fn a_draw_that_is_postponed_after_users_joined_remains_a_draw() {
+    let world = World::with(drawing(10)).await;
+    let early = crowd(&world, 5).await;
+    world.clock.advance_ms(3_600_000 - 500);
+    // This process has just read the event with the old opening.
+    assert_eq!(queue(&world).await.body["state"], "NOT_OPEN");
+    let opens_at = EpochMs::parse("2026-11-20T13:00:00Z").unwrap();
+    moves_opening(&world, opens_at).await.unwrap();
+    world.clock.advance_ms(1_000);
+    // For this process, the sale has opened.
+    assert_eq!(queue(&world).await.body["state"], "OPEN");
+    is_not_drawn(&world).await;
+    let late = world.joins(EVENT).await;
+    assert!(late.joined.body.get("rank").is_none(), "{:?}", late.joined);
+    the_queue_moves(&world).await;
+    is_not_drawn(&world).await;
+    world.clock.set(opens_at);
+    the_queue_moves(&world).await;
+    the_queue_moves(&world).await;
+    let body = queue(&world).await.body;
+    assert_eq!(body["draw"]["count"], 6, "{body}");
+    assert!(published_order(&body, 0).rank_of(6).is_some());
+    assert_eq!(statuses(&world, &early).await, "AAAAA");
+    invariants::check(&world).await;
+}
+
+#[tokio::test]
+async fn a_draw_that_was_not_held_at_its_hour_can_be_postponed() {
+    let world = World::with(drawing(10)).await;
+    crowd(&world, 5).await;
+    world.clock.advance_seconds(3_700);
+    let opens_at = EpochMs::parse("2026-11-20T13:00:00Z").unwrap();
+    moves_opening(&world, opens_at).await.unwrap();
+    the_queue_moves(&world).await;
+    is_not_drawn(&world).await;
+    let late = world.joins(EVENT).await;
+    assert!(late.joined.body.get("rank").is_none(), "{:?}", late.joined);
+    world.clock.set(opens_at);
+    the_queue_moves(&world).await;
+    world.clock.advance_seconds(2);
+    assert_eq!(queue(&world).await.body["draw"]["count"], 6);
+}
+
+#[tokio::test]
+async fn the_opening_of_a_draw_that_was_held_cannot_change() {
+    let world = World::with(drawing(10)).await;
+    crowd(&world, 5).await;
+    opens(&world).await;
+    let opens_at = EpochMs::parse("2026-11-20T13:00:00Z").unwrap();
+    let refused = moves_opening(&world, opens_at).await;
+    assert!(
+        matches!(refused, Err(ApplyRefused::DrawHeld)),
+        "{refused:?}"
+    );
+    world.clock.advance_seconds(3);
+    assert_eq!(queue(&world).await.body["draw"]["count"], 5);
+}
+
+#[tokio::test]
+async fn an_event_that_becomes_a_draw_is_not_drawn_by_a_promotion_under_way() {
+    let world = World::with(concert_for(10)).await;
+    let gate = CallGate::of(&["QUEUE#"]);
+    let promoting = world.process_behind(gate.clone());
+    let event = EventId::parse(EVENT).unwrap();
+    let promotion = tokio::spawn(async move { promoting.app.promote(&event, Lane::FIRST).await });
+    // It has read the event, which is on sale.
+    gate.waits().await;
+    let opens_at = EpochMs::parse("2026-11-20T13:00:00Z").unwrap();
+    moves_opening(&world, opens_at).await.unwrap();
+    gate.open();
+    promotion.await.unwrap().unwrap();
+    world.clock.advance_seconds(3);
+    is_not_drawn(&world).await;
+    assert_eq!(crowd(&world, 2).await.len(), 2);
+    world.clock.set(opens_at);
+    the_queue_moves(&world).await;
+    world.clock.advance_seconds(2);
+    assert_eq!(queue(&world).await.body["draw"]["count"], 2);
+}
+
+#[tokio::test]
+async fn a_beacon_is_taken_only_after_every_lane_has_fixed_its_count() {
+    let mut concert = drawing(4);
+    concert.event.terms.beacon = Some("the lottery of the day".to_owned());
+    concert.event.terms.queue.lanes = Lanes::new(2).unwrap();
+    let world = World::with(concert).await;
+    crowd(&world, 6).await;
+    let beacon = Steering {
+        beacon: Some("17".to_owned()),
+        ..Steering::default()
+    };
+    steer(&world, beacon.clone()).await;
+    let draw = queue(&world).await.body["draw"].clone();
+    assert!(draw["beacon"].get("value").is_none(), "{draw}");
+    // Nobody has polled since the opening. The command fixes the counts before it takes the value.
+    world.clock.advance_seconds(3_600);
+    steer(&world, beacon).await;
+    let draw = queue(&world).await.body["draw"].clone();
+    assert_eq!(
+        (&draw["beacon"]["value"], &draw["count"]),
+        (&"17".into(), &6.into())
+    );
 }

@@ -355,10 +355,11 @@ async fn a_user_who_left_while_waiting_is_skipped_without_using_a_slot() {
 
 // C2
 #[tokio::test]
-async fn a_user_who_left_while_waiting_rejoins_at_the_end() {
+async fn a_user_who_left_while_waiting_rejoins_at_the_end_after_the_cool_down() {
     let world = World::with(concert_for(1)).await;
     let three = crowd(&world, 3).await;
     leaves(&world, &three[1]).await;
+    world.clock.advance_seconds(60);
     let again = world.joins_as(EVENT, &three[1].user_id).await;
     assert_eq!(again.joined.status, 201);
     assert!(number(&again.joined) > number(&three[2].joined));

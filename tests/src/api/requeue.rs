@@ -18,6 +18,7 @@ fn requeue(max_active: u32) -> Programme {
 async fn rejoining_while_waiting_moves_to_the_end_and_invalidates_the_old_token() {
     let world = World::with(requeue(1)).await;
     let buyers = crowd(&world, 4).await;
+    world.clock.advance_seconds(60);
     let again = world.joins_as(EVENT, &buyers[1].user_id).await;
     assert_eq!(again.joined.status, 201);
     assert_eq!(again.joined.body["queueNumber"], 5);
@@ -42,6 +43,7 @@ async fn rejoining_while_waiting_moves_to_the_end_and_invalidates_the_old_token(
 async fn rejoining_while_active_passes_the_slot_to_the_next_user() {
     let world = World::with(requeue(1)).await;
     let buyers = crowd(&world, 2).await;
+    world.clock.advance_seconds(60);
     let again = world.joins_as(EVENT, &buyers[0].user_id).await;
     assert_eq!(again.joined.text_of("status"), "WAITING");
     assert_eq!(world.status(&buyers[0]).await.text_of("status"), "EXPIRED");
@@ -56,6 +58,7 @@ async fn a_hold_stays_payable_with_the_old_and_the_new_token() {
         let world = World::with(requeue(5)).await;
         let buyer = world.joins_with(PRICE).await;
         let held = world.hold(&buyer, 1).await;
+        world.clock.advance_seconds(60);
         let again = world.joins_as(EVENT, &buyer.user_id).await;
         let payer = if pays_with_old { &buyer } else { &again };
         let paid = world.pay(payer, held.text_of("reservationId")).await;
@@ -68,6 +71,7 @@ async fn a_hold_stays_payable_with_the_old_and_the_new_token() {
 async fn twenty_concurrent_rejoins_leave_one_queue_entry_with_the_last_number() {
     let world = World::with(requeue(2)).await;
     let buyer = world.joins(EVENT).await;
+    world.clock.advance_seconds(60);
     let joins = (0..20).map(|_| world.joins_as(EVENT, &buyer.user_id));
     let tabs = join_all(joins).await;
     let mut in_force = std::collections::BTreeSet::new();

@@ -25,7 +25,7 @@ pub(crate) enum Fate {
 pub(crate) fn begin(config: &Config, state: &mut State, promoter: usize, lane: usize) {
     let began_at = state.now.plus_ms(config.promoters[promoter]);
     let head = state.items.lanes[lane].head;
-    state.runs[promoter] = Some(Run::new(lane, began_at, state.now, head));
+    state.runs[promoter] = Some(Run::new(lane, began_at, state.now, &head));
 }
 
 /// Makes one of a promotion's calls, which was decided `lag` milliseconds ago.

@@ -195,6 +195,9 @@ impl RealCode {
             }
         });
         let process = Process { gate, task };
+        if errand == Errand::Join {
+            self.forget_departure(user).await;
+        }
         match errand {
             Errand::Join => process.pass("ENTRY#", Pass::Whole).await?,
             Errand::Poll => process.pass("QUEUE#", Pass::Whole).await?,
@@ -204,6 +207,24 @@ impl RealCode {
         self.clients[client] = Some(process);
         self.known[client] = None;
         Ok(())
+    }
+
+    /// In the model nobody comes back within the cool-down: a user who left is like one who never joined.
+    async fn forget_departure(&self, user: UserId) {
+        let text = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
+        let long_ago = aws_sdk_dynamodb::types::AttributeValue::N("0".to_owned());
+        let update = self
+            .world
+            .dynamodb
+            .update_item()
+            .table_name(&self.world.tables.main)
+            .key("pk", text(format!("USER#{user}")))
+            .key("sk", text(format!("ENTRY#{EVENT}")))
+            .update_expression("SET leftAt = :ago")
+            .condition_expression("attribute_exists(leftAt)")
+            .expression_attribute_values(":ago", long_ago);
+        // Refused if the user has not left.
+        drop(update.send().await);
     }
 
     /// After a step of the model the code waits before the same call.
@@ -339,8 +360,12 @@ impl RealCode {
                             process.pass("SESSIONS#", pass).await?;
                         }
                     }
-                    Stage::Move => process.pass("QUEUE#", pass).await?,
+                    Stage::Move => {
+                        process.pass_reads().await;
+                        process.pass("QUEUE#", pass).await?;
+                    }
                     Stage::Call | Stage::Keep | Stage::CallPassed => {
+                        process.pass_reads().await;
                         let rank = format!("\"{:012}\"", run.pending[call]);
                         process.pass(&rank, pass).await?;
                     }
@@ -469,7 +494,8 @@ async fn of_table(real: &RealCode, config: &Config, began: EpochMs) -> TableView
     for person in 0..config.persons() {
         let user: UserId = user_id(person);
         let entry = store.queue_entry(user, &real.event, strong).await.unwrap();
-        entries.push(entry.map(|entry| entry.number));
+        let in_line = entry.filter(|entry| entry.left_at.is_none());
+        entries.push(in_line.map(|entry| entry.number));
         let reservation = store
             .reservation_for(user, &real.event, Some(real.date))
             .await

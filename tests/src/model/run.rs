@@ -46,12 +46,12 @@ pub(crate) enum Stage {
 
 impl Run {
     /// A promotion begins when it reads the clock and the head.
-    pub(super) fn new(lane: usize, began_at: EpochMs, now: EpochMs, head: HeadItem) -> Self {
+    pub(super) fn new(lane: usize, began_at: EpochMs, now: EpochMs, head: &HeadItem) -> Self {
         Self {
             lane,
             began_at,
             since: now,
-            head,
+            head: *head,
             stage: Stage::ReadSessions,
             pending: Vec::new(),
             floor: 0,

@@ -1,9 +1,9 @@
 //! Queue entries, and the end of a number's turn.
 
-use super::sessions::{SessionKey, end_session};
-use crate::store::client::{Consistency, Returning, Store};
+use super::sessions::{MOST_DEPARTURES, SessionKey, end_session, return_to_line, session_ttl};
+use crate::store::client::{Consistency, Query, Returning, Store};
 use crate::store::error::{Result, StoreError};
-use crate::store::expression::Write;
+use crate::store::expression::{IntoAttribute, Write};
 use crate::store::item::{Item, read_item, write_item};
 use crate::store::keys;
 use crate::store::refused::{TransactionError, Verdict, WriteError};
@@ -51,17 +51,48 @@ fn put_queue_entry(
 ) -> Write {
     let put = Write::put(keys::queue_entry(user, event), write_item(&entry)).with_ttl(keep_until);
     match replaces {
-        None => put.when_absent(),
+        None => put.when("attribute_not_exists(#pk) OR attribute_exists(#leftAt)"),
         Some(number) => put
-            .when("attribute_not_exists(#pk) OR #number = :former")
+            .when("attribute_not_exists(#pk) OR #number = :former OR attribute_exists(#leftAt)")
             .bind(":former", number),
     }
 }
 
-fn delete_queue_entry(user: UserId, event: &EventId, number: u64) -> Write {
-    Write::delete(keys::queue_entry(user, event))
-        .when("#number = :number")
-        .bind(":number", number)
+/// The user leaves. The entry stays for a day, so that the user can come back.
+fn mark_as_left(user: UserId, event: &EventId, number: u64, now: EpochMs) -> Write {
+    Write::update(
+        keys::queue_entry(user, event),
+        "SET #leftAt = :now, #ttl = :ttl",
+    )
+    .when("#number = :number")
+    .bind(":number", number)
+    .bind(":now", now)
+    .bind(":ttl", session_ttl(now))
+}
+
+/// The user comes back, unless something has changed since the entry was read.
+fn unmark_as_left(user: UserId, event: &EventId, left: &QueueEntry, keep_until: EpochMs) -> Write {
+    let write = Write::update(
+        keys::queue_entry(user, event),
+        "SET #ttl = :ttl REMOVE #leftAt",
+    )
+    .when("#number = :number AND #leftAt = :leftAt")
+    .bind(":number", left.number)
+    .bind(":ttl", keep_until.ttl_seconds());
+    write.bind(":leftAt", left.left_at.unwrap_or(EpochMs(0)))
+}
+
+/// A promotion passes the rank that the number drew. From now on, the departure cannot be taken
+/// back.
+fn pass_departure(event: &EventId, lane: Lane, number: u64, now: EpochMs) -> Write {
+    Write::update(keys::departure(event, lane, number), "SET #passedAt = :now")
+        .when("attribute_exists(#pk)")
+        .bind(":now", now)
+}
+
+/// Removes a departure mark, if there is one, unless a promotion has passed it.
+fn unmark_departure(event: &EventId, lane: Lane, number: u64) -> Write {
+    Write::delete(keys::departure(event, lane, number)).when("attribute_not_exists(#passedAt)")
 }
 
 impl Store {
@@ -101,16 +132,41 @@ impl Store {
         }
     }
 
-    /// Deletes the user's entry if it has this number.
-    pub async fn delete_queue_entry(
-        &self,
-        user: UserId,
-        event: &EventId,
-        number: u64,
-    ) -> Result<()> {
-        self.write_if_allowed(|_| delete_queue_entry(user, event, number))
+    /// Marks the user's entry as left if it has this number.
+    pub async fn mark_as_left(&self, user: UserId, event: &EventId, number: u64) -> Result<()> {
+        self.write_if_allowed(|now| mark_as_left(user, event, number, now))
             .await
             .map(drop)
+    }
+
+    /// Takes a departure back: the user waits again, at the same rank. `rank` is the session at the
+    /// number's rank, if that is known; `drew` says whether the number is in a draw, so that the
+    /// user may have left before it. Returns `false` if a promotion has passed the rank, or if the
+    /// entry has changed since it was read.
+    pub async fn return_to_line(
+        &self,
+        user: UserId,
+        event: &Event,
+        left: &QueueEntry,
+        rank: Option<&SessionKey>,
+        drew: bool,
+    ) -> Result<bool> {
+        let id = &event.event_id;
+        let returned = self
+            .transact(|now| {
+                let mut writes = vec![unmark_as_left(user, id, left, event.keep_until(now))];
+                writes.extend(rank.map(|session| return_to_line(session, drew)));
+                if drew {
+                    writes.push(unmark_departure(id, left.lane, left.number));
+                }
+                (writes, ())
+            })
+            .await;
+        match returned {
+            Ok(()) => Ok(true),
+            Err(TransactionError::Refused(_)) => Ok(false),
+            Err(TransactionError::Store(error)) => Err(error),
+        }
     }
 
     /// Replaces the user's entry with the number `former` and ends that number's turn, in one
@@ -158,6 +214,35 @@ impl Store {
             .await?;
         Ok(mark.is_some())
     }
+
+    /// Whether the number has a departure mark. If so, its rank is passed, and the departure cannot
+    /// be taken back any more.
+    pub async fn pass_departed(&self, event: &EventId, lane: Lane, number: u64) -> Result<bool> {
+        if !self.has_departed(event, lane, number).await? {
+            return Ok(false);
+        }
+        self.write_if_allowed(|now| pass_departure(event, lane, number, now))
+            .await
+    }
+
+    /// The numbers that were given up before the draw, at most [`MOST_DEPARTURES`].
+    pub async fn departed_numbers(&self, event: &EventId, lane: Lane) -> Result<Vec<u64>> {
+        let mut query = Query::new(
+            "#pk = :pk",
+            [(":pk", keys::departures_pk(event, lane).into_attribute())],
+        );
+        query.limit = Some(MOST_DEPARTURES);
+        let page = self.query(&query, None).await?;
+        page.items
+            .iter()
+            .map(|item| {
+                item.get("sk")
+                    .and_then(|sk| sk.as_s().ok())
+                    .and_then(|sk| keys::number_of_departure(sk))
+                    .ok_or_else(|| StoreError::Unreadable("a mark without a number".to_owned()))
+            })
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -173,6 +258,7 @@ mod tests {
             lane: Lane::FIRST,
             number: 7,
             joined_at: at,
+            left_at: None,
         };
         let before_draw = TurnEnd::BeforeDraw {
             event_id: event.clone(),
@@ -182,7 +268,10 @@ mod tests {
         for write in [
             put_queue_entry(user, &event, entry, None, at),
             put_queue_entry(user, &event, entry, Some(3), at),
-            delete_queue_entry(user, &event, 7),
+            mark_as_left(user, &event, 7, at),
+            unmark_as_left(user, &event, &entry, at),
+            pass_departure(&event, Lane::FIRST, 7, at),
+            unmark_departure(&event, Lane::FIRST, 7),
             end_turn(&before_draw, at),
         ] {
             write.check().unwrap();

@@ -1,12 +1,12 @@
 //! Sessions: the items, one per rank, that use slots.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::metrics::Count;
 use crate::store::client::{Consistency, Query, Returning, Store};
 use crate::store::error::{Result, StoreError};
 use crate::store::expression::{IntoAttribute, Write};
-use crate::store::item::{Item, read_item, write_item};
+use crate::store::item::{Item, read_item};
 use crate::store::keys;
 use crate::store::refused::WriteError;
 use domain::clock::EpochMs;
@@ -32,7 +32,7 @@ pub enum Arrival {
     Missed,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 enum SessionState {
     Open,
@@ -42,22 +42,22 @@ enum SessionState {
 }
 
 /// A session as it is stored. The rank is its sort key.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SessionRecord {
     state: SessionState,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     expires_at: Option<EpochMs>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     hold_by: Option<EpochMs>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     user_id: Option<UserId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     holds: Option<u32>,
     // Only for the audit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     opened_at: Option<EpochMs>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     slot_limit: Option<u32>,
 }
 
@@ -144,22 +144,37 @@ fn arrive(session: &SessionKey, user: UserId, cutoff: EpochMs, expires_at: Epoch
     .bind(":ttl", session_ttl(expires_at))
 }
 
-/// Opens a session, also one that is OPEN already: a promotion that passes a rank again, after the watermark has moved
-/// back, stores the limit by which it counted.
+/// A promotion passes a rank: it opens a session there. A session that is OPEN already, because the watermark has moved
+/// back, gets the limit by which this promotion counted. The tombstone of a user who left while waiting stays one, but from
+/// now on the user cannot take the departure back ([`return_to_line`]).
 fn open_session(session: &SessionKey, opening: Opening) -> Write {
-    let record = SessionRecord {
-        state: SessionState::Open,
-        expires_at: None,
-        hold_by: None,
-        user_id: None,
-        holds: None,
-        opened_at: Some(opening.at),
-        slot_limit: Some(opening.slot_limit),
-    };
     let key = keys::session(&session.event_id, session.lane, session.rank);
-    Write::put(key, write_item(&record))
-        .when("attribute_not_exists(#pk) OR #state = :open")
-        .bind(":open", "OPEN")
+    Write::update(
+        key,
+        "SET #state = if_not_exists(#state, :open), #openedAt = :at, #slotLimit = :limit",
+    )
+    .when(
+        "attribute_not_exists(#pk) OR #state = :open \
+         OR (#state = :ended AND attribute_not_exists(#openedAt))",
+    )
+    .bind(":open", "OPEN")
+    .bind(":ended", "ENDED")
+    .bind(":at", opening.at)
+    .bind(":limit", opening.slot_limit)
+}
+
+/// Removes the tombstone of a user who left while waiting, unless a promotion has passed it. If
+/// there need not be one, there may be none.
+pub(super) fn return_to_line(session: &SessionKey, may_be_absent: bool) -> Write {
+    let key = keys::session(&session.event_id, session.lane, session.rank);
+    let write = Write::delete(key).bind(":ended", "ENDED");
+    if may_be_absent {
+        write.when(
+            "attribute_not_exists(#pk) OR (#state = :ended AND attribute_not_exists(#openedAt))",
+        )
+    } else {
+        write.when("#state = :ended AND attribute_not_exists(#openedAt)")
+    }
 }
 
 /// Starts the grace of an open session: its number has been issued and its rank called.
@@ -171,6 +186,18 @@ fn call(session: &SessionKey, expires_at: EpochMs) -> Write {
         .bind(":open", "OPEN")
         .bind(":end", expires_at)
         .bind(":ttl", session_ttl(expires_at))
+}
+
+/// A promotion reads at most this many departures above the watermark. Those beyond still count as
+/// waiting.
+pub(super) const MOST_DEPARTURES: i32 = 2_000;
+
+fn rank_of(item: &Item) -> Result<Rank> {
+    item.get("sk")
+        .and_then(|sk| sk.as_s().ok())
+        .and_then(|sk| sk.parse().ok())
+        .map(Rank)
+        .ok_or_else(|| StoreError::Unreadable("a session without a rank".to_owned()))
 }
 
 impl Store {
@@ -244,35 +271,53 @@ impl Store {
             .await?
             .into_iter()
             .map(|item| {
-                let rank = item
-                    .get("sk")
-                    .and_then(|sk| sk.as_s().ok())
-                    .and_then(|sk| sk.parse().ok())
-                    .map(Rank)
-                    .ok_or_else(|| StoreError::Unreadable("a session without a rank".to_owned()))?;
+                let rank = rank_of(&item)?;
                 Ok((rank, read_session(item)?))
             })
             .collect()
     }
 
     /// Opens a session at a rank. `slot_limit` is how many slots the lane is allowed. Returns the session that is there
-    /// already, unless that is still OPEN.
-    pub async fn open_session(
-        &self,
-        session: &SessionKey,
-        slot_limit: u32,
-    ) -> Result<Option<Session>> {
-        match self
-            .write(Returning::Nothing, |at| {
+    /// afterwards: OPEN, or what another promotion opened and its user has used since, or the tombstone of a user who left
+    /// while waiting.
+    pub async fn open_session(&self, session: &SessionKey, slot_limit: u32) -> Result<Session> {
+        let opened = self
+            .write(Returning::New, |at| {
                 open_session(session, Opening { at, slot_limit })
             })
-            .await
-        {
-            Ok(_) => Ok(None),
-            Err(WriteError::Refused(Some(item))) => read_session(item).map(Some),
+            .await;
+        match opened {
+            Ok(item) | Err(WriteError::Refused(Some(item))) => read_session(item),
             Err(WriteError::Refused(None)) => Err(StoreError::Conflict),
             Err(WriteError::Store(error)) => Err(error),
         }
+    }
+
+    /// The ranks above the watermark that have been given up, the lowest ones first, at most
+    /// [`MOST_DEPARTURES`].
+    pub async fn given_up_ranks(
+        &self,
+        event: &EventId,
+        lane: Lane,
+        above: Rank,
+    ) -> Result<Vec<Rank>> {
+        let mut query = Query::new(
+            "#pk = :pk AND #sk > :above",
+            [
+                (":pk", keys::sessions_pk(event, lane).into_attribute()),
+                (":above", keys::rank_sk(above).into_attribute()),
+            ],
+        );
+        query.limit = Some(MOST_DEPARTURES);
+        let page = self.query(&query, None).await?;
+        let mut ranks = Vec::new();
+        for item in page.items {
+            let rank = rank_of(&item)?;
+            if matches!(read_session(item)?, Session::Ended { .. }) {
+                ranks.push(rank);
+            }
+        }
+        Ok(ranks)
     }
 
     /// Starts the grace of a session that is still OPEN. Sessions in other states are left as they
@@ -301,6 +346,8 @@ mod tests {
             end_session(&session, at),
             arrive(&session, UserId::random(), at, at),
             open_session(&session, opening),
+            return_to_line(&session, true),
+            return_to_line(&session, false),
             call(&session, at),
         ] {
             write.check().unwrap();
