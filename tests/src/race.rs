@@ -290,7 +290,9 @@ async fn overlapping_slow_promotions_admit_in_order_and_never_too_many() {
     for (n, world) in processes.iter().enumerate() {
         // The first to begin are the slowest, and others overtake them.
         let slow = Fault::Delay(Duration::from_millis(40 - 10 * n as u64));
-        world.wire.inject(Rule::every("PutItem", "SESSIONS#", slow));
+        world
+            .wire
+            .inject(Rule::every("UpdateItem", "slotLimit", slow));
         world
             .wire
             .inject(Rule::every("UpdateItem", "admitted", slow));
