@@ -165,12 +165,29 @@ mod tests {
 
     #[test]
     fn the_nearest_groups_are_merged_first() {
-        // Twenty single ranks, ten apart, and two that are next but one.
-        let left = of((1..=20).map(|n| 10 * n).chain([202]));
+        // Sixteen single ranks, ten apart, and one that is next but one to the last of them.
+        let left = of((1..=16).map(|n| 10 * n).chain([162]));
         let segments = Vec::from(left);
         assert_eq!(segments.len(), 3 * MOST_SEGMENTS);
-        assert!(segments.ends_with(&[200, 202, 2]), "{segments:?}");
-        assert_eq!(left.total(), 21);
+        assert!(
+            segments.ends_with(&[150, 150, 1, 160, 162, 2]),
+            "{segments:?}"
+        );
+        assert_eq!(left.total(), 17);
+    }
+
+    #[test]
+    fn of_equally_distant_groups_those_that_are_called_first_stay_exact() {
+        let segments = Vec::from(of((1..=20).map(|n| 10 * n)));
+        assert_eq!(segments.len(), 3 * MOST_SEGMENTS);
+        assert!(
+            segments.starts_with(&[10, 10, 1, 20, 20, 1]),
+            "{segments:?}"
+        );
+        assert!(
+            segments.ends_with(&[150, 150, 1, 160, 200, 5]),
+            "{segments:?}"
+        );
     }
 
     proptest! {
