@@ -225,7 +225,7 @@ impl Store {
             .await
     }
 
-    /// The numbers that were given up before the draw, at most [`MOST_DEPARTURES`].
+    /// The numbers that were given up before the draw, at most `MOST_DEPARTURES`.
     pub async fn departed_numbers(&self, event: &EventId, lane: Lane) -> Result<Vec<u64>> {
         let mut query = Query::new(
             "#pk = :pk",

@@ -294,7 +294,7 @@ impl Store {
     }
 
     /// The ranks above the watermark that have been given up, the lowest ones first, at most
-    /// [`MOST_DEPARTURES`].
+    /// `MOST_DEPARTURES`.
     pub async fn given_up_ranks(
         &self,
         event: &EventId,
