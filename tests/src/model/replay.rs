@@ -356,7 +356,10 @@ impl RealCode {
                     // If the floor is at the watermark, there is nothing to read.
                     Stage::ReadSessions => {
                         let next = process.next().await;
-                        if next.is_some_and(|(operation, _)| operation == "Query") {
+                        let is_session_query = |(operation, body): (String, String)| {
+                            operation == "Query" && body.contains("SESSIONS#")
+                        };
+                        if next.is_some_and(is_session_query) {
                             process.pass("SESSIONS#", pass).await?;
                         }
                     }
