@@ -2,6 +2,8 @@
 
 #[path = "build/docs.rs"]
 mod docs;
+#[path = "build/shop.rs"]
+mod shop;
 #[path = "build/web.rs"]
 mod web;
 

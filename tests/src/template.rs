@@ -507,12 +507,12 @@ fn matches(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// Routes whose responses are the same for everybody, according to the API document; and assets.
+/// Routes whose responses are the same for everybody, according to the API document; the shop, and assets.
 fn is_public(method: &str, path: &str) -> bool {
     let document = serde_json::to_value(contract::document()).unwrap();
     let success = &document["paths"][path][method.to_ascii_lowercase()]["responses"]["200"];
     let cache = success["headers"]["Cache-Control"]["$ref"].as_str();
-    path.starts_with("/assets/") || cache.is_some_and(|cache| cache.ends_with("/Public"))
+    path == "/" || path.starts_with("/assets/") || cache.is_some_and(|cache| cache.ends_with("/Public"))
 }
 
 #[test]

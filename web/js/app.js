@@ -6,29 +6,34 @@ import { nameOf } from "./api.js";
 import { alarm, h, icon, put, setText } from "./dom.js";
 import { identifyUser } from "./identity.js";
 import { language, preferredLanguage, rememberLanguage, t, useLanguage } from "./i18n.js";
-import { ApiError, untilAnswered, watchNetwork } from "./network.js";
+import { watchNetwork } from "./network.js";
 import { joinedEvents, keepUpdated, onCalled, placeIn } from "./queue.js";
 import { pendingHolds } from "./holds.js";
 import { countdown, emptyPanel, errorPanel, href, setTitle, skeleton } from "./ui.js";
 import { isOn, ring, setOn, unlock } from "./sound.js";
 import { watch } from "./storage.js";
+import * as buy from "./buy.js";
+import * as drawPage from "./draw-page.js";
+import * as event from "./event.js";
 import * as events from "./events.js";
+import * as reservation from "./reservation.js";
+import * as seats from "./seats.js";
+import * as tickets from "./tickets.js";
+import * as waitingRoom from "./waiting-room.js";
+import * as wallet from "./wallet.js";
 
 const ID = "([a-z0-9-]{1,64})";
 const VIEWS = [
-  [/^$/, async () => events, "events"],
-  [new RegExp(`^events/${ID}$`), () => import("./event.js"), "events"],
-  [new RegExp(`^events/${ID}/line$`), () => import("./waiting-room.js"), "events"],
-  [new RegExp(`^events/${ID}/draw$`), () => import("./draw-page.js"), "events"],
-  [new RegExp(`^events/${ID}/shop$`), () => import("./buy.js"), "events"],
-  [new RegExp(`^events/${ID}/shop/([^/]+)$`), () => import("./seats.js"), "events"],
-  [/^reservations\/([\w-]{1,128})$/, () => import("./reservation.js"), "tickets"],
-  [/^tickets$/, () => import("./tickets.js"), "tickets"],
-  [/^wallet$/, () => import("./wallet.js"), "wallet"],
+  [/^$/, events, "events"],
+  [new RegExp(`^events/${ID}$`), event, "events"],
+  [new RegExp(`^events/${ID}/line$`), waitingRoom, "events"],
+  [new RegExp(`^events/${ID}/draw$`), drawPage, "events"],
+  [new RegExp(`^events/${ID}/shop$`), buy, "events"],
+  [new RegExp(`^events/${ID}/shop/([^/]+)$`), seats, "events"],
+  [/^reservations\/([\w-]{1,128})$/, reservation, "tickets"],
+  [/^tickets$/, tickets, "tickets"],
+  [/^wallet$/, wallet, "wallet"],
 ];
-
-/** Browsers may keep a failure to load a module, so more attempts would not help. */
-const MODULE_ATTEMPTS = 5;
 
 const main = document.getElementById("main");
 let current = null;
@@ -46,7 +51,7 @@ async function render(isFirst) {
   current = new AbortController();
   const { signal } = current;
   const path = location.hash.replace(/^#?\/?/, "");
-  const found = VIEWS.map(([pattern, load, section]) => ({ match: path.match(pattern), load, section })).find((view) => view.match);
+  const found = VIEWS.map(([pattern, view, section]) => ({ match: path.match(pattern), view, section })).find((it) => it.match);
   for (const link of document.querySelectorAll("[data-nav]")) {
     if (link.dataset.nav === found?.section) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -64,9 +69,7 @@ async function render(isFirst) {
     return;
   }
   try {
-    const view = await loaded(found.load, signal);
-    if (signal.aborted) return;
-    await view.show(root, { params: found.match.slice(1).map(decoded), signal });
+    await found.view.show(root, { params: found.match.slice(1).map(decoded), signal });
   } catch (error) {
     if (signal.aborted) return;
     if (error.code === undefined) console.error(error);
@@ -75,23 +78,13 @@ async function render(isFirst) {
   }
 }
 
-/** A module that could not be fetched is fetched again, like an answer of the API. */
-const loaded = (load, signal) => untilAnswered(() => load().catch((error) => {
-  throw error instanceof TypeError ? new ApiError("network") : error;
-}), { signal, attempts: MODULE_ATTEMPTS });
-
-/** Loads the other views before they are needed: without a network, or after an update of the shop, it would be too late. */
-function loadViews() {
-  for (const [, load] of VIEWS) load().catch(() => {});
-}
-
 /** Translates the texts in index.html itself. */
 function drawFrame() {
   for (const element of document.querySelectorAll("[data-t]")) setText(element, t(element.dataset.t));
   for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", t(element.dataset.label));
   const other = document.getElementById("language");
-  other.textContent = language === "ko" ? "English" : "한국어";
-  other.lang = language === "ko" ? "en" : "ko";
+  other.textContent = language() === "ko" ? "English" : "한국어";
+  other.lang = language() === "ko" ? "en" : "ko";
   drawSound();
 }
 
@@ -146,7 +139,8 @@ function watchPlaces() {
 }
 
 async function start() {
-  await Promise.all([useLanguage(preferredLanguage()), identifyUser()]);
+  useLanguage(preferredLanguage());
+  await identifyUser();
   drawFrame();
   const network = document.getElementById("network");
   const drawNetwork = ({ trouble, action }) => {
@@ -154,10 +148,10 @@ async function start() {
     setText(network, trouble === null ? "" : t(`network.${trouble}${action ? "_action" : ""}`));
   };
   watchNetwork(drawNetwork);
-  document.getElementById("language").addEventListener("click", async () => {
-    const tag = language === "ko" ? "en" : "ko";
+  document.getElementById("language").addEventListener("click", () => {
+    const tag = language() === "ko" ? "en" : "ko";
     rememberLanguage(tag);
-    await useLanguage(tag);
+    useLanguage(tag);
     drawFrame();
     render(true);
   });
@@ -179,7 +173,6 @@ async function start() {
   watchPlaces();
   window.addEventListener("hashchange", () => render(false));
   await render(true);
-  setTimeout(loadViews, 0);
 }
 
 start();

@@ -1,26 +1,27 @@
 // Texts, numbers, money and times in the user's language.
 
 import { get, set } from "./storage.js";
+import { EN } from "./words.en.js";
+import { KO } from "./words.ko.js";
 
-const LANGUAGES = {
-  en: () => import("./words.en.js"),
-  ko: () => import("./words.ko.js"),
-};
+const LANGUAGES = { en: EN, ko: KO };
 
-export let language = "en";
-let words = {};
-let plurals = new Intl.PluralRules("en");
+let chosen = "en";
+let words = EN;
+let plurals = new Intl.PluralRules(chosen);
+
+/** The tag of the page's language. */
+export const language = () => chosen;
 
 /** The language that the user chose, otherwise the first available one of the browser's list. */
 export function preferredLanguage() {
-  const chosen = get("language");
-  const wanted = [chosen, ...(navigator.languages ?? [navigator.language])];
+  const wanted = [get("language"), ...(navigator.languages ?? [navigator.language])];
   return wanted.map((tag) => String(tag).slice(0, 2)).find((tag) => tag in LANGUAGES) ?? "en";
 }
 
-export async function useLanguage(tag) {
-  words = (await LANGUAGES[tag]()).default;
-  language = tag;
+export function useLanguage(tag) {
+  words = LANGUAGES[tag];
+  chosen = tag;
   plurals = new Intl.PluralRules(tag);
   document.documentElement.lang = tag;
 }
@@ -41,10 +42,10 @@ export function t(key, values = {}) {
     typeof values[name] === "number" ? number(values[name]) : String(values[name] ?? ""));
 }
 
-export const number = (n) => new Intl.NumberFormat(language).format(n);
+export const number = (n) => new Intl.NumberFormat(chosen).format(n);
 
 export const percent = (share) =>
-  new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share);
+  new Intl.NumberFormat(chosen, { style: "percent", maximumFractionDigits: 0 }).format(share);
 
 /** ISO 4217's number of decimals of currencies that do not have two. Browsers follow other tables, e.g. with none for the forint. */
 const DECIMALS = {
@@ -58,7 +59,7 @@ export const decimals = (currency) => DECIMALS[currency] ?? 2;
 /** Formats an amount that is in the minor unit. */
 export function money(amount, currency) {
   const digits = decimals(currency);
-  return new Intl.NumberFormat(language, {
+  return new Intl.NumberFormat(chosen, {
     style: "currency", currency, currencyDisplay: "narrowSymbol", minimumFractionDigits: digits, maximumFractionDigits: digits,
   }).format(amount / 10 ** digits);
 }
@@ -72,28 +73,28 @@ export function numberLocales() {
       return false;
     }
   };
-  return [language, ...(navigator.languages ?? [navigator.language]).filter(isKnown)];
+  return [chosen, ...(navigator.languages ?? [navigator.language]).filter(isKnown)];
 }
 
 /** Day and time in the browser's time zone, with its name: the venue may be in another one. */
 export function dayAndTime(instant) {
-  return new Intl.DateTimeFormat(language, {
+  return new Intl.DateTimeFormat(chosen, {
     weekday: "short", year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit",
     timeZoneName: "short",
   }).format(new Date(instant));
 }
 
 export function day(instant) {
-  return new Intl.DateTimeFormat(language, { weekday: "short", month: "short", day: "numeric" }).format(new Date(instant));
+  return new Intl.DateTimeFormat(chosen, { weekday: "short", month: "short", day: "numeric" }).format(new Date(instant));
 }
 
 export function dayParts(instant) {
-  const of = (options) => new Intl.DateTimeFormat(language, options).format(new Date(instant));
+  const of = (options) => new Intl.DateTimeFormat(chosen, options).format(new Date(instant));
   return { month: of({ month: "short" }), day: of({ day: "2-digit" }).replace(/\D/g, ""), weekday: of({ weekday: "short" }) };
 }
 
 export function time(instant) {
-  return new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit", timeZoneName: "short" }).format(new Date(instant));
+  return new Intl.DateTimeFormat(chosen, { hour: "numeric", minute: "2-digit", timeZoneName: "short" }).format(new Date(instant));
 }
 
 /** 4:05, or 1:04:05. */

@@ -1,6 +1,7 @@
 // The waiting room: the user's position, the expected wait, and then the turn.
 
 import * as api from "./api.js";
+import { drawPanel } from "./draw-page.js";
 import { announce, confirm, h, icon, put, s, setText } from "./dom.js";
 import { dayAndTime, duration, number, percent, t } from "./i18n.js";
 import { checkSoon, joinQueue, leaveQueue, placeIn, watchPlace } from "./queue.js";
@@ -114,12 +115,11 @@ class WaitingRoom {
     }
   }
 
-  async updateDraw(place) {
+  updateDraw(place) {
     if (!place.draw) return;
     const stage = `${place.draw.commitment}|${place.draw.secret ?? ""}|${place.draw.beacon?.value ?? ""}|${place.rank}`;
     if (this.drawPanel.dataset.stage === stage) return;
     this.drawPanel.dataset.stage = stage;
-    const { drawPanel } = await import("./draw-page.js");
     put(this.drawPanel, drawPanel(this.event, place));
   }
 

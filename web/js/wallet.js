@@ -53,7 +53,7 @@ export function charger(currency, { suggested, signal, onBalance }) {
   // What the page itself wrote into the field has one meaning, whatever the languages.
   let filled = { text: "", amount: null };
   const fill = (amount) => {
-    filled = { text: written(amount, digits, language), amount };
+    filled = { text: written(amount, digits, language()), amount };
     input.value = filled.text;
     showReading();
   };
@@ -96,7 +96,7 @@ export function charger(currency, { suggested, signal, onBalance }) {
     event.preventDefault();
     const [amount, another] = amounts();
     if (!amount || another) {
-      const example = new Intl.NumberFormat(language, { minimumFractionDigits: digits }).format(digits === 0 ? 12500 : 1250.5);
+      const example = new Intl.NumberFormat(language(), { minimumFractionDigits: digits }).format(digits === 0 ? 12500 : 1250.5);
       const text = another
         ? t("wallet.ambiguous", { first: money(amount, currency), second: money(another, currency), example })
         : t("wallet.not_an_amount", { example });

@@ -1,4 +1,4 @@
-export default {
+export const EN = {
   "skip": "Skip to main content",
   "loading": "Loading…",
   "again": "Try again",

@@ -1,4 +1,4 @@
-export default {
+export const KO = {
   "skip": "본문 바로가기",
   "loading": "불러오는 중…",
   "again": "다시 시도",

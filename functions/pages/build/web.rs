@@ -1,5 +1,5 @@
-//! Generates the table of web files from `web/`. Each asset gets a name with the hash of its content, so that it can be cached
-//! forever. Each file is also stored compressed.
+//! Generates the table of web files from `web/`: the shop as one page, the documentation's pages, and their assets. Each asset
+//! gets a name with the hash of its content, so that it can be cached forever. Each file is also stored compressed.
 //!
 //! A file's hashed name depends on its content, and its content contains the hashed names of the files that it references. So
 //! referenced files are hashed first, and a circle of references fails the build.
@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use crate::docs;
+use crate::{docs, shop};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
@@ -21,21 +21,25 @@ const NAME_DIGITS: usize = 12;
 
 /// Files with a path of their own. All others are assets.
 const PAGES: [(&str, &str); 4] = [
-    ("index.html", "/"),
+    (SHOP, "/"),
     ("docs.html", "/docs"),
     ("errors.html", "/docs/errors"),
     (OPENAPI, "/openapi.json"),
 ];
 
+const SHOP: &str = "index.html";
 const OPENAPI: &str = "openapi.json";
+/// Both the shop and the documentation show it.
+const ICON: &str = "icon.svg";
 
 /// The placeholder for the list of problems on the page of errors.
 const PROBLEMS: &str = "<!-- problems -->";
 
 struct Sources {
-    /// The files of `web/` by their names.
+    /// The files of `web/docs/` and the icon by their names.
     texts: BTreeMap<String, String>,
-    /// Files that are served unchanged, without looking for references: Swagger UI and the OpenAPI document.
+    /// Files that are served unchanged, without looking for references: the shop, Swagger UI and the OpenAPI
+    /// document.
     verbatim: BTreeMap<String, String>,
     /// Hashed names by names, of the files done so far.
     hashed_names: BTreeMap<String, String>,
@@ -49,9 +53,15 @@ pub(crate) fn write_table() -> Result<(), Box<dyn Error>> {
     let package = env::var("CARGO_MANIFEST_DIR")?;
     let folder = Path::new(&package).join("../../web");
     println!("cargo::rerun-if-changed={}", folder.display());
+    println!("cargo::rerun-if-changed=build/shop.rs");
     println!("cargo::rerun-if-changed=build/web.rs");
-    let mut texts = BTreeMap::new();
-    read(&folder, &mut texts)?;
+    let mut shop_files = read(&folder)?;
+    let shop = shop::join(&shop_files, &read(&folder.join("js"))?)?;
+    for (name, source) in [("SCRIPT", shop.script_source), ("STYLE", shop.style_source)] {
+        println!("cargo::rustc-env=BOXOFFICE_SHOP_{name}={source}");
+    }
+    let mut texts = read(&folder.join("docs"))?;
+    texts.extend(shop_files.remove_entry(ICON));
     let (document, problems) = docs::read_document(Path::new(&package))?;
     let errors = texts
         .get_mut("errors.html")
@@ -66,12 +76,13 @@ pub(crate) fn write_table() -> Result<(), Box<dyn Error>> {
         texts,
         verbatim: swagger_ui
             .into_iter()
-            .chain([(OPENAPI.to_owned(), document)])
+            .chain([(OPENAPI.to_owned(), document), (SHOP.to_owned(), shop.page)])
             .collect(),
         hashed_names: BTreeMap::new(),
         reference_chain: Vec::new(),
         table: String::from("&[\n"),
     };
+    sources.hashed_name(SHOP)?;
     sources.hashed_name(OPENAPI)?;
     for name in &names {
         sources.hashed_name(name)?;
@@ -84,28 +95,18 @@ pub(crate) fn write_table() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Reads the files of a folder and its subfolders by their bare names: an asset is served as `/assets/<name>` whatever its folder.
-fn read(folder: &Path, texts: &mut BTreeMap<String, String>) -> Result<(), Box<dyn Error>> {
+/// Reads the files of a folder by their names.
+fn read(folder: &Path) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
+    let mut texts = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_dir() {
-            read(&path, texts)?;
-            continue;
-        }
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .ok_or("a file name is not UTF-8")?
-            .to_owned();
-        if content_type(&name).is_none() {
-            continue;
-        }
-        let text = fs::read_to_string(&path)?;
-        if texts.insert(name.clone(), text).is_some() {
-            return Err(format!("two files of web/ are called {name}").into());
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or("a file name is not UTF-8")?;
+        if content_type(name).is_some() {
+            texts.insert(name.to_owned(), fs::read_to_string(&path)?);
         }
     }
-    Ok(())
+    Ok(texts)
 }
 
 /// The content type by file extension. None: the file is not served, e.g. a README.
@@ -173,26 +174,21 @@ impl Sources {
         Ok(text)
     }
 
-    /// Replaces the name in each quoted `"/assets/<name>"` and `"./<name>"` by its hashed name.
+    /// Replaces the name in each quoted `"/assets/<name>"` by its hashed name.
     fn with_hashed_names(&mut self, text: &str) -> Result<String, Box<dyn Error>> {
+        const START: &str = "\"/assets/";
         let mut result = String::with_capacity(text.len());
         let mut rest = text;
-        loop {
-            let next = ["\"/assets/", "\"./"]
-                .iter()
-                .filter_map(|start| Some((rest.find(start)?, start.len())))
-                .min();
-            let Some((at, length)) = next else {
-                result.push_str(rest);
-                return Ok(result);
-            };
-            let (before, after) = rest.split_at(at + length);
+        while let Some(at) = rest.find(START) {
+            let (before, after) = rest.split_at(at + START.len());
             let (name, after) = after.split_once('"').ok_or("unterminated quote")?;
             result.push_str(before);
             result.push_str(&self.hashed_name(name)?);
             result.push('"');
             rest = after;
         }
+        result.push_str(rest);
+        Ok(result)
     }
 
     fn write(

@@ -23,11 +23,22 @@ const FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
 
 /// For assets: their names change with their content.
 const FOREVER: &str = "public, max-age=31536000, immutable";
-/// For pages: they reference the current assets, so browsers must revalidate them on each visit.
-const REVALIDATE: &str = "no-cache";
+/// For pages: browsers must revalidate them on each visit. The CDN keeps them for a few seconds, so that a rush of visitors
+/// does not need as many environments of the function.
+const REVALIDATE: &str = "public, max-age=0, s-maxage=5, must-revalidate";
 
-/// Allows only files of this origin, nothing inline, and no conversion of text to markup: a script in an event's name stays
-/// text.
+/// For the shop, which is one file. Allows its script and style sheet, and the API of this origin. Allows no conversion of
+/// text to markup: a script in an event's name stays text.
+const SHOP_POLICY: &str = concat!(
+    "default-src 'none'; script-src ",
+    env!("BOXOFFICE_SHOP_SCRIPT"),
+    "; style-src ",
+    env!("BOXOFFICE_SHOP_STYLE"),
+    "; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'"
+);
+
+/// For everything else: only files of this origin.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
@@ -73,7 +84,11 @@ pub(crate) fn answer(path: &str, request: &ApiRequest) -> Option<Answer> {
     let answer = SECURITY_HEADERS
         .into_iter()
         .fold(answer, |answer, (name, value)| answer.with(name, value));
-    let policy = if path == "/docs" { DOCS_POLICY } else { POLICY };
+    let policy = match path {
+        "/" => SHOP_POLICY,
+        "/docs" => DOCS_POLICY,
+        _ => POLICY,
+    };
     Some(answer.with(CONTENT_SECURITY_POLICY, policy))
 }
 

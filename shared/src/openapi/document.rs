@@ -385,7 +385,7 @@ fn headers() -> BTreeMap<&'static str, Value> {
             "Public",
             "The response is the same for everybody. A CDN may cache it for a second.",
             true,
-            constant("public, max-age=1"),
+            constant("public, max-age=1, stale-if-error=0"),
         ),
         (
             "RetryAfter",

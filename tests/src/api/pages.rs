@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use domain::clock::ManualClock;
 use flate2::read::GzDecoder;
 use reqwest::Client;
@@ -16,8 +17,10 @@ use shared::http::problem::KINDS;
 
 use crate::world::World;
 
-/// The size of the first load, compressed.
+/// The size of the shop, compressed.
 const BUDGET_BYTES: usize = 100_000;
+
+const PAGES: [&str; 3] = ["/", "/docs", "/docs/errors"];
 
 /// A page or an asset, as it was sent.
 #[derive(Clone, Debug)]
@@ -82,15 +85,10 @@ impl Site {
         }
     }
 
-    /// The shop and all assets that it refers to, by their paths.
+    /// The pages and all assets that they refer to, by their paths.
     async fn everything(&self) -> BTreeMap<String, Sent> {
-        self.reached_from(&["/"]).await
-    }
-
-    /// These pages and all assets that they refer to, by their paths.
-    async fn reached_from(&self, pages: &[&str]) -> BTreeMap<String, Sent> {
         let mut found = BTreeMap::new();
-        let mut next: Vec<String> = pages.iter().map(|path| (*path).to_owned()).collect();
+        let mut next: Vec<String> = PAGES.iter().map(|path| (*path).to_owned()).collect();
         while let Some(path) = next.pop() {
             if found.contains_key(&path) {
                 continue;
@@ -115,11 +113,10 @@ fn quoted<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// The assets that a page or a module refers to.
+/// The assets that a page refers to.
 fn mentioned(text: &str) -> Vec<String> {
     quoted(text, "\"/assets/")
         .into_iter()
-        .chain(quoted(text, "\"./"))
         .map(|name| format!("/assets/{name}"))
         .collect()
 }
@@ -139,8 +136,12 @@ fn sources(folder: &Path) -> Vec<(String, String)> {
     found
 }
 
+fn web_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../web")
+}
+
 fn web() -> Vec<(String, String)> {
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../web"))
+    sources(&web_folder())
 }
 
 fn source(name: &str) -> String {
@@ -165,12 +166,13 @@ async fn the_page_is_revalidated_and_sent_only_when_changed() {
     let page = site.get("/", &[]).await;
     assert_eq!(page.status, 200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    assert_eq!(page.header("cache-control"), "no-cache");
+    let kept = "public, max-age=0, s-maxage=5, must-revalidate";
+    assert_eq!(page.header("cache-control"), kept);
     let tag = page.header("etag");
     let again = site.get("/", &[(IF_NONE_MATCH.as_str(), tag)]).await;
     assert_eq!((again.status, again.body.len()), (304, 0));
     assert_eq!(again.header("etag"), tag);
-    assert_eq!(again.header("cache-control"), "no-cache");
+    assert_eq!(again.header("cache-control"), kept);
     let other = site.get("/", &[(IF_NONE_MATCH.as_str(), "W/\"x\"")]).await;
     assert_eq!(other.status, 200);
 }
@@ -178,15 +180,14 @@ async fn the_page_is_revalidated_and_sent_only_when_changed() {
 #[tokio::test]
 async fn an_asset_name_has_its_content_hash_and_may_be_cached_forever() {
     let site = Site::open().await;
-    let pages = ["/", "/docs", "/docs/errors"];
-    let everything = site.reached_from(&pages).await;
+    let everything = site.everything().await;
     let (vendored, own): (HashSet<&str>, HashSet<&str>) = everything
         .keys()
         .filter_map(|path| path.strip_prefix("/assets/"))
         .partition(|name| name.starts_with("swagger-ui"));
     assert_eq!(vendored.len(), 2);
-    // A page refers to every file in web/.
-    assert_eq!(own.len() + pages.len(), web().len());
+    // Besides the pages, web/docs/ has a style sheet and a script, and the documentation shows the shop's icon.
+    assert_eq!(own.len(), 3);
     for (path, asset) in &everything {
         let Some(name) = path.strip_prefix("/assets/") else {
             continue;
@@ -254,70 +255,65 @@ async fn pages_are_sent_compressed_to_clients_that_accept_it() {
     }
 }
 
+const SCRIPT: &str = "<script type=\"module\">";
+
+/// The content of the only element of this kind, by its start tag.
+fn content<'a>(page: &'a str, start: &str, end: &str) -> &'a str {
+    let (_, rest) = page.split_once(start).unwrap();
+    assert!(!rest.contains(start));
+    rest.split_once(end).unwrap().0
+}
+
 #[tokio::test]
-async fn the_first_load_is_small() {
+async fn the_shop_is_one_small_file() {
     let site = Site::open().await;
-    // The page, what it loads, what those modules import statically, and the larger of the two languages.
-    let mut seen = HashSet::new();
-    let mut next = vec!["/".to_owned()];
-    let mut bytes = 0;
-    let mut languages = Vec::new();
-    while let Some(path) = next.pop() {
-        if !seen.insert(path.clone()) {
-            continue;
-        }
-        let text = site.get(&path, &[]).await.text();
-        let sent = site.get(&path, &[(ACCEPT_ENCODING.as_str(), "gzip")]).await;
-        bytes += sent.body.len();
-        next.extend(
-            quoted(&text, "\"/assets/")
-                .into_iter()
-                .chain(quoted(&text, "from \"./"))
-                .map(|name| format!("/assets/{name}")),
-        );
-        languages.extend(
-            mentioned(&text)
-                .into_iter()
-                .filter(|path| path.starts_with("/assets/words.")),
-        );
+    let sent = site.get("/", &[(ACCEPT_ENCODING.as_str(), "gzip")]).await;
+    assert!(sent.body.len() < BUDGET_BYTES, "{}", sent.body.len());
+    let page = site.get("/", &[]).await.text();
+    for outside in ["/assets/", " src=", "import(", "from \"", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
     }
-    assert_eq!(languages.len(), 2);
-    let mut largest = 0;
-    for path in languages {
-        let sent = site.get(&path, &[(ACCEPT_ENCODING.as_str(), "gzip")]).await;
-        largest = largest.max(sent.body.len());
+    let script = content(&page, SCRIPT, "</script>");
+    let style = content(&page, "<style>", "</style>");
+    assert_eq!(style, source("style.css"));
+    // Each module is there once.
+    for (name, text) in sources(&web_folder().join("js")) {
+        let first = text.lines().next().unwrap().replace("export ", "");
+        assert_eq!(script.matches(&first).count(), 1, "{name}");
     }
-    assert!(seen.len() > 10, "{seen:?}");
-    assert!(bytes + largest < BUDGET_BYTES, "{}", bytes + largest);
+}
+
+/// The directives of a content security policy.
+fn directives(policy: &str) -> BTreeMap<&str, &str> {
+    policy
+        .split(';')
+        .filter_map(|directive| directive.trim().split_once(' '))
+        .collect()
 }
 
 #[tokio::test]
 async fn the_content_security_policy_allows_this_origin_only() {
     let site = Site::open().await;
     for (path, sent) in site.everything().await {
-        let policy = sent.header("content-security-policy").to_owned();
-        let directives: BTreeMap<&str, &str> = policy
-            .split(';')
-            .filter_map(|directive| directive.trim().split_once(' '))
-            .collect();
-        assert_eq!(directives["default-src"], "'self'", "{path}");
-        for name in ["script-src", "style-src", "connect-src", "img-src"] {
-            assert_eq!(directives[name], "'self'", "{path}");
+        let policy = directives(sent.header("content-security-policy"));
+        for name in ["base-uri", "form-action", "frame-ancestors"] {
+            assert_eq!(policy[name], "'none'", "{path}");
         }
-        for name in ["object-src", "base-uri", "form-action", "frame-ancestors"] {
-            assert_eq!(directives[name], "'none'", "{path}");
-        }
-        assert_eq!(directives["require-trusted-types-for"], "'script'");
-        assert_eq!(directives["trusted-types"], "'none'");
+        assert_eq!(policy["connect-src"], "'self'", "{path}");
         assert_eq!(sent.header("x-content-type-options"), "nosniff");
         assert_eq!(sent.header("referrer-policy"), "no-referrer");
-    }
-    // Nothing that the policy would block is used.
-    let page = source("index.html");
-    for inline in ["<script>", "<style", " style=", " onclick=", "javascript:"] {
-        assert!(!page.contains(inline), "{inline}");
+        if path == "/" {
+            continue;
+        }
+        assert_eq!(policy["default-src"], "'self'", "{path}");
+        assert_eq!(policy["object-src"], "'none'", "{path}");
+        assert_eq!(policy["script-src"], "'self'", "{path}");
+        assert_eq!(policy["style-src"], "'self'", "{path}");
     }
     for (name, text) in web() {
+        for inline in [" style=", " onclick=", "javascript:"] {
+            assert!(!text.contains(inline), "{name}: {inline}");
+        }
         for unsafe_call in [
             "innerHTML",
             "outerHTML",
@@ -330,6 +326,25 @@ async fn the_content_security_policy_allows_this_origin_only() {
             assert!(!text.contains(unsafe_call), "{name}: {unsafe_call}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_shop_runs_its_own_script_only_and_makes_no_markup_of_texts() {
+    let site = Site::open().await;
+    let sent = site.get("/", &[]).await;
+    let page = sent.text();
+    let policy = directives(sent.header("content-security-policy"));
+    assert_eq!(policy["default-src"], "'none'");
+    for (name, start, end) in [
+        ("script-src", SCRIPT, "</script>"),
+        ("style-src", "<style>", "</style>"),
+    ] {
+        let hash = BASE64_STANDARD.encode(Sha256::digest(content(&page, start, end)));
+        assert_eq!(policy[name], format!("'sha256-{hash}'"));
+    }
+    assert_eq!(policy["img-src"], "data:");
+    assert_eq!(policy["require-trusted-types-for"], "'script'");
+    assert_eq!(policy["trusted-types"], "'none'");
 }
 
 #[test]
@@ -348,7 +363,7 @@ fn words(language: &str) -> Map<String, Value> {
     let text = source(&format!("words.{language}.js"));
     let json = text
         .trim()
-        .strip_prefix("export default ")
+        .strip_prefix(&format!("export const {} = ", language.to_uppercase()))
         .and_then(|rest| rest.strip_suffix(';'))
         .unwrap();
     match serde_json::from_str(json).unwrap() {
@@ -522,7 +537,11 @@ async fn the_page_is_well_formed_and_readable_by_screen_readers() {
     let site = Site::open().await;
     let page = site.get("/", &[]).await.text();
     assert!(page.starts_with("<!doctype html>"));
-    let tags = tags(&page);
+    // The script and the style sheet contain no tags.
+    let script = content(&page, SCRIPT, "</script>");
+    let page = page.replace(script, "");
+    let style = content(&page, "<style>", "</style>");
+    let tags = tags(&page.replace(style, ""));
     // Every element is closed, in order.
     let mut open: Vec<&str> = Vec::new();
     for tag in &tags {

@@ -160,8 +160,6 @@ async fn a_view_that_was_opened_without_a_network_appears_when_it_returns() {
         buyer.expects(&[0]);
         buyer.joins(&site, "hall").await;
         buyer.shows("[data-testid=date]").await;
-        // The other views' modules are loaded ahead.
-        buyer.until("performance.getEntriesByType('resource').some((it) => it.name.includes('/assets/wallet.'))").await;
         buyer.set_offline(true).await;
         buyer.click("[data-nav=wallet]").await;
         buyer.says("You're offline.").await;

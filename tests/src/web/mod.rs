@@ -10,4 +10,5 @@ mod lost_answers;
 mod pictures;
 mod seats;
 mod site;
+mod upgrades;
 mod waiting;
