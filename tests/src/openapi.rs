@@ -71,7 +71,13 @@ fn an_answer_that_breaks_the_openapi_document_is_detected() {
     assert_eq!(complaint(403, "no-store", problem_json, problem), None);
     for (status, cache, media_type, body, expected) in [
         (201, "no-store", json, own, "never answers 201"),
-        (200, "public, max-age=1, stale-if-error=0", json, own, "cache-control"),
+        (
+            200,
+            "public, max-age=1, stale-if-error=0",
+            json,
+            own,
+            "cache-control",
+        ),
         (200, "no-store", "text/plain", own, "text/plain"),
         (200, "no-store", json, "{}", "required"),
         (

@@ -309,7 +309,10 @@ async fn only_public_answers_are_cacheable_and_no_field_is_null() {
     ] {
         let reply = world.get(&path, "").await;
         assert_eq!(reply.status, 200);
-        assert_eq!(reply.header("cache-control"), "public, max-age=1, stale-if-error=0");
+        assert_eq!(
+            reply.header("cache-control"),
+            "public, max-age=1, stale-if-error=0"
+        );
         assert!(!has_null(&reply.body), "{reply:?}");
     }
     // RFC 3339 in UTC, with milliseconds.

@@ -536,7 +536,10 @@ async fn after_closing_nobody_joins_waits_or_holds() {
 async fn the_public_queue_numbers_are_at_most_a_second_old() {
     let world = World::with(concert_for(2)).await;
     let empty = queue(&world).await;
-    assert_eq!(empty.header("cache-control"), "public, max-age=1, stale-if-error=0");
+    assert_eq!(
+        empty.header("cache-control"),
+        "public, max-age=1, stale-if-error=0"
+    );
     assert_eq!((empty.status, empty.text_of("state")), (200, "OPEN"));
     assert_eq!(
         (&empty.body["issued"], &empty.body["waiting"]),
@@ -579,7 +582,10 @@ async fn the_queue_state_is_the_first_that_applies() {
     close(&world).await;
     let closed = queue(&world).await;
     assert_eq!(closed.text_of("state"), "CLOSED");
-    assert_eq!(closed.header("cache-control"), "public, max-age=1, stale-if-error=0");
+    assert_eq!(
+        closed.header("cache-control"),
+        "public, max-age=1, stale-if-error=0"
+    );
 }
 
 // P3
