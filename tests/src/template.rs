@@ -322,7 +322,7 @@ fn every_alarm_notifies_is_on_the_dashboard_and_is_documented() {
 
 fn widgets() -> Vec<Value> {
     let template = template();
-    let body = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"];
+    let body = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"][0];
     let body: Value = serde_json::from_str(text(body)).unwrap();
     body["widgets"].as_array().unwrap().clone()
 }
@@ -618,6 +618,31 @@ fn the_cdn_caches_no_errors_and_has_the_cors_settings_of_the_api() {
         assert_eq!(api[of_api], cdn[of_cdn]["Items"], "{of_api}");
     }
     assert_eq!(api["MaxAge"], cdn["AccessControlMaxAgeSec"]);
+}
+
+#[test]
+fn without_the_cdn_the_api_serves_the_shop() {
+    let template = template();
+    let cdn: Vec<&str> = template["Resources"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, resource)| text(&resource["Type"]).starts_with("AWS::CloudFront::"))
+        .map(|(id, resource)| {
+            assert_eq!(resource["Condition"], "HasCdn", "{id}");
+            id.as_str()
+        })
+        .collect();
+    assert_eq!(cdn.len(), 3);
+    let url = &template["Outputs"]["Url"]["Value"];
+    assert_eq!(
+        (&url[0], &url[2]),
+        (&"HasCdn".into(), &"Api.ApiEndpoint".into())
+    );
+    assert_eq!(
+        template["Outputs"]["DistributionDomain"]["Condition"],
+        "HasCdn"
+    );
 }
 
 #[test]
