@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use domain::queue::PollAfter;
 
-/// Public bodies may be cached by a CDN for a second. After that, an error is told as it is: by default, CloudFront answers
-/// 200 with the last body that it knows, for as long as the API returns errors.
+/// Public bodies may be cached by a CDN for a second. After that, an error is told as it is: by default, a CDN like
+/// Amazon's answers 200 with the last body that it knows, for as long as the API returns errors.
 const PUBLIC: &str = "public, max-age=1, stale-if-error=0";
 const PRIVATE: &str = "no-store";
 
