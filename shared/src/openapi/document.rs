@@ -109,8 +109,11 @@ has at most 16 KiB. Paths are exact, and their segments are percent-decoded once
 
 Every error is a problem (RFC 9457) with a stable `code`; see [all codes](/docs/errors). If several
 apply, the first in the order of that page is returned. An unknown path returns `route_not_found`
-(404), another method `method_not_allowed` (405, with `Allow`). Errors of API Gateway itself have
-the form `{\"message\"}`.";
+(404), another method `method_not_allowed` (405, with `Allow`).
+
+Errors of API Gateway itself have the form `{\"message\"}`, without `code` and `Retry-After`: 429 if
+too many requests come at once, 503 if it cannot reach the function, 502 or 504 if the function
+failed. Repeat these requests after a second, and then after longer and longer pauses.";
 
 /// Builds the document.
 #[must_use]
