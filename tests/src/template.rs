@@ -357,11 +357,13 @@ fn on_the_dashboard() -> Vec<WatchedMetric> {
     looked
 }
 
-/// `SEARCH('{namespace,dimension} MetricName="name"', …)`.
+/// `SEARCH('{"namespace",dimension} MetricName="name"', …)`. The quotes are needed for a namespace that has other characters
+/// than letters and digits.
 fn searched(expression: &str) -> Option<WatchedMetric> {
     let schema = expression
         .strip_prefix("SEARCH('{")?
-        .strip_prefix(NAMESPACE)?;
+        .strip_prefix(&format!("\"{NAMESPACE}\""))
+        .expect("a search of our namespace, in quotes");
     let (dimensions, rest) = schema.split_once('}')?;
     let dimensions = dimensions
         .split(',')

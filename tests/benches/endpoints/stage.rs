@@ -29,6 +29,8 @@ use crate::names::{Item, Names, mentions};
 use crate::table::{open_session, put_items, set_head};
 use crate::work::Job;
 
+/// At most this many requests warm up a process.
+const MOST_WARMINGS: usize = 16;
 /// The event of the bare calls. Its name is as long as the other's.
 const TWIN: &str = "winter-twin";
 const TEMPLATE_USER: &str = "c0ffee00-cafe-4bad-8bad-c0ffeec0ffee";
@@ -168,7 +170,13 @@ impl Stage {
         let [warming, copy]: [Names; 2] = [self.copy(Side::Handler), self.copy(Side::Handler)];
         let own = [&warming, &copy].map(|names| self.items_of(names)).concat();
         put_items(&self.world, own).await;
-        self.calls_to(&process, &warming).await;
+        // Caches of an event with many dates fill over several requests.
+        for _ in 0..MOST_WARMINGS {
+            let calls = self.calls_to(&process, &warming).await;
+            if calls.is_empty() || self.endpoint.subject != Subject::Anyone {
+                break;
+            }
+        }
         // For new users, the second copy only creates an open slot, and the template takes it.
         let mut calls = self.calls_to(&process, &self.template).await;
         if !self.endpoint.subject.is_new() {
