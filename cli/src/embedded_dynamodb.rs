@@ -1,7 +1,10 @@
-//! A DynamoDB inside the process, with its data on disk or in memory, behind a port.
+//! A DynamoDB inside the process, with its data on disk or in memory. This process calls it directly; others use its port.
 
 mod access;
+mod client_tokens;
 mod data_folder;
+mod in_process;
+mod operations;
 mod protocol;
 
 use std::net::{SocketAddr, TcpListener};
@@ -10,10 +13,13 @@ use std::time::Duration;
 
 use access::Access;
 use anyhow::{Result, anyhow};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::SharedHttpClient;
 use data_folder::DataFolder;
 use domain::clock::Clock;
 use dynoxide::Database;
-use tokio::runtime::{Builder, Runtime};
+pub use in_process::{InProcess, unsigned_client};
+pub use operations::Operations;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -26,40 +32,25 @@ pub enum Storage {
     Folder(PathBuf),
 }
 
-/// The engine's own threads, because its requests run SQLite on the threads that serve them.
-///
-/// Dropping a runtime waits for its threads, which is not allowed in asynchronous code. An error between start and stop drops
-/// the engine there, so dropping this only shuts it down in the background.
-struct Threads(Option<Runtime>);
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
 /// How often expired items are deleted. Nothing depends on it: every read and every condition checks the expiry itself.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
-/// For this process, commands and tools on this machine. Without use, a connection is closed for a new one.
+/// For commands and tools on this machine. Without use, a connection is closed for a new one.
 pub const MAX_CONNECTIONS: usize = 256;
 
 pub struct EmbeddedDynamoDb {
-    threads: Threads,
+    operations: Operations,
     address: SocketAddr,
     keys: AccessKeys,
     /// Where other commands find the keys. None if this user has no folder for that.
     published: Option<Published>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<Result<()>>,
-    database: Database,
     folder: Option<DataFolder>,
 }
 
 impl EmbeddedDynamoDb {
-    /// Starts on a listener that is bound already.
+    /// Starts on a listener that is bound already, on the current runtime.
     pub fn start(storage: &Storage, listener: TcpListener) -> Result<Self> {
         let (database, keys, folder) = match storage {
             Storage::Memory => (
@@ -87,24 +78,20 @@ impl EmbeddedDynamoDb {
                 None
             }
         };
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("dynamodb")
-            .enable_all()
-            .build()?;
         let (stop, stopped) = oneshot::channel();
         let access = Access {
             keys: keys.clone(),
             is_on_loopback: address.ip().is_loopback(),
         };
-        let router = protocol::router(database.clone(), access);
-        let sweeping = runtime.spawn(sweep(database.clone()));
+        let operations = Operations::new(database);
+        let router = protocol::router(operations.clone(), access);
+        let sweeping = tokio::spawn(sweep(operations.clone()));
         let server = HttpServer {
             listener,
             max_connections: MAX_CONNECTIONS,
             clock: Clock::System,
         };
-        let server = runtime.spawn(async move {
+        let server = tokio::spawn(async move {
             let stopped = async {
                 // An error means that the sender is gone: stop too.
                 let _ = stopped.await;
@@ -114,15 +101,21 @@ impl EmbeddedDynamoDb {
             result
         });
         Ok(Self {
-            threads: Threads(Some(runtime)),
+            operations,
             address,
             keys,
             published,
             stop,
             server,
-            database,
             folder,
         })
+    }
+
+    /// A client that calls the engine without a socket.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        let in_process = InProcess::new(self.operations.clone());
+        unsigned_client(SharedHttpClient::new(in_process))
     }
 
     #[must_use]
@@ -146,47 +139,25 @@ impl EmbeddedDynamoDb {
     /// Stops, and gives running requests until `timeout` to finish. Then all data are in the database's file, and its log is
     /// gone.
     pub async fn stop(self, timeout: Duration) {
-        let Self {
-            mut threads,
-            stop,
-            server,
-            database,
-            folder,
-            ..
-        } = self;
         // An error means that the server has stopped already.
-        let _ = stop.send(());
-        match tokio::time::timeout(timeout, server).await {
+        let _ = self.stop.send(());
+        match tokio::time::timeout(timeout, self.server).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => tracing::error!(%error, "the embedded DynamoDB failed"),
             Ok(Err(error)) => tracing::error!(%error, "the embedded DynamoDB failed"),
-            // Everything that was acknowledged is on disk.
-            Err(_) => tracing::debug!("the embedded DynamoDB still had running requests"),
+            Err(_) => tracing::debug!("the embedded DynamoDB still had connections"),
         }
-        let closed = tokio::task::spawn_blocking(move || {
-            // The engine closes its file when the last of its handles is dropped. The threads may have some.
-            if let Some(runtime) = threads.0.take() {
-                runtime.shutdown_timeout(timeout);
-            }
-            drop(database);
-            drop(folder);
-        });
-        if let Err(error) = closed.await {
-            tracing::error!(%error, "the embedded DynamoDB was not closed");
-        }
+        self.operations.close(timeout).await;
+        // Unlocks the data.
+        drop(self.folder);
     }
 }
 
-async fn sweep(database: Database) {
+async fn sweep(operations: Operations) {
     let mut tick = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         tick.tick().await;
-        let database = database.clone();
-        match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
-            Ok(Ok(swept)) => tracing::debug!(swept, "deleted expired items"),
-            Ok(Err(error)) => tracing::error!(%error, "cannot delete expired items"),
-            Err(error) => tracing::error!(%error, "cannot delete expired items"),
-        }
+        operations.sweep().await;
     }
 }
 

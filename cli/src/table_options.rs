@@ -36,7 +36,7 @@ pub struct TableOptions {
 /// The default address of `serve`'s DynamoDB.
 const LOCAL_ENDPOINT: &str = "http://127.0.0.1:8000";
 /// The embedded DynamoDB accepts any region.
-const LOCAL_REGION: &str = "us-east-1";
+pub(crate) const LOCAL_REGION: &str = "us-east-1";
 
 impl TableOptions {
     #[must_use]

@@ -59,7 +59,7 @@ pub fn environment(
         ("AWS_REGION", "ap-northeast-2".to_owned()),
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-        ("AWS_ENDPOINT_URL_DYNAMODB", world.endpoint_url.clone()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", world.endpoint_url().to_owned()),
         ("BOXOFFICE_TABLE", world.tables.main.clone()),
         ("BOXOFFICE_KEYS_TABLE", world.tables.keys.clone()),
         ("BOXOFFICE_USER_IDENTITY", "TrustUserIdInRequest".to_owned()),

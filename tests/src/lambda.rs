@@ -711,8 +711,8 @@ async fn the_first_request_uses_the_connection_opened_during_init() {
     // The first user of an idle event promotes, and creates several open slots, so the requests below do not.
     world.joins(EVENT).await;
     world.joins(FESTIVAL).await;
-    let plain = CountingProxy::plain(&world.endpoint_url).await;
-    let tls = CountingProxy::tls(&world.endpoint_url).await;
+    let plain = CountingProxy::plain(world.endpoint_url()).await;
+    let tls = CountingProxy::tls(world.endpoint_url()).await;
     for (proxy, seat) in [(&plain, 7), (&tls, 8)] {
         let world = &world;
         FirstRequest { world, proxy }.all_are_asked(seat).await;
@@ -722,7 +722,7 @@ async fn the_first_request_uses_the_connection_opened_during_init() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_without_store_access_opens_no_connection() {
     let world = world().await;
-    let proxy = CountingProxy::plain(&world.endpoint_url).await;
+    let proxy = CountingProxy::plain(world.endpoint_url()).await;
     let (function, event) = event_by("", ("GET", "/"), None);
     let mut lambda = Lambda::start_with(TIME_OUT, function, &world, &proxy.variables()).await;
     let (status, _) = lambda.answer(event).await;

@@ -109,6 +109,9 @@ mod command_output;
 mod desk;
 /// The Lambda executables, on an emulated Runtime API.
 #[cfg(test)]
+mod embedded_dynamodb;
+
+#[cfg(test)]
 mod lambda;
 /// `boxoffice audit`, `report` and `keys rotate` against a running server.
 #[cfg(test)]

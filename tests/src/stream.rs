@@ -218,7 +218,7 @@ impl Streamed {
     /// A request to the streams API. Its records have the form in which a pipe gets them.
     async fn ask(&self, operation: &str, request: &Value) -> Value {
         let answer = reqwest::Client::new()
-            .post(&self.world.endpoint_url)
+            .post(self.world.endpoint_url())
             .header("content-type", "application/x-amz-json-1.0")
             .header(
                 "x-amz-target",

@@ -1,4 +1,4 @@
-//! The HTTP connection between SDK and DynamoDB: meters calls and injects faults.
+//! The connection between SDK and DynamoDB: meters calls and injects faults.
 //!
 //! The embedded engine raises no conflicts, never throttles and loses no answers. A test can inject each of these into the
 //! calls that it names.
@@ -115,16 +115,16 @@ pub struct Wire {
     state: Arc<Mutex<WireState>>,
 }
 
-impl Default for Wire {
-    fn default() -> Self {
+impl Wire {
+    /// A wire to what this client reaches.
+    #[must_use]
+    pub fn over(inner: SharedHttpClient) -> Self {
         Self {
-            inner: shared::http_client::for_plain_http(),
+            inner,
             state: Arc::default(),
         }
     }
-}
 
-impl Wire {
     fn state(&self) -> MutexGuard<'_, WireState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

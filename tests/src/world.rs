@@ -3,21 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{SharedCredentialsProvider, SharedHttpClient};
+use boxoffice::embedded_dynamodb::{InProcess, Operations, unsigned_client};
 use domain::clock::{Clock, EpochMs, ManualClock};
 use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::{Currency, Money};
 use domain::queue::{Control, QueuePolicy};
+use dynoxide::Database;
 use lambda_http::Body;
 use lambda_http::http::HeaderMap;
 use serde_json::{Value, json};
 use shared::app::App;
 use shared::lambda::Function;
-use shared::store::{Change, Connection, Settings, Store, TableNames, connect, create_tables};
+use shared::store::{Change, Settings, Store, TableNames, create_tables};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
@@ -49,7 +50,7 @@ pub const FUNCTIONS: [Function; 18] = boxoffice::gateway::FUNCTIONS;
 /// At most this many requests are in progress over all tests: more would only queue up on a small machine.
 static AT_ONCE: Semaphore = Semaphore::const_new(32);
 
-/// The engine runs SQLite on its callers' threads: it gets its own threads, shared by all worlds.
+/// The engine's server runs SQLite on the threads that serve it. They are its own, and shared by all worlds.
 fn engine_runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
@@ -59,6 +60,28 @@ fn engine_runtime() -> &'static Runtime {
             .build()
             .expect("a runtime for the engine")
     })
+}
+
+/// The engine's own server, for programs that are not in this process. It starts when it is first needed.
+pub struct Port {
+    engine: Database,
+    url: OnceLock<String>,
+}
+
+impl Port {
+    fn url(&self) -> &str {
+        self.url.get_or_init(|| {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+            listener.set_nonblocking(true).expect("a socket");
+            let address = listener.local_addr().expect("an address");
+            let database = self.engine.clone();
+            engine_runtime().spawn(async move {
+                let listener = TcpListener::from_std(listener).expect("a socket");
+                dynoxide::server::serve_on(listener, database).await;
+            });
+            format!("http://{address}")
+        })
+    }
 }
 
 /// A system with one event.
@@ -71,9 +94,12 @@ pub struct World {
     /// A client that bypasses the wire.
     pub dynamodb: Client,
     /// The engine, for what DynamoDB does on its own, such as TTL.
-    pub engine: dynoxide::Database,
+    pub engine: Database,
+    /// How this process calls the engine.
+    pub in_process: SharedHttpClient,
+    /// See [`World::endpoint_url`].
+    pub port: Arc<Port>,
     pub tables: TableNames,
-    pub endpoint_url: String,
     /// The permissions that the functions have needed.
     pub used: Used,
 }
@@ -161,28 +187,14 @@ fn currency() -> Currency {
     Currency::try_from("KRW".to_owned()).expect("a currency")
 }
 
-fn credentials() -> SharedCredentialsProvider {
-    SharedCredentialsProvider::new(Credentials::from_keys("test", "test", None))
-}
-
-/// A client with the product's time-outs.
-fn deployed_client(endpoint_url: &str, http_client: SharedHttpClient) -> Client {
-    connect(Connection {
-        region: "ap-northeast-2".to_owned(),
-        credentials: credentials(),
-        endpoint_url: Some(endpoint_url.to_owned()),
-        http_client,
-    })
-}
-
 /// A client that waits however long an answer takes: on a loaded machine the product's time-outs would expire and fail a
 /// test that is not about them. Benchmarks measure the product's client.
-fn client(endpoint_url: &str, http_client: SharedHttpClient) -> Client {
-    let deployed = deployed_client(endpoint_url, http_client);
+fn client(http_client: SharedHttpClient) -> Client {
+    let product = unsigned_client(http_client);
     if !cfg!(test) {
-        return deployed;
+        return product;
     }
-    let patient = deployed
+    let patient = product
         .config()
         .to_builder()
         .timeout_config(TimeoutConfig::disabled())
@@ -198,22 +210,20 @@ impl World {
 
     /// A world with this event.
     pub async fn with(programme: Programme) -> Self {
+        Self::on(Database::memory().expect("an engine"), programme).await
+    }
+
+    /// A world with this event, on a new database.
+    pub async fn on(engine: Database, programme: Programme) -> Self {
         if std::env::var_os("SHOW_LOGS").is_some() {
             static LOGS: std::sync::Once = std::sync::Once::new();
             LOGS.call_once(boxoffice::logging::init);
         }
         let clock = ManualClock::at(EpochMs::parse(START).expect("a time"));
-        let engine = dynoxide::Database::memory().expect("an engine");
-        let database = engine.clone();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.set_nonblocking(true).expect("a socket");
-        let endpoint_url = format!("http://{}", listener.local_addr().expect("an address"));
-        engine_runtime().spawn(async move {
-            let listener = TcpListener::from_std(listener).expect("a socket");
-            dynoxide::server::serve_on(listener, database).await;
-        });
-        let wire = Wire::default();
-        let dynamodb = client(&endpoint_url, shared::http_client::for_plain_http());
+        let in_process = InProcess::new(Operations::new(engine.clone()));
+        let in_process = SharedHttpClient::new(in_process);
+        let wire = Wire::over(in_process.clone());
+        let dynamodb = client(in_process.clone());
         let tables = TableNames {
             main: "boxoffice".to_owned(),
             keys: "boxoffice-keys".to_owned(),
@@ -221,16 +231,20 @@ impl World {
         create_tables(&dynamodb, &tables).await.expect("tables");
         let world = Self {
             app: Arc::new(App::new(Store::new(
-                client(&endpoint_url, SharedHttpClient::new(wire.clone())),
+                client(SharedHttpClient::new(wire.clone())),
                 tables.clone(),
                 Clock::Manual(clock.clone()),
             ))),
             clock,
             wire,
             dynamodb,
+            in_process,
+            port: Arc::new(Port {
+                engine: engine.clone(),
+                url: OnceLock::new(),
+            }),
             engine,
             tables,
-            endpoint_url,
             used: Used::default(),
         };
         let settings = Settings {
@@ -258,13 +272,19 @@ impl World {
             .expect("an event");
     }
 
+    /// The engine's address, for programs that are not in this process. It accepts any access keys.
+    #[must_use]
+    pub fn endpoint_url(&self) -> &str {
+        self.port.url()
+    }
+
     /// Another process over the same tables, with its own caches.
     #[must_use]
     pub fn another_process(&self) -> Self {
-        let wire = Wire::default();
+        let wire = Wire::over(self.in_process.clone());
         Self {
             app: Arc::new(App::new(Store::new(
-                client(&self.endpoint_url, SharedHttpClient::new(wire.clone())),
+                client(SharedHttpClient::new(wire.clone())),
                 self.tables.clone(),
                 Clock::Manual(self.clock.clone()),
             ))),
@@ -272,8 +292,9 @@ impl World {
             wire,
             dynamodb: self.dynamodb.clone(),
             engine: self.engine.clone(),
+            in_process: self.in_process.clone(),
+            port: self.port.clone(),
             tables: self.tables.clone(),
-            endpoint_url: self.endpoint_url.clone(),
             used: self.used.clone(),
         }
     }
@@ -301,10 +322,7 @@ impl World {
     #[must_use]
     pub fn process_with_time_outs(&self) -> Self {
         let process = self.another_process();
-        let client = deployed_client(
-            &self.endpoint_url,
-            SharedHttpClient::new(process.wire.clone()),
-        );
+        let client = unsigned_client(SharedHttpClient::new(process.wire.clone()));
         let store = Store::new(
             client,
             self.tables.clone(),

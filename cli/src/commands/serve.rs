@@ -10,7 +10,7 @@ use clap::Args;
 use domain::clock::Clock;
 use shared::app::App;
 use shared::oidc::Issuer;
-use shared::store::{Store, connect, create_tables};
+use shared::store::{Store, create_tables};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use crate::desk::{self, Desk, RefusalSource};
 use crate::embedded_dynamodb::{EmbeddedDynamoDb, Storage};
 use crate::outcome::Outcome;
 use crate::output::Output;
-use crate::table_options::{TableOptions, local_connection};
+use crate::table_options::TableOptions;
 use crate::{gateway, ports};
 
 #[derive(Args, Clone, Debug)]
@@ -117,10 +117,7 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> R
         Storage::Folder(args.data.clone())
     };
     let engine = EmbeddedDynamoDb::start(&storage, dynamodb)?;
-    let client = connect(local_connection(
-        &engine.endpoint_url(),
-        Some(engine.keys()),
-    ));
+    let client = engine.client();
     let names = tables.names();
     create_tables(&client, &names).await?;
     let store = Store::new(client, names, Clock::System);

@@ -5,30 +5,28 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use dynoxide::{Database, DynoxideError, Result};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::access::Access;
+use super::operations::Operations;
 
 /// DynamoDB's limit.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 struct Server {
-    database: Database,
+    operations: Operations,
     access: Access,
 }
 
-pub(super) fn router(database: Database, access: Access) -> Router {
+pub(super) fn router(operations: Operations, access: Access) -> Router {
     Router::new()
         .fallback(answer)
-        .with_state(Arc::new(Server { database, access }))
+        .with_state(Arc::new(Server { operations, access }))
 }
 
 async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
@@ -64,16 +62,15 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
             message,
         );
     }
-    match run(&server.database, operation(&parts.headers), &body) {
-        Ok(json) => respond(StatusCode::OK, json),
-        Err(error) => {
-            let status = StatusCode::from_u16(error.status_code());
-            respond(
-                status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-                error.to_json(),
-            )
-        }
-    }
+    let target = parts.headers.get("x-amz-target");
+    let target = target.and_then(|target| target.to_str().ok());
+    let answer = server.operations.run(target.unwrap_or_default(), body);
+    let answer = answer.await;
+    let status = StatusCode::from_u16(answer.status);
+    respond(
+        status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        answer.json,
+    )
 }
 
 fn respond(status: StatusCode, json: String) -> Response {
@@ -85,62 +82,4 @@ fn error(status: StatusCode, name: &str, message: &str) -> Response {
     let name = format!("com.amazon.coral.service#{name}");
     let body = json!({ "__type": name, "message": message });
     respond(status, body.to_string())
-}
-
-/// The operation that a request names, or nothing.
-fn operation(headers: &HeaderMap) -> &str {
-    let target = headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok())
-        .unwrap_or_default();
-    ["DynamoDB_20120810.", "DynamoDBStreams_20120810."]
-        .iter()
-        .find_map(|service| target.strip_prefix(service))
-        .unwrap_or_default()
-}
-
-fn run(database: &Database, operation: &str, body: &Bytes) -> Result<String> {
-    match operation {
-        "BatchExecuteStatement" => call(body, |request| database.batch_execute_statement(request)),
-        "BatchGetItem" => call(body, |request| database.batch_get_item(request)),
-        "BatchWriteItem" => call(body, |request| database.batch_write_item(request)),
-        "CreateTable" => call(body, |request| database.create_table(request)),
-        "DeleteItem" => call(body, |request| database.delete_item(request)),
-        "DeleteTable" => call(body, |request| database.delete_table(request)),
-        "DescribeStream" => call(body, |request| database.describe_stream(request)),
-        "DescribeTable" => call(body, |request| database.describe_table(request)),
-        "DescribeTimeToLive" => call(body, |request| database.describe_time_to_live(request)),
-        "ExecuteStatement" => call(body, |request| database.execute_statement(request)),
-        "ExecuteTransaction" => call(body, |request| database.execute_transaction(request)),
-        "GetItem" => call(body, |request| database.get_item(request)),
-        "GetRecords" => call(body, |request| database.get_records(request)),
-        "GetShardIterator" => call(body, |request| database.get_shard_iterator(request)),
-        "ListStreams" => call(body, |request| database.list_streams(request)),
-        "ListTables" => call(body, |request| database.list_tables(request)),
-        "ListTagsOfResource" => call(body, |request| database.list_tags_of_resource(request)),
-        "PutItem" => call(body, |request| database.put_item(request)),
-        "Query" => call(body, |request| database.query(request)),
-        "Scan" => call(body, |request| database.scan(request)),
-        "TagResource" => call(body, |request| database.tag_resource(request)),
-        "TransactGetItems" => call(body, |request| database.transact_get_items(request)),
-        "TransactWriteItems" => call(body, |request| database.transact_write_items(request)),
-        "UntagResource" => call(body, |request| database.untag_resource(request)),
-        "UpdateItem" => call(body, |request| database.update_item(request)),
-        "UpdateTable" => call(body, |request| database.update_table(request)),
-        "UpdateTimeToLive" => call(body, |request| database.update_time_to_live(request)),
-        unknown => Err(DynoxideError::ValidationException(format!(
-            "the embedded DynamoDB does not know the operation {unknown:?}"
-        ))),
-    }
-}
-
-fn call<Q: DeserializeOwned, A: Serialize>(
-    body: &Bytes,
-    operation: impl FnOnce(Q) -> Result<A>,
-) -> Result<String> {
-    let request = serde_json::from_slice(body)
-        .map_err(|error| DynoxideError::ValidationException(error.to_string()))?;
-    let answer = operation(request)?;
-    serde_json::to_string(&answer)
-        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }

@@ -40,7 +40,7 @@ impl Flow<'_> {
     /// that does not suffice, the first is measured.
     fn start(&mut self, function: &'static str, event: &Value) -> Value {
         let executable = self.folder.join(function).join("bootstrap");
-        let engine = &self.world.endpoint_url;
+        let engine = self.world.endpoint_url();
         let (recording, store) = Recording::of(engine.strip_prefix("http://").expect("an address"));
         let (first, answer) = start(&executable, event, |address| {
             self.environment(function, address, store.address)

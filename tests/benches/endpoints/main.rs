@@ -1,5 +1,6 @@
-//! Benchmarks: `cargo bench -p tests`; `-- --json FILE` also writes a file, `-- pay charge` selects endpoints. `-- --smoke`
-//! sends only a few requests to each endpoint, so that CI knows that all of them can be measured.
+//! Benchmarks: `cargo bench -p tests`; `-- --json FILE` also writes a file, `-- pay charge` selects endpoints, and
+//! `-- --in-memory` keeps no data on disk. `-- --smoke` sends only a few requests to each endpoint, so that CI knows that all
+//! of them can be measured.
 //!
 //! No time is asserted: the figures are for people, and include the machine's other load.
 #![allow(
@@ -14,6 +15,7 @@ mod measure;
 mod memory;
 mod names;
 mod report;
+mod server;
 mod stage;
 mod table;
 mod work;
@@ -22,16 +24,18 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use endpoints::{ENDPOINTS, JOINS};
+use server::Storage;
 use stage::Stage;
 
-const CALLERS: [usize; 2] = [1, 32];
+const CALLERS: [usize; 3] = [1, 16, 64];
 
 /// The command line options.
 struct Options {
     json: Option<PathBuf>,
     /// Only endpoints whose names contain one of these.
     only: Vec<String>,
-    pairs: usize,
+    rounds: usize,
+    storage: Storage,
 }
 
 /// None if the program runs as a test: then there is nothing to do.
@@ -39,14 +43,16 @@ fn options() -> Option<Options> {
     let mut options = Options {
         json: None,
         only: Vec::new(),
-        pairs: measure::PAIRS,
+        rounds: measure::ROUNDS,
+        storage: Storage::Disk,
     };
     let mut is_benchmark = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bench" => is_benchmark = true,
-            "--smoke" => options.pairs = 1,
+            "--smoke" => options.rounds = 1,
+            "--in-memory" => options.storage = Storage::Memory,
             "--json" => options.json = arguments.next().map(PathBuf::from),
             // Cargo passes flags that only its own harness knows.
             flag if flag.starts_with('-') => {}
@@ -71,9 +77,9 @@ async fn main() {
         if !options.only.is_empty() && !options.only.iter().any(is_wanted) {
             continue;
         }
-        let stage = Stage::new(endpoint).await;
+        let stage = Stage::new(endpoint, options.storage).await;
         for callers in CALLERS {
-            let measured = measure::measure(&stage, callers, options.pairs).await;
+            let measured = measure::measure(&stage, callers, options.rounds).await;
             println!("{}", report::line(&measured));
             measurements.push(measured);
         }

@@ -1,5 +1,5 @@
-//! A measurement alternates slices of the handler and slices of the bare calls, so that whatever slows down the machine for
-//! a while slows down both.
+//! A measurement alternates slices of the server, of the handler, and of the bare calls, so that whatever slows down the
+//! machine for a while slows down all of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::stage::{Side, Stage};
 use crate::work::{Pool, Slice, count, slice};
 
-/// The length of one side of a pair. All slices of a side together take a second and a half.
+/// The length of one side's slice. All slices of a side together take a second and a half.
 const SLICE: Duration = Duration::from_millis(125);
 /// Slices of each side.
-pub(crate) const PAIRS: usize = 12;
+pub(crate) const ROUNDS: usize = 12;
 /// Runs before the first slice, to open the connections and to learn how many subjects a slice uses up.
 const WARM_UP: Duration = Duration::from_millis(100);
 /// The number of subjects if they can repeat their request.
@@ -60,12 +60,13 @@ fn micros(time: &Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// The bare calls that the handler is compared with.
+/// The bare calls that the server and the handler are compared with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bare {
     pub(crate) figures: Figures,
-    /// How much longer the handler takes per request: the median over the pairs of slices.
-    pub(crate) ratio: f64,
+    /// How much longer a request takes: the median over the rounds.
+    pub(crate) served_ratio: f64,
+    pub(crate) handler_ratio: f64,
 }
 
 /// One endpoint with one number of callers.
@@ -75,8 +76,9 @@ pub(crate) struct Measurement {
     pub(crate) callers: usize,
     /// The number of bare calls per request.
     pub(crate) calls: usize,
+    pub(crate) served: Figures,
     pub(crate) handler: Figures,
-    /// None if a request needs no call.
+    /// None if a request makes no call.
     pub(crate) bare: Option<Bare>,
 }
 
@@ -136,43 +138,47 @@ impl<'a> Runner<'a> {
 }
 
 /// Measures an endpoint.
-pub(crate) async fn measure(stage: &Stage, callers: usize, pairs: usize) -> Measurement {
+pub(crate) async fn measure(stage: &Stage, callers: usize, rounds: usize) -> Measurement {
+    let mut served = Runner::new(stage, Side::Served, callers).await;
     let mut handler = Runner::new(stage, Side::Handler, callers).await;
     let mut bare = match stage.calls() {
         0 => None,
         _ => Some(Runner::new(stage, Side::Bare, callers).await),
     };
-    for pair in 0..pairs {
-        handler.prepare().await;
-        if let Some(bare) = &mut bare {
-            bare.prepare().await;
+    for round in 0..rounds {
+        let mut runners: Vec<&mut Runner> = [&mut served, &mut handler]
+            .into_iter()
+            .chain(&mut bare)
+            .collect();
+        for runner in &mut runners {
+            runner.prepare().await;
         }
-        // Alternates which side goes first: the second finds a busier store.
-        if let Some(bare) = bare.as_mut().filter(|_| pair % 2 == 1) {
-            bare.run().await;
-        }
-        handler.run().await;
-        if let Some(bare) = bare.as_mut().filter(|_| pair % 2 == 0) {
-            bare.run().await;
+        // Each side is first as often as the others: a later one finds a busier store.
+        let first = round % runners.len();
+        runners.rotate_left(first);
+        for runner in runners {
+            runner.run().await;
         }
     }
     Measurement {
         name: stage.endpoint.name,
         callers,
         calls: stage.calls(),
+        served: Figures::of(&served.slices),
         handler: Figures::of(&handler.slices),
         bare: bare.map(|bare| Bare {
             figures: Figures::of(&bare.slices),
-            ratio: median_ratio(&handler.slices, &bare.slices),
+            served_ratio: median_ratio(&served.slices, &bare.slices),
+            handler_ratio: median_ratio(&handler.slices, &bare.slices),
         }),
     }
 }
 
-fn median_ratio(handler: &[Slice], bare: &[Slice]) -> f64 {
-    let mut ratios: Vec<f64> = handler
+fn median_ratio(slices: &[Slice], bare: &[Slice]) -> f64 {
+    let mut ratios: Vec<f64> = slices
         .iter()
         .zip(bare)
-        .map(|(handler, bare)| handler.pace() / bare.pace())
+        .map(|(slice, bare)| slice.pace() / bare.pace())
         .collect();
     ratios.sort_by(f64::total_cmp);
     let middle = ratios.len() / 2;

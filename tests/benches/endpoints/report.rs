@@ -2,43 +2,51 @@
 
 use serde_json::{Value, json};
 
-use crate::measure::{Figures, Measurement};
+use crate::measure::{Bare, Figures, Measurement};
 use crate::memory::Resident;
 
 /// The meaning of the figures.
 pub(crate) const PREAMBLE: &str = "\
-Every endpoint through its real handler, beside the DynamoDB calls that it makes, made directly through the SDK.
-Callers, handlers, SDK and the embedded engine share this process and this machine's cores. Caches are warm.
-ratio = time of the handler / time of its bare calls, median of alternating slices; goal: 1.25 at most at 32 callers.
-CPU = processor time of the whole process for a request, engine included.
+Every endpoint through the HTTP server of `serve`, through its handler alone, and the DynamoDB calls that it makes, made
+directly through the SDK. Callers, server, handlers, SDK and engine share this process and this machine's cores. Caches are
+warm.
+ratio = time of a request / time of its bare calls, median of alternating slices.
+CPU = processor time of the whole process for a request, caller and engine included.
 ";
 
 pub(crate) fn header() -> String {
     format!(
-        "{:<24}{:>8}{:>6} |{} |{} |{:>7}{:>10}",
-        "endpoint", "callers", "calls", COLUMNS, COLUMNS, "ratio", "CPU ratio"
+        "{:<24}{:>8}{:>6} |{COLUMNS}{:>7} |{COLUMNS}{:>7} |{COLUMNS}",
+        "endpoint", "callers", "calls", "ratio", "ratio"
     ) + "\n"
-        + &format!("{:<38} | {:<43} | {:<43} |", "", "handler", "bare calls")
+        + &format!(
+            "{:<38} | {:<50} | {:<50} | {}",
+            "", "served", "handler", "bare calls"
+        )
 }
 
 const COLUMNS: &str = "  requests     mean      p50      p99      CPU";
 
 /// A line of the table.
 pub(crate) fn line(m: &Measurement) -> String {
-    let what = format!("{:<24}{:>8}{:>6}", m.name, m.callers, m.calls);
-    let handler = figures(&m.handler);
-    match &m.bare {
-        Some(bare) => format!(
-            "{what} |{handler} |{} |{:>7.2}{:>10.2}",
-            figures(&bare.figures),
-            bare.ratio,
-            m.handler.cpu_us / bare.figures.cpu_us
-        ),
-        None => format!(
-            "{what} |{handler} |{:>44} |{:>7}{:>10}",
-            "none needed", "-", "-"
-        ),
-    }
+    let ratio = |of: fn(&Bare) -> f64| match &m.bare {
+        Some(bare) => format!("{:>7.2}", of(bare)),
+        None => format!("{:>7}", "-"),
+    };
+    let bare = match &m.bare {
+        Some(bare) => figures(&bare.figures),
+        None => " none needed".to_owned(),
+    };
+    format!(
+        "{:<24}{:>8}{:>6} |{}{} |{}{} |{bare}",
+        m.name,
+        m.callers,
+        m.calls,
+        figures(&m.served),
+        ratio(|bare| bare.served_ratio),
+        figures(&m.handler),
+        ratio(|bare| bare.handler_ratio),
+    )
 }
 
 fn figures(f: &Figures) -> String {
@@ -96,10 +104,11 @@ pub(crate) fn to_json(measurements: &[Measurement], resident: &[Resident]) -> Va
                 "endpoint": m.name,
                 "callers": m.callers,
                 "calls": m.calls,
+                "served": figures_json(&m.served),
                 "handler": figures_json(&m.handler),
                 "bare": m.bare.map(|bare| figures_json(&bare.figures)),
-                "ratio": m.bare.map(|bare| bare.ratio),
-                "cpuRatio": m.bare.map(|bare| m.handler.cpu_us / bare.figures.cpu_us),
+                "servedRatio": m.bare.map(|bare| bare.served_ratio),
+                "handlerRatio": m.bare.map(|bare| bare.handler_ratio),
             })
         })
         .collect();

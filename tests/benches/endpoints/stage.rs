@@ -1,4 +1,5 @@
-//! A stage: one endpoint in its own world, with any number of subjects, and a twin event on which the bare calls are made.
+//! A stage: one endpoint in its own world, with any number of subjects, behind the HTTP server of `serve`, and a twin event on
+//! which the bare calls are made.
 //!
 //! One subject, the template, is prepared and sends its request through a process whose wire records the calls. All other
 //! subjects are copies of it under other names. The world's clock stands still, so caches never expire: the measured request
@@ -11,10 +12,13 @@ use domain::clock::Clock;
 use domain::event::{Programme, Section};
 use domain::ids::{DateKey, EventId, Lane, ReservationId, SeatNumber, UserId};
 use domain::money::Money;
+use http_body_util::Full;
+use lambda_http::http::Request;
 use serde_json::{Value, json};
 use shared::app::App;
 use shared::store::Store;
 use shared::token::Token;
+use tempfile::TempDir;
 use tests::api_gateway::http_event;
 use tests::invariants;
 use tests::large_catalogue::{concert_on, list_more_events};
@@ -26,6 +30,7 @@ use crate::endpoints::{
     Beside, EVENT_OF_MANY, Endpoint, LIST_OF_MANY, MANY_DATES, MANY_EVENTS, Subject,
 };
 use crate::names::{Item, Names, mentions};
+use crate::server::{Server, Storage};
 use crate::table::{open_session, put_items, set_head};
 use crate::work::Job;
 
@@ -45,8 +50,21 @@ const ALL_CALLED: u64 = 900_000_000;
 /// A side of the comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Side {
+    /// Requests through HTTP to the server of `serve`.
+    Served,
+    /// The same requests to the handler, as the Lambda runtime passes them.
     Handler,
+    /// The handler's calls to the store.
     Bare,
+}
+
+impl Side {
+    fn event(self) -> &'static str {
+        match self {
+            Self::Served | Self::Handler => EVENT,
+            Self::Bare => TWIN,
+        }
+    }
 }
 
 /// An endpoint with its subjects.
@@ -59,8 +77,12 @@ pub(crate) struct Stage {
     items: Vec<Item>,
     /// The calls of its request: operation and body, round after round.
     rounds: Vec<Vec<(String, Value)>>,
-    /// The next number on each side.
-    copies: [AtomicU64; 2],
+    /// The next number of the event, and of its twin.
+    copies: AtomicU64,
+    twins: AtomicU64,
+    server: Server,
+    /// The database's folder, if it has one; removed at the end.
+    _data: Option<TempDir>,
 }
 
 fn programme(endpoint: &Endpoint) -> Programme {
@@ -104,8 +126,9 @@ fn without_meter(world: &World) -> World {
 }
 
 impl Stage {
-    pub(crate) async fn new(endpoint: Endpoint) -> Self {
-        let world = World::with(programme(&endpoint)).await;
+    pub(crate) async fn new(endpoint: Endpoint, storage: Storage) -> Self {
+        let (database, data) = storage.open();
+        let world = World::on(database, programme(&endpoint)).await;
         if endpoint.name == LIST_OF_MANY {
             list_more_events(&world, MANY_EVENTS - 1).await;
         }
@@ -136,13 +159,18 @@ impl Stage {
             ALL_CALLED
         };
         set_head(&world, ["issued"], [issued]).await;
+        let process = without_meter(&world);
+        let server = Server::start(process.app.clone());
         let mut stage = Self {
             endpoint,
-            world: without_meter(&world),
+            world: process,
             template,
             items,
             rounds: Vec::new(),
-            copies: [FIRST_COPY, FIRST_COPY].map(AtomicU64::new),
+            copies: AtomicU64::new(FIRST_COPY),
+            twins: AtomicU64::new(FIRST_COPY),
+            server,
+            _data: data,
         };
         stage.make_twin(common).await;
         stage.record(&world).await;
@@ -219,13 +247,14 @@ impl Stage {
     }
 
     fn copy(&self, side: Side) -> Names {
-        let number = self.copies[side as usize].fetch_add(1, Ordering::Relaxed);
+        let copies = match side {
+            Side::Served | Side::Handler => &self.copies,
+            Side::Bare => &self.twins,
+        };
+        let number = copies.fetch_add(1, Ordering::Relaxed);
         let seat = 20_000 + u32::try_from(number % 79_000).unwrap_or_default();
         Names {
-            event: match side {
-                Side::Handler => EVENT,
-                Side::Bare => TWIN,
-            },
+            event: side.event(),
             user: uuid::Uuid::new_v4().to_string(),
             rank: number,
             seat,
@@ -251,6 +280,7 @@ impl Stage {
         let mut jobs = Vec::with_capacity(wanted);
         for names in &copies {
             jobs.push(match side {
+                Side::Served => self.served(names).await,
                 Side::Handler => self.job(names, self.world.app.clone()).await,
                 Side::Bare => Job::Calls(self.calls_of(names)),
             });
@@ -272,21 +302,8 @@ impl Stage {
 
     async fn job(&self, names: &Names, app: Arc<App>) -> Job {
         let ask = (self.endpoint.ask)(names);
-        let mut headers = vec![
-            ("content-type", "application/json"),
-            ("idempotency-key", "measured"),
-        ];
-        let token = Token::new(
-            UserId::parse(&names.user).expect("a user id"),
-            EventId::parse(EVENT).expect("an event id"),
-            Lane::FIRST,
-            names.rank,
-            app.clock().now(),
-        );
-        let bearer = format!("Bearer {}", app.sign(&token).await.expect("a token"));
-        if self.endpoint.subject != Subject::Anyone {
-            headers.push(("authorization", bearer.as_str()));
-        }
+        let bearer = self.bearer(names).await;
+        let headers = headers(&bearer);
         let (name, event) = http_event(ask.method, &ask.path, &headers, ask.body.as_deref());
         let request = lambda_http::request::from_str(&event.to_string()).expect("an event");
         let function = FUNCTIONS.iter().find(|function| function.name == name);
@@ -296,6 +313,50 @@ impl Stage {
             request: Box::new(request),
         }
     }
+
+    async fn served(&self, names: &Names) -> Job {
+        let ask = (self.endpoint.ask)(names);
+        let bearer = self.bearer(names).await;
+        let mut request = Request::builder()
+            .method(ask.method)
+            .uri(&ask.path)
+            .header("host", self.server.address.to_string());
+        for (name, value) in headers(&bearer) {
+            request = request.header(name, value);
+        }
+        let body = Full::from(ask.body.unwrap_or_default());
+        Job::Send {
+            server: self.server.clone(),
+            request: request.body(body).expect("a request"),
+        }
+    }
+
+    /// The `Authorization` of a subject; empty if it sends none.
+    async fn bearer(&self, names: &Names) -> String {
+        if self.endpoint.subject == Subject::Anyone {
+            return String::new();
+        }
+        let app = &self.world.app;
+        let token = Token::new(
+            UserId::parse(&names.user).expect("a user id"),
+            EventId::parse(EVENT).expect("an event id"),
+            Lane::FIRST,
+            names.rank,
+            app.clock().now(),
+        );
+        format!("Bearer {}", app.sign(&token).await.expect("a token"))
+    }
+}
+
+fn headers(bearer: &str) -> Vec<(&str, &str)> {
+    let mut headers = vec![
+        ("content-type", "application/json"),
+        ("idempotency-key", "measured"),
+    ];
+    if !bearer.is_empty() {
+        headers.push(("authorization", bearer));
+    }
+    headers
 }
 
 /// Prepares the template.

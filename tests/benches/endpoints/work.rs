@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use lambda_http::{Body, Request};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use lambda_http::{Body, Request, http};
 use shared::app::App;
 use shared::lambda::Function;
 
 use crate::calls::Call;
+use crate::server::Server;
 
 /// One unit of work.
 #[derive(Clone)]
@@ -20,6 +23,11 @@ pub(crate) enum Job {
         app: Arc<App>,
         function: Function,
         request: Box<Request>,
+    },
+    /// A request to the server of `serve`.
+    Send {
+        server: Server,
+        request: http::Request<Full<Bytes>>,
     },
     /// Calls to the store: round after round; the calls of a round are concurrent.
     Calls(Vec<Vec<Call>>),
@@ -43,6 +51,14 @@ impl Job {
                     _ => String::new(),
                 };
                 Err(format!("{}: {text}", function.name))
+            }
+            Self::Send { server, request } => {
+                let response = server.answer(request).await?;
+                if response.status().is_success() {
+                    return Ok(());
+                }
+                let text = String::from_utf8_lossy(response.body());
+                Err(format!("{}: {text}", response.status()))
             }
             Self::Calls(rounds) => {
                 for mut round in rounds {
