@@ -1,5 +1,6 @@
 //! The embedded DynamoDB of `serve`, called in this process and through its port.
 
+use std::collections::{BTreeMap, HashMap};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -122,6 +123,12 @@ async fn a_transaction_whose_answer_was_lost_is_carried_out_once() {
     assert_eq!(counter(&client).await, "1");
 }
 
+fn sorted(
+    item: Option<&HashMap<String, AttributeValue>>,
+) -> Option<BTreeMap<&String, &AttributeValue>> {
+    item.map(|item| item.iter().collect())
+}
+
 /// The same failures, as the SDK understands them.
 async fn failures(client: &Client) -> Vec<String> {
     let cancelled = client
@@ -150,7 +157,9 @@ async fn failures(client: &Client) -> Vec<String> {
         use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError as Error;
         match cancelled {
             Error::TransactionCanceledException(cancelled) => {
-                format!("{:?}", cancelled.cancellation_reasons())
+                let reasons = cancelled.cancellation_reasons().iter();
+                let reasons = reasons.map(|reason| (reason.code(), sorted(reason.item.as_ref())));
+                format!("{:?}", reasons.collect::<Vec<_>>())
             }
             other => format!("{other:?}"),
         }
@@ -158,7 +167,9 @@ async fn failures(client: &Client) -> Vec<String> {
     let item = {
         use aws_sdk_dynamodb::operation::delete_item::DeleteItemError as Error;
         match refused {
-            Error::ConditionalCheckFailedException(refused) => format!("{:?}", refused.item),
+            Error::ConditionalCheckFailedException(refused) => {
+                format!("{:?}", sorted(refused.item.as_ref()))
+            }
             other => format!("{other:?}"),
         }
     };

@@ -79,9 +79,7 @@ async fn answer(
     mut request: HttpRequest,
 ) -> Result<HttpResponse, ConnectorError> {
     let body = request.take_body().collect().await;
-    let body = body
-        .map_err(|error| ConnectorError::user(error))?
-        .to_bytes();
+    let body = body.map_err(ConnectorError::user)?.to_bytes();
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     let answer = operations.run(target, body).await;
     let status = answer.status.try_into();

@@ -11,6 +11,7 @@
 
 mod calls;
 mod endpoints;
+mod growth;
 mod measure;
 mod memory;
 mod names;
@@ -70,6 +71,12 @@ async fn main() {
     let began = Instant::now();
     let resident = memory::measure().await;
     println!("{}\n", report::memory(&resident));
+    // Not with selected endpoints, and not in CI.
+    let mut grown = Vec::new();
+    if options.only.is_empty() && options.rounds > 1 {
+        grown = growth::measure(options.storage).await;
+        println!("{}\n", report::growth(&grown));
+    }
     println!("{}\n{}", report::PREAMBLE, report::header());
     let mut measurements = Vec::new();
     for endpoint in ENDPOINTS.into_iter().chain([JOINS]) {
@@ -86,7 +93,7 @@ async fn main() {
     }
     println!("\nmeasured in {:.0} s", began.elapsed().as_secs_f64());
     if let Some(path) = options.json {
-        let text = format!("{:#}\n", report::to_json(&measurements, &resident));
+        let text = format!("{:#}\n", report::to_json(&measurements, &resident, &grown));
         std::fs::write(&path, text).expect("a file that can be written");
     }
 }

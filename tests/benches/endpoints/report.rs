@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::growth::Growth;
 use crate::measure::{Bare, Figures, Measurement};
 use crate::memory::Resident;
 
@@ -95,8 +96,31 @@ fn growth_kib(resident: &[Resident]) -> Option<i64> {
     Some(kib(resident.last())? - kib(resident.first())?)
 }
 
+/// How requests grow.
+pub(crate) fn growth(grown: &[Growth]) -> String {
+    let mut lines = vec![
+        "Growth: the median of a request over HTTP, one caller, with warm and with expired caches:"
+            .to_owned(),
+    ];
+    lines.extend(grown.iter().map(|g| {
+        format!(
+            "{:>9} {:<15} {:<24}{}{}",
+            g.size,
+            g.of,
+            g.request,
+            time(g.warm_us),
+            time(g.expired_us)
+        )
+    }));
+    lines.join("\n")
+}
+
 /// All figures as JSON; every field names its unit.
-pub(crate) fn to_json(measurements: &[Measurement], resident: &[Resident]) -> Value {
+pub(crate) fn to_json(
+    measurements: &[Measurement],
+    resident: &[Resident],
+    grown: &[Growth],
+) -> Value {
     let measurements: Vec<Value> = measurements
         .iter()
         .map(|m| {
@@ -116,8 +140,21 @@ pub(crate) fn to_json(measurements: &[Measurement], resident: &[Resident]) -> Va
         .iter()
         .map(|r| json!({ "waiting": r.waiting, "residentKiB": r.kib }))
         .collect();
+    let growth: Vec<Value> = grown
+        .iter()
+        .map(|g| {
+            json!({
+                "of": g.of,
+                "size": g.size,
+                "request": g.request,
+                "warmMicroseconds": g.warm_us,
+                "expiredMicroseconds": g.expired_us,
+            })
+        })
+        .collect();
     json!({
         "endpoints": measurements,
+        "growth": growth,
         "memory": { "levels": memory, "growthKiB": growth_kib(resident) },
     })
 }

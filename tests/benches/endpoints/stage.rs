@@ -113,7 +113,7 @@ fn programme(endpoint: &Endpoint) -> Programme {
 }
 
 /// The same system over the plain connection.
-fn without_meter(world: &World) -> World {
+pub(crate) fn without_meter(world: &World) -> World {
     let store = Store::new(
         world.dynamodb.clone(),
         world.tables.clone(),
