@@ -327,7 +327,7 @@ impl Stage {
         let body = Full::from(ask.body.unwrap_or_default());
         Job::Send {
             server: self.server.clone(),
-            request: request.body(body).expect("a request"),
+            request: Box::new(request.body(body).expect("a request")),
         }
     }
 

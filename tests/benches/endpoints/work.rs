@@ -27,7 +27,7 @@ pub(crate) enum Job {
     /// A request to the server of `serve`.
     Send {
         server: Server,
-        request: http::Request<Full<Bytes>>,
+        request: Box<http::Request<Full<Bytes>>>,
     },
     /// Calls to the store: round after round; the calls of a round are concurrent.
     Calls(Vec<Vec<Call>>),
@@ -53,7 +53,7 @@ impl Job {
                 Err(format!("{}: {text}", function.name))
             }
             Self::Send { server, request } => {
-                let response = server.answer(request).await?;
+                let response = server.answer(*request).await?;
                 if response.status().is_success() {
                     return Ok(());
                 }
