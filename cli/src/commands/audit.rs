@@ -1,18 +1,16 @@
 //! `boxoffice audit`: checks the invariants.
 
-use std::io::IsTerminal;
-
 use anyhow::Result;
 use clap::Args;
 use domain::ids::EventId;
 use domain::invariants::Finding;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use shared::audit::AuditReport;
 
 use crate::known_event;
 use crate::outcome::Outcome;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::table_options::TableOptions;
 
 #[derive(Args, Clone, Debug)]
@@ -40,12 +38,10 @@ pub async fn run(args: &AuditArgs, tables: &TableOptions, out: &mut Output) -> R
         // Nothing would be found of an event that does not exist.
         known_event::event(&store, event).await?;
     }
-    let bar = progress_bar(store.item_count().await.unwrap_or(0));
-    let report = shared::audit::run(&store, args.event.as_ref(), |items| {
-        bar.set_position(items);
-    })
-    .await;
-    bar.finish_and_clear();
+    // DynamoDB counts a table's items every six hours.
+    let mut progress = Progress::of_items(store.item_count().await.unwrap_or(0));
+    let report = shared::audit::run(&store, args.event.as_ref(), |items| progress.set(items)).await;
+    progress.finish();
     let report = report?;
     if args.json {
         out.json(&JsonReport {
@@ -85,24 +81,4 @@ fn print(out: &mut Output, report: &AuditReport) {
         1 => out.line(format_args!("{items} items: 1 is broken")),
         broken => out.line(format_args!("{items} items: {broken} are broken")),
     }
-}
-
-/// `items` is an estimate: DynamoDB counts a table's items every six hours.
-fn progress_bar(items: u64) -> ProgressBar {
-    let bar = ProgressBar::new(items);
-    let target = if std::io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    bar.set_draw_target(target);
-    let template = if items > 0 {
-        "{bar:40} {human_pos} of about {human_len} items, {per_sec}, {eta} left"
-    } else {
-        "{spinner} {human_pos} items, {per_sec}"
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }
