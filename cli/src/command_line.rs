@@ -11,9 +11,10 @@ use crate::commands::desk::DeskArgs;
 use crate::commands::keys::KeysCommand;
 use crate::commands::queue::QueueArgs;
 use crate::commands::report::ReportArgs;
+use crate::commands::rush::RushArgs;
 use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
-use crate::commands::{apply, audit, desk, keys, queue, report, serve, verify_draw};
+use crate::commands::{apply, audit, desk, keys, queue, report, rush, serve, verify_draw};
 use crate::known_event::UnknownEvent;
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
@@ -44,6 +45,8 @@ enum Command {
     Report(ReportArgs),
     /// Check that every invariant holds on the whole table
     Audit(AuditArgs),
+    /// Play an on-sale against your own system: a crowd that waits, chooses and buys
+    Rush(Box<RushArgs>),
     /// Manage the keys that sign queue tokens
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -80,6 +83,7 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Queue(args) => queue::run(&args, &tables, out).await,
             Command::Report(args) => report::run(&args, &tables, out).await,
             Command::Audit(args) => audit::run(&args, &tables, out).await,
+            Command::Rush(args) => rush::run(&args, &tables, out).await,
             Command::Keys(KeysCommand::Rotate) => keys::rotate(&tables, out).await,
             Command::Desk(args) => desk::run(&args, &tables, out).await,
             Command::VerifyDraw(args) => verify_draw::run(&args, &tables, out).await,

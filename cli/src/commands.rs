@@ -6,5 +6,6 @@ pub mod desk;
 pub mod keys;
 pub mod queue;
 pub mod report;
+pub mod rush;
 pub mod serve;
 pub mod verify_draw;

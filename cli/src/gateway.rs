@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use crate::http_server::HttpServer;
 
 /// Every function that answers HTTP requests.
-pub const FUNCTIONS: [Function; 18] = [
+pub const FUNCTIONS: [Function; 19] = [
     balance::FUNCTION,
     cancel_reservation::FUNCTION,
     charge::FUNCTION,
@@ -42,6 +42,7 @@ pub const FUNCTIONS: [Function; 18] = [
     pages::FUNCTION,
     pay::FUNCTION,
     queue_status::FUNCTION,
+    rehearsal_proof::FUNCTION,
     reserve_ticket::FUNCTION,
     token_status::FUNCTION,
 ];

@@ -50,6 +50,12 @@ impl TableOptions {
         }
     }
 
+    /// Whether the tables are those of the `serve` on this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.local
+    }
+
     pub async fn store(&self) -> Result<Store> {
         let endpoint_url = match (&self.endpoint_url, self.local) {
             (Some(url), _) => Some(url.clone()),

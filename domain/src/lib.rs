@@ -12,6 +12,7 @@ pub mod invariants;
 pub mod money;
 pub mod queue;
 pub mod refusal;
+pub mod rehearsal;
 pub mod reservation;
 #[cfg(feature = "openapi")]
 pub mod schema;

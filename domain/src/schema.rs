@@ -8,6 +8,7 @@ use crate::clock::EpochMs;
 use crate::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
 use crate::money::{Currency, Money};
 use crate::queue::PollAfter;
+use crate::rehearsal::Challenge;
 
 /// A UUID with hyphens.
 pub const UUID: &str = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";
@@ -55,6 +56,12 @@ scalars! {
         "type": "string",
         "pattern": "^[A-Za-z0-9_-]{1,128}$",
         "examples": ["AaH60dRVejil7z2i5R4zXQHJBNFtYXJ1LXRyaW8"]
+    }
+    Challenge {
+        "description": "32 random bytes in hexadecimal.",
+        "type": "string",
+        "pattern": "^[0-9A-Fa-f]{64}$",
+        "examples": ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]
     }
     EntryId {
         "description": "The id of a charge, a payment or a refund; opaque.",

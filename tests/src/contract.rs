@@ -10,7 +10,7 @@ use shared::openapi::{Document, Operation};
 
 /// The operations that the functions describe.
 #[must_use]
-pub fn operations() -> [Operation; 17] {
+pub fn operations() -> [Operation; 18] {
     [
         balance::operation(),
         cancel_reservation::operation(),
@@ -27,6 +27,7 @@ pub fn operations() -> [Operation; 17] {
         list_seats::operation(),
         pay::operation(),
         queue_status::operation(),
+        rehearsal_proof::operation(),
         reserve_ticket::operation(),
         token_status::operation(),
     ]

@@ -67,6 +67,7 @@ fn in_the_event(event: &str, user_id: &str) -> Vec<Request> {
     vec![
         Request::new("GET", of_event("")),
         Request::new("GET", of_event("/queue")),
+        Request::new("GET", of_event(&format!("/rehearsal/{}", "0".repeat(64)))),
         Request::new("POST", of_event("/tokens")).with(json!({"userId": user_id})),
         Request::new("GET", of_event("/tokens/me")),
         Request::new("GET", of_event("/dates")),

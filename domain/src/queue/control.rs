@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{QueuePolicy, Strategy};
 use crate::clock::EpochMs;
+use crate::rehearsal::Permit;
 
 /// What operators have changed about a queue. It is kept when a catalogue is applied again.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Control {
     /// The announced random value, once it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beacon: Option<String>,
+    /// Permission to load the event with `boxoffice rush`. It may have expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<Permit>,
 }
 
 impl Control {

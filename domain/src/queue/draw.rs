@@ -17,7 +17,7 @@ use crate::ids::{EventId, Lane, Rank};
 /// order.
 pub const PROCEDURE: &str = "boxoffice-draw-1";
 
-/// 32 random bytes, published only after nobody can join the draw any more.
+/// 32 random bytes. That of a draw is published once nobody can join the draw any more.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Secret([u8; 32]);
@@ -51,6 +51,11 @@ impl Secret {
     #[must_use]
     pub fn reveal(&self) -> String {
         hex::encode(self.0)
+    }
+
+    /// A code that is keyed by the secret.
+    pub(crate) fn mac(&self) -> Hmac<Sha256> {
+        mac(&self.0)
     }
 }
 
@@ -154,7 +159,7 @@ impl Permutation {
     #[must_use]
     pub fn new(secret: &Secret, event: &EventId, lane: Lane, count: u64, beacon: &str) -> Self {
         let label = format!("{PROCEDURE}|{event}|{lane}|{count}|{beacon}");
-        let key = mac(&secret.0).chain_update(label).finalize().into_bytes();
+        let key = secret.mac().chain_update(label).finalize().into_bytes();
         // The smallest square that holds `count`, without the rows that are not needed.
         let columns = count.saturating_sub(1).isqrt() + 1;
         Self {

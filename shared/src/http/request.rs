@@ -13,6 +13,7 @@ use crate::token::Token;
 use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId, Malformed, ReservationId, UserId};
 use domain::refusal::{FieldError, Refusal};
+use domain::rehearsal::Challenge;
 
 /// A request and the time of its arrival. The clock is read once per request.
 #[derive(Debug)]
@@ -243,6 +244,11 @@ impl ApiRequest {
     /// The user in the path.
     pub fn path_user(&self) -> Result<UserId, Refusal> {
         Ok(self.parameter("userId", UserId::parse)?)
+    }
+
+    /// The challenge in the path.
+    pub fn path_challenge(&self) -> Result<Challenge, Refusal> {
+        Ok(self.parameter("challenge", Challenge::parse)?)
     }
 
     /// The date in the path.

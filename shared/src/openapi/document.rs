@@ -12,6 +12,7 @@ use super::operation::{Access, Operation, Parameter, RequestBody, Success, Tag};
 use super::transforms::{never_null, on_one_line, plain_enum};
 use crate::http::problem::{self, KINDS, Kind};
 use domain::ids::{DateKey, EventId, ReservationId, UserId};
+use domain::rehearsal::Challenge;
 
 /// The whole document, in reading order.
 #[derive(Serialize)]
@@ -247,6 +248,7 @@ fn path_parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Ve
                 "eventId" => EventId::json_schema(generator),
                 "userId" => UserId::json_schema(generator),
                 "date" => DateKey::json_schema(generator),
+                "challenge" => Challenge::json_schema(generator),
                 "reservationId" => ReservationId::json_schema(generator),
                 _ => json_schema!({"type": "string"}),
             };

@@ -1,0 +1,852 @@
+//! What a person does, from opening the page to the ticket. Waiting follows the shop (web/js/queue.js): it polls the queue's
+//! public numbers by their hints, and asks about its own place when these say that it has been called.
+
+use std::time::{Duration, Instant};
+
+use domain::ids::UserId;
+use fastrand::Rng;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::client::{Answer, Call, Endpoint, Unanswered};
+use super::sale::{Identity, Sale, Tickets};
+use super::tally::{Ending, Promise, Wait};
+use crate::crowd::{Change, Person, Waiting};
+
+/// A step that may end the person's part.
+type Step<T> = Result<T, Ending>;
+
+/// A request is sent at most this many times. With the pauses between them, this takes about seven minutes.
+const MOST_ATTEMPTS: u32 = 32;
+const LONGEST_BACKOFF: Duration = Duration::from_secs(15);
+/// Somebody whose turn ended too early joins again at most this many times.
+const MOST_REJOINS: u32 = 2;
+/// Somebody whose seats are taken chooses others, at most this many times.
+const MOST_CHOICES: u32 = 12;
+/// A bot asks this soon after each answer.
+const BOT_PAUSE: Duration = Duration::from_millis(100);
+/// Polls as in the shop.
+const SHORTEST_POLL: f64 = 1.0;
+const LONGEST_POLL: f64 = 30.0;
+/// Numbers may be this old: a head is cached for a second, and a CDN keeps the answer for another.
+const STALENESS: Duration = Duration::from_secs(2);
+/// Within this time after taking a number, every event keeps it when its user joins again.
+const NUMBER_IS_KEPT: Duration = Duration::from_secs(50);
+/// The seats that somebody looks at.
+const SEATS_SHOWN: u32 = 200;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PlaceView {
+    token: Option<String>,
+    user_id: String,
+    queue_number: u64,
+    lane: u8,
+    rank: Option<u64>,
+    status: Status,
+    estimated_wait_seconds: Option<f64>,
+    #[serde(default)]
+    sold_out: bool,
+    poll_after_seconds: Option<f64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Status {
+    Waiting,
+    Active,
+    Expired,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct QueueView {
+    state: String,
+    lanes: Vec<LaneView>,
+    admitted_per_minute: Option<f64>,
+    #[serde(default)]
+    sold_out: bool,
+    poll_after_seconds: f64,
+    draw: Option<DrawView>,
+}
+
+#[derive(Deserialize)]
+struct LaneView {
+    admitted: u64,
+    #[serde(default)]
+    departed: Vec<[u64; 3]>,
+}
+
+#[derive(Deserialize)]
+struct DrawView {
+    counts: Option<Vec<u64>>,
+}
+
+#[derive(Deserialize)]
+struct DatesView {
+    dates: Vec<DateView>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DateView {
+    date: String,
+    available_seats: u32,
+}
+
+#[derive(Deserialize)]
+struct SeatsView {
+    seats: Vec<SeatView>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SeatView {
+    seat_number: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReservationView {
+    reservation_id: String,
+    #[serde(default)]
+    date: String,
+    seats: Vec<SeatView>,
+    quantity: u32,
+    total_price: i64,
+    status: String,
+    payment_id: Option<String>,
+    refunded: Option<i64>,
+}
+
+impl ReservationView {
+    fn seat_numbers(&self) -> Vec<u32> {
+        self.seats.iter().map(|seat| seat.seat_number).collect()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PaymentView {
+    payment_id: String,
+}
+
+#[derive(Deserialize)]
+struct BalanceView {
+    balance: i64,
+}
+
+/// Plays a person to the end.
+pub(super) async fn play(sale: &Sale, person: Person) -> Ending {
+    Visitor::new(sale, person).visit().await
+}
+
+struct Visitor<'a> {
+    sale: &'a Sale,
+    person: Person,
+    rng: Rng,
+    user_id: String,
+    token: String,
+    /// What the wallet must have.
+    balance: i64,
+    has_charged: bool,
+    charges: u32,
+}
+
+/// A place in line as far as it is known.
+struct Place {
+    lane: u8,
+    number: u64,
+    rank: Option<u64>,
+    status: Status,
+    taken_at: Instant,
+    joined: f32,
+    told: Option<(f32, f32)>,
+    /// The hint of the last answer about the token.
+    hint: Option<f64>,
+    sold_out_since: Option<Instant>,
+    /// When the last poll was answered.
+    answered_at: Instant,
+}
+
+impl<'a> Visitor<'a> {
+    fn new(sale: &'a Sale, person: Person) -> Self {
+        Self {
+            sale,
+            person,
+            rng: Rng::with_seed(person.seed),
+            user_id: UserId::random().to_string(),
+            token: String::new(),
+            balance: 0,
+            has_charged: false,
+            charges: 0,
+        }
+    }
+
+    async fn visit(&mut self) -> Ending {
+        let tally = &self.sale.client.tally;
+        tally.come();
+        let mut ending = Ending::Failed;
+        for _ in 0..=MOST_REJOINS {
+            ending = match self.once().await {
+                Ok(ending) | Err(ending) => ending,
+            };
+            if ending != Ending::TurnOver {
+                break;
+            }
+        }
+        if self.has_charged
+            && let Err(failed) = self.check_balance().await
+        {
+            return failed;
+        }
+        ending
+    }
+
+    /// Joins, waits, and shops.
+    async fn once(&mut self) -> Step<Ending> {
+        let sale = self.sale;
+        let tally = &sale.client.tally;
+        self.show_event().await?;
+        let mut place = self.join().await?;
+        tally.joined(self.person.index, (place.lane, place.number));
+        let waited = self.wait(&mut place).await;
+        tally.stopped_waiting();
+        waited?;
+        tally.got_in(Wait {
+            joined: place.joined,
+            got_in: tally.seconds(),
+            told: place.told,
+        });
+        let ending = self.shop().await;
+        tally.came_out();
+        ending
+    }
+
+    async fn show_event(&mut self) -> Step<()> {
+        let call = Call::new(Endpoint::GetEvent, self.sale.path(""));
+        self.until_answered(&call).await.map(|_| ())
+    }
+
+    // Requests.
+
+    /// Sends a request until it is answered with something else than "try again".
+    async fn until_answered(&mut self, call: &Call) -> Step<Answer> {
+        for attempt in 0..MOST_ATTEMPTS {
+            let hint = match self.sale.client.send(call, &mut self.rng).await {
+                Ok(answer) if matches!(answer.status, 429 | 500..) => {
+                    answer.problem().retry_after_seconds.unwrap_or(0.0)
+                }
+                Ok(answer) => return Ok(answer),
+                Err(Unanswered) => 0.0,
+            };
+            let longest = Duration::from_secs(1)
+                .saturating_mul(1 << attempt.min(4))
+                .min(LONGEST_BACKOFF);
+            let least = (longest / 2).max(seconds(hint));
+            let pause = least + longest.mul_f64(self.rng.f64() / 2.0);
+            tokio::time::sleep(pause).await;
+        }
+        Err(Ending::Failed)
+    }
+
+    /// The body of a success. Otherwise the code of the refusal.
+    async fn ask<T: for<'de> Deserialize<'de>>(
+        &mut self,
+        call: &Call,
+    ) -> Step<Result<T, (Answer, String)>> {
+        let answer = self.until_answered(call).await?;
+        if answer.is_success() {
+            let body = answer.read().map_err(|_| self.unknown(call, &answer))?;
+            return Ok(Ok(body));
+        }
+        let code = answer.problem().code;
+        Ok(Err((answer, code)))
+    }
+
+    /// The ending for an answer that the API does not give to such a request.
+    fn unknown(&self, call: &Call, answer: &Answer) -> Ending {
+        let code = answer.problem().code;
+        // API Gateway and a firewall before it have answers of their own.
+        if answer.is_success() || !code.starts_with("http_") {
+            let name = call.endpoint.name();
+            let example = format!("{name} answered {} {code}", answer.status);
+            let tally = &self.sale.client.tally;
+            tally.broken(Promise::AnswersAreKnown, example);
+        }
+        Ending::Failed
+    }
+
+    fn call(&self, endpoint: Endpoint, path: &str) -> Call {
+        Call::new(endpoint, self.sale.path(path)).with_token(&self.token)
+    }
+
+    // The queue.
+
+    fn join_call(&self) -> Call {
+        let call = Call::new(Endpoint::IssueToken, self.sale.path("/tokens"));
+        match &self.sale.identity {
+            Identity::Trusted => call.with_body(&json!({"userId": self.user_id})),
+            Identity::IdTokens(tokens) => {
+                let index = usize::try_from(self.person.index).unwrap_or_default();
+                // There are at least as many tokens as people.
+                call.with_token(tokens.get(index).map_or("", String::as_str))
+            }
+        }
+    }
+
+    /// Joins on each device. All must get the same place.
+    async fn join(&mut self) -> Step<Place> {
+        let call = self.join_call();
+        let mut of_devices = Vec::new();
+        if self.person.devices > 1 {
+            // At the same moment. A lost answer does not matter, because one device asks again below.
+            let (mut one, mut other) = (self.rng.fork(), self.rng.fork());
+            let client = &self.sale.client;
+            let (one, other) =
+                tokio::join!(client.send(&call, &mut one), client.send(&call, &mut other));
+            let answers = [one, other].into_iter().flatten();
+            of_devices.extend(answers.filter_map(|answer| answer.read::<PlaceView>().ok()));
+        }
+        let joined: f32 = self.sale.client.tally.seconds();
+        let view: PlaceView = match self.ask(&call).await? {
+            Ok(view) => view,
+            Err((_, code)) if code == "not_open" => return Err(Ending::Closed),
+            Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+        };
+        let Some(token) = view.token.clone() else {
+            return Err(Ending::Failed);
+        };
+        self.token = token;
+        self.user_id.clone_from(&view.user_id);
+        let now = Instant::now();
+        let mut place = Place {
+            lane: view.lane,
+            number: view.queue_number,
+            rank: None,
+            status: view.status,
+            taken_at: now,
+            joined,
+            told: None,
+            hint: None,
+            sold_out_since: None,
+            answered_at: now,
+        };
+        for view in of_devices.iter().chain([&view]) {
+            self.learn(&mut place, view);
+        }
+        for _ in 2..self.person.devices {
+            self.join_again(&mut place).await?;
+        }
+        Ok(place)
+    }
+
+    /// Joins with another device, or after the page has lost its storage.
+    async fn join_again(&mut self, place: &mut Place) -> Step<()> {
+        if place.taken_at.elapsed() > NUMBER_IS_KEPT {
+            return Ok(());
+        }
+        let call = self.join_call();
+        match self.ask::<PlaceView>(&call).await? {
+            Ok(view) => self.learn(place, &view),
+            Err((_, code)) if code == "not_open" => return Err(Ending::Closed),
+            Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+        }
+        Ok(())
+    }
+
+    /// Asks about the place. A called person arrives with this request.
+    async fn refresh(&mut self, place: &mut Place) -> Step<()> {
+        let call = self.call(Endpoint::TokenStatus, "/tokens/me");
+        match self.ask::<PlaceView>(&call).await? {
+            Ok(view) => self.learn(place, &view),
+            Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+        }
+        Ok(())
+    }
+
+    fn learn(&self, place: &mut Place, view: &PlaceView) {
+        let tally = &self.sale.client.tally;
+        if (place.lane, place.number) != (view.lane, view.queue_number) {
+            let example = format!(
+                "number {} of lane {} became number {} of lane {}",
+                place.number, place.lane, view.queue_number, view.lane
+            );
+            tally.broken(Promise::PlaceIsKept, example);
+        }
+        place.rank = view.rank.or(place.rank);
+        place.status = view.status;
+        place.hint = view.poll_after_seconds;
+        if let Some(hint) = view.poll_after_seconds {
+            self.sale.saw_hint(seconds(hint));
+        }
+        self.tell(place, view.estimated_wait_seconds);
+        note_sold_out(place, view.sold_out);
+    }
+
+    /// Keeps the first estimate.
+    fn tell(&self, place: &mut Place, wait_seconds: Option<f64>) {
+        if place.told.is_none()
+            && let Some(wait) = wait_seconds
+        {
+            let now = self.sale.client.tally.seconds();
+            place.told = Some((now, seconds(wait).as_secs_f32()));
+        }
+    }
+
+    /// Waits until the turn has come.
+    async fn wait(&mut self, place: &mut Place) -> Step<()> {
+        let mut delay = seconds(1.0 + self.rng.f64());
+        let mut reloaded_at = Instant::now();
+        let mut outage = match self.person.waits {
+            Waiting::LosesNetwork { after, lasts } => Some((after, lasts)),
+            _ => None,
+        };
+        loop {
+            match place.status {
+                Status::Active => return Ok(()),
+                Status::Expired => return Err(self.turn_was_missed(place)),
+                Status::Waiting => {}
+            }
+            let waited = place.taken_at.elapsed();
+            self.stop_waiting(place, waited).await?;
+            if let Some((after, lasts)) = outage
+                && waited >= after
+            {
+                outage = None;
+                tokio::time::sleep(lasts).await;
+            } else {
+                tokio::time::sleep(delay.min(self.until_stop(place, waited))).await;
+            }
+            delay = if self.person.is_bot {
+                self.refresh(place).await?;
+                BOT_PAUSE
+            } else if let Some(every) = self.person.reloads_every
+                && reloaded_at.elapsed() >= every
+            {
+                reloaded_at = Instant::now();
+                self.show_event().await?;
+                self.refresh(place).await?;
+                self.person.reloads_every.unwrap_or(delay).min(delay)
+            } else {
+                self.poll(place).await?
+            };
+            if place.status != Status::Expired {
+                place.answered_at = Instant::now();
+            }
+        }
+    }
+
+    /// Stops waiting if the person does not want to wait any longer.
+    async fn stop_waiting(&mut self, place: &Place, waited: Duration) -> Step<()> {
+        let ending = match self.person.waits {
+            Waiting::Vanishes { after } if waited >= after => return Err(Ending::Vanished),
+            Waiting::Leaves { after } if waited >= after => Ending::Left,
+            _ if waited >= self.person.patience => Ending::GaveUp,
+            _ if place
+                .sold_out_since
+                .is_some_and(|since| since.elapsed() >= self.sale.lingering) =>
+            {
+                Ending::SoldOut
+            }
+            _ => return Ok(()),
+        };
+        self.leave().await?;
+        Err(ending)
+    }
+
+    /// How long until the person stops waiting.
+    fn until_stop(&self, place: &Place, waited: Duration) -> Duration {
+        let stops_after = match self.person.waits {
+            Waiting::Vanishes { after } | Waiting::Leaves { after } => after,
+            Waiting::Stays | Waiting::LosesNetwork { .. } => self.person.patience,
+        };
+        let left = stops_after.min(self.person.patience).saturating_sub(waited);
+        match place.sold_out_since {
+            Some(since) => left.min(self.sale.lingering.saturating_sub(since.elapsed())),
+            None => left,
+        }
+    }
+
+    async fn leave(&mut self) -> Step<()> {
+        let call = self.call(Endpoint::LeaveQueue, "/tokens/me");
+        let answer = self.until_answered(&call).await?;
+        if answer.is_success() {
+            Ok(())
+        } else {
+            Err(self.unknown(&call, &answer))
+        }
+    }
+
+    /// The ending for a turn that ended before the person knew of it. Every hint is at most half of the grace. So somebody
+    /// who asks again within twice the longest hint cannot have missed the turn.
+    fn turn_was_missed(&self, place: &Place) -> Ending {
+        let away = place.answered_at.elapsed() + STALENESS;
+        let is_vanishing = matches!(self.person.waits, Waiting::LosesNetwork { .. });
+        if away < self.sale.longest_hint() * 2 && !is_vanishing {
+            let example = format!(
+                "number {} of lane {} lost the turn {away:?} after a poll",
+                place.number, place.lane
+            );
+            let tally = &self.sale.client.tally;
+            tally.broken(Promise::TurnIsGiven, example);
+        }
+        Ending::TurnOver
+    }
+
+    /// Polls the public numbers, and the token if they say that the person has been called. Returns when to poll again.
+    async fn poll(&mut self, place: &mut Place) -> Step<Duration> {
+        let call = Call::new(Endpoint::QueueStatus, self.sale.path("/queue"));
+        let queue: QueueView = match self.ask(&call).await? {
+            Ok(queue) => queue,
+            Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+        };
+        self.sale.saw_hint(seconds(queue.poll_after_seconds));
+        let Some(lane) = queue.lanes.get(usize::from(place.lane)) else {
+            return Err(Ending::Failed);
+        };
+        let is_drawn = queue
+            .draw
+            .as_ref()
+            .is_some_and(|draw| draw.counts.is_some());
+        let is_called = match place.rank {
+            Some(rank) => rank <= lane.admitted,
+            None => is_drawn,
+        };
+        let is_closed = queue.state == "CLOSED";
+        if is_closed || (is_called && queue.state == "OPEN") {
+            self.refresh(place).await?;
+            if is_closed && place.status != Status::Active {
+                return Err(Ending::Closed);
+            }
+        }
+        note_sold_out(place, queue.sold_out);
+        let lanes = queue.lanes.len();
+        let ahead = place.rank.map(|rank| position(lane, rank, lanes));
+        let wait = match (ahead, queue.admitted_per_minute) {
+            (Some(ahead), Some(rate)) if rate > 0.0 => Some(ahead * 60.0 / rate),
+            _ => None,
+        };
+        self.tell(place, wait);
+        let hint = queue.poll_after_seconds;
+        let wanted = [Some(hint), place.hint, wait.map(|wait| wait / 10.0)];
+        let wanted = wanted.into_iter().flatten().fold(LONGEST_POLL, f64::min);
+        let least = SHORTEST_POLL.max(hint.min(2.0));
+        Ok(seconds(wanted.max(least) * (0.75 + self.rng.f64() / 4.0)))
+    }
+
+    // The turn.
+
+    /// Chooses, holds and pays.
+    async fn shop(&mut self) -> Step<Ending> {
+        if !self.person.is_bot {
+            tokio::time::sleep(self.person.choosing).await;
+        }
+        if self.person.change == Some(Change::LeavesTurn) {
+            self.leave().await?;
+            return Ok(Ending::ChangedMind);
+        }
+        match self.sale.tickets {
+            Tickets::General { price } => self.reserve_tickets(price).await,
+            Tickets::Seated => self.buy_seats().await,
+        }
+    }
+
+    async fn buy_seats(&mut self) -> Step<Ending> {
+        let mut held = self.hold().await?;
+        if self.person.change == Some(Change::HoldsOthers) && held.status == "HELD" {
+            let path = format!("/reservations/{}", held.reservation_id);
+            let call = Call::new(Endpoint::CancelReservation, path).with_token(&self.token);
+            match self.ask::<ReservationView>(&call).await? {
+                Ok(_) => held = self.hold().await?,
+                Err((_, code)) if code == "not_cancellable" => return Err(Ending::TurnOver),
+                Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+            }
+        }
+        if self.person.change == Some(Change::NeverPays) {
+            return Ok(Ending::ChangedMind);
+        }
+        if !self.person.is_bot {
+            tokio::time::sleep(self.person.paying).await;
+        }
+        self.charge(held.total_price).await?;
+        self.pay(&held).await?;
+        self.keep_or_return(&held).await
+    }
+
+    async fn hold(&mut self) -> Step<ReservationView> {
+        let mut tickets = self.person.tickets;
+        for _ in 0..MOST_CHOICES {
+            let Some(date) = self.choose_date().await? else {
+                self.leave().await?;
+                return Err(Ending::SoldOut);
+            };
+            tickets = tickets.min(date.available_seats);
+            let chosen = if self.person.chooses_seats && !self.person.is_bot {
+                self.choose_seats(&date.date, tickets).await?
+            } else {
+                Vec::new()
+            };
+            let body = if chosen.is_empty() {
+                json!({"date": date.date, "bestAvailable": {"count": tickets}})
+            } else {
+                json!({"date": date.date, "seatNumbers": chosen})
+            };
+            let call = self.call(Endpoint::HoldSeat, "/holds").with_body(&body);
+            let (answer, code) = match self.ask::<ReservationView>(&call).await? {
+                Ok(held) => return Ok(held),
+                Err(refused) => refused,
+            };
+            let problem = answer.problem();
+            match code.as_str() {
+                "seat_taken" | "recently_held" => {}
+                "sold_out" => {
+                    tickets = problem
+                        .available_tickets
+                        .unwrap_or(0)
+                        .clamp(1, tickets.max(1));
+                }
+                "already_reserved" => {
+                    let id = problem.reservation_id.unwrap_or_default();
+                    return self.reservation(&id).await;
+                }
+                "too_many_holds" | "turn_over" | "not_admitted" => return Err(Ending::TurnOver),
+                "not_open" => return Err(Ending::Closed),
+                _ => return Err(self.unknown(&call, &answer)),
+            }
+            // Another look at the page.
+            let pause = seconds(0.2 + self.rng.f64()).min(self.person.choosing);
+            tokio::time::sleep(pause.max(BOT_PAUSE)).await;
+        }
+        self.leave().await?;
+        Err(Ending::SoldOut)
+    }
+
+    /// A date with free seats.
+    async fn choose_date(&mut self) -> Step<Option<DateView>> {
+        let call = self.call(Endpoint::ListDates, "/dates");
+        let mut free: Vec<DateView> = match self.ask::<DatesView>(&call).await? {
+            Ok(view) => view.dates,
+            Err((_, code)) if code == "turn_over" || code == "not_admitted" => {
+                return Err(Ending::TurnOver);
+            }
+            Err((_, code)) if code == "not_open" => return Err(Ending::Closed),
+            Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+        };
+        free.retain(|date| date.available_seats > 0);
+        if free.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(free.swap_remove(self.rng.usize(..free.len()))))
+    }
+
+    /// Neighbours on the seat map; none if the map shows none.
+    async fn choose_seats(&mut self, date: &str, tickets: u32) -> Step<Vec<u32>> {
+        let path = format!("/dates/{date}/seats?limit={SEATS_SHOWN}");
+        let call = self.call(Endpoint::ListSeats, &path);
+        let seats = match self.ask::<SeatsView>(&call).await? {
+            Ok(view) => view.seats,
+            Err((_, code)) if code == "turn_over" || code == "not_admitted" => {
+                return Err(Ending::TurnOver);
+            }
+            Err((_, code)) if code == "not_open" => return Err(Ending::Closed),
+            Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+        };
+        let wanted = usize::try_from(tickets).unwrap_or(1).min(seats.len());
+        let first = self.rng.usize(..=seats.len() - wanted);
+        let chosen = seats[first..first + wanted].iter();
+        Ok(chosen.map(|seat| seat.seat_number).collect())
+    }
+
+    async fn reservation(&mut self, id: &str) -> Step<ReservationView> {
+        let call = Call::new(Endpoint::GetReservation, format!("/reservations/{id}"));
+        let call = call.with_token(&self.token);
+        match self.ask(&call).await? {
+            Ok(reservation) => Ok(reservation),
+            Err((answer, _)) => Err(self.unknown(&call, &answer)),
+        }
+    }
+
+    async fn charge(&mut self, amount: i64) -> Step<()> {
+        // Only what is missing, such as after a return.
+        let missing = amount - self.balance;
+        if missing <= 0 {
+            return Ok(());
+        }
+        self.charges += 1;
+        let path = format!("/users/{}/wallet/charges", self.user_id);
+        let call = Call {
+            idempotency_key: Some(format!("rush-{}-{}", self.person.index, self.charges)),
+            ..Call::new(Endpoint::Charge, path)
+                .with_token(&self.token)
+                .with_body(&json!({"amount": missing}))
+        };
+        match self.ask::<BalanceView>(&call).await? {
+            Ok(_) => {
+                self.balance += missing;
+                self.has_charged = true;
+                Ok(())
+            }
+            Err((answer, _)) => Err(self.unknown(&call, &answer)),
+        }
+    }
+
+    async fn pay(&mut self, held: &ReservationView) -> Step<()> {
+        let path = format!("/reservations/{}/payment", held.reservation_id);
+        let call = Call::new(Endpoint::Pay, path).with_token(&self.token);
+        let paid: PaymentView = match self.ask(&call).await? {
+            Ok(paid) => paid,
+            Err((_, code)) if code == "hold_expired" => return Err(Ending::TurnOver),
+            Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+        };
+        self.balance -= held.total_price;
+        self.has_bought(held, Some(&paid.payment_id)).await
+    }
+
+    /// Counts a purchase, and looks whether the server has it.
+    async fn has_bought(&mut self, bought: &ReservationView, payment_id: Option<&str>) -> Step<()> {
+        let tally = &self.sale.client.tally;
+        let seats = bought.seat_numbers();
+        tally.sold(self.person.index, bought.quantity, &bought.date, &seats);
+        let found = self.reservation(&bought.reservation_id).await?;
+        let is_same = found.status == "CONFIRMED"
+            && found.seat_numbers() == seats
+            && (payment_id.is_none() || found.payment_id.as_deref() == payment_id);
+        if !is_same {
+            let example = format!("reservation {} is {}", found.reservation_id, found.status);
+            let tally = &self.sale.client.tally;
+            tally.broken(Promise::TicketIsKept, example);
+        }
+        Ok(())
+    }
+
+    async fn reserve_tickets(&mut self, price: i64) -> Step<Ending> {
+        let mut tickets = self.person.tickets;
+        for _ in 0..MOST_CHOICES {
+            self.charge(price * i64::from(tickets)).await?;
+            let body = json!({"quantity": tickets});
+            let call = self.call(Endpoint::ReserveTicket, "/reservations");
+            let call = call.with_body(&body);
+            let (answer, code) = match self.ask::<ReservationView>(&call).await? {
+                Ok(bought) => {
+                    self.balance -= bought.total_price;
+                    self.has_bought(&bought, None).await?;
+                    return self.keep_or_return(&bought).await;
+                }
+                Err(refused) => refused,
+            };
+            match code.as_str() {
+                "sold_out" => match answer.problem().available_tickets {
+                    Some(left) if left > 0 => tickets = left.min(tickets),
+                    _ => break,
+                },
+                "turn_over" | "not_admitted" => return Err(Ending::TurnOver),
+                "already_reserved" => return Ok(Ending::ChangedMind),
+                "not_open" => return Err(Ending::Closed),
+                _ => return Err(self.unknown(&call, &answer)),
+            }
+        }
+        self.leave().await?;
+        Ok(Ending::SoldOut)
+    }
+
+    async fn keep_or_return(&mut self, bought: &ReservationView) -> Step<Ending> {
+        if self.person.change != Some(Change::ReturnsTickets) {
+            return Ok(Ending::Bought);
+        }
+        tokio::time::sleep(self.person.choosing).await;
+        let tally = &self.sale.client.tally;
+        let seats = bought.seat_numbers();
+        // As soon as the server gets the request, others can have the seats.
+        tally.gives_back(&bought.date, &seats);
+        let path = format!("/reservations/{}", bought.reservation_id);
+        let call = Call::new(Endpoint::CancelReservation, path).with_token(&self.token);
+        match self.ask::<ReservationView>(&call).await? {
+            Ok(returned) => {
+                self.balance += returned.refunded.unwrap_or(0);
+                let tally = &self.sale.client.tally;
+                tally.returned(bought.quantity);
+                Ok(Ending::Returned)
+            }
+            Err((_, code)) if code == "not_cancellable" => Ok(Ending::Bought),
+            Err((answer, _)) => Err(self.unknown(&call, &answer)),
+        }
+    }
+
+    /// The wallet must have what the answers said.
+    async fn check_balance(&mut self) -> Step<()> {
+        let path = format!("/users/{}/wallet", self.user_id);
+        let call = Call::new(Endpoint::Balance, path).with_token(&self.token);
+        match self.ask::<BalanceView>(&call).await? {
+            Ok(BalanceView { balance }) if balance == self.balance => Ok(()),
+            Ok(BalanceView { balance }) => {
+                let example = format!("a wallet has {balance} instead of {}", self.balance);
+                let tally = &self.sale.client.tally;
+                tally.broken(Promise::MoneyMovesOnce, example);
+                Ok(())
+            }
+            Err((answer, _)) => Err(self.unknown(&call, &answer)),
+        }
+    }
+}
+
+fn note_sold_out(place: &mut Place, is_sold_out: bool) {
+    place.sold_out_since = match (is_sold_out, place.sold_out_since) {
+        (false, _) => None,
+        (true, since) => Some(since.unwrap_or_else(Instant::now)),
+    };
+}
+
+/// The position that the shop shows: the rank above the watermark without those who left, times the number of lanes.
+fn position(lane: &LaneView, rank: u64, lanes: usize) -> f64 {
+    let left: u64 = lane
+        .departed
+        .iter()
+        .map(|[first, last, count]| {
+            let behind = (last + 1).saturating_sub(rank.max(*first));
+            count.saturating_sub(behind)
+        })
+        .sum();
+    let position = rank
+        .saturating_sub(lane.admitted)
+        .saturating_sub(left)
+        .max(1);
+    // Exact up to 2^32, which is more than the people of any rush.
+    let position = u32::try_from(position).unwrap_or(u32::MAX);
+    f64::from(position) * f64::from(u32::try_from(lanes).unwrap_or(1))
+}
+
+/// A server's number of seconds. Nonsense counts as zero, and an hour is the most.
+fn seconds(number: f64) -> Duration {
+    Duration::try_from_secs_f64(number.min(3_600.0)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_that_of_the_shop() {
+        let lane = LaneView {
+            admitted: 10,
+            departed: vec![[12, 20, 4]],
+        };
+        // Of the nine ranks 12 to 20, four have left; at least one of them is before rank 18.
+        for (rank, shown) in [(11, 1.0), (12, 2.0), (18, 7.0), (30, 16.0), (5, 1.0)] {
+            assert!((position(&lane, rank, 1) - shown).abs() < 0.1, "{rank}");
+        }
+        assert!((position(&lane, 30, 4) - 64.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn the_seconds_of_a_foreign_server_are_bounded() {
+        for (number, read) in [
+            (2.5, 2_500),
+            (-1.0, 0),
+            (f64::NAN, 3_600_000),
+            (1e300, 3_600_000),
+        ] {
+            assert_eq!(seconds(number), Duration::from_millis(read), "{number}");
+        }
+    }
+}
