@@ -2,10 +2,12 @@
 //! items in it are compared with the document in both directions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice::catalog_update::{Mode, apply_text};
 use boxoffice::output::Output;
+use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
 use domain::ids::EventId;
 use serde_json::json;
@@ -251,6 +253,10 @@ async fn lots_are_drawn(world: &World) {
         ..Steering::default()
     };
     steer(world, settings).await;
+    let event = EventId::parse(DRAWN).unwrap();
+    permits::allow(world.app.store(), &event, Duration::from_mins(1))
+        .await
+        .unwrap();
     steer(world, action(SaleAction::Pause)).await;
     steer(world, action(SaleAction::Resume)).await;
     // All ranks are passed, also that of the user who left.

@@ -116,6 +116,9 @@ mod lambda;
 /// `boxoffice audit`, `report` and `keys rotate` against a running server.
 #[cfg(test)]
 mod operator;
+/// `boxoffice rush` against a running server.
+#[cfg(test)]
+mod rush;
 /// `boxoffice serve`, `apply` and `verify-draw`.
 #[cfg(test)]
 mod serve;

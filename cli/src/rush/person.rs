@@ -195,7 +195,9 @@ impl<'a> Visitor<'a> {
                 break;
             }
         }
+        // After a failure, nobody knows what the last request did.
         if self.has_charged
+            && ending != Ending::Failed
             && let Err(failed) = self.check_balance().await
         {
             return failed;
@@ -233,7 +235,9 @@ impl<'a> Visitor<'a> {
     /// Sends a request until it is answered with something else than "try again".
     async fn until_answered(&mut self, call: &Call) -> Step<Answer> {
         for attempt in 0..MOST_ATTEMPTS {
-            let hint = match self.sale.client.send(call, &mut self.rng).await {
+            // In a box: so the futures of people who wait are small.
+            let sent = Box::pin(self.sale.client.send(call, &mut self.rng));
+            let hint = match sent.await {
                 Ok(answer) if matches!(answer.status, 429 | 500..) => {
                     answer.problem().retry_after_seconds.unwrap_or(0.0)
                 }
@@ -303,8 +307,10 @@ impl<'a> Visitor<'a> {
             // At the same moment. A lost answer does not matter, because one device asks again below.
             let (mut one, mut other) = (self.rng.fork(), self.rng.fork());
             let client = &self.sale.client;
-            let (one, other) =
-                tokio::join!(client.send(&call, &mut one), client.send(&call, &mut other));
+            let both = async {
+                tokio::join!(client.send(&call, &mut one), client.send(&call, &mut other))
+            };
+            let (one, other) = Box::pin(both).await;
             let answers = [one, other].into_iter().flatten();
             of_devices.extend(answers.filter_map(|answer| answer.read::<PlaceView>().ok()));
         }

@@ -15,6 +15,7 @@ mod ledger;
 mod overbooking;
 mod pages;
 mod queue;
+mod rehearsal;
 mod requeue;
 mod reservations;
 mod seats;
