@@ -17,12 +17,12 @@ use shared::store::{Consistency, Store, TableNames, connect};
 use crate::issuer::{AUDIENCE, TestIssuer};
 use crate::serve::{Server, boxoffice, run};
 
-/// Twelve rows of 25 seats, and general admission. The name tries to be markup.
+/// 300 seats, 20 seats, and general admission. A name tries to be markup.
 const CATALOGUE: &str = "currency: KRW
 walletCeiling: 10000000
 events:
   - eventId: on-sale
-    name: <script>alert(1)</script> Live
+    name: On Sale
     venue: Hall
     admission: seated
     maxSeatsPerUser: 4
@@ -35,6 +35,15 @@ events:
       - date: 2099-12-25
         startsAt: '2099-12-25T19:00:00+09:00'
         sections: [{name: A, seats: 100, price: 44000, rows: 4}, {name: B, seats: 50, price: 33000}]
+  - eventId: small
+    name: <script>alert(1)</script> Live
+    venue: Hall
+    admission: seated
+    maxSeatsPerUser: 4
+    holdSeconds: 10
+    queue: {maxActive: 10, sessionSeconds: 60, graceSeconds: 30}
+    dates:
+      - {date: 2099-12-24, startsAt: '2099-12-24T19:00:00+09:00', seats: 20, price: 44000}
   - eventId: festival
     name: Festival
     venue: Park
@@ -93,68 +102,61 @@ fn sum_of(report: &Value) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_thousand_people_with_faults_buy_every_ticket_and_nobody_loses_a_place() {
+async fn a_crowd_with_faults_buys_every_seat_and_the_counts_of_its_report_add_up() {
     let server = server(&[]).await;
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("report.html");
-    let crowd = [
-        "--people",
-        "2000",
-        "--within",
-        "10s",
-        "--lost-answers",
-        "2%",
-        "--duplicates",
-        "2%",
-        "--connections",
-        "64",
-        "--html",
-        page.to_str().unwrap(),
-    ];
-    let (code, report, said) = rush(&server, "on-sale", &[&crowd[..], &HURRIED].concat()).await;
+    let crowd = ["--people", "150", "--within", "3s", "--lost-answers", "5%"];
+    let more = ["--duplicates", "5%", "--html", page.to_str().unwrap()];
+    let arguments = [&crowd[..], &more, &HURRIED].concat();
+    let (code, report, said) = rush(&server, "small", &arguments).await;
+    it_went_well(code, &report, &said, 150, 20);
+    the_page_is_self_contained(&page);
+
+    // The permit of this rush is gone, and the event is not fresh any more.
+    let event = EventId::parse("small").unwrap();
+    let stored = store(&server).event(&event, Consistency::Strong).await;
+    assert_eq!(stored.unwrap().unwrap().control.rehearsal, None);
+    let (code, _, said) = rush(&server, "small", &["--people", "1"]).await;
+    assert_eq!(code, 3);
+    assert!(said.contains("--although-joined"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute of the whole machine: .ci/run plays it by itself"]
+async fn two_thousand_people_with_faults_buy_every_ticket_and_nobody_loses_a_place() {
+    let server = server(&[]).await;
+    let crowd = ["--people", "2000", "--within", "10s", "--connections", "64"];
+    let faults = ["--lost-answers", "2%", "--duplicates", "2%"];
+    let arguments = [&crowd[..], &faults, &HURRIED].concat();
+    let (code, report, said) = rush(&server, "on-sale", &arguments).await;
+    it_went_well(code, &report, &said, 2_000, 300);
+}
+
+/// Every ticket was sold, nothing was broken, and the numbers add up.
+fn it_went_well(code: i32, report: &Value, said: &str, people: u64, tickets: u64) {
     assert_eq!(report["broken"], serde_json::json!([]), "{said}");
     assert_eq!(report["audit"]["verdict"], "clean", "{said}");
     assert_eq!(code, 0, "{said}");
-    assert_eq!(report["tickets"]["sold"], 300, "{report}");
+    assert_eq!(report["tickets"]["sold"], tickets, "{report}");
     assert_eq!(report["tickets"]["availableAfter"], 0);
-    assert!(report["injected"]["lostAnswers"].as_u64().unwrap() > 50);
-    assert!(report["injected"]["duplicates"].as_u64().unwrap() > 50);
-
-    // Everything adds up.
-    assert_eq!(sum_of(&report["endings"]), 2_000);
+    assert!(report["injected"]["lostAnswers"].as_u64().unwrap() > 10);
+    assert!(report["injected"]["duplicates"].as_u64().unwrap() > 10);
+    assert_eq!(sum_of(&report["endings"]), people);
     let in_timeline = |field: &str| -> u64 {
         let seconds = report["timeline"].as_array().unwrap().iter();
         seconds.map(|second| second[field].as_u64().unwrap()).sum()
     };
-    assert_eq!(
-        in_timeline("requests"),
-        report["requests"].as_u64().unwrap()
-    );
+    let requests = report["requests"].as_u64().unwrap();
+    assert_eq!(in_timeline("requests"), requests);
     assert_eq!(in_timeline("refused"), sum_of(&report["refusals"]));
-    assert_eq!(
-        in_timeline("ticketsSold") - in_timeline("ticketsReturned"),
-        300
-    );
-    assert_eq!(
-        in_timeline("gotIn"),
-        report["admission"]["gotIn"].as_u64().unwrap()
-    );
+    let kept = in_timeline("ticketsSold") - in_timeline("ticketsReturned");
+    assert_eq!(kept, tickets);
+    assert_eq!(report["admission"]["gotIn"], in_timeline("gotIn"));
     let endpoints = report["endpoints"].as_array().unwrap().iter();
     let by_endpoint =
         endpoints.map(|of| of["answered"].as_u64().unwrap() + of["unanswered"].as_u64().unwrap());
-    assert_eq!(
-        by_endpoint.sum::<u64>(),
-        report["requests"].as_u64().unwrap()
-    );
-    the_page_is_self_contained(&page);
-
-    // The permit of this rush is gone, and the event is not fresh any more.
-    let event = EventId::parse("on-sale").unwrap();
-    let stored = store(&server).event(&event, Consistency::Strong).await;
-    assert_eq!(stored.unwrap().unwrap().control.rehearsal, None);
-    let (code, _, said) = rush(&server, "on-sale", &["--people", "1"]).await;
-    assert_eq!(code, 3);
-    assert!(said.contains("--although-joined"), "{said}");
+    assert_eq!(by_endpoint.sum::<u64>(), requests);
 }
 
 fn the_page_is_self_contained(page: &Path) {

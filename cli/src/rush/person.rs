@@ -165,8 +165,8 @@ struct Place {
     /// The hint of the last answer about the token.
     hint: Option<f64>,
     sold_out_since: Option<Instant>,
-    /// When the last poll was answered.
-    answered_at: Instant,
+    /// When the person asked for the last time and was still waiting.
+    waited_at: Instant,
 }
 
 impl<'a> Visitor<'a> {
@@ -303,6 +303,7 @@ impl<'a> Visitor<'a> {
     async fn join(&mut self) -> Step<Place> {
         let call = self.join_call();
         let mut of_devices = Vec::new();
+        let devices_asked_at = Instant::now();
         if self.person.devices > 1 {
             // At the same moment. A lost answer does not matter, because one device asks again below.
             let (mut one, mut other) = (self.rng.fork(), self.rng.fork());
@@ -314,7 +315,8 @@ impl<'a> Visitor<'a> {
             let answers = [one, other].into_iter().flatten();
             of_devices.extend(answers.filter_map(|answer| answer.read::<PlaceView>().ok()));
         }
-        let joined: f32 = self.sale.client.tally.seconds();
+        let joined = self.sale.client.tally.seconds();
+        let asked_at = Instant::now();
         let view: PlaceView = match self.ask(&call).await? {
             Ok(view) => view,
             Err((_, code)) if code == "not_open" => return Err(Ending::Closed),
@@ -325,22 +327,23 @@ impl<'a> Visitor<'a> {
         };
         self.token = token;
         self.user_id.clone_from(&view.user_id);
-        let now = Instant::now();
+        let first = of_devices.first().unwrap_or(&view);
         let mut place = Place {
-            lane: view.lane,
-            number: view.queue_number,
+            lane: first.lane,
+            number: first.queue_number,
             rank: None,
-            status: view.status,
-            taken_at: now,
+            status: first.status,
+            taken_at: Instant::now(),
             joined,
             told: None,
             hint: None,
             sold_out_since: None,
-            answered_at: now,
+            waited_at: devices_asked_at,
         };
-        for view in of_devices.iter().chain([&view]) {
-            self.learn(&mut place, view);
+        for of_device in &of_devices {
+            self.learn(&mut place, of_device, devices_asked_at);
         }
+        self.learn(&mut place, &view, asked_at);
         for _ in 2..self.person.devices {
             self.join_again(&mut place).await?;
         }
@@ -353,8 +356,14 @@ impl<'a> Visitor<'a> {
             return Ok(());
         }
         let call = self.join_call();
+        let asked_at = Instant::now();
         match self.ask::<PlaceView>(&call).await? {
-            Ok(view) => self.learn(place, &view),
+            Ok(view) => {
+                if let Some(token) = &view.token {
+                    self.token.clone_from(token);
+                }
+                self.learn(place, &view, asked_at);
+            }
             Err((_, code)) if code == "not_open" => return Err(Ending::Closed),
             Err((answer, _)) => return Err(self.unknown(&call, &answer)),
         }
@@ -364,21 +373,37 @@ impl<'a> Visitor<'a> {
     /// Asks about the place. A called person arrives with this request.
     async fn refresh(&mut self, place: &mut Place) -> Step<()> {
         let call = self.call(Endpoint::TokenStatus, "/tokens/me");
+        let asked_at = Instant::now();
         match self.ask::<PlaceView>(&call).await? {
-            Ok(view) => self.learn(place, &view),
+            Ok(view) => self.learn(place, &view, asked_at),
             Err((answer, _)) => return Err(self.unknown(&call, &answer)),
         }
         Ok(())
     }
 
-    fn learn(&self, place: &mut Place, view: &PlaceView) {
+    /// Takes in an answer about the place to a question of `asked_at`.
+    fn learn(&self, place: &mut Place, view: &PlaceView, asked_at: Instant) {
         let tally = &self.sale.client.tally;
         if (place.lane, place.number) != (view.lane, view.queue_number) {
+            if self.still_has_place(place) {
+                let example = format!(
+                    "number {} of lane {} became number {} of lane {}",
+                    place.number, place.lane, view.queue_number, view.lane
+                );
+                tally.broken(Promise::PlaceIsKept, example);
+            }
+            (place.lane, place.number, place.rank) = (view.lane, view.queue_number, None);
+        } else if view.status == Status::Expired && self.still_has_place(place) {
             let example = format!(
-                "number {} of lane {} became number {} of lane {}",
-                place.number, place.lane, view.queue_number, view.lane
+                "number {} of lane {} lost the turn {:?} after it was waiting",
+                place.number,
+                place.lane,
+                place.waited_at.elapsed()
             );
-            tally.broken(Promise::PlaceIsKept, example);
+            tally.broken(Promise::TurnIsGiven, example);
+        }
+        if view.status == Status::Waiting {
+            place.waited_at = asked_at;
         }
         place.rank = view.rank.or(place.rank);
         place.status = view.status;
@@ -388,6 +413,14 @@ impl<'a> Visitor<'a> {
         }
         self.tell(place, view.estimated_wait_seconds);
         note_sold_out(place, view.sold_out);
+    }
+
+    /// Whether the person cannot have lost the place by staying away. Every hint is at most half of the grace, and somebody
+    /// who is called has the grace to come. It is counted from before the question whose answer was WAITING, because an
+    /// answer may take long.
+    fn still_has_place(&self, place: &Place) -> bool {
+        let away = place.waited_at.elapsed() + STALENESS;
+        place.status == Status::Waiting && away < self.sale.longest_hint() * 2
     }
 
     /// Keeps the first estimate.
@@ -411,7 +444,7 @@ impl<'a> Visitor<'a> {
         loop {
             match place.status {
                 Status::Active => return Ok(()),
-                Status::Expired => return Err(self.turn_was_missed(place)),
+                Status::Expired => return Err(Ending::TurnOver),
                 Status::Waiting => {}
             }
             let waited = place.taken_at.elapsed();
@@ -437,9 +470,6 @@ impl<'a> Visitor<'a> {
             } else {
                 self.poll(place).await?
             };
-            if place.status != Status::Expired {
-                place.answered_at = Instant::now();
-            }
         }
     }
 
@@ -484,25 +514,10 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// The ending for a turn that ended before the person knew of it. Every hint is at most half of the grace. So somebody
-    /// who asks again within twice the longest hint cannot have missed the turn.
-    fn turn_was_missed(&self, place: &Place) -> Ending {
-        let away = place.answered_at.elapsed() + STALENESS;
-        let is_vanishing = matches!(self.person.waits, Waiting::LosesNetwork { .. });
-        if away < self.sale.longest_hint() * 2 && !is_vanishing {
-            let example = format!(
-                "number {} of lane {} lost the turn {away:?} after a poll",
-                place.number, place.lane
-            );
-            let tally = &self.sale.client.tally;
-            tally.broken(Promise::TurnIsGiven, example);
-        }
-        Ending::TurnOver
-    }
-
     /// Polls the public numbers, and the token if they say that the person has been called. Returns when to poll again.
     async fn poll(&mut self, place: &mut Place) -> Step<Duration> {
         let call = Call::new(Endpoint::QueueStatus, self.sale.path("/queue"));
+        let asked_at = Instant::now();
         let queue: QueueView = match self.ask(&call).await? {
             Ok(queue) => queue,
             Err((answer, _)) => return Err(self.unknown(&call, &answer)),
@@ -525,6 +540,8 @@ impl<'a> Visitor<'a> {
             if is_closed && place.status != Status::Active {
                 return Err(Ending::Closed);
             }
+        } else if !is_called {
+            place.waited_at = asked_at;
         }
         note_sold_out(place, queue.sold_out);
         let lanes = queue.lanes.len();

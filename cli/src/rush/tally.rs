@@ -87,7 +87,7 @@ pub struct Broken {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Trouble {
-    /// A request waited for one of the rush's own connections.
+    /// All of the rush's connections were in use: answers are slow, or there are too few.
     ConnectionsUsedUp,
     /// An answer took more than a second.
     SlowAnswer,
@@ -105,7 +105,9 @@ impl Trouble {
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
-            Self::ConnectionsUsedUp => "requests waited for a connection of the rush itself",
+            Self::ConnectionsUsedUp => {
+                "all connections of the rush were in use, so requests waited for one"
+            }
             Self::SlowAnswer => "answers took more than a second",
             Self::Throttled => "the database had no capacity (throttled)",
             Self::Busy => "the store did not answer, or conflicts did not end (busy)",
