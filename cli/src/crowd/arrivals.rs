@@ -61,29 +61,22 @@ impl ArrivalCurve {
     /// the next row. The last row lasts as long as the one before it, or a second if there is no other. Also returns the sum
     /// of the arrivals.
     pub fn from_csv(text: &str) -> Result<(Self, f64), InvalidCurve> {
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_reader(text.as_bytes());
         let error = |line: u64, message: &str| InvalidCurve {
             line,
             message: message.to_owned(),
         };
-        let header = reader
-            .headers()
-            .map_err(|invalid| error(1, &invalid.to_string()))?;
-        if header != ["second", "arrivals"].as_slice() {
+        // Excel writes a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut lines = (1_u64..).zip(text.lines());
+        let header = lines
+            .next()
+            .map(|(_, header)| header.split(',').map(str::trim));
+        if !header.is_some_and(|header| header.eq(["second", "arrivals"])) {
             return Err(error(1, "must be the header `second,arrivals`"));
         }
         let mut rows: Vec<(f64, f64)> = Vec::new();
         let mut last_line = 1;
-        for record in reader.records() {
-            let record = record.map_err(|invalid| {
-                let line = invalid
-                    .position()
-                    .map_or(last_line + 1, csv::Position::line);
-                error(line, "must have two columns of text")
-            })?;
-            let line = record.position().map_or(last_line + 1, csv::Position::line);
+        for (line, row) in lines.filter(|(_, row)| !row.trim().is_empty()) {
             last_line = line;
             if rows.len() == MOST_ROWS {
                 return Err(error(
@@ -91,15 +84,18 @@ impl ArrivalCurve {
                     &format!("there are more than {MOST_ROWS} rows"),
                 ));
             }
-            let number = |column: usize| {
-                let value = record.get(column).and_then(|text| text.parse::<f64>().ok());
+            let Some((second, arrivals)) = row.split_once(',') else {
+                return Err(error(line, "must have two columns"));
+            };
+            let number = |text: &str| {
+                let value = text.trim().parse::<f64>().ok();
                 value.filter(|value| value.is_finite() && *value >= 0.0)
             };
-            let second = number(0)
+            let second = number(second)
                 .filter(|second| *second <= LAST_SECOND)
                 .ok_or_else(|| error(line, "second: must be a number from 0 to 604800"))?;
-            let arrivals =
-                number(1).ok_or_else(|| error(line, "arrivals: must be a number, 0 or more"))?;
+            let arrivals = number(arrivals)
+                .ok_or_else(|| error(line, "arrivals: must be a number, 0 or more"))?;
             if rows.last().is_some_and(|(former, _)| *former >= second) {
                 return Err(error(
                     line,
