@@ -221,6 +221,15 @@ async fn only_a_system_with_a_permit_in_force_is_loaded() {
         ..stored.control.clone()
     };
     store.set_control(&stored, control).await.unwrap();
+    // The server caches an event for two seconds.
+    let path = format!("/events/on-sale/rehearsal/{}", "0".repeat(64));
+    for _ in 0..600 {
+        let (_, proof) = server.call("GET", &path, "", Value::Null).await.unwrap();
+        if proof.get("answer").is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     refused(&permit.secret).await;
     // Nobody has joined.
     let path = "/events/on-sale/queue";
