@@ -67,7 +67,7 @@ impl Default for Habits {
             choosing: Duration::from_secs(20),
             paying: Duration::from_secs(30),
             patience: Duration::from_hours(1),
-            lingering: Duration::from_secs(60),
+            lingering: Duration::from_mins(1),
             most_tickets: 4,
             no_shows: Share::percent(10),
             leavers: Share::percent(3),
@@ -252,7 +252,7 @@ fn random_duration(rng: &mut Rng, mean: Duration) -> Duration {
     mean.mul_f64(times.min(LONGEST_OF_MEAN))
 }
 
-/// A seed for each index (the finaliser of SplitMix64), so that neighbours have nothing in common.
+/// A seed for each index (the finaliser of `SplitMix64`), so that neighbours have nothing in common.
 fn mixed(seed: u64, index: u32) -> u64 {
     let mut z = seed.wrapping_add((u64::from(index) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

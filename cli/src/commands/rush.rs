@@ -29,7 +29,7 @@ pub struct RushArgs {
     /// Allow a rush on the event for this long, print the permit, and do nothing else
     #[arg(long, value_name = "TIME", value_parser = parse_permit_time, conflicts_with_all = ["url", "permit", "json", "html"])]
     allow: Option<Duration>,
-    /// The API's address [default with --local: http://127.0.0.1:3000]
+    /// The API's address [default with `--local`: port 3000 of this machine]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// The permit that `--allow` printed. Without it, the rush makes its own permit in the table, and audits the table
@@ -86,14 +86,13 @@ pub async fn run(args: &RushArgs, tables: &TableOptions, out: &mut Output) -> Re
         return allow(args, time, &tables.store().await?, out).await;
     }
     let target = target(args, tables)?;
-    let (store, secret) = match args.permit {
-        Some(secret) => (None, secret),
-        None => {
-            let store = tables.store().await?;
-            let time = (args.at_most + PERMIT_RESERVE).min(*permits::ALLOWED.end());
-            let permit = permits::allow(&store, &args.event, time).await?;
-            (Some(store), permit.secret)
-        }
+    let (store, secret) = if let Some(secret) = args.permit {
+        (None, secret)
+    } else {
+        let store = tables.store().await?;
+        let time = (args.at_most + PERMIT_RESERVE).min(*permits::ALLOWED.end());
+        let permit = permits::allow(&store, &args.event, time).await?;
+        (Some(store), permit.secret)
     };
     let played = play(args, &target, &secret).await;
     if let Some(store) = &store {

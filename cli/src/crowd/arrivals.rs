@@ -244,12 +244,13 @@ mod tests {
             rows in proptest::collection::vec((1..100_u32, 1..1_000_u32), 1..20),
             share in 0.0..1.0_f64,
         ) {
-            let mut text = "second,arrivals\n".to_owned();
+            let mut lines = vec!["second,arrivals".to_owned()];
             let mut second = 0;
             for (lasts, arrivals) in rows {
-                text.push_str(&format!("{second},{arrivals}\n"));
+                lines.push(format!("{second},{arrivals}"));
                 second += lasts;
             }
+            let text = lines.join("\n");
             let (curve, _) = ArrivalCurve::from_csv(&text).unwrap();
             let back = curve.share_by(curve.time_of(share));
             prop_assert!((back - share).abs() < 1e-6, "{} {}", share, back);
