@@ -13,7 +13,7 @@ pub struct LineChart {
     /// What is on the axis, with its unit.
     pub x_label: String,
     pub y_label: String,
-    /// At most [`MOST_LINES`] are drawn.
+    /// At most six are drawn.
     pub lines: Vec<Line>,
 }
 
