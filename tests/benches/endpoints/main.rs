@@ -1,6 +1,6 @@
-//! Benchmarks: `cargo bench -p tests`; `-- --json FILE` also writes a file, `-- pay charge` selects endpoints, and
-//! `-- --in-memory` keeps no data on disk. `-- --smoke` sends only a few requests to each endpoint, so that CI knows that all
-//! of them can be measured.
+//! Benchmarks: `cargo bench -p tests`. `-- --json FILE` also writes a file, `-- pay charge` selects endpoints, `-- growth` shows
+//! only how requests grow, and `-- --in-memory` keeps no data on disk. `-- --smoke` sends only a few requests to each endpoint,
+//! so that CI knows that all of them can be measured.
 //!
 //! No time is asserted: the figures are for people, and include the machine's other load.
 #![allow(
@@ -71,9 +71,10 @@ async fn main() {
     let began = Instant::now();
     let resident = memory::measure().await;
     println!("{}\n", report::memory(&resident));
-    // Not with selected endpoints, and not in CI.
+    // CI has no time for it.
+    let is_whole = options.only.is_empty() && options.rounds > 1;
     let mut grown = Vec::new();
-    if options.only.is_empty() && options.rounds > 1 {
+    if is_whole || options.only.iter().any(|name| name == "growth") {
         grown = growth::measure(options.storage).await;
         println!("{}\n", report::growth(&grown));
     }

@@ -67,6 +67,7 @@ impl Server {
             Some(connection) => connection,
             None => self.connect().await?,
         };
+        connection.ready().await.map_err(told)?;
         let response = connection.send_request(request).await.map_err(told)?;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.map_err(told)?.to_bytes();
