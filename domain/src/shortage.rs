@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::seats::SeatStatus;
 
+/// A process looks for free seats at most this often.
+pub const LOOK_EVERY_MS: i64 = 5_000;
+
+/// The maximum number of sections of a look. An event with more takes several looks.
+pub const SECTIONS_A_LOOK: usize = 40;
+
 /// Why nothing can be bought at the moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

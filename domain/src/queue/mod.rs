@@ -39,6 +39,12 @@ pub const PROMOTION_INTERVAL_MS: i64 = 1_000;
 /// queue is admitted in the first response.
 pub const SLOTS_AHEAD: u64 = 100;
 
+/// A promotion calls at most this many ranks of a lane. The next one begins a second later.
+pub const RANKS_A_RUN: u64 = 1_000;
+
+/// A joining user promotes if the last promotion is older than this. Where users poll, it is not.
+pub const OUTDATED_MS: i64 = 5_000;
+
 /// A user who joins again within this time gets the same number, so that one user cannot use up
 /// numbers: after leaving while waiting, and after joining an event that requeues.
 pub const COOL_DOWN_MS: i64 = 60_000;

@@ -3,6 +3,7 @@
 use super::{Head, Pause, Session, Turnout};
 use crate::clock::EpochMs;
 use crate::ids::Rank;
+use crate::shortage::Shortage;
 
 /// A summary of the sessions between floor and watermark.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -23,6 +24,27 @@ pub struct Survey {
     /// The slots that the last promotion opened ahead of the issued numbers and that have been
     /// taken since. Each has the session's `holdBy`, or `None` if the session has ended.
     pub kept_slots_taken: Vec<Option<EpochMs>>,
+}
+
+impl Survey {
+    /// How many slots opened ahead of the issued numbers the watermark goes back over. An operator
+    /// may have lowered `maxActive` below the number of used slots, or nothing may be left to buy.
+    /// Live sessions continue, but slots opened ahead belong to nobody. Their sessions stay OPEN, as
+    /// if a run had ended before it moved the watermark.
+    #[must_use]
+    pub fn slots_to_withdraw(
+        &self,
+        head: &Head,
+        max_active: u32,
+        shortage: Option<Shortage>,
+    ) -> u64 {
+        let kept = head.admitted.saturating_sub(head.issued);
+        if shortage.is_some() {
+            return kept;
+        }
+        let too_many = (self.live + self.awaited).saturating_sub(max_active);
+        kept.min(u64::from(too_many))
+    }
 }
 
 /// Summarizes the sessions of the ranks in (floor, admitted], which are in rank order. A rank

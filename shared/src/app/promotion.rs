@@ -17,15 +17,13 @@ use domain::clock::EpochMs;
 use domain::event::{Event, SaleState};
 use domain::ids::{EventId, Lane, Rank};
 use domain::queue::{
-    Capacity, Departures, Head, LaneLimits, Order, Ranking, SLOTS_AHEAD, Session, Survey, survey,
+    Capacity, Departures, Head, LaneLimits, Order, RANKS_A_RUN, Ranking, SLOTS_AHEAD, Session,
+    survey,
 };
 use domain::refusal::Refusal;
-use domain::shortage::Shortage;
 
 /// The time limit of a run, checked before each group of writes.
 const RUN_MS: i64 = 20_000;
-/// At most this many ranks are called per run. The next run begins a second later.
-const RANKS_A_RUN: u64 = 1_000;
 /// The number of concurrent writes in a run.
 const GROUP: usize = 20;
 /// The number of lanes that the scheduled run handles concurrently.
@@ -300,14 +298,15 @@ impl PromotionRun<'_> {
         self.call(&seen.to_call).await?;
         let mut capacity = Capacity::new(self.limits, head, &seen, self.began_at);
         let shortage = self.app.shortage(self.event, self.began_at).await;
-        let Passed { admitted, given_up } = match self.slots_to_withdraw(head, &seen, shortage) {
-            0 if shortage.is_some() => Passed::up_to(head.admitted),
-            0 => self.open_sessions(head, &mut capacity).await?,
-            too_many => {
-                capacity.release(too_many);
-                Passed::up_to(head.admitted - too_many)
-            }
-        };
+        let Passed { admitted, given_up } =
+            match seen.slots_to_withdraw(head, self.limits.max_active, shortage) {
+                0 if shortage.is_some() => Passed::up_to(head.admitted),
+                0 => self.open_sessions(head, &mut capacity).await?,
+                too_many => {
+                    capacity.release(too_many);
+                    Passed::up_to(head.admitted - too_many)
+                }
+            };
         let progress = Progress {
             admitted,
             floor: seen.floor.min(admitted),
@@ -383,19 +382,6 @@ impl PromotionRun<'_> {
             }
         }
         Ok(())
-    }
-
-    /// An operator may have lowered `maxActive` below the number of used slots, or nothing may be
-    /// left to buy. Live sessions continue. But slots opened ahead of the issued numbers belong to
-    /// nobody: the watermark goes back over them. Their sessions stay OPEN, as if a run had ended before it moved the
-    /// watermark.
-    fn slots_to_withdraw(&self, head: &Head, seen: &Survey, shortage: Option<Shortage>) -> u64 {
-        let kept = head.admitted.saturating_sub(head.issued);
-        if shortage.is_some() {
-            return kept;
-        }
-        let too_many = (seen.live + seen.awaited).saturating_sub(self.limits.max_active);
-        kept.min(u64::from(too_many))
     }
 
     /// Opens a session at each rank from the watermark on, as long as there is capacity. Returns

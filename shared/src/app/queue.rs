@@ -10,15 +10,14 @@ use crate::token::Token;
 use domain::clock::EpochMs;
 use domain::event::{Event, Programme, SaleState};
 use domain::ids::{EventId, Lane, Rank, UserId};
-use domain::queue::{Head, Order, QueueEntry, Reissue, Session, TokenStatus, Turn, WaitEstimate};
+use domain::queue::{
+    Head, OUTDATED_MS, Order, QueueEntry, Reissue, Session, TokenStatus, Turn, WaitEstimate,
+};
 use domain::refusal::Refusal;
 
 /// How often a requeueing user's entry is replaced again because a parallel request of the same
 /// user was faster.
 const ATTEMPTS: usize = 25;
-
-/// A joining user promotes if the last promotion is older than this. Where users poll, it is not.
-const OUTDATED_MS: i64 = 5_000;
 
 /// Whether joining issued a new number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

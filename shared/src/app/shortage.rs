@@ -8,14 +8,10 @@ use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Section};
 use domain::ids::EventId;
 use domain::refusal::Refusal;
-use domain::shortage::{Search, SectionStock, Shortage};
+use domain::shortage::{LOOK_EVERY_MS, SECTIONS_A_LOOK, Search, SectionStock, Shortage};
 
 pub(super) type SearchCache = Cache<EventId, Search>;
 
-/// A process looks at most this often.
-const LOOK_EVERY_MS: i64 = 5_000;
-/// The maximum number of sections of a look. An event with more takes several looks.
-const SECTIONS_A_LOOK: usize = 40;
 /// The number of sections that are read concurrently while no free seat is known.
 const SECTIONS_AT_ONCE: usize = 8;
 
