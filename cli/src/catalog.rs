@@ -10,7 +10,9 @@ mod raw;
 mod yaml;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use anyhow::{Context, Result, ensure};
 use domain::clock::EpochMs;
 use domain::ids::EventId;
 use serde_saphyr::DuplicateKeyPolicy;
@@ -19,6 +21,22 @@ use shared::store::Settings;
 pub use check::{Catalog, DEFAULT_WALLET_CEILING, Doubt, DoubtReason};
 pub use error::CatalogError;
 pub use raw::MAX_ACTIVE_LIMIT;
+
+/// Far more than a catalogue needs.
+const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
+
+/// Reads the text of a catalogue's file.
+pub fn read_file(file: &Path) -> Result<String> {
+    let read = || {
+        let length = std::fs::metadata(file)?.len();
+        ensure!(
+            length <= MAX_FILE_BYTES,
+            "it is larger than {MAX_FILE_BYTES} bytes"
+        );
+        Ok(std::fs::read_to_string(file)?)
+    };
+    read().with_context(|| format!("cannot read the catalogue {}", file.display()))
+}
 
 /// What the table has already.
 #[derive(Default, Debug)]
@@ -29,7 +47,11 @@ pub struct Known {
 }
 
 /// Reads a catalogue. Relative dates of new events count from `now`.
-pub fn parse(text: &str, known: &Known, now: EpochMs) -> Result<Catalog, Vec<CatalogError>> {
+pub fn parse(
+    text: &str,
+    known: &Known,
+    now: EpochMs,
+) -> std::result::Result<Catalog, Vec<CatalogError>> {
     let options = serde_saphyr::options! {
         // A band may be called Yes or No.
         strict_booleans: true,

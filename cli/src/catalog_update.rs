@@ -5,7 +5,7 @@ mod plan;
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use plan::{Plan, Step};
 use shared::app::App;
 use shared::store::{Change, Consistency, Store};
@@ -14,9 +14,6 @@ use crate::catalog::{self, Known};
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
 use crate::steering;
-
-/// Far more than a catalogue needs.
-const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
@@ -33,15 +30,7 @@ pub async fn apply_file(
     out: &mut Output,
 ) -> Result<Outcome> {
     let name = file.display().to_string();
-    let read = || -> Result<String> {
-        let length = std::fs::metadata(file)?.len();
-        anyhow::ensure!(
-            length <= MAX_FILE_BYTES,
-            "it is larger than {MAX_FILE_BYTES} bytes"
-        );
-        Ok(std::fs::read_to_string(file)?)
-    };
-    let text = read().with_context(|| format!("cannot read the catalogue {name}"))?;
+    let text = catalog::read_file(file)?;
     apply_text(store, &name, &text, mode, out).await
 }
 

@@ -9,12 +9,13 @@ use crate::commands::apply::ApplyArgs;
 use crate::commands::audit::AuditArgs;
 use crate::commands::desk::DeskArgs;
 use crate::commands::keys::KeysCommand;
+use crate::commands::plan::PlanArgs;
 use crate::commands::queue::QueueArgs;
 use crate::commands::report::ReportArgs;
 use crate::commands::rush::RushArgs;
 use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
-use crate::commands::{apply, audit, desk, keys, queue, report, rush, serve, verify_draw};
+use crate::commands::{apply, audit, desk, keys, plan, queue, report, rush, serve, verify_draw};
 use crate::known_event::UnknownEvent;
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
@@ -52,6 +53,8 @@ enum Command {
     Keys(KeysCommand),
     /// Open the operator's page on this machine
     Desk(DeskArgs),
+    /// Simulate an on-sale and propose settings for it
+    Plan(Box<PlanArgs>),
     /// Verify a draw from published data alone
     VerifyDraw(VerifyDrawArgs),
 }
@@ -86,6 +89,7 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Rush(args) => rush::run(&args, &tables, out).await,
             Command::Keys(KeysCommand::Rotate) => keys::rotate(&tables, out).await,
             Command::Desk(args) => desk::run(&args, &tables, out).await,
+            Command::Plan(args) => plan::run(&args, out),
             Command::VerifyDraw(args) => verify_draw::run(&args, &tables, out).await,
         }
     });

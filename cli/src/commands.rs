@@ -4,6 +4,7 @@ pub mod apply;
 pub mod audit;
 pub mod desk;
 pub mod keys;
+pub mod plan;
 pub mod queue;
 pub mod report;
 pub mod rush;

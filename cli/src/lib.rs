@@ -24,6 +24,7 @@ pub mod logging;
 mod outcome;
 pub mod output;
 pub mod permits;
+pub mod plan;
 pub mod ports;
 pub mod progress;
 pub mod queue_status;

@@ -33,7 +33,7 @@ async fn cost_of(world: &World, request: impl Future<Output = Reply>) -> (Reply,
 
 /// The first of two users has left the only slot, and the second has been called and has not arrived. The process has just
 /// read the head.
-async fn called() -> (World, Buyer) {
+pub(crate) async fn called() -> (World, Buyer) {
     let world = World::with(concert_for(1)).await;
     let first = world.joins(EVENT).await;
     let second = world.joins(EVENT).await;

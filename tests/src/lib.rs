@@ -62,6 +62,9 @@ mod iam;
 /// The queue protocol as a model whose every state is checked, and its comparison with the code.
 #[cfg(test)]
 mod model;
+/// The costs that `boxoffice plan` assumes are those of the handlers.
+#[cfg(test)]
+mod plan_costs;
 /// Concurrent requests over several processes.
 #[cfg(test)]
 mod race;
@@ -116,6 +119,9 @@ mod lambda;
 /// `boxoffice audit`, `report` and `keys rotate` against a running server.
 #[cfg(test)]
 mod operator;
+/// `boxoffice plan`, and that it agrees with what a crowd does to a server.
+#[cfg(test)]
+mod plan;
 /// `boxoffice rush` against a running server.
 #[cfg(test)]
 mod rush;

@@ -19,6 +19,7 @@ mod report;
 mod server;
 mod stage;
 mod table;
+mod waiting_units;
 mod work;
 
 use std::path::PathBuf;
@@ -78,6 +79,10 @@ async fn main() {
         grown = growth::measure(options.storage).await;
         println!("{}\n", report::growth(&grown));
     }
+    println!(
+        "{}\n",
+        report::waiting_units(&waiting_units::measure().await)
+    );
     println!("{}\n{}", report::PREAMBLE, report::header());
     let mut measurements = Vec::new();
     for endpoint in ENDPOINTS.into_iter().chain([JOINS]) {

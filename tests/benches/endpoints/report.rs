@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::growth::Growth;
 use crate::measure::{Bare, Figures, Measurement};
 use crate::memory::Resident;
+use crate::waiting_units::WaitingUnits;
 
 /// The meaning of the figures.
 pub(crate) const PREAMBLE: &str = "\
@@ -67,6 +68,17 @@ fn time(us: f64) -> String {
     } else {
         format!("{:>9}", format!("{:.2}ms", us / 1000.0))
     }
+}
+
+/// The lines about the units of waiting users.
+pub(crate) fn waiting_units(measured: &[WaitingUnits]) -> String {
+    let lines = measured.iter().map(|of| {
+        format!(
+            "{:>9} waiting: a join {} write and {} read units; ten seconds of 40 polls a second {} and {}",
+            of.waiting, of.join.0, of.join.1, of.ten_seconds.0, of.ten_seconds.1
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The lines about memory.

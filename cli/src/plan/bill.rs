@@ -1,0 +1,121 @@
+//! What a simulated sale costs, with its arithmetic.
+
+use serde::Serialize;
+
+use super::functions::milliseconds;
+use super::observed::{Observed, Refused};
+use super::prices::{self, Price};
+
+/// The memory of each function, as in template.yaml.
+const FUNCTION_GIGABYTES: f64 = 0.25;
+/// Assumptions: the size of a cached response, and what a request logs.
+const RESPONSE_GIGABYTES: f64 = 1e-6;
+const LOG_GIGABYTES: f64 = 1e-6;
+/// As in infra/web-acl.yaml.
+const WEB_ACL_RULES: f64 = 2.0;
+/// X-Ray samples this share of the requests.
+const TRACED: f64 = 0.05;
+
+/// A line of the bill.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct BillLine {
+    pub what: &'static str,
+    pub count: f64,
+    pub price: f64,
+    pub per: f64,
+    pub dollars: f64,
+    pub source: &'static str,
+}
+
+/// The bill of a sale.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Bill {
+    pub date: &'static str,
+    pub region: &'static str,
+    pub lines: Vec<BillLine>,
+    pub dollars: f64,
+}
+
+impl Bill {
+    /// What the simulated sale costs.
+    #[must_use]
+    pub fn of(observed: &Observed, has_web_acl: bool) -> Self {
+        let answered = observed.all_answered();
+        let gigabyte_seconds: f64 = observed
+            .answered
+            .iter()
+            .map(|(operation, count)| count * milliseconds(*operation) / 1_000.0)
+            .sum::<f64>()
+            * FUNCTION_GIGABYTES;
+        // The gateway does not charge for requests that it refuses.
+        let at_api = answered + observed.count_refused(Refused::Functions);
+        let refused_at_gateway = observed.count_refused(Refused::Gateway);
+        // All requests pass the CDN.
+        let at_cdn = observed.cdn_requests + at_api + refused_at_gateway;
+        let mut lines = vec![
+            line(prices::CDN_REQUESTS, at_cdn),
+            line(prices::CDN_GIGABYTES, at_cdn * RESPONSE_GIGABYTES),
+            line(prices::API_REQUESTS, at_api),
+            line(prices::INVOCATIONS, answered),
+            line(prices::GIGABYTE_SECONDS, gigabyte_seconds),
+            line(prices::LOG_GIGABYTES, answered * LOG_GIGABYTES),
+            line(prices::TRACES, answered * TRACED),
+            line(prices::WRITE_UNITS, observed.units.writes),
+            line(prices::READ_UNITS, observed.units.reads),
+        ];
+        if has_web_acl {
+            lines.push(line(prices::WEB_ACL_MONTH, 1.0));
+            lines.push(line(prices::WEB_ACL_RULE_MONTH, WEB_ACL_RULES));
+            lines.push(line(prices::WEB_ACL_REQUESTS, at_cdn));
+        }
+        Self {
+            date: prices::DATE,
+            region: prices::REGION,
+            dollars: lines.iter().map(|line| line.dollars).sum(),
+            lines,
+        }
+    }
+}
+
+fn line(price: Price, count: f64) -> BillLine {
+    BillLine {
+        what: price.unit,
+        count,
+        price: price.dollars,
+        per: price.per,
+        dollars: count / price.per * price.dollars,
+        source: price.source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::costs::{Operation, Units};
+    use super::*;
+
+    #[test]
+    fn the_sum_is_that_of_its_lines_and_each_line_is_its_count_times_its_price() {
+        let mut observed = Observed {
+            units: Units {
+                writes: 2_000_000.0,
+                reads: 4_000_000.0,
+            },
+            cdn_requests: 12_000_000.0,
+            ..Observed::default()
+        };
+        observed.answered(Operation::Join, 1_000_000.0);
+        let bill = Bill::of(&observed, true);
+        let dollars = |what: &str| {
+            let line = bill.lines.iter().find(|line| line.what == what).unwrap();
+            (line.dollars * 1e6).round() / 1e6
+        };
+        assert!((dollars("write units") - 1.25).abs() < 1e-9);
+        assert!((dollars("read units") - 0.5).abs() < 1e-9);
+        assert!((dollars("CDN requests") - 13.0).abs() < 1e-9);
+        // 26 ms of 256 MB each.
+        assert!((dollars("GB-seconds") - 0.086_667).abs() < 1e-6);
+        let sum: f64 = bill.lines.iter().map(|line| line.dollars).sum();
+        assert!((bill.dollars - sum).abs() < 1e-9);
+        assert!(Bill::of(&observed, false).dollars < bill.dollars);
+    }
+}
