@@ -20,7 +20,7 @@ use tests::world::{DATE, EVENT, PRICE, World, concert_for};
 
 use crate::names::Item;
 use crate::server::{Server, Storage};
-use crate::stage::without_meter;
+use crate::stage::{reservation_id, without_meter};
 use crate::table::{put_items, set_head};
 
 /// Requests of each kind and size, warm and expired alike.
@@ -280,8 +280,9 @@ impl Place {
         panic!("{} is not answered", ask.path)
     }
 
-    /// The odd seats, by copies of a claim.
+    /// Claims of the odd seats.
     async fn sell_every_other_seat(&self, seats: u32) {
+        let reservation = reservation_id(&self.world);
         let claims = (1..=seats).step_by(2).map(|seat| {
             let section = (seat - 1) / SECTION_SEATS;
             [
@@ -289,6 +290,7 @@ impl Place {
                 ("sk", format!("SEAT#{seat:05}")),
                 ("state", "SOLD".to_owned()),
                 ("userId", USER.to_owned()),
+                ("reservationId", reservation.clone()),
             ]
             .map(|(name, text)| (name.to_owned(), AttributeValue::S(text)))
             .into()

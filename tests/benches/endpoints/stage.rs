@@ -393,7 +393,7 @@ fn operations(calls: &[CallRecord]) -> Vec<&str> {
     operations
 }
 
-fn reservation_id(world: &World) -> String {
+pub(crate) fn reservation_id(world: &World) -> String {
     let event = EventId::parse(EVENT).expect("an event id");
     let date = DateKey::parse(DATE).expect("a date");
     ReservationId::new(event, Some(date), world.clock.now()).to_string()
