@@ -4,6 +4,9 @@
 
 mod chart;
 
+use std::path::Path;
+
+use anyhow::{Context, Result};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use chart::{Line, LineChart};
@@ -50,6 +53,12 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 const STYLE: &str = include_str!("report_page/report.css");
 
 impl ReportPage {
+    /// Writes the page to the file of a command's `--html`.
+    pub fn write(&self, file: &Path) -> Result<()> {
+        std::fs::write(file, self.to_html())
+            .with_context(|| format!("--html: cannot write {}", file.display()))
+    }
+
     #[must_use]
     pub fn to_html(&self) -> String {
         let page = html! {

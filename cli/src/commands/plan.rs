@@ -120,9 +120,7 @@ pub fn run(args: &PlanArgs, out: &mut Output) -> Result<Outcome> {
     };
     let report = PlanReport::new(&scenario, &proposal, &account, !args.as_is);
     if let Some(file) = &args.html {
-        let page = report.to_page().to_html();
-        std::fs::write(file, page)
-            .with_context(|| format!("--html: cannot write {}", file.display()))?;
+        report.to_page().write(file)?;
     }
     if args.json {
         out.json(&report)?;

@@ -114,8 +114,7 @@ pub async fn run(args: &RushArgs, tables: &TableOptions, out: &mut Output) -> Re
         audited,
     );
     if let Some(file) = &args.html {
-        std::fs::write(file, report.to_page().to_html())
-            .with_context(|| format!("--html: cannot write {}", file.display()))?;
+        report.to_page().write(file)?;
     }
     if args.json {
         out.json(&report)?;

@@ -11,6 +11,7 @@ use domain::ids::Rank;
 use domain::queue::{OUTDATED_MS, TokenEndsOn};
 use domain::shortage::{LOOK_EVERY_MS, Shortage};
 use fastrand::Rng;
+use shared::app::LARGEST_LIVE_SECTION;
 
 use super::costs::{Function, KeyKind, Operation, TRANSACTED, Units, read_of_claims};
 use super::functions::{Functions, milliseconds_of_calls};
@@ -38,8 +39,6 @@ pub const EDGE_CACHES: f64 = 20.0;
 const JITTERED: f64 = 0.875;
 /// The hints are computed at this many positions of a lane.
 const POSITIONS: u64 = 32;
-/// The largest section that is listed from its claims. Larger ones are listed from their seat maps.
-const LARGEST_LIVE_SECTION: u32 = 500;
 /// A person looks for other seats this many times if the chosen ones are taken.
 const MOST_TRIES: u8 = 5;
 /// A person who lost a seat chooses another one in this share of the time.

@@ -21,7 +21,7 @@ pub(super) type SeatMapCache = Cache<(EventId, DateKey, String), SeatMap>;
 const SEAT_MAP_MS: i64 = 1_000;
 /// Sections up to this size are listed live. Larger ones are listed from their seat map, because
 /// reading 50,000 claims would cost a thousand read units.
-const LARGEST_LIVE_SECTION: u32 = 500;
+pub const LARGEST_LIVE_SECTION: u32 = 500;
 /// A request rebuilds at most this many seat maps, so that an event of hundreds of dates does not
 /// take hundreds of writes.
 const MOST_REBUILDS: usize = 64;

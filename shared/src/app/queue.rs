@@ -123,12 +123,11 @@ impl App {
             let keeps = programme.event.terms.queue.reissue == Reissue::Keep;
             entry.left_at.is_none() && (keeps || entry.is_new(now))
         });
-        let Some(in_line) = in_line else {
+        let Some(entry) = in_line else {
             return self
                 .join_with_new_number(user, &programme, entry, now)
                 .await;
         };
-        let entry = in_line;
         let token = token_for(user, event, entry, now);
         let status = self.token_status(&programme, &token, now).await?;
         if status.turn == Turn::Over {
@@ -150,7 +149,7 @@ impl App {
         user: UserId,
         event: &Event,
         left: &QueueEntry,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<(), Refusal> {
         let id = &event.event_id;
         let (head, drew) = match event.terms.queue.order {
             Order::Arrival => (Head::default(), false),
@@ -167,11 +166,11 @@ impl App {
             lane: left.lane,
             rank,
         });
-        let returned = self
-            .store
+        // Refused or not: the caller reads the entry again.
+        self.store
             .return_to_line(user, event, left, session.as_ref(), drew)
             .await?;
-        Ok(returned)
+        Ok(())
     }
 
     /// Issues a number. If a parallel request of the same user was faster, its number is used and
