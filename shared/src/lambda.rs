@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
-use futures::future::join;
 use lambda_http::http::Method;
 use lambda_http::http::header::CONTENT_LENGTH;
 use lambda_http::{Body, Request, RequestExt, Response, service_fn};
@@ -198,8 +197,9 @@ pub async fn start(init: Init) -> Result<App, lambda_http::Error> {
             app.keys().await?;
         }
         Init::Users => {
-            let (keys, ()) = join(app.keys(), app.preload_issuer_keys()).await;
-            keys?;
+            // One after the other, on the one connection that is open.
+            app.keys().await?;
+            app.preload_issuer_keys().await;
         }
     }
     Ok(app)

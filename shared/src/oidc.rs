@@ -8,11 +8,14 @@ pub(crate) mod fetch;
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lambda_http::http::Uri;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
 };
 use serde::Deserialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::jwt::{self, Jwt};
@@ -243,6 +246,24 @@ struct NamedKey {
     key: PublicKey,
 }
 
+impl NamedKey {
+    fn to_jwk(&self) -> serde_json::Value {
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        match &self.key {
+            PublicKey::Rs256 { modulus, exponent } => json!({
+                "kty": "RSA", "alg": "RS256", "kid": self.kid, "n": text(modulus), "e": text(exponent),
+            }),
+            PublicKey::Es256(point) => {
+                // The first byte marks an uncompressed point.
+                let (x, y) = point[1..].split_at(P256_BYTES);
+                json!({
+                    "kty": "EC", "crv": "P-256", "alg": "ES256", "kid": self.kid, "x": text(x), "y": text(y),
+                })
+            }
+        }
+    }
+}
+
 /// A published key (RFC 7517).
 #[derive(Deserialize)]
 struct Jwk {
@@ -325,6 +346,12 @@ impl IssuerKeys {
         Some(Self(keys))
     }
 
+    /// The JWK set of these keys, as [`Self::read`] parses it.
+    pub(crate) fn to_set(&self) -> String {
+        let keys: Vec<_> = self.0.iter().map(NamedKey::to_jwk).collect();
+        json!({ "keys": keys }).to_string()
+    }
+
     /// Verifies a token: its signature, issuer, audience and validity at `now`.
     pub fn verify(
         &self,
@@ -366,8 +393,6 @@ impl IssuerKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     #[test]
     fn an_issuer_must_use_https_or_be_local() {
@@ -504,6 +529,21 @@ mod tests {
         ] {
             assert!(Unverified::read(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn keys_are_written_as_the_set_that_they_were_read_from() {
+        let modulus = URL_SAFE_NO_PAD.encode([0xab; 256]);
+        let coordinate = URL_SAFE_NO_PAD.encode([7; 32]);
+        let keys = json!([
+            { "kty": "RSA", "use": "sig", "kid": "one", "n": modulus, "e": "AQAB" },
+            { "kty": "EC", "crv": "P-256", "kid": "two", "x": coordinate, "y": coordinate },
+            { "kty": "oct", "kid": "three", "k": "AA" },
+        ]);
+        let read = IssuerKeys::read(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
+        assert_eq!(read.0.len(), 2);
+        let again = IssuerKeys::read(read.to_set().as_bytes());
+        assert_eq!(again, Some(read));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use serde_json::json;
 use shared::store::Store;
 
 use crate::invariants;
+use crate::issuer::TestIssuer;
 use crate::world::{Buyer, EVENT, PRICE, Reply, World};
 
 const DOCUMENT: &str = include_str!("../../docs/DATA-MODEL.md");
@@ -280,6 +281,9 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     lots_are_drawn(&world).await;
     everything_is_sold(&world).await;
     world.app.store().rotate_signing_keys().await.unwrap();
+    let issuer = TestIssuer::start().await;
+    let process = world.process_with_issuer(&issuer);
+    process.app.preload_issuer_keys().await;
     let mut items: Vec<_> = invariants::items(&world).await.into_values().collect();
     let keys = world
         .dynamodb

@@ -133,6 +133,7 @@ async fn every_function_uses_every_permission_that_it_has() {
     world.add(festival()).await;
     the_table_is_audited(&world).await;
     somebody_whom_an_issuer_names_joins_and_leaves(&world).await;
+    the_issuers_keys_are_read_in_init(&world).await;
     a_ticket_is_given_back(&world_with(&festival()).await).await;
     a_place_is_given_up_before_the_draw(&world_with(&drawing(concert_for(1))).await).await;
     for programme in [concert_for(1), drawing(concert_for(1))] {
@@ -250,6 +251,16 @@ async fn the_catalogue_is_read_in_init(world: &World) {
         let events = world.app.store().events(Consistency::Eventual);
         let events = grants::as_function(function.name, &world.used, events).await;
         assert_eq!(events.unwrap().len(), 1);
+    }
+}
+
+async fn the_issuers_keys_are_read_in_init(world: &World) {
+    let issuer = TestIssuer::start().await;
+    for function in FUNCTIONS.iter().filter(|f| f.init == Init::Users) {
+        forget_keys(world).await;
+        let process = world.process_with_issuer(&issuer);
+        let preload = process.app.preload_issuer_keys();
+        grants::as_function(function.name, &world.used, preload).await;
     }
 }
 

@@ -158,3 +158,8 @@ pub(super) const SIGNING_KEYS: &str = "SIGNING";
 pub(super) fn signing_key(kid: &str) -> Key {
     key(SIGNING_KEYS.to_owned(), kid)
 }
+
+/// The public keys of OpenID Connect issuers, in the table of signing keys.
+pub(super) fn issuer_keys(issuer: &str) -> Key {
+    key("ISSUER".to_owned(), issuer)
+}

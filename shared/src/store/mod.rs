@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod expression;
 mod inspection;
+mod issuer_keys;
 mod item;
 mod keys;
 mod queue;
@@ -31,6 +32,7 @@ pub use inspection::{
     InspectedClaim, InspectedUser, PageStart, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN,
     event_key, first_stock_key, head_key, sessions_key,
 };
+pub use issuer_keys::{PublishedKeys, ReadingState, SharedIssuerKeys};
 pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
 pub use reservations::{
     FormerHolds, HoldConflict, HoldRequest, TicketConflict, TicketRequest, TransactionLost,

@@ -1,5 +1,8 @@
 //! Users who are identified by an OpenID Connect issuer.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -460,7 +463,8 @@ async fn while_the_issuer_is_down_unverifiable_tokens_are_answered_busy_and_not_
     let (world, issuer) = world_and_issuer().await;
     let alice = join(&world, &issuer.token("alice", world.clock.now())).await;
     issuer.behaves(Behaviour::Fails);
-    // A process that starts now has no keys.
+    // A process that starts now has no keys, and finds none in the table.
+    forget_issuer_keys(&world, &issuer).await;
     let young = world.process_with_issuer(&issuer);
     young.app.preload_issuer_keys().await;
     let reply = issuer.alice_asks(&young).await;
@@ -492,6 +496,135 @@ async fn while_the_issuer_is_down_unverifiable_tokens_are_answered_busy_and_not_
     world.clock.advance_seconds(10);
     assert_eq!(issuer.alice_asks(&world).await.status, 200);
     assert_eq!(issuer.alice_asks(&young).await.status, 200);
+}
+
+/// The only item in the table that is about the issuer.
+fn issuer_item(issuer: &TestIssuer) -> HashMap<String, AttributeValue> {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    [
+        ("pk".to_owned(), text("ISSUER")),
+        ("sk".to_owned(), text(&issuer.url)),
+    ]
+    .into()
+}
+
+async fn forget_issuer_keys(world: &World, issuer: &TestIssuer) {
+    let delete = world.dynamodb.delete_item().table_name(&world.tables.keys);
+    let delete = delete.set_key(Some(issuer_item(issuer)));
+    delete.send().await.unwrap();
+}
+
+/// Processes that have not read any keys.
+fn processes(world: &World, issuer: &TestIssuer, number: usize) -> Vec<World> {
+    (0..number)
+        .map(|_| world.process_with_issuer(issuer))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_that_start_at_once_read_the_issuer_once() {
+    let (world, issuer) = world_and_issuer().await;
+    let processes = processes(&world, &issuer, 40);
+    let starts = processes
+        .iter()
+        .map(|process| process.app.preload_issuer_keys());
+    futures::future::join_all(starts).await;
+    assert_eq!(issuer.times_asked(), 1);
+    // All have the keys, and need neither issuer nor table.
+    issuer.behaves(Behaviour::Fails);
+    forget_issuer_keys(&world, &issuer).await;
+    for process in &processes {
+        assert_eq!(issuer.alice_asks(process).await.status, 200);
+    }
+    assert_eq!(issuer.times_asked(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_unknown_key_makes_one_of_all_processes_read_the_issuer() {
+    let (world, mut issuer) = world_and_issuer().await;
+    let processes = processes(&world, &issuer, 20);
+    for process in &processes {
+        assert_eq!(issuer.alice_asks(process).await.status, 200);
+    }
+    world.clock.advance_seconds(60);
+    let header = json!({ "alg": "ES256", "kid": "unknown" });
+    let forged = issuer.signs(&header, &issuer.claims("alice", world.clock.now()));
+    let path = wallet(&issuer, "alice");
+    let asked = processes.iter().map(|process| process.get(&path, &forged));
+    for reply in futures::future::join_all(asked).await {
+        reply.is_problem(401, "token_invalid");
+    }
+    assert_eq!(issuer.times_asked(), 2);
+    // A key that the issuer really has changed is known to all by the next read.
+    issuer.rotates("second");
+    world.clock.advance_seconds(10);
+    let token = issuer.token("alice", world.clock.now());
+    let asked = processes.iter().map(|process| process.get(&path, &token));
+    for reply in futures::future::join_all(asked).await {
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    assert_eq!(issuer.times_asked(), 3);
+    // Keys of an hour are refreshed by one, too.
+    world.clock.advance_seconds(3600);
+    let token = issuer.token("alice", world.clock.now());
+    let asked = processes.iter().map(|process| process.get(&path, &token));
+    for reply in futures::future::join_all(asked).await {
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    assert_eq!(issuer.times_asked(), 4);
+}
+
+#[tokio::test]
+async fn a_process_that_starts_while_the_issuer_is_down_uses_the_keys_of_the_others_for_a_day() {
+    let (world, issuer) = world_and_issuer().await;
+    assert_eq!(issuer.alice_asks(&world).await.status, 200);
+    issuer.behaves(Behaviour::Fails);
+    for (seconds, status) in [(3600, 200), (23 * 3600 - 1, 200), (1, 503)] {
+        world.clock.advance_seconds(seconds);
+        let young = world.process_with_issuer(&issuer);
+        assert_eq!(issuer.alice_asks(&young).await.status, status, "{seconds}");
+    }
+    // Whether a key is new cannot be known now.
+    let young = world.process_with_issuer(&issuer);
+    let header = json!({ "alg": "ES256", "kid": "new" });
+    let by_new = issuer.signs(&header, &issuer.claims("alice", world.clock.now()));
+    let reply = young.get(&wallet(&issuer, "alice"), &by_new).await;
+    reply.is_problem(503, "busy");
+}
+
+#[tokio::test]
+async fn a_process_that_stops_while_it_reads_the_issuer_delays_the_others_by_seconds() {
+    let (world, issuer) = world_and_issuer().await;
+    issuer.behaves(Behaviour::Hangs);
+    let stopped = world.process_with_issuer(&issuer);
+    let reading = tokio::spawn(async move { stopped.app.preload_issuer_keys().await });
+    while issuer.times_asked() == 0 {
+        tokio::task::yield_now().await;
+    }
+    reading.abort();
+    issuer.behaves(Behaviour::Answers);
+    let other = world.process_with_issuer(&issuer);
+    let mut asks = std::pin::pin!(issuer.alice_asks(&other));
+    let soon = std::time::Duration::from_millis(300);
+    assert!(tokio::time::timeout(soon, &mut asks).await.is_err());
+    assert_eq!(issuer.times_asked(), 1);
+    world.clock.advance_seconds(5);
+    let reply = asks.await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(issuer.times_asked(), 2);
+}
+
+#[tokio::test]
+async fn a_claim_by_a_clock_that_runs_ahead_does_not_stop_the_reading() {
+    let (world, issuer) = world_and_issuer().await;
+    let ahead = world.clock.now().plus_seconds(3600);
+    let mut item = issuer_item(&issuer);
+    let number = AttributeValue::N(ahead.0.to_string());
+    item.insert("nextReadAt".to_owned(), number);
+    item.insert("state".to_owned(), AttributeValue::S("READING".to_owned()));
+    let put = world.dynamodb.put_item().table_name(&world.tables.keys);
+    put.set_item(Some(item)).send().await.unwrap();
+    assert_eq!(issuer.alice_asks(&world).await.status, 200);
 }
 
 #[tokio::test]
