@@ -89,6 +89,9 @@ mod stream;
 /// DATA-MODEL.md lists the attributes that are written.
 #[cfg(test)]
 mod data_model;
+/// infra/deployer.yaml allows what a deployment needs.
+#[cfg(test)]
+mod deployer;
 /// Links in the documents lead somewhere.
 #[cfg(test)]
 mod documents;

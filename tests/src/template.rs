@@ -270,7 +270,8 @@ fn allowed(statements: &Value) -> BTreeSet<(&str, String)> {
 #[test]
 fn the_permissions_boundary_allows_exactly_what_the_policies_allow() {
     let template = template();
-    let boundary = text(&template["Globals"]["Function"]["PermissionsBoundary"]);
+    // Without one that the account requires.
+    let boundary = text(&template["Globals"]["Function"]["PermissionsBoundary"][2]);
     let boundary = &template["Resources"][boundary]["Properties"]["PolicyDocument"]["Statement"];
     let boundary = allowed(boundary);
     let mut granted = BTreeSet::new();
@@ -288,6 +289,30 @@ fn the_permissions_boundary_allows_exactly_what_the_policies_allow() {
     let is_dynamodb = |(action, _): &&(&str, String)| action.starts_with("dynamodb:");
     let bounds: BTreeSet<_> = boundary.iter().filter(is_dynamodb).collect();
     assert_eq!(bounds, granted.iter().collect());
+}
+
+#[test]
+fn every_role_gets_the_permissions_boundary_that_the_account_requires() {
+    let template = template();
+    let globals = &template["Globals"]["Function"];
+    // SAM makes a role of each function and schedule, and one for CodeDeploy unless it is given one.
+    assert_eq!(globals["DeploymentPreference"]["Role"], "RolloutRole.Arn");
+    let mut boundaries = vec![("the functions", &globals["PermissionsBoundary"])];
+    for (id, role) in resources_of(&template, "AWS::IAM::Role") {
+        boundaries.push((id, &role["Properties"]["PermissionsBoundary"]));
+    }
+    for (id, function) in resources_of(&template, FUNCTION) {
+        let properties = &function["Properties"];
+        assert!(properties["DeploymentPreference"]["Role"].is_null(), "{id}");
+        let events = properties["Events"].as_object().unwrap().values();
+        let schedules = events.filter(|event| event["Type"] == "ScheduleV2");
+        boundaries.extend(schedules.map(|event| (id, &event["Properties"]["PermissionsBoundary"])));
+    }
+    assert!(boundaries.len() >= 5, "{boundaries:?}");
+    for (id, boundary) in boundaries {
+        assert_eq!(boundary[0], "HasBoundary", "{id}");
+        assert_eq!(boundary[1], "PermissionsBoundaryArn", "{id}");
+    }
 }
 
 #[test]
@@ -659,7 +684,10 @@ fn the_tables_are_retained_and_can_be_restored() {
         assert_eq!(properties["DeletionProtectionEnabled"], true, "{id}");
         let recovery = &properties["PointInTimeRecoverySpecification"];
         assert_eq!(recovery["PointInTimeRecoveryEnabled"], true, "{id}");
-        assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{id}");
+        // Both with the deployer's key, or both with DynamoDB's.
+        let own_key = &properties["SSESpecification"];
+        assert_eq!(own_key[0], "HasTableKey", "{id}");
+        assert_eq!(own_key[1]["KMSMasterKeyId"], "TableKeyArn", "{id}");
         assert_eq!(
             properties["TimeToLiveSpecification"]["AttributeName"],
             "ttl"
