@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Creates, updates and deletes the stack in an AWS emulator, and buys tickets through it. Called by emulator.sh.
 
-Usage: emulator.py MINISTACK BOXOFFICE, the paths of both executables. Needs the SAM CLI's Python, and the functions that
+Usage: emulator.py TOOLS BOXOFFICE: the folder of ministack and the AWS CLI, and the boxoffice executable. Needs the SAM CLI's Python, and the functions that
 infra/functions.sh built. emulator.yaml lists what the emulator does not have.
 """
 
@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -53,6 +55,7 @@ REFUSED = [
     (REQUIRED | {"OidcAudience": "shop"}, "UserIdentity must be OpenIdConnect"),
     (REQUIRED | {"DomainName": "tickets.example.com"}, "DomainName requires CertificateArn"),
     (EVERY_OPTION | {"Cdn": "Off"}, "DomainName requires Cdn On"),
+    (REQUIRED | {"Cdn": "Off", "OriginSecret": "first"}, "OriginSecret requires Cdn On"),
     (REQUIRED | {"ReadyEnvironments": "5"}, "ReadyEnvironments requires ReadyFrom"),
     (REQUIRED | {"MonthlyBudget": "5"}, "MonthlyBudget requires AlarmEmail"),
     (REQUIRED | {"WarmReadUnits": "12000"}, "Set both WarmReadUnits and WarmWriteUnits"),
@@ -136,12 +139,13 @@ def routes_from_body(resources):
 
 
 class Emulator:
-    def __init__(self, ministack, work):
+    def __init__(self, tools, work):
+        self.tools = tools
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = open(f"{work}/ministack.log", "w+")
         self.process = subprocess.Popen(
-            [ministack],
+            [f"{tools}/ministack"],
             # All functions get this environment, too. AWS_ENDPOINT_URL sends them to the emulator's DynamoDB.
             env={
                 "PATH": os.environ["PATH"],
@@ -247,6 +251,25 @@ class Emulator:
     def update(self, url, parameters):
         return self.change(self.cloudformation.update_stack, "UPDATE_COMPLETE", url, parameters)
 
+    def make_origin_secret(self, label):
+        """Runs origin-secret.sh. Returns the secret that the CDN will send."""
+        environment = {
+            "PATH": f"{self.tools}:{os.environ['PATH']}",
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+        subprocess.run([ROOT / "infra/origin-secret.sh", STACK, label], env=environment, timeout=60, check=True)
+        secrets = self.client("secretsmanager")
+        found = secrets.get_secret_value(SecretId=f"{STACK}/origin", VersionStage=label)["SecretString"]
+        return json.loads(found)["sent"]
+
+    def api(self, outputs):
+        """The URL of the stack's API. The host name of ApiUrl does not resolve everywhere; this path is the same API."""
+        api = outputs["ApiUrl"].removeprefix("http://").partition(".")[0]
+        return f"{self.url}/_aws/execute-api/{api}/$default"
+
     def refuses(self, url, parameters, message):
         try:
             self.create(url, parameters)
@@ -290,18 +313,38 @@ def buy(emulator, boxoffice, outputs):
         timeout=BUY_SECONDS,
         check=True,
     )
-    # The host name of ApiUrl does not resolve everywhere. The emulator serves the same API below this path.
-    api = outputs["ApiUrl"].removeprefix("http://").partition(".")[0]
-    url = f"{emulator.url}/_aws/execute-api/{api}/$default"
-    subprocess.run([sys.executable, ROOT / "infra/buying_flow.py", url], timeout=BUY_SECONDS, check=True)
+    subprocess.run([sys.executable, ROOT / "infra/buying_flow.py", emulator.api(outputs)], timeout=BUY_SECONDS, check=True)
+
+
+def check_origin(emulator, outputs, secrets):
+    """Checks that the CDN sends the last secret, and that the API is closed to requests without one of the last two.
+
+    The first secret does not close it.
+    """
+    for path in ("/events", "/"):
+        closed = 403 if secrets[1:] else 200
+        answers = {"": closed, "forged": closed} | dict.fromkeys(secrets[:-2], 403) | dict.fromkeys(secrets[-2:], 200)
+        for secret, expected in answers.items():
+            request = urllib.request.Request(emulator.api(outputs) + path, headers={"x-boxoffice-origin": secret})
+            try:
+                status = urllib.request.urlopen(request, timeout=BUY_SECONDS).status
+            except urllib.error.HTTPError as error:
+                status = error.code
+            if status != expected:
+                sys.exit(f"{path} with the origin secret {secret!r}: expected {expected}, got {status}")
+    (distribution,) = emulator.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    headers = distribution["Origins"]["Items"][0]["CustomHeaders"]["Items"]
+    if headers != [{"HeaderName": "x-boxoffice-origin", "HeaderValue": secrets[-1]}]:
+        sys.exit(f"the CDN sends {headers}")
+    print(f"the CDN sends origin secret {len(secrets)}")
 
 
 def main():
     logging.disable(logging.WARNING)
-    ministack, boxoffice = sys.argv[1:]
+    tools, boxoffice = sys.argv[1:]
     name, released = released_template()
     with tempfile.TemporaryDirectory() as work:
-        emulator = Emulator(ministack, work)
+        emulator = Emulator(tools, work)
         try:
             emulator.wait_until_started()
             current = emulator.template("current", (ROOT / "template.yaml").read_text())
@@ -315,6 +358,12 @@ def main():
             emulator.delete(outputs)
             outputs = emulator.create(current, EVERY_OPTION)
             buy(emulator, boxoffice, outputs)
+            print("close the API to requests that bypass the CDN, and rotate the secret")
+            secrets = []
+            for label in ("first", "second", "third"):
+                secrets.append(emulator.make_origin_secret(label))
+                outputs = emulator.update(current, EVERY_OPTION | {"OriginSecret": label})
+                check_origin(emulator, outputs, secrets)
             emulator.delete(outputs)
             emulator.exceptions.check_used()
         except BaseException:

@@ -7,13 +7,14 @@ cd "$(dirname "$0")/.."
 source infra/tools.sh
 
 # In an environment of its own, because it pins another botocore than the SAM CLI.
-pin=ministack==1.5.33
+pins="ministack==1.5.33 awscli==1.46.3"
 emulator=target/tools/ministack
-if [[ $(cat "$emulator/pin" 2>/dev/null) != "$pin" ]]; then
+if [[ $(cat "$emulator/pins" 2>/dev/null) != "$pins" ]]; then
     python3 -m venv "$emulator"
-    "$emulator/bin/pip" install --quiet --disable-pip-version-check "$pin"
-    echo "$pin" >"$emulator/pin"
+    # shellcheck disable=SC2086 # split into words on purpose, one per package
+    "$emulator/bin/pip" install --quiet --disable-pip-version-check $pins
+    echo "$pins" >"$emulator/pins"
 fi
 
 cargo build --locked --quiet --package boxoffice
-python infra/emulator.py "$emulator/bin/ministack" target/debug/boxoffice
+python infra/emulator.py "$PWD/$emulator/bin" target/debug/boxoffice

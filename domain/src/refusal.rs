@@ -42,6 +42,8 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// A refusal. The variants are in order of precedence: if several apply, the first one is returned.
 #[derive(Debug)]
 pub enum Refusal {
+    /// The request did not come through the CDN, which the operator requires.
+    NotThroughCdn,
     RouteNotFound,
     MethodNotAllowed {
         allow: String,

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 
 use crate::http_client;
 use crate::oidc::{InvalidIssuer, Issuer};
+use crate::origin::OriginSecrets;
 use crate::store::{Connection, TableNames};
 
 /// Why a process cannot start.
@@ -37,6 +38,16 @@ pub fn table_names() -> Result<TableNames, MissingVariable> {
 #[must_use]
 pub fn metrics_namespace() -> Option<String> {
     optional("BOXOFFICE_METRICS_NAMESPACE")
+}
+
+/// `BOXOFFICE_ORIGIN_SECRETS`: the SHA-256 hashes of the secrets with which the CDN identifies itself.
+/// If it is not set, requests are accepted from everywhere.
+pub fn origin_secrets() -> Result<OriginSecrets, MissingVariable> {
+    const SECRETS: &str = "BOXOFFICE_ORIGIN_SECRETS";
+    match optional(SECRETS) {
+        Some(hashes) => OriginSecrets::parse(&hashes).ok_or(MissingVariable(SECRETS)),
+        None => Ok(OriginSecrets::default()),
+    }
 }
 
 /// How users are identified.

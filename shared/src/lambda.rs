@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::config::{self, UserIdentity};
 use crate::http::{Answer, ApiRequest, problem};
 use crate::metrics::{Count, Metrics};
+use crate::origin::{ORIGIN_HEADER, OriginSecrets};
 use crate::store::{Consistency, Store, connect};
 use crate::telemetry;
 use domain::clock::Clock;
@@ -54,15 +55,35 @@ pub struct Function {
 }
 
 impl Function {
-    /// Answers one request and logs it.
+    /// Answers one request, from wherever it comes, and logs it.
     pub async fn answer(&self, app: &App, request: Request) -> Response<Body> {
+        self.answer_cdn(&OriginSecrets::default(), app, request)
+            .await
+    }
+
+    /// Answers one request if it came through the CDN, and logs it.
+    async fn answer_cdn(
+        &self,
+        secrets: &OriginSecrets,
+        app: &App,
+        request: Request,
+    ) -> Response<Body> {
         let handler = async |request: &mut ApiRequest| {
+            check_origin(secrets, request)?;
             if self.takes_body {
                 request.check_body()?;
             }
             (self.handler)(app, request).await
         };
         answer(self.name, (app.clock(), app.metrics()), request, handler).await
+    }
+}
+
+fn check_origin(secrets: &OriginSecrets, request: &ApiRequest) -> Result<(), Refusal> {
+    if secrets.accept(request.header(ORIGIN_HEADER)) {
+        Ok(())
+    } else {
+        Err(Refusal::NotThroughCdn)
     }
 }
 
@@ -148,10 +169,10 @@ fn without_body(response: Response<Body>) -> Response<Body> {
 /// Prepares what the function needs, then runs it until Lambda ends the process.
 pub async fn run(function: Function) -> Result<(), lambda_http::Error> {
     telemetry::init_lambda();
-    let app = start(function.init).await?;
-    let app = &app;
+    let secrets = &origin_secrets()?;
+    let app = &start(function.init).await?;
     lambda_http::run(service_fn(move |request: Request| async move {
-        Ok::<_, lambda_http::Error>(function.answer(app, request).await)
+        Ok::<_, lambda_http::Error>(function.answer_cdn(secrets, app, request).await)
     }))
     .await
 }
@@ -163,12 +184,21 @@ pub async fn run_stateless(
     handler: StatelessHandler,
 ) -> Result<(), lambda_http::Error> {
     telemetry::init_lambda();
+    let secrets = &origin_secrets()?;
     let (clock, metrics) = (&Clock::System, &Metrics::default());
     lambda_http::run(service_fn(move |request: Request| async move {
-        let handler = async |request: &mut ApiRequest| handler(request);
+        let handler = async |request: &mut ApiRequest| {
+            check_origin(secrets, request)?;
+            handler(request)
+        };
         Ok::<_, lambda_http::Error>(answer(name, (clock, metrics), request, handler).await)
     }))
     .await
+}
+
+/// Reported as text, for the same reason as in [`start`].
+fn origin_secrets() -> Result<OriginSecrets, String> {
+    config::origin_secrets().map_err(|error| error.to_string())
 }
 
 /// Creates the application state with an open connection.

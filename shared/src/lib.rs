@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod oidc;
 #[cfg(feature = "openapi")]
 pub mod openapi;
+pub mod origin;
 pub mod store;
 pub mod telemetry;
 pub mod token;

@@ -13,6 +13,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use domain::clock::Clock;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use shared::origin::ORIGIN_HEADER;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -316,6 +318,51 @@ async fn every_executable_answers_api_gateway_events() {
         (405, "method_not_allowed"),
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_origin_secrets_only_requests_of_the_cdn_are_answered() {
+    const SECRETS: &str = "BOXOFFICE_ORIGIN_SECRETS";
+    let world = world().await;
+    let hashes = format!("{},{}", hex_sha256("current"), hex_sha256("previous"));
+    let variables = [(SECRETS, hashes.as_str())];
+    // One function with the application state, and the one without.
+    for path in ["/events", "/"] {
+        let (function, event) = event_by("", ("GET", path), None);
+        let mut lambda = Lambda::start_with(TIME_OUT, function, &world, &variables).await;
+        for (secret, status) in [
+            (None, 403),
+            (Some("forged"), 403),
+            (Some(hashes.as_str()), 403),
+            (Some("current"), 200),
+            (Some("previous"), 200),
+        ] {
+            let mut event = event.clone();
+            if let Some(secret) = secret {
+                event["headers"][ORIGIN_HEADER] = json!(secret);
+            }
+            let (answered, body) = lambda.answer(event).await;
+            assert_eq!(answered, status, "{function} {secret:?}");
+            if status == 403 {
+                assert_eq!(body["code"], "not_through_cdn", "{function}");
+            }
+        }
+        let log = lambda.stop().await;
+        assert!(
+            !log.contains("current") && !log.contains("forged"),
+            "a secret in the log: {log}"
+        );
+        assert!(log.contains("not_through_cdn"), "{log}");
+
+        let malformed = [(SECRETS, "current")];
+        let lambda = Lambda::start_with(TIME_OUT, function, &world, &malformed).await;
+        let ended = tokio::time::timeout(PATIENCE, lambda.process.wait_with_output()).await;
+        assert!(!ended.expect("an end in time").unwrap().status.success());
+    }
+}
+
+fn hex_sha256(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
 }
 
 fn scheduled() -> Value {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use pages::{ROUTES, Resolved, resolve};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::http::problem::KINDS;
 use shared::lambda::Init;
+use shared::origin::ORIGIN_HEADER;
 use shared::telemetry::METRICS;
 
 use crate::contract;
@@ -239,7 +240,8 @@ fn a_changed_setting_makes_a_new_version() {
         let description = properties["VersionDescription"]
             .as_str()
             .unwrap_or_default();
-        for (name, value) in variables(properties) {
+        let of_all = variables(&template["Globals"]["Function"]);
+        for (name, value) in of_all.into_iter().chain(variables(properties)) {
             let value = value.to_string();
             for parameter in &parameters {
                 let is_used = value == format!("\"{parameter}\"")
@@ -645,6 +647,27 @@ fn the_cdn_caches_no_errors_and_has_the_cors_settings_of_the_api() {
         assert_eq!(api[of_api], cdn[of_cdn]["Items"], "{of_api}");
     }
     assert_eq!(api["MaxAge"], cdn["AccessControlMaxAgeSec"]);
+}
+
+#[test]
+fn the_cdn_sends_the_secret_whose_hash_the_functions_get() {
+    let template = template();
+    let origins =
+        &template["Resources"]["Distribution"]["Properties"]["DistributionConfig"]["Origins"];
+    let headers = origins[0]["OriginCustomHeaders"].as_array().unwrap();
+    assert_eq!(
+        (&headers[0], &headers[2]),
+        (&json!("HasOriginSecret"), &json!("AWS::NoValue"))
+    );
+    assert_eq!(headers[1][0]["HeaderName"], ORIGIN_HEADER);
+    let sent = text(&headers[1][0]["HeaderValue"]);
+    let of_functions =
+        &template["Globals"]["Function"]["Environment"]["Variables"]["BOXOFFICE_ORIGIN_SECRETS"];
+    assert_eq!(
+        (&of_functions[0], &of_functions[2]),
+        (&json!("HasOriginSecret"), &json!(""))
+    );
+    assert_eq!(text(&of_functions[1]), sent.replace(":sent:", ":accepted:"));
 }
 
 #[test]

@@ -281,6 +281,7 @@ export const EN = {
 
   "error.network": "The box office did not answer. Check your connection and try again; nothing is booked or charged twice.",
   "error.unexpected": "Something went wrong on our side. Reload the page and try again.",
+  "error.not_through_cdn": "This address is closed. Open the shop at its usual address.",
   "error.route_not_found": "This page is out of date. Reload it and try again.",
   "error.method_not_allowed": "This page is out of date. Reload it and try again.",
   "error.unsupported_media_type": "This page is out of date. Reload it and try again.",

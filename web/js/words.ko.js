@@ -281,6 +281,7 @@ export const KO = {
 
   "error.network": "서버가 응답하지 않습니다. 연결 상태를 확인하고 다시 시도해 주세요. 예매나 결제가 중복되지 않습니다.",
   "error.unexpected": "예상하지 못한 오류가 발생했습니다. 페이지를 새로고침하고 다시 시도해 주세요.",
+  "error.not_through_cdn": "이 주소로는 접속할 수 없습니다. 예매 사이트의 공식 주소로 접속해 주세요.",
   "error.route_not_found": "페이지가 최신 상태가 아닙니다. 새로고침하고 다시 시도해 주세요.",
   "error.method_not_allowed": "페이지가 최신 상태가 아닙니다. 새로고침하고 다시 시도해 주세요.",
   "error.unsupported_media_type": "페이지가 최신 상태가 아닙니다. 새로고침하고 다시 시도해 주세요.",

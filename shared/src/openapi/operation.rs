@@ -108,7 +108,7 @@ impl Operation {
     #[must_use]
     pub fn new(function: &Function, route: &'static str, tag: Tag, access: Access) -> Self {
         let (method, path) = route.split_once(' ').unwrap_or(("GET", route));
-        let mut errors = Vec::new();
+        let mut errors = vec![problem::NOT_THROUGH_CDN];
         if function.takes_body {
             errors.extend([
                 problem::UNSUPPORTED_MEDIA_TYPE,

@@ -37,6 +37,9 @@ macro_rules! kinds {
 }
 
 kinds! {
+    NOT_THROUGH_CDN = 403 "not_through_cdn" "This address is closed" [],
+        "The operator allows requests only through the CDN, and this one came directly to the API.",
+        "Send the request to the public address of the shop.";
     ROUTE_NOT_FOUND = 404 "route_not_found" "There is nothing at this path" [],
         "No endpoint has this path. Paths are exact: they have no trailing slash and are case-sensitive.",
         "Compare the path with the list of endpoints.";

@@ -140,6 +140,9 @@ impl Problem {
     #[must_use]
     pub fn of(refusal: &Refusal) -> Self {
         match refusal {
+            Refusal::NotThroughCdn => {
+                Self::new(NOT_THROUGH_CDN, "Send the request to the public address of the shop.")
+            }
             Refusal::RouteNotFound => Self::new(ROUTE_NOT_FOUND, "GET /docs lists the endpoints."),
             Refusal::MethodNotAllowed { allow } => {
                 Self::new(METHOD_NOT_ALLOWED, format!("Supported methods: {allow}.")).header(ALLOW, allow)
