@@ -3,6 +3,7 @@
 mod access;
 mod client_tokens;
 mod data_folder;
+mod group_commit;
 mod in_process;
 mod operations;
 mod protocol;
@@ -17,7 +18,6 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use data_folder::DataFolder;
 use domain::clock::Clock;
-use dynoxide::Database;
 pub use in_process::{InProcess, unsigned_client};
 pub use operations::Operations;
 use tokio::sync::oneshot;
@@ -52,18 +52,18 @@ pub struct EmbeddedDynamoDb {
 impl EmbeddedDynamoDb {
     /// Starts on a listener that is bound already, on the current runtime.
     pub fn start(storage: &Storage, listener: TcpListener) -> Result<Self> {
-        let (database, keys, folder) = match storage {
+        let (operations, keys, folder) = match storage {
             Storage::Memory => (
-                Database::memory().map_err(engine_error)?,
+                Operations::in_memory().map_err(engine_error)?,
                 AccessKeys::random()?,
                 None,
             ),
             Storage::Folder(path) => {
                 let folder = DataFolder::open(path)?;
-                let database = Database::new(&folder.database()?).map_err(engine_error)?;
+                let operations = Operations::on_disk(&folder.database()?).map_err(engine_error)?;
                 // The engine has created its files.
                 folder.make_private()?;
-                (database, folder.keys()?, Some(folder))
+                (operations, folder.keys()?, Some(folder))
             }
         };
         let address = listener.local_addr()?;
@@ -83,7 +83,6 @@ impl EmbeddedDynamoDb {
             keys: keys.clone(),
             is_on_loopback: address.ip().is_loopback(),
         };
-        let operations = Operations::new(database);
         let router = protocol::router(operations.clone(), access);
         let sweeping = tokio::spawn(sweep(operations.clone()));
         let server = HttpServer {

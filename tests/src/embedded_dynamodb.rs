@@ -105,10 +105,8 @@ async fn a_transaction_whose_answer_was_lost_is_carried_out_once() {
     use crate::wire::{Fault, Rule, Wire};
     use aws_sdk_dynamodb::config::SharedHttpClient;
     use boxoffice::embedded_dynamodb::{InProcess, Operations, unsigned_client};
-    let database = dynoxide::Database::memory().unwrap();
-    let wire = Wire::over(SharedHttpClient::new(InProcess::new(Operations::new(
-        database,
-    ))));
+    let engine = InProcess::new(Operations::in_memory().unwrap());
+    let wire = Wire::over(SharedHttpClient::new(engine));
     let client = unsigned_client(SharedHttpClient::new(wire.clone()));
     let tables = TableNames {
         main: TABLE.to_owned(),

@@ -210,17 +210,18 @@ impl World {
 
     /// A world with this event.
     pub async fn with(programme: Programme) -> Self {
-        Self::on(Database::memory().expect("an engine"), programme).await
+        Self::on(Operations::in_memory().expect("an engine"), programme).await
     }
 
     /// A world with this event, on a new database.
-    pub async fn on(engine: Database, programme: Programme) -> Self {
+    pub async fn on(operations: Operations, programme: Programme) -> Self {
         if std::env::var_os("SHOW_LOGS").is_some() {
             static LOGS: std::sync::Once = std::sync::Once::new();
             LOGS.call_once(boxoffice::logging::init);
         }
         let clock = ManualClock::at(EpochMs::parse(START).expect("a time"));
-        let in_process = InProcess::new(Operations::new(engine.clone()));
+        let engine = operations.database().expect("an open engine");
+        let in_process = InProcess::new(operations);
         let in_process = SharedHttpClient::new(in_process);
         let wire = Wire::over(in_process.clone());
         let dynamodb = client(in_process.clone());

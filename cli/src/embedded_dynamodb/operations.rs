@@ -1,6 +1,7 @@
 //! DynamoDB's operations on the engine, by their names in the protocol. The SDK in this process and the port both call them
 //! here.
 
+use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::client_tokens::{ClientTokens, MAX_TOKEN};
+use super::group_commit::GroupCommit;
 
 /// How many operations run at once, each on a thread of the runtime's blocking pool. The engine runs one at a time; while
 /// it does, others parse their requests and serialize their answers.
@@ -30,6 +32,8 @@ struct Shared {
     database: Mutex<Option<Database>>,
     client_tokens: ClientTokens,
     permits: Arc<Semaphore>,
+    /// None if the data are in memory.
+    group_commit: Option<GroupCommit>,
 }
 
 /// The HTTP status and the body of an answer.
@@ -39,15 +43,37 @@ pub(super) struct Answer {
 }
 
 impl Operations {
-    #[must_use]
-    pub fn new(database: Database) -> Self {
+    /// An engine with its data in memory.
+    pub fn in_memory() -> Result<Self> {
+        Ok(Self::new(Database::memory()?, None))
+    }
+
+    /// An engine with its data in this file and its log beside it.
+    pub fn on_disk(file: &str) -> Result<Self> {
+        let database = Database::new(file)?;
+        // This sets `synchronous=NORMAL`, and all else to what it is already.
+        database.disable_bulk_loading()?;
+        let log = File::open(format!("{file}-wal"))
+            .map_err(|error| DynoxideError::InternalServerError(format!("no log: {error}")))?;
+        let group_commit = GroupCommit::new(move || log.sync_data());
+        Ok(Self::new(database, Some(group_commit)))
+    }
+
+    fn new(database: Database, group_commit: Option<GroupCommit>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 database: Mutex::new(Some(database)),
                 client_tokens: ClientTokens::default(),
                 permits: Arc::new(Semaphore::new(MAX_CONCURRENT as usize)),
+                group_commit,
             }),
         }
+    }
+
+    /// The engine itself. None once it is closed.
+    #[must_use]
+    pub fn database(&self) -> Option<Database> {
+        self.shared.database()
     }
 
     /// Runs the operation of a target such as `DynamoDB_20120810.GetItem`. If the caller stops waiting before the operation
@@ -60,14 +86,29 @@ impl Operations {
         let operation = operation(target).to_owned();
         let running = tokio::task::spawn_blocking(move || {
             let result = shared.run(&operation, &body);
+            if let Some(group_commit) = &shared.group_commit
+                && writes(&operation)
+            {
+                group_commit.completed();
+            }
             drop(permit);
             result
         });
-        Answer::of(running.await.unwrap_or_else(|error| {
+        let result = running.await.unwrap_or_else(|error| {
             Err(DynoxideError::InternalServerError(format!(
                 "the operation was not completed: {error}"
             )))
-        }))
+        });
+        // Reads wait too: they may have seen what others have just written.
+        if let Some(group_commit) = &self.shared.group_commit
+            && let Err(error) = group_commit.synchronized().await
+        {
+            tracing::error!(%error, "cannot synchronize the data with the disk; restart");
+            return Answer::of(Err(DynoxideError::InternalServerError(format!(
+                "the data cannot be synchronized with the disk: {error}"
+            ))));
+        }
+        Answer::of(result)
     }
 
     /// Deletes expired items.
@@ -194,6 +235,20 @@ fn operation(target: &str) -> &str {
         .iter()
         .find_map(|service| target.strip_prefix(service))
         .unwrap_or_default()
+}
+
+/// Whether an operation can change data.
+fn writes(operation: &str) -> bool {
+    const READS: [&str; 7] = [
+        "BatchGet",
+        "Describe",
+        "Get",
+        "List",
+        "Query",
+        "Scan",
+        "TransactGet",
+    ];
+    !READS.iter().any(|read| operation.starts_with(read))
 }
 
 fn closed() -> Result<String> {

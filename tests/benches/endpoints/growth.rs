@@ -208,8 +208,8 @@ impl Place {
                 })
                 .collect();
         }
-        let (database, data) = storage.open();
-        let world = World::on(database, programme).await;
+        let (engine, data) = storage.open();
+        let world = World::on(engine, programme).await;
         let server = Server::start(without_meter(&world).app);
         Self {
             world,

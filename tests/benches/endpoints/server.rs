@@ -3,8 +3,8 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use boxoffice::embedded_dynamodb::Operations;
 use boxoffice::gateway;
-use dynoxide::Database;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -23,16 +23,16 @@ pub(crate) enum Storage {
 }
 
 impl Storage {
-    /// A new database, and its folder.
-    pub(crate) fn open(self) -> (Database, Option<TempDir>) {
+    /// A new engine, and the folder of its data.
+    pub(crate) fn open(self) -> (Operations, Option<TempDir>) {
         match self {
-            Self::Memory => (Database::memory().expect("an engine"), None),
+            Self::Memory => (Operations::in_memory().expect("an engine"), None),
             Self::Disk => {
                 // Not in /tmp, which can be in memory.
                 let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
                 let file = folder.path().join("boxoffice.db");
-                let database = Database::new(file.to_str().expect("a path")).expect("an engine");
-                (database, Some(folder))
+                let engine = Operations::on_disk(file.to_str().expect("a path"));
+                (engine.expect("an engine"), Some(folder))
             }
         }
     }

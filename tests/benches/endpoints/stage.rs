@@ -127,8 +127,8 @@ pub(crate) fn without_meter(world: &World) -> World {
 
 impl Stage {
     pub(crate) async fn new(endpoint: Endpoint, storage: Storage) -> Self {
-        let (database, data) = storage.open();
-        let world = World::on(database, programme(&endpoint)).await;
+        let (engine, data) = storage.open();
+        let world = World::on(engine, programme(&endpoint)).await;
         if endpoint.name == LIST_OF_MANY {
             list_more_events(&world, MANY_EVENTS - 1).await;
         }
