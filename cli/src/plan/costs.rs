@@ -147,7 +147,7 @@ pub enum Operation {
     Leave,
     /// Lists the dates. The process knows the seat maps.
     Dates,
-    /// Lists the seats of a section of at most 500 seats that has this many claims.
+    /// Lists the at most 500 seats of a date that has this many claims.
     Seats { claims: u32 },
     /// Lists the seats of a larger section. The process knows the seat map.
     SeatsOfMap,

@@ -11,7 +11,7 @@ use domain::ids::Rank;
 use domain::queue::{OUTDATED_MS, TokenEndsOn};
 use domain::shortage::{LOOK_EVERY_MS, Shortage};
 use fastrand::Rng;
-use shared::app::LARGEST_LIVE_SECTION;
+use shared::app::MOST_LIVE_SEATS;
 
 use super::costs::{Function, KeyKind, Operation, TRANSACTED, Units, read_of_claims};
 use super::functions::{Functions, milliseconds_of_calls};
@@ -727,7 +727,7 @@ impl<'a> Sale<'a> {
                     );
                 }
             }
-        } else if seats <= LARGEST_LIVE_SECTION {
+        } else if seats <= MOST_LIVE_SEATS {
             let part_now = &self.stock.parts[part];
             let reads = read_of_claims(part_now.sold + part_now.held);
             if let Some(id) = self.keys.id(KeyKind::Claims, 0, part) {
@@ -920,13 +920,12 @@ impl<'a> Sale<'a> {
             return self.nothing_left(visit);
         };
         let seen = &self.stock.parts[part];
-        let claims = if seen.seats <= LARGEST_LIVE_SECTION {
-            seen.sold + seen.held
-        } else {
-            0
-        };
-        let operation = if seen.seats <= LARGEST_LIVE_SECTION {
-            Operation::Seats { claims }
+        let date = seen.date;
+        let of_date = self.stock.parts.iter().filter(|part| part.date == date);
+        let operation = if seen.seats_of_date <= MOST_LIVE_SEATS {
+            Operation::Seats {
+                claims: of_date.map(|part| part.sold + part.held).sum(),
+            }
         } else {
             // The map is read once a second by each process; that is counted apart.
             Operation::SeatsOfMap
@@ -937,7 +936,9 @@ impl<'a> Sale<'a> {
             if !self.request(operation, lane, part) {
                 return Next::Again;
             }
-            self.seats_listed[part] += 1;
+            for (listed, part) in self.seats_listed.iter_mut().zip(&self.stock.parts) {
+                *listed += u32::from(part.date == date);
+            }
         }
         (visit.part, visit.saw, visit.tickets) = (part, saw, tickets);
         let choosing = person.choosing.as_secs_f64();
@@ -1029,7 +1030,7 @@ impl<'a> Sale<'a> {
                 continue;
             }
             self.seats_listed[index] += 1;
-            if of_part.seats > LARGEST_LIVE_SECTION {
+            if of_part.seats_of_date > MOST_LIVE_SEATS {
                 continue;
             }
             let reads = read_of_claims(of_part.sold + of_part.held);
@@ -1226,7 +1227,7 @@ impl<'a> Sale<'a> {
         for part in 0..self.stock.parts.len() {
             let of_part = &self.stock.parts[part];
             let listed = f64::from(std::mem::take(&mut self.seats_listed[part]));
-            let is_large = of_part.seats > LARGEST_LIVE_SECTION;
+            let is_large = of_part.seats_of_date > MOST_LIVE_SEATS;
             let readers = dates + if is_large { seats.min(listed) } else { 0.0 };
             if readers <= 0.0 {
                 continue;

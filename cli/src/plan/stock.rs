@@ -11,6 +11,8 @@ pub struct Part {
     /// Counted from 0.
     pub date: usize,
     pub seats: u32,
+    /// Of all sections of the date. Lists show them together.
+    pub seats_of_date: u32,
     pub sold: u32,
     /// In living holds.
     pub held: u32,
@@ -64,21 +66,26 @@ impl Stock {
     /// Everything of an event that has not begun.
     #[must_use]
     pub fn of(programme: &Programme, now: EpochMs) -> Self {
-        let part = |date: usize, seats: u32| Part {
+        let part = |date: usize, seats: u32, seats_of_date: u32| Part {
             date,
             seats,
+            seats_of_date,
             sold: 0,
             held: 0,
             taken: 0,
         };
         let parts = match programme.event.terms.admission {
-            Admission::General { total_tickets, .. } => vec![part(0, total_tickets)],
+            Admission::General { total_tickets, .. } => vec![part(0, total_tickets, total_tickets)],
             Admission::Seated => programme
                 .dates
                 .values()
                 .filter(|date| !date.has_begun(now))
                 .enumerate()
-                .flat_map(|(at, date)| date.sections.iter().map(move |of| part(at, of.seats)))
+                .flat_map(|(at, date)| {
+                    let of_date = date.total_seats();
+                    let sections = date.sections.iter();
+                    sections.map(move |section| part(at, section.seats, of_date))
+                })
                 .collect(),
         };
         Self {

@@ -34,8 +34,8 @@ pub fn operation() -> shared::openapi::Operation {
     )
     .describe(
         "List the seats of a date",
-        "In ascending order. Sections with more than 500 seats may be a second old. Once the performance has begun, no seat is \
-         `AVAILABLE`.",
+        "In ascending order. If the requested sections have more than 500 seats together, the list may be a second old. \
+         Once the performance has begun, no seat is `AVAILABLE`.",
     )
     .query(
         "status",

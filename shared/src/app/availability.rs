@@ -19,9 +19,9 @@ pub(super) type SeatMapCache = Cache<(EventId, DateKey, String), SeatMap>;
 
 /// The maximum age of counts, for up to `MOST_REBUILDS` sections.
 const SEAT_MAP_MS: i64 = 1_000;
-/// Sections up to this size are listed live. Larger ones are listed from their seat map, because
-/// reading 50,000 claims would cost a thousand read units.
-pub const LARGEST_LIVE_SECTION: u32 = 500;
+/// Up to this many seats are listed live. More are listed from the seat maps of their sections,
+/// because reading 50,000 claims would cost a thousand read units.
+pub const MOST_LIVE_SEATS: u32 = 500;
 /// A request rebuilds at most this many seat maps, so that an event of hundreds of dates does not
 /// take hundreds of writes.
 const MOST_REBUILDS: usize = 64;
@@ -216,8 +216,7 @@ impl App {
         }
     }
 
-    /// The seats of sections of a date: live for small sections, at most a second old for large
-    /// ones.
+    /// The seats of sections of a date: live if they are few, otherwise at most a second old.
     pub async fn section_seats(
         &self,
         event: &Event,
@@ -225,21 +224,51 @@ impl App {
         sections: Vec<Section>,
         now: EpochMs,
     ) -> Result<Vec<SectionSeats>, Refusal> {
-        let id = &event.event_id;
-        iter(sections)
+        let seats: u32 = sections.iter().map(|section| section.seats).sum();
+        let statuses = if seats > MOST_LIVE_SEATS {
+            self.statuses_by_map(event, date, &sections, now).await?
+        } else {
+            self.statuses_by_claims(event, date, &sections, now).await?
+        };
+        Ok(sections
+            .into_iter()
+            .zip(statuses)
+            .map(|(section, statuses)| SectionSeats { section, statuses })
+            .collect())
+    }
+
+    async fn statuses_by_map(
+        &self,
+        event: &Event,
+        date: &EventDate,
+        sections: &[Section],
+        now: EpochMs,
+    ) -> Result<Vec<Vec<SeatStatus>>, Refusal> {
+        let mut statuses = Vec::with_capacity(sections.len());
+        // So many at once that none stays outdated.
+        for some in sections.chunks(MOST_REBUILDS) {
+            let wanted: Vec<_> = some.iter().map(|s| MapOf::new(event, date, s)).collect();
+            let maps = self.seat_maps(&event.event_id, &wanted, now).await?;
+            statuses.extend(maps.iter().map(|map| map.statuses().collect::<Vec<_>>()));
+        }
+        Ok(statuses)
+    }
+
+    async fn statuses_by_claims(
+        &self,
+        event: &Event,
+        date: &EventDate,
+        sections: &[Section],
+        now: EpochMs,
+    ) -> Result<Vec<Vec<SeatStatus>>, Refusal> {
+        iter(sections.to_vec())
             .map(|section| async move {
-                let statuses = if section.seats > LARGEST_LIVE_SECTION {
-                    let one = [MapOf::new(event, date, &section)];
-                    let maps = self.seat_maps(id, &one, now).await?;
-                    maps.iter().flat_map(|map| map.statuses()).collect()
-                } else {
-                    let claims = self.store.claims(id, date.date, &section.name).await?;
-                    section
-                        .seat_numbers()
-                        .map(|seat| SeatStatus::of(claims.get(&seat), now))
-                        .collect()
-                };
-                Ok(SectionSeats { section, statuses })
+                let name = &section.name;
+                let claims = self.store.claims(&event.event_id, date.date, name).await?;
+                Ok(section
+                    .seat_numbers()
+                    .map(|seat| SeatStatus::of(claims.get(&seat), now))
+                    .collect())
             })
             .buffered(SECTIONS_AT_ONCE)
             .try_collect()

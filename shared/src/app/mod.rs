@@ -26,8 +26,8 @@ use domain::queue::Head;
 use domain::refusal::Refusal;
 
 pub use availability::{
-    DateAvailability, LARGEST_LIVE_SECTION, SeatOnSale, SectionSales, SectionSeats,
-    check_not_closed, check_seated,
+    DateAvailability, MOST_LIVE_SEATS, SeatOnSale, SectionSales, SectionSeats, check_not_closed,
+    check_seated,
 };
 pub use booking::{HistoryPosition, Outcome};
 pub use issuer::Caller;
