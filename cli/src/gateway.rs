@@ -20,6 +20,7 @@ use shared::app::App;
 use shared::http::LARGEST_BODY;
 use shared::http::problem::Problem;
 use shared::lambda::Function;
+use shared::sign_in::SignIn;
 use tokio::sync::Semaphore;
 
 use crate::http_server::HttpServer;
@@ -74,6 +75,8 @@ fn max_connections() -> usize {
 
 struct Gateway {
     app: Arc<App>,
+    /// As API Gateway adds them to each request.
+    stage_variables: HashMap<String, String>,
     permits: Semaphore,
 }
 
@@ -81,6 +84,7 @@ struct Gateway {
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
+    sign_in: Option<SignIn>,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let server = HttpServer {
@@ -90,6 +94,9 @@ pub async fn serve(
     };
     let gateway = Arc::new(Gateway {
         app,
+        stage_variables: sign_in
+            .map(|sign_in| sign_in.to_stage_variables())
+            .unwrap_or_default(),
         permits: Semaphore::new(MAX_CONCURRENT_REQUESTS),
     });
     let router = Router::new().fallback(answer).with_state(gateway);
@@ -136,7 +143,8 @@ async fn call_function(gateway: &Gateway, request: AxumRequest) -> Response<Axum
     let request = lambda_http::Request::from_parts(parts, body)
         .with_raw_http_path(path)
         .with_query_string_parameters(query)
-        .with_path_parameters(parameters);
+        .with_path_parameters(parameters)
+        .with_stage_variables(gateway.stage_variables.clone());
     let function = FUNCTIONS
         .iter()
         .find(|function| function.name == name)

@@ -64,7 +64,7 @@ pub enum UserIdentity {
 pub enum InvalidIdentity {
     #[error(transparent)]
     Missing(#[from] MissingVariable),
-    #[error("{IDENTITY} is TrustUserIdInRequest, but {0} is set; remove one of them")]
+    #[error("{IDENTITY} does not allow {0}; remove one of them")]
     Contradiction(&'static str),
     #[error("{ISSUER} or {AUDIENCE} is invalid: {0}")]
     Issuer(#[from] InvalidIssuer),
@@ -72,7 +72,8 @@ pub enum InvalidIdentity {
 
 /// Reads `BOXOFFICE_USER_IDENTITY`. There is no default, so that user ids in requests are not
 /// trusted by mistake. `OpenIdConnect` also requires `BOXOFFICE_OIDC_ISSUER` and
-/// `BOXOFFICE_OIDC_AUDIENCE`.
+/// `BOXOFFICE_OIDC_AUDIENCE`. `CognitoUserPool` requires the issuer only: the audience is the client id
+/// in the stage variables.
 pub fn user_identity() -> Result<UserIdentity, InvalidIdentity> {
     identity_of(&required(IDENTITY)?, optional(ISSUER), optional(AUDIENCE))
 }
@@ -89,11 +90,16 @@ fn identity_of(
     match (choice, issuer, audience) {
         ("TrustUserIdInRequest", None, None) => Ok(UserIdentity::TrustUserIdInRequest),
         ("TrustUserIdInRequest", Some(_), _) => Err(InvalidIdentity::Contradiction(ISSUER)),
-        ("TrustUserIdInRequest", None, Some(_)) => Err(InvalidIdentity::Contradiction(AUDIENCE)),
+        ("TrustUserIdInRequest", None, Some(_)) | ("CognitoUserPool", Some(_), Some(_)) => {
+            Err(InvalidIdentity::Contradiction(AUDIENCE))
+        }
         ("OpenIdConnect", Some(issuer), Some(audience)) => Ok(UserIdentity::OpenIdConnect(
             Issuer::new(&issuer, &audience)?,
         )),
-        ("OpenIdConnect", None, _) => Err(MissingVariable(ISSUER).into()),
+        ("CognitoUserPool", Some(issuer), None) => Ok(UserIdentity::OpenIdConnect(
+            Issuer::with_client_of_stage(&issuer)?,
+        )),
+        ("OpenIdConnect" | "CognitoUserPool", None, _) => Err(MissingVariable(ISSUER).into()),
         ("OpenIdConnect", Some(_), None) => Err(MissingVariable(AUDIENCE).into()),
         _ => Err(MissingVariable(IDENTITY).into()),
     }
@@ -152,7 +158,15 @@ mod tests {
                 Issuer::new("https://id.example.com", "shop").unwrap()
             ))
         );
+        assert_eq!(
+            says("CognitoUserPool", url, None),
+            Ok(UserIdentity::OpenIdConnect(
+                Issuer::with_client_of_stage("https://id.example.com").unwrap()
+            ))
+        );
         for (choice, issuer, audience, named) in [
+            ("CognitoUserPool", None, None, ISSUER),
+            ("CognitoUserPool", url, shop, AUDIENCE),
             ("", url, shop, IDENTITY),
             ("openidconnect", url, shop, IDENTITY),
             ("OpenIdConnect", None, shop, ISSUER),

@@ -51,22 +51,38 @@ pub enum InvalidIssuer {
 pub struct Issuer {
     /// Exactly as in the `iss` claim.
     url: String,
-    audience: String,
+    /// `None`: the client id in the request's stage variables.
+    audience: Option<String>,
 }
 
 impl Issuer {
     /// An issuer with its URL and the audience that its tokens must be for.
     pub fn new(url: &str, audience: &str) -> Result<Self, InvalidIssuer> {
-        if !is_protected_in_transit(url) || url.contains(['?', '#']) {
-            return Err(InvalidIssuer::Url);
-        }
+        let issuer = Self::with_client_of_stage(url)?;
         if audience.is_empty() || audience.chars().any(char::is_control) {
             return Err(InvalidIssuer::Audience);
         }
         Ok(Self {
-            url: url.to_owned(),
-            audience: audience.to_owned(),
+            audience: Some(audience.to_owned()),
+            ..issuer
         })
+    }
+
+    /// An issuer with its URL. Its tokens must be for the client that the request's stage variables
+    /// name ([`crate::sign_in`]).
+    pub fn with_client_of_stage(url: &str) -> Result<Self, InvalidIssuer> {
+        if !is_protected_in_transit(url) || url.contains(['?', '#']) {
+            return Err(InvalidIssuer::Url);
+        }
+        Ok(Self {
+            url: url.to_owned(),
+            audience: None,
+        })
+    }
+
+    /// The audience that tokens must be for, in a request to a stage with this client.
+    pub(crate) fn audience<'a>(&'a self, client_of_stage: Option<&'a str>) -> Option<&'a str> {
+        self.audience.as_deref().or(client_of_stage)
     }
 
     /// The URL as in the issuer's tokens.
@@ -353,9 +369,10 @@ impl IssuerKeys {
     }
 
     /// Verifies a token: its signature, issuer, audience and validity at `now`.
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         issuer: &Issuer,
+        audience: &str,
         token: &Unverified<'_>,
         now: EpochMs,
     ) -> Result<Identified, Rejection> {
@@ -378,7 +395,7 @@ impl IssuerKeys {
             && claims
                 .nbf
                 .is_none_or(|nbf| moment(nbf) <= now.plus_ms(LEEWAY_MS));
-        let is_for_us = claims.iss == issuer.url && claims.aud.contains(&issuer.audience);
+        let is_for_us = claims.iss == issuer.url && claims.aud.contains(audience);
         let has_subject = (1..=LONGEST_SUBJECT).contains(&claims.sub.len());
         if !is_in_force || !is_for_us || !has_subject || claims.events.is_some() {
             return Err(Rejection::Invalid);

@@ -86,6 +86,7 @@ fn service(kind: &str) -> &str {
         "CloudFront" => "cloudfront",
         "CloudWatch" => "cloudwatch",
         "CodeDeploy" => "codedeploy",
+        "Cognito" => "cognito-idp",
         "DynamoDB" => "dynamodb",
         "Events" => "events",
         "IAM" => "iam",

@@ -618,6 +618,102 @@ async fn an_executable_reads_the_issuers_keys_before_the_first_request_and_accep
     assert!(!log.contains(&token) && log.contains(&issuer.user_id("alice")));
 }
 
+/// A buyer with an ID token, whose requests go through the executables.
+struct SignedIn<'a> {
+    world: &'a World,
+    variables: Vec<(&'static str, &'a str)>,
+    /// What API Gateway adds to each request.
+    stage_variables: Value,
+}
+
+impl SignedIn<'_> {
+    async fn asks(&self, token: &str, request: (&str, &str), body: Option<Value>) -> (u16, Value) {
+        let (function, mut event) = event_by(token, request, body);
+        event["stageVariables"] = self.stage_variables.clone();
+        let mut lambda = Lambda::start_with(TIME_OUT, function, self.world, &self.variables).await;
+        let answer = lambda.answer(event).await;
+        let log = lambda.stop().await;
+        assert!(!log.contains(token), "{function}: {log}");
+        answer
+    }
+
+    /// Joins, holds a seat, charges the wallet, pays, and finds the ticket.
+    async fn buys(&self, issuer: &TestIssuer, subject: &str, seat: u32) {
+        let id_token = issuer.token(subject, Clock::System.now());
+        let user = issuer.user_id(subject);
+        let join = format!("/events/{EVENT}/tokens");
+        let (status, joined) = self.asks(&id_token, ("POST", &join), None).await;
+        assert_eq!((status, &joined["userId"]), (201, &json!(user)), "{joined}");
+        let queue_token = joined["token"].as_str().unwrap();
+        let holds = format!("/events/{EVENT}/holds");
+        let wanted = json!({ "date": FAR_DATE, "seatNumber": seat });
+        let (status, held) = self.asks(queue_token, ("POST", &holds), Some(wanted)).await;
+        assert_eq!(status, 201, "{held}");
+        let reservation = held["reservationId"].as_str().unwrap();
+        // With the ID token from here on: on another device there is no queue token.
+        let charges = format!("/users/{user}/wallet/charges");
+        let amount = json!({ "amount": 100_000 });
+        let (status, answer) = self.asks(&id_token, ("POST", &charges), Some(amount)).await;
+        assert_eq!(status, 201, "{answer}");
+        let pay = format!("/reservations/{reservation}/payment");
+        let (status, paid) = self.asks(&id_token, ("POST", &pay), None).await;
+        assert_eq!(status, 201, "{paid}");
+        let list = format!("/users/{user}/reservations");
+        let (_, listed) = self.asks(&id_token, ("GET", &list), None).await;
+        assert_eq!(listed["reservations"][0]["status"], "CONFIRMED", "{listed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_buyer_who_has_signed_in_buys_through_the_executables() {
+    let world = world().await;
+    let issuer = TestIssuer::start().await;
+    let of_an_issuer = SignedIn {
+        world: &world,
+        variables: vec![
+            ("BOXOFFICE_USER_IDENTITY", "OpenIdConnect"),
+            ("BOXOFFICE_OIDC_ISSUER", &issuer.url),
+            ("BOXOFFICE_OIDC_AUDIENCE", AUDIENCE),
+        ],
+        stage_variables: json!({}),
+    };
+    of_an_issuer.buys(&issuer, "alice", 1).await;
+    // The template's user pool: the client is told by the stage.
+    let of_the_pool = |stage_variables| SignedIn {
+        world: &world,
+        variables: vec![
+            ("BOXOFFICE_USER_IDENTITY", "CognitoUserPool"),
+            ("BOXOFFICE_OIDC_ISSUER", &issuer.url),
+        ],
+        stage_variables,
+    };
+    let ours = json!({ "signInIssuer": issuer.url, "signInClientId": AUDIENCE });
+    of_the_pool(ours.clone()).buys(&issuer, "bob", 2).await;
+    let token = issuer.token("carol", Clock::System.now());
+    let join = format!("/events/{EVENT}/tokens");
+    for (stage_variables, status, code) in [
+        (json!({ "signInClientId": "another" }), 401, "token_invalid"),
+        (json!({}), 503, "busy"),
+    ] {
+        let pool = of_the_pool(stage_variables);
+        let (answered, answer) = pool.asks(&token, ("POST", &join), None).await;
+        assert_eq!(
+            (answered, &answer["code"]),
+            (status, &json!(code)),
+            "{answer}"
+        );
+    }
+    // One environment read the issuer for all.
+    assert_eq!(issuer.times_asked(), 1);
+    let (_, mut event) = http_event("GET", "/assets/sign-in.json", &[], None);
+    event["stageVariables"] = ours;
+    let mut pages = Lambda::start("pages", &world).await;
+    let (status, settings) = pages.answer(event).await;
+    assert_eq!(status, 200);
+    assert_eq!(settings["signIn"]["clientId"], AUDIENCE, "{settings}");
+    pages.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_pages_executable_sends_compressed_bodies_in_base64() {
     let world = world().await;

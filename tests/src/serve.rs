@@ -537,6 +537,31 @@ async fn an_issuer_needs_an_audience_and_a_valid_url() {
             "--oidc-audience",
         ),
         (&["--oidc-audience", "shop"], 2, "--oidc-issuer"),
+        (&["--oidc-client-id", "shop"], 2, "--oidc-issuer"),
+        (
+            &[
+                "--oidc-issuer",
+                "https://id.example.com",
+                "--oidc-audience",
+                "shop",
+                "--oidc-scopes",
+                "openid",
+            ],
+            2,
+            "--oidc-client-id",
+        ),
+        (
+            &[
+                "--oidc-issuer",
+                "https://id.example.com",
+                "--oidc-client-id",
+                "shop",
+                "--oidc-token-origin",
+                "https://id.example.com/token",
+            ],
+            3,
+            "--oidc-token-origin",
+        ),
         (
             &[
                 "--oidc-issuer",

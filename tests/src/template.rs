@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use shared::http::problem::KINDS;
 use shared::lambda::Init;
 use shared::origin::ORIGIN_HEADER;
+use shared::sign_in::{DEFAULT_SCOPES, SignIn};
 use shared::telemetry::METRICS;
 
 use crate::contract;
@@ -237,19 +238,18 @@ fn a_changed_setting_makes_a_new_version() {
     let parameters = names_of(&template, "Parameters");
     for (id, function) in resources_of(&template, FUNCTION) {
         let properties = &function["Properties"];
-        let description = properties["VersionDescription"]
-            .as_str()
-            .unwrap_or_default();
+        let names = |value: &Value, parameter: &str| {
+            let value = value.to_string();
+            let forms = [format!("\"{parameter}\""), format!("${{{parameter}}}")];
+            forms.iter().any(|form| value.contains(form))
+        };
+        let description = &properties["VersionDescription"];
         let of_all = variables(&template["Globals"]["Function"]);
         for (name, value) in of_all.into_iter().chain(variables(properties)) {
-            let value = value.to_string();
             for parameter in &parameters {
-                let is_used = value == format!("\"{parameter}\"")
-                    || value.contains(&format!("${{{parameter}}}"));
-                let is_told = description.contains(&format!("${{{parameter}}}"));
                 assert!(
-                    !is_used || is_told,
-                    "{id}: VersionDescription must have ${{{parameter}}}, for {name}"
+                    !names(&value, parameter) || names(description, parameter),
+                    "{id}: VersionDescription must have {parameter}, for {name}"
                 );
             }
         }
@@ -716,6 +716,123 @@ fn the_tables_are_retained_and_can_be_restored() {
             "ttl"
         );
         assert_eq!(properties["TimeToLiveSpecification"]["Enabled"], true);
+    }
+}
+
+/// CloudFormation refuses circles. cfn-lint cannot look for them here: it does not know that SAM makes the API's stage a
+/// resource of its own, on which nothing depends.
+#[test]
+fn the_resources_depend_on_each_other_without_circles() {
+    fn strings<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::String(text) => found.push(text),
+            Value::Array(values) => values.iter().for_each(|value| strings(value, found)),
+            Value::Object(fields) => fields.values().for_each(|value| strings(value, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let mut template = template();
+    let mut stage = template["Resources"]["Api"].clone();
+    stage["Properties"] = json!({
+        "Api": "Api",
+        "Variables": template["Resources"]["Api"]["Properties"]["StageVariables"].take(),
+    });
+    template["Resources"]["Stage"] = stage;
+    let resources = names_of(&template, "Resources");
+    let mut needs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (id, resource) in template["Resources"].as_object().unwrap() {
+        let mut properties = resource["Properties"].clone();
+        // Only the function's alias needs the alarms of a rollout.
+        if let Some(rollout) = properties.get_mut("DeploymentPreference") {
+            rollout.take();
+        }
+        // The API needs the functions of its routes, and they do not need the API.
+        if let Some(events) = properties.get_mut("Events") {
+            let is_route = events
+                .as_object()
+                .unwrap()
+                .values()
+                .any(|it| it["Type"] == "HttpApi");
+            events.take();
+            if is_route {
+                needs.entry("Api").or_default().insert(id);
+            }
+        }
+        let mut found = Vec::new();
+        strings(&properties, &mut found);
+        strings(&resource["DependsOn"], &mut found);
+        for resource in &resources {
+            let is_needed = found.iter().any(|text| {
+                let attribute = text.strip_prefix(resource.as_str());
+                attribute.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                    || text.contains(&format!("${{{resource}}}"))
+                    || text.contains(&format!("${{{resource}."))
+            });
+            if is_needed {
+                needs.entry(id).or_default().insert(resource);
+            }
+        }
+    }
+    // Whatever needs nothing that is left can be made next.
+    let mut left: BTreeSet<&str> = resources.iter().map(String::as_str).collect();
+    loop {
+        let next: Vec<&str> = left
+            .iter()
+            .copied()
+            .filter(|id| needs.get(id).is_none_or(|needs| needs.is_disjoint(&left)))
+            .collect();
+        if next.is_empty() {
+            break;
+        }
+        left.retain(|id| !next.contains(id));
+    }
+    assert_eq!(left, BTreeSet::new());
+    let path = |from: &str, to: &str| needs[from].contains(to);
+    assert!(path("Stage", "UserPoolClient") && path("UserPoolClient", "Distribution"));
+    assert!(path("Distribution", "Api") && path("Api", "PagesFunction"));
+}
+
+#[test]
+fn the_user_pool_is_retained_and_its_client_is_public() {
+    let template = template();
+    let resources = &template["Resources"];
+    let pool = &resources["UserPool"];
+    assert_eq!(pool["DeletionPolicy"], "Retain");
+    assert_eq!(pool["UpdateReplacePolicy"], "Retain");
+    assert_eq!(pool["Properties"]["DeletionProtection"], "ACTIVE");
+    let factors = &pool["Properties"]["Policies"]["SignInPolicy"]["AllowedFirstAuthFactors"];
+    assert!(texts(factors).contains(&"EMAIL_OTP"));
+    assert_eq!(pool["Properties"]["UserPoolTier"], "ESSENTIALS");
+    let client = &resources["UserPoolClient"]["Properties"];
+    assert_eq!(client["GenerateSecret"], false);
+    assert_eq!(texts(&client["AllowedOAuthFlows"]), ["code"]);
+    assert_eq!(client["CallbackURLs"], client["LogoutURLs"]);
+    for id in [
+        "UserPool",
+        "UserPoolClient",
+        "UserPoolDomain",
+        "UserPoolStyle",
+    ] {
+        assert_eq!(resources[id]["Condition"], "HasUserPool", "{id}");
+    }
+}
+
+/// The names of the variables, as `SignIn` reads them.
+#[test]
+fn the_stage_tells_the_pages_how_users_sign_in() {
+    let template = template();
+    let variables = &template["Resources"]["Api"]["Properties"]["StageVariables"];
+    let (pool, client) = (&variables[1], &variables[2][1]);
+    let sign_in = SignIn::new(
+        "https://id.example.com",
+        "client",
+        DEFAULT_SCOPES,
+        Some("https://token.example.com"),
+    );
+    let known: BTreeSet<String> = sign_in.unwrap().to_stage_variables().into_keys().collect();
+    for told in [pool, client] {
+        let told: BTreeSet<String> = told.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(told, known);
     }
 }
 

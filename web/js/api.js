@@ -1,8 +1,9 @@
 // The API client: one function per endpoint. Every request is safe to repeat, and is repeated until it is answered: see network.js.
 
 import { learnServerTime } from "./clock.js";
-import { forgetIdToken, identifiedToken, idToken, userId, uuid } from "./identity.js";
+import { identifiedToken, userId, uuid } from "./identity.js";
 import { ApiError, isTransient, reportNetwork, untilAnswered } from "./network.js";
+import { currentIdToken, isOffered, ready, rejectIdToken } from "./sign-in.js";
 import { get, keys, remove, set, withLock } from "./storage.js";
 
 const TIMEOUT_MS = 30000;
@@ -98,20 +99,27 @@ export function dropToken(event) {
 /** A token that identifies the user at the wallet and ticket endpoints: the issuer's ID token, or any queue token. */
 function anyToken() {
   const own = identifiedToken();
-  if (own) return { token: own, drop: forgetIdToken };
+  if (own) return { token: own, drop: rejectIdToken };
   const events = keys("token.").map((key) => key.slice("token.".length));
   return events.map((event) => ({ token: tokenFor(event), expiresAt: get(tokenKey(event))?.expiresAt, drop: () => dropToken(event) }))
     .filter((kept) => kept.token)
     .sort((a, b) => (a.expiresAt < b.expiresAt ? 1 : -1))[0] ?? null;
 }
 
-export const hasToken = () => anyToken() !== null;
+/** Whether the user can be identified. If the shop signs users in, this is known once its settings are. */
+export async function hasToken() {
+  await currentIdToken();
+  if (anyToken()) return true;
+  await ready();
+  return false;
+}
 
 /** Sends a request with any token. If the API rejects the token, forgets it and tries the next one. */
 async function asUser(method, path, options = {}) {
+  await currentIdToken();
   for (;;) {
     const kept = anyToken();
-    if (!kept) throw new ApiError("token_missing");
+    if (!kept) throw new ApiError(isOffered() ? "sign_in" : "token_missing");
     try {
       return await call(method, path(currentUser()), { ...options, token: kept.token });
     } catch (error) {
@@ -123,14 +131,15 @@ async function asUser(method, path, options = {}) {
 
 /** Joins the event's queue, or returns the existing place. */
 export async function join(event) {
-  const token = idToken();
+  const token = await currentIdToken();
+  if (!token && await ready()) throw new ApiError("sign_in");
   try {
     const answer = await call("POST", `/events/${encode(event)}/tokens`, { action: true, ...(token ? { token } : { body: { userId: userId() } }) });
     keepToken(event, answer);
     return answer;
   } catch (error) {
     if (!["token_missing", "token_invalid"].includes(error.code)) throw error;
-    if (token) forgetIdToken();
+    if (token) rejectIdToken();
     throw new ApiError("sign_in");
   }
 }

@@ -3,13 +3,14 @@
 // The URL fragment (#/events/…) selects the view. It never reaches the server, whose paths belong to the API.
 
 import { nameOf } from "./api.js";
-import { alarm, h, icon, put, setText } from "./dom.js";
-import { identifyUser } from "./identity.js";
+import { alarm, confirm, h, icon, put, setText } from "./dom.js";
+import { followOtherTabs, identifyUser, signedInUntil } from "./identity.js";
 import { language, preferredLanguage, rememberLanguage, t, useLanguage } from "./i18n.js";
 import { watchNetwork } from "./network.js";
 import { joinedEvents, keepUpdated, onCalled, placeIn } from "./queue.js";
 import { pendingHolds } from "./holds.js";
-import { countdown, emptyPanel, errorPanel, href, setTitle, skeleton } from "./ui.js";
+import { countdown, emptyPanel, errorPanel, go, href, setTitle, signInButton, skeleton } from "./ui.js";
+import { finishSignIn, isOffered, isReturning, ready, signIn, signOut, state, staySignedIn, watchSignIn } from "./sign-in.js";
 import { isOn, ring, setOn, unlock } from "./sound.js";
 import { watch } from "./storage.js";
 import * as buy from "./buy.js";
@@ -86,6 +87,31 @@ function drawFrame() {
   other.textContent = language() === "ko" ? "English" : "한국어";
   other.lang = language() === "ko" ? "en" : "ko";
   drawSound();
+  drawAccount();
+}
+
+/** The button to sign in or out, and above every view what the user must know about the sign-in. */
+function drawAccount() {
+  const button = document.getElementById("account");
+  button.hidden = !isOffered();
+  setText(button, t(signedInUntil() === null ? "sign_in" : "sign_out"));
+  const told = document.getElementById("account-state");
+  const isTold = isOffered() && ["ending", "ended", "failed"].includes(state());
+  const shown = isTold ? `${state()} ${language()}` : "";
+  if ((told.dataset.shown ?? "") === shown) return;
+  told.dataset.shown = shown;
+  put(told, isTold && [h("p", {}, t(`account.${state()}`)), signInButton("small")]);
+}
+
+async function changeAccount() {
+  if (signedInUntil() === null) {
+    await signIn().catch(() => go("tickets"));
+    return;
+  }
+  const sure = await confirm({ title: t("sign_out.title"), text: t("sign_out.text"), yes: t("sign_out"), no: t("sign_out.no") });
+  if (!sure) return;
+  go();
+  await signOut();
 }
 
 function drawSound() {
@@ -140,8 +166,12 @@ function watchPlaces() {
 
 async function start() {
   useLanguage(preferredLanguage());
+  put(main, skeleton(4));
+  if (isReturning()) await finishSignIn();
   await identifyUser();
   drawFrame();
+  watchSignIn(drawAccount);
+  ready().then(drawAccount);
   const network = document.getElementById("network");
   const drawNetwork = ({ trouble, action }) => {
     network.classList.toggle("down", trouble !== null);
@@ -155,6 +185,7 @@ async function start() {
     drawFrame();
     render(true);
   });
+  document.getElementById("account").addEventListener("click", changeAccount);
   document.getElementById("sound").addEventListener("click", () => { setOn(!isOn()); drawSound(); });
   document.addEventListener("pointerdown", unlock, { once: true });
   document.getElementById("skip").addEventListener("click", (event) => {
@@ -166,8 +197,12 @@ async function start() {
     if (/^(hold|line|name)\.|^$/.test(key)) drawBars();
     if (/^line\.|^$/.test(key)) watchPlaces();
     if (key === "sound") drawSound();
-    if (key === "idToken") identifyUser();
+    if (/^user$|^$/.test(key)) {
+      followOtherTabs();
+      drawAccount();
+    }
   });
+  staySignedIn();
   // Rings in one tab only, even if several are open.
   onCalled(ring);
   watchPlaces();

@@ -8,6 +8,7 @@ import { hasTurn, joinQueue, placeIn, watchPlace } from "./queue.js";
 import { asyncButton, backLink, countdown, errorPanel, go, href, priceText, setTitle, skeleton, stateChip } from "./ui.js";
 import { leftText, summary } from "./events.js";
 import { poster } from "./poster.js";
+import { isOffered, isResuming, signIn } from "./sign-in.js";
 
 export async function show(root, { params: [id], signal }) {
   put(root, skeleton(5));
@@ -33,6 +34,7 @@ export async function show(root, { params: [id], signal }) {
   const draw = () => put(way, nextStep(event, queue, problem, signal, draw));
   draw();
   watchPlace(id, draw, signal);
+  if (isResuming("join")) way.querySelector("[data-testid=join]")?.click();
 }
 
 function whenLine(event) {
@@ -62,6 +64,8 @@ function nextStep(event, queue, problem, signal, redraw) {
       if (!signal.aborted) go("events", event.eventId, hasTurn(event.eventId) ? "shop" : "line");
     } catch (error) {
       put(problem, errorPanel(error, () => join.click()));
+      // Joining goes on by itself when the user comes back.
+      if (error.code === "sign_in" && isOffered()) await signIn("join").catch((failed) => put(problem, errorPanel(failed)));
     }
   });
   const opensIn = event.opensAt && Date.parse(event.opensAt) > now();

@@ -1,29 +1,26 @@
-// Who the buyer is. To integrate your own sign-in, this is the only file to change.
+// Who the buyer is.
 //
 // Without an OpenID Connect issuer, the API trusts the user id in the request. The browser then makes an id once and keeps it; anyone
-// who knows that id is this user. With an issuer, a sign-in page of yours on the same origin puts the issuer's ID token into
-// localStorage:
-//   localStorage.setItem("boxoffice.idToken", JSON.stringify(idToken))
-// The ID token is sent to this origin only: when joining a queue, and for the wallet and tickets. It is never read from a URL, because
-// a link could then sign people in as somebody else. See docs/ARCHITECTURE.md.
+// who knows that id is this user. With an issuer, its ID token says who signed in (sign-in.js). The ID token is sent to this origin
+// only: when joining a queue, and for the wallet and tickets. It stays in this tab. It is never read from a URL, because a link could
+// then sign people in as somebody else. See docs/ARCHITECTURE.md.
 
 import { now } from "./clock.js";
-import { get, remove, set } from "./storage.js";
+import { get, keys, remove, session, set } from "./storage.js";
 
-/** The path of your sign-in page, e.g. "/sign-in". Its parameter `return` holds the fragment to return to. Null: there is none. */
-export const signInAt = null;
-
-const KEY = "idToken";
+const KEY = "tokens";
 /** An ID token with less time left is not used: it could expire before its request arrives. */
 const LEAST_MS = 10000;
 /** The UUID namespace of URLs (RFC 9562). */
 const URLS = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
+/** What the browser keeps of a user, by the beginnings of the names. A charge without an answer stays: only its user can send it again. */
+const OF_A_USER = ["user", "token.", "line.", "hold.", "reservation."];
 
-/** The ID token whose user id is stored as `user`. */
-let identified = null;
+/** The ID token whose user id is known, and that id. */
+let identified = { token: null, user: null };
 
-/** The claims of a token, unverified: the API verifies them. */
-function claims(token) {
+/** The claims of a token, unverified: the API verifies them. Null if it is not a token. */
+export function claims(token) {
   try {
     const text = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
     return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0))));
@@ -32,22 +29,35 @@ function claims(token) {
   }
 }
 
+/** What the issuer returned when the user signed in: {idToken, refreshToken}, or null. */
+export const tokens = () => session.get(KEY);
+
+/** Keeps the issuer's tokens, in this tab. */
+export async function keepTokens(idToken, refreshToken) {
+  session.set(KEY, { idToken, refreshToken });
+  await identifyUser();
+}
+
+/** Forgets the issuer's tokens, e.g. because the API rejected them. */
+export function forgetTokens() {
+  session.remove(KEY);
+}
+
+/** When the ID token expires, in epoch milliseconds; null if the user has not signed in. */
+export function signedInUntil() {
+  const kept = tokens();
+  return kept && (claims(kept.idToken)?.exp ?? 0) * 1000;
+}
+
 /** The issuer's ID token; null if the user has not signed in, or the token is about to expire. */
 export function idToken() {
-  const token = get(KEY);
-  const until = (claims(token)?.exp ?? 0) * 1000;
-  return until > now() + LEAST_MS ? token : null;
+  return signedInUntil() > now() + LEAST_MS ? tokens().idToken : null;
 }
 
 /** The ID token, if its user id is already known here. */
 export function identifiedToken() {
   const token = idToken();
-  return token === identified ? token : null;
-}
-
-/** Forgets an ID token that the API rejected. */
-export function forgetIdToken() {
-  remove(KEY);
+  return token === identified.token ? token : null;
 }
 
 /** Computes the user id as the API does: the UUID v5 of `sub`, in the namespace that is the UUID v5 of the issuer's URL. */
@@ -57,8 +67,22 @@ export async function identifyUser() {
   if (!token || !crypto.subtle) return;
   const { iss, sub } = claims(token);
   const id = await uuid5(await uuid5(URLS, String(iss)), String(sub));
+  identified = { token, user: id };
   if (get("user") !== id) set("user", id);
-  identified = token;
+}
+
+/** In another tab, the user has signed out, or somebody else has signed in: this tab's tokens are no longer used. */
+export function followOtherTabs() {
+  if (identified.user !== null && get("user") !== identified.user) {
+    identified = { token: null, user: null };
+    forgetTokens();
+  }
+}
+
+/** Removes everything that this browser keeps of the user. Place in line, held seats and tickets remain the user's. */
+export function forgetUser() {
+  forgetTokens();
+  for (const start of OF_A_USER) for (const key of keys(start)) remove(key);
 }
 
 /** The user id to send when joining without an ID token. Made once per browser. */

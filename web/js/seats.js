@@ -10,6 +10,7 @@ import { findHolds, refusalPanel, requireTurn, turnBar, turnOverPanel } from "./
 import { SHAPES, SeatMap } from "./seat-map.js";
 import { rememberHold } from "./holds.js";
 import { rowOf, seatName, withSeatRanges } from "./seating.js";
+import { session } from "./storage.js";
 import { asyncButton, backLink, errorText, go, href, setTitle, skeleton } from "./ui.js";
 
 /** Halls with more seats are drawn one section at a time. */
@@ -39,6 +40,8 @@ class SeatPicker {
   constructor(event, date, body, signal) {
     Object.assign(this, { body, signal });
     this.chosen = new Set();
+    // The choice survives a reload, and leaving to sign in.
+    this.draft = `chosen.${event.eventId}.${date.date}`;
     this.mode = "map";
     this.use(event, date);
     this.stage = h("div", { class: "stage-area" });
@@ -66,6 +69,7 @@ class SeatPicker {
   }
 
   async start() {
+    for (const seat of session.get(this.draft) ?? []) if (this.sectionOf(seat)) this.chosen.add(seat);
     this.draw();
     await this.refresh(true);
     let last = Date.now();
@@ -315,6 +319,7 @@ class SeatPicker {
   drawTray() {
     const { event } = this;
     const seats = [...this.chosen].sort((a, b) => a - b);
+    session.set(this.draft, seats);
     const heading = h("h2", { id: "tray-title" }, t("seats.chosen"));
     this.tray.classList.toggle("filled", seats.length > 0);
     if (seats.length === 0) {
@@ -337,6 +342,7 @@ class SeatPicker {
     try {
       const reservation = await api.hold(event.eventId, { date: date.date, ...wanted });
       rememberHold(reservation);
+      session.remove(this.draft);
       announce(t("hold.done"));
       // The hold may have ended the turn or changed when it ends.
       refreshPlace(event.eventId).catch(() => endTurn(event.eventId));

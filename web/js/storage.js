@@ -1,5 +1,5 @@
 // Everything that must survive a reload: localStorage under one prefix. Other tabs are notified of changes. If the browser forbids
-// storage, the memory of this tab is used instead.
+// storage, the memory of this tab is used instead. What only this tab may know is in sessionStorage.
 
 const PREFIX = "boxoffice.";
 const memory = new Map();
@@ -76,6 +76,31 @@ window.addEventListener("storage", (event) => {
     notify(key);
   }
 });
+
+/** What belongs to this tab alone, and survives a reload and a redirect. */
+export const session = {
+  get(key) {
+    try {
+      return JSON.parse(window.sessionStorage.getItem(PREFIX + key));
+    } catch {
+      return null;
+    }
+  },
+  set(key, value) {
+    try {
+      window.sessionStorage.setItem(PREFIX + key, JSON.stringify(value));
+    } catch {
+      // The storage is full or forbidden.
+    }
+  },
+  remove(key) {
+    try {
+      window.sessionStorage.removeItem(PREFIX + key);
+    } catch {
+      // The storage is forbidden.
+    }
+  },
+};
 
 /** Runs `work` in one tab at a time. Without the Web Locks API it runs without a lock. */
 export function withLock(name, work) {

@@ -4,8 +4,9 @@ import * as api from "./api.js";
 import { h, icon, put } from "./dom.js";
 import { dayAndTime, money, t } from "./i18n.js";
 import { rememberHold } from "./holds.js";
-import { asyncButton, emptyPanel, errorPanel, href, priceText, setTitle, skeleton } from "./ui.js";
+import { asyncButton, emptyPanel, errorPanel, href, priceText, setTitle, signInButton, skeleton } from "./ui.js";
 import { poster } from "./poster.js";
+import { isOffered } from "./sign-in.js";
 import { get } from "./storage.js";
 
 const ICONS = { HELD: "clock", CONFIRMED: "check", CANCELLED: "minus", EXPIRED: "lock" };
@@ -14,8 +15,9 @@ export async function show(root, { signal }) {
   setTitle(t("nav.tickets"));
   const head = h("h1", {}, t("nav.tickets"));
   const none = () => put(root, head, emptyPanel("ticket", t("tickets.none"), t("tickets.none_text"), h("a", { class: "button", href: href() }, t("nav.events"))));
-  if (!api.hasToken()) {
-    none();
+  if (!(await api.hasToken())) {
+    if (isOffered()) put(root, head, emptyPanel("lock", t("tickets.sign_in"), t("tickets.sign_in_text"), signInButton()));
+    else none();
     return;
   }
   put(root, head, skeleton(4));

@@ -1,10 +1,10 @@
 // Elements and helpers that views share: links and navigation, messages, buttons, countdowns.
 
 import { eachSecond, secondsUntil } from "./clock.js";
-import { announce, h, icon, setText } from "./dom.js";
+import { alarm, announce, h, icon, put, setText } from "./dom.js";
 import { clockText, hasText, money, t } from "./i18n.js";
-import { signInAt } from "./identity.js";
 import { isTransient } from "./network.js";
+import { isOffered, signIn } from "./sign-in.js";
 
 export function setTitle(text) {
   document.title = text ? `${text} · Boxoffice` : "Boxoffice";
@@ -41,9 +41,24 @@ export function errorPanel(error, again, ...more) {
     h("div", {},
       h("p", {}, text),
       h("div", { class: "actions" },
-        error.code === "sign_in" && signInAt && h("a", { class: "button small", href: `${signInAt}?return=${encodeURIComponent(location.hash)}` }, t("sign_in")),
+        ["sign_in", "sign_in_failed"].includes(error.code) && isOffered() && signInButton("small"),
         again && canRetry(error) && h("button", { type: "button", class: "button small", onclick: again }, t("again")),
         more)));
+}
+
+/** A button that leaves for the issuer and comes back to this view. */
+export function signInButton(kind = "") {
+  const problem = h("span", {});
+  const button = asyncButton(h("button", { type: "button", class: `button ${kind}`, "data-testid": "sign-in" }, t("sign_in")), async () => {
+    put(problem);
+    try {
+      await signIn();
+    } catch (error) {
+      put(problem, errorText(error));
+      alarm(errorText(error));
+    }
+  });
+  return [button, problem];
 }
 
 export function notice(text, kind = "") {

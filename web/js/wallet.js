@@ -4,7 +4,8 @@ import * as api from "./api.js";
 import { readings, written } from "./amount.js";
 import { alarm, announce, h, icon, put, setText } from "./dom.js";
 import { dayAndTime, decimals, language, money, numberLocales, t } from "./i18n.js";
-import { asyncButton, emptyPanel, errorPanel, errorText, href, notice, setTitle, skeleton } from "./ui.js";
+import { asyncButton, emptyPanel, errorPanel, errorText, href, notice, setTitle, signInButton, skeleton } from "./ui.js";
+import { isOffered } from "./sign-in.js";
 import { set, watch } from "./storage.js";
 
 /** In the currency's major unit; times 1,000 for currencies without a minor unit, like the won. */
@@ -13,8 +14,9 @@ const PRESETS = [10, 50, 100];
 export async function show(root, { signal }) {
   setTitle(t("nav.wallet"));
   const head = h("h1", {}, t("nav.wallet"));
-  if (!api.hasToken()) {
-    put(root, head, emptyPanel("wallet", t("wallet.unknown"), t("wallet.unknown_text"), h("a", { class: "button", href: href() }, t("nav.events"))));
+  if (!(await api.hasToken())) {
+    if (isOffered()) put(root, head, emptyPanel("lock", t("wallet.sign_in"), t("wallet.sign_in_text"), signInButton()));
+    else put(root, head, emptyPanel("wallet", t("wallet.unknown"), t("wallet.unknown_text"), h("a", { class: "button", href: href() }, t("nav.events"))));
     return;
   }
   put(root, head, skeleton(4));

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use domain::clock::Clock;
 use shared::app::App;
 use shared::oidc::Issuer;
+use shared::sign_in::{DEFAULT_SCOPES, SignIn};
 use shared::store::{Store, create_tables};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -24,6 +25,9 @@ use crate::table_options::TableOptions;
 use crate::{gateway, ports};
 
 #[derive(Args, Clone, Debug)]
+#[command(group(
+    ArgGroup::new("oidc_for").args(["oidc_client_id", "oidc_audience"]).multiple(true)
+))]
 pub struct ServeArgs {
     /// The API's port; 0 picks a free one
     #[arg(long, default_value_t = DEFAULT_PORT)]
@@ -50,11 +54,20 @@ pub struct ServeArgs {
     #[arg(long)]
     desk_port: Option<u16>,
     /// The OpenID Connect issuer that users sign in with [default: the userId of a request is trusted]
-    #[arg(long, value_name = "URL", requires = "oidc_audience")]
+    #[arg(long, value_name = "URL", requires = "oidc_for")]
     oidc_issuer: Option<String>,
-    /// The audience of the issuer's tokens: the client id there
+    /// The shop's client id at the issuer; without it, the shop does not sign users in
+    #[arg(long, value_name = "ID", requires = "oidc_issuer")]
+    oidc_client_id: Option<String>,
+    /// The audience of the issuer's tokens [default: the client id]
     #[arg(long, value_name = "AUD", requires = "oidc_issuer")]
     oidc_audience: Option<String>,
+    /// The scopes that the shop asks for, separated by commas [default: openid]
+    #[arg(long, value_name = "SCOPES", requires = "oidc_client_id")]
+    oidc_scopes: Option<String>,
+    /// The origin of the issuer's token endpoint, if it differs from the issuer's
+    #[arg(long, value_name = "ORIGIN", requires = "oidc_client_id")]
+    oidc_token_origin: Option<String>,
 }
 
 const DEFAULT_PORT: u16 = 3000;
@@ -74,7 +87,10 @@ impl Default for ServeArgs {
             dynamodb_bind: LOOPBACK,
             desk_port: None,
             oidc_issuer: None,
+            oidc_client_id: None,
             oidc_audience: None,
+            oidc_scopes: None,
+            oidc_token_origin: None,
         }
     }
 }
@@ -87,14 +103,24 @@ const PROMOTE_EVERY: Duration = Duration::from_mins(1);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl ServeArgs {
-    /// The command line requires both options or neither.
-    fn issuer(&self) -> Result<Option<Issuer>> {
-        match (&self.oidc_issuer, &self.oidc_audience) {
-            (Some(url), Some(audience)) => Issuer::new(url, audience)
-                .map(Some)
-                .context("--oidc-issuer, --oidc-audience"),
-            _ => Ok(None),
-        }
+    /// The issuer, and how the shop signs users in with it.
+    fn issuer(&self) -> Result<Option<(Issuer, Option<SignIn>)>> {
+        let client_id = self.oidc_client_id.as_deref();
+        let audience = self.oidc_audience.as_deref().or(client_id);
+        // The command line requires both or neither.
+        let (Some(url), Some(audience)) = (self.oidc_issuer.as_deref(), audience) else {
+            return Ok(None);
+        };
+        let issuer = Issuer::new(url, audience)
+            .context("--oidc-issuer, --oidc-audience, --oidc-client-id")?;
+        let sign_in = client_id.map(|client_id| {
+            let scopes = self.oidc_scopes.as_deref().unwrap_or(DEFAULT_SCOPES);
+            SignIn::new(url, client_id, scopes, self.oidc_token_origin.as_deref())
+        });
+        let sign_in = sign_in
+            .transpose()
+            .context("--oidc-client-id, --oidc-scopes, --oidc-token-origin")?;
+        Ok(Some((issuer, sign_in)))
     }
 }
 
@@ -127,10 +153,11 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> R
         return Ok(outcome);
     }
     let app = App::new(store);
-    let app = Arc::new(match issuer {
-        Some(issuer) => app.with_issuer(issuer),
-        None => app,
-    });
+    let (app, sign_in) = match issuer {
+        Some((issuer, sign_in)) => (app.with_issuer(issuer), sign_in),
+        None => (app, None),
+    };
+    let app = Arc::new(app);
     app.keys().await?;
     app.preload_issuer_keys().await;
     // So that the first users find slots without waiting for the first scheduled promotion.
@@ -141,6 +168,7 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> R
     let server = tokio::spawn(gateway::serve(
         listener,
         app.clone(),
+        sign_in,
         stopped_signal(stopped.clone()),
     ));
     let desk = Desk::new(app, RefusalSource::ThisProcess)?;

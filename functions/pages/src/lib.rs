@@ -17,7 +17,7 @@ pub const FUNCTION: Function = Function {
     handler: |_, request| Box::pin(std::future::ready(answer(request))),
 };
 
-/// Answers a request. Needs no store and no configuration.
+/// Answers a request. Needs no store, and no configuration but the stage variables.
 pub fn answer(request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let path = request.path();
     if matches!(request.method().as_str(), "GET" | "HEAD")

@@ -1,12 +1,14 @@
 //! Serves the files of `web/` as prepared by build.rs: the shop at `/`, the API documentation at `/docs`, and their assets at
-//! `/assets/<name>.<hash>.<extension>`.
+//! `/assets/<name>.<hash>.<extension>`. How the shop signs users in is at `/assets/sign-in.json`.
 
 use lambda_http::http::HeaderName;
 use lambda_http::http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH,
     REFERRER_POLICY, VARY,
 };
+use serde_json::json;
 use shared::http::{Answer, ApiRequest};
+use shared::sign_in::SignIn;
 
 /// A file to serve.
 struct File {
@@ -27,16 +29,27 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 /// does not need as many environments of the function.
 const REVALIDATE: &str = "public, max-age=0, s-maxage=5, must-revalidate";
 
-/// For the shop, which is one file. Allows its script and style sheet, and the API of this origin. Allows no conversion of
-/// text to markup: a script in an event's name stays text.
-const SHOP_POLICY: &str = concat!(
-    "default-src 'none'; script-src ",
-    env!("BOXOFFICE_SHOP_SCRIPT"),
-    "; style-src ",
-    env!("BOXOFFICE_SHOP_STYLE"),
-    "; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'"
-);
+/// How the shop signs its users in. It is not part of the page, which is the same in every deployment and compressed when it
+/// is built.
+const SIGN_IN: &str = "/assets/sign-in.json";
+
+/// For the shop, which is one file. Allows its script and style sheet, the API of this origin, and the issuer that users sign
+/// in with, if any. Allows no conversion of text to markup: a script in an event's name stays text.
+fn shop_policy(sign_in: Option<&SignIn>) -> String {
+    let mut connect = vec!["'self'".to_owned()];
+    connect.extend(sign_in.into_iter().flat_map(SignIn::origins));
+    format!(
+        concat!(
+            "default-src 'none'; script-src ",
+            env!("BOXOFFICE_SHOP_SCRIPT"),
+            "; style-src ",
+            env!("BOXOFFICE_SHOP_STYLE"),
+            "; img-src data:; connect-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+             require-trusted-types-for 'script'; trusted-types 'none'"
+        ),
+        connect.join(" ")
+    )
+}
 
 /// For everything else: only files of this origin.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -59,6 +72,10 @@ const SECURITY_HEADERS: [(HeaderName, &str); 2] = [
 
 /// The response with the file at a path. None if there is no such file.
 pub(crate) fn answer(path: &str, request: &ApiRequest) -> Option<Answer> {
+    if path == SIGN_IN {
+        let settings = request.sign_in().map(|sign_in| sign_in.for_page());
+        return Some(Answer::ok(&json!({ "signIn": settings })).kept(REVALIDATE));
+    }
     let file = FILES.iter().find(|file| file.path == path)?;
     // A weak tag, because it is the same for all encodings.
     let tag = format!("W/\"{}\"", file.hash);
@@ -85,7 +102,7 @@ pub(crate) fn answer(path: &str, request: &ApiRequest) -> Option<Answer> {
         .into_iter()
         .fold(answer, |answer, (name, value)| answer.with(name, value));
     let policy = match path {
-        "/" => SHOP_POLICY,
+        "/" => &shop_policy(request.sign_in().as_ref()),
         "/docs" => DOCS_POLICY,
         _ => POLICY,
     };

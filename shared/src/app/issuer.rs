@@ -261,17 +261,22 @@ impl CachedIssuer {
     async fn verify(
         &self,
         token: &Unverified<'_>,
+        client_of_stage: Option<&str>,
         store: &Store,
         now: EpochMs,
     ) -> Result<Identified, Refusal> {
+        let Some(audience) = self.issuer.audience(client_of_stage) else {
+            tracing::error!("the request's stage variables do not name the client of ID tokens");
+            return Err(Refusal::IssuerUnreachable);
+        };
         let keys = self.keys(store).await?;
-        match keys.verify(&self.issuer, token, now) {
+        match keys.verify(&self.issuer, audience, token, now) {
             Ok(identified) => Ok(identified),
             Err(Rejection::Invalid) => Err(Refusal::TokenInvalid),
             Err(Rejection::UnknownKey) => self
                 .read(store)
                 .await?
-                .verify(&self.issuer, token, now)
+                .verify(&self.issuer, audience, token, now)
                 .map_err(|_| Refusal::TokenInvalid),
         }
     }
@@ -297,11 +302,13 @@ impl App {
         }
     }
 
-    /// The user named by an ID token. `None` if no issuer is configured; then requests state the
+    /// The user named by an ID token. `client_of_stage` is its audience if the issuer's configuration
+    /// names none. `None` if no issuer is configured; then requests state the
     /// user id.
     pub async fn signed_in_user(
         &self,
         bearer: Option<&str>,
+        client_of_stage: Option<&str>,
         now: EpochMs,
     ) -> Result<Option<UserId>, Refusal> {
         let Some(issuer) = &self.issuer else {
@@ -309,15 +316,22 @@ impl App {
         };
         let text = bearer.ok_or(Refusal::TokenMissing)?;
         let token = Unverified::read(text).ok_or(Refusal::TokenInvalid)?;
-        let identified = issuer.verify(&token, self.store(), now).await?;
+        let identified = issuer
+            .verify(&token, client_of_stage, self.store(), now)
+            .await?;
         Ok(Some(identified.user_id))
     }
 
     /// Identifies the caller by a queue token or an ID token.
-    pub async fn caller(&self, text: &str, now: EpochMs) -> Result<Caller, Refusal> {
+    pub async fn caller(
+        &self,
+        text: &str,
+        client_of_stage: Option<&str>,
+        now: EpochMs,
+    ) -> Result<Caller, Refusal> {
         match (&self.issuer, Unverified::read(text)) {
             (Some(issuer), Some(token)) => issuer
-                .verify(&token, self.store(), now)
+                .verify(&token, client_of_stage, self.store(), now)
                 .await
                 .map(Caller::IdToken),
             (Some(_), None) | (None, _) => self.verify(text, now).await.map(Caller::QueueToken),

@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{BodyFields, LARGEST_BODY};
 use crate::app::{App, Caller};
+use crate::sign_in::{CLIENT_ID, SignIn};
 use crate::token::Token;
 use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId, Malformed, ReservationId, UserId};
@@ -167,7 +168,8 @@ impl ApiRequest {
     /// Identifies the caller by a valid queue token of any event, or by an ID token of the issuer.
     pub async fn caller(&mut self, app: &App) -> Result<UserId, Refusal> {
         let text = self.bearer().ok_or(Refusal::TokenMissing)?;
-        let user_id = app.caller(text, self.now).await?.user_id();
+        let caller = app.caller(text, self.client_of_stage(), self.now).await?;
+        let user_id = caller.user_id();
         self.user_id = Some(user_id);
         Ok(user_id)
     }
@@ -175,7 +177,7 @@ impl ApiRequest {
     /// Identifies the caller. A queue token must be for the event in the path.
     pub async fn event_caller(&mut self, app: &App) -> Result<(Caller, EventId), Refusal> {
         let text = self.bearer().ok_or(Refusal::TokenMissing)?;
-        let caller = app.caller(text, self.now).await?;
+        let caller = app.caller(text, self.client_of_stage(), self.now).await?;
         self.user_id = Some(caller.user_id());
         let event_id = match &caller {
             Caller::QueueToken(token) => self.own_event(token)?,
@@ -203,7 +205,8 @@ impl ApiRequest {
     /// The user named by an ID token. `None` if no issuer is configured; then requests state the
     /// user id.
     pub async fn signed_in_user(&self, app: &App) -> Result<Option<UserId>, Refusal> {
-        app.signed_in_user(self.bearer(), self.now).await
+        app.signed_in_user(self.bearer(), self.client_of_stage(), self.now)
+            .await
     }
 
     /// Refuses a request for another user's data. This is the last check before the store is read.
@@ -213,6 +216,20 @@ impl ApiRequest {
         } else {
             Err(Refusal::NotYours)
         }
+    }
+
+    /// How the shop signs users in. `None` if it does not.
+    #[must_use]
+    pub fn sign_in(&self) -> Option<SignIn> {
+        let variables = self.request.stage_variables_ref()?;
+        let sign_in = SignIn::of_stage(|name| variables.first(name))?;
+        sign_in
+            .inspect_err(|error| tracing::error!(%error, "the stage variables are invalid"))
+            .ok()
+    }
+
+    fn client_of_stage(&self) -> Option<&str> {
+        self.request.stage_variables_ref()?.first(CLIENT_ID)
     }
 
     fn bearer(&self) -> Option<&str> {

@@ -430,7 +430,7 @@ async fn a_body_that_is_cut_short_is_a_bad_request() {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let app = world.app.clone();
-    let server = tokio::spawn(boxoffice::gateway::serve(listener, app, async {
+    let server = tokio::spawn(boxoffice::gateway::serve(listener, app, None, async {
         let _ = stopped.await;
     }));
     let mut client = tokio::net::TcpStream::connect(address).await.unwrap();

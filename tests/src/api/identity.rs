@@ -397,7 +397,7 @@ async fn an_issuer_may_publish_rsa_and_ec_keys_and_others_that_are_ignored() {
 
 #[tokio::test]
 async fn a_new_issuer_key_is_accepted_and_a_withdrawn_one_for_at_most_an_hour() {
-    let (world, mut issuer) = world_and_issuer().await;
+    let (world, issuer) = world_and_issuer().await;
     let claims = json!({ "exp": world.clock.now().0 / 1000 + 100_000 });
     let by_old = issuer.token_saying(&world, &claims);
     let path = wallet(&issuer, "alice");
@@ -541,7 +541,7 @@ async fn processes_that_start_at_once_read_the_issuer_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_unknown_key_makes_one_of_all_processes_read_the_issuer() {
-    let (world, mut issuer) = world_and_issuer().await;
+    let (world, issuer) = world_and_issuer().await;
     let processes = processes(&world, &issuer, 20);
     for process in &processes {
         assert_eq!(issuer.alice_asks(process).await.status, 200);
@@ -662,7 +662,6 @@ async fn malformed_answers_of_an_issuer_are_rejected() {
         issuer.publishes(unusable);
         issuer.alice_asks(&world).await.is_problem(503, "busy");
     }
-    let mut issuer = issuer;
     issuer.rotates("first");
     issuer.behaves(Behaviour::IsLong(100_000));
     world.clock.advance_seconds(1);

@@ -14,11 +14,15 @@ use reqwest::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use shared::http::problem::KINDS;
+use shared::sign_in::SignIn;
 
 use crate::world::World;
 
 /// The size of the shop, compressed.
 const BUDGET_BYTES: usize = 100_000;
+
+/// How the shop signs its users in.
+const SETTINGS: &str = "/assets/sign-in.json";
 
 const PAGES: [&str; 3] = ["/", "/docs", "/docs/errors"];
 
@@ -49,6 +53,10 @@ struct Site {
 
 impl Site {
     async fn open() -> Self {
+        Self::with(None).await
+    }
+
+    async fn with(sign_in: Option<SignIn>) -> Self {
         let world = World::new().await;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -56,6 +64,7 @@ impl Site {
         tokio::spawn(boxoffice::gateway::serve(
             listener,
             app,
+            sign_in,
             std::future::pending(),
         ));
         Self {
@@ -117,6 +126,8 @@ fn quoted<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
 fn mentioned(text: &str) -> Vec<String> {
     quoted(text, "\"/assets/")
         .into_iter()
+        // A setting of the deployment, not a part of the page.
+        .filter(|name| SETTINGS != format!("/assets/{name}"))
         .map(|name| format!("/assets/{name}"))
         .collect()
 }
@@ -270,8 +281,9 @@ async fn the_shop_is_one_small_file() {
     let sent = site.get("/", &[(ACCEPT_ENCODING.as_str(), "gzip")]).await;
     assert!(sent.body.len() < BUDGET_BYTES, "{}", sent.body.len());
     let page = site.get("/", &[]).await.text();
+    let without_settings = page.replace(SETTINGS, "");
     for outside in ["/assets/", " src=", "import(", "from \"", "@import", "url("] {
-        assert!(!page.contains(outside), "{outside}");
+        assert!(!without_settings.contains(outside), "{outside}");
     }
     let script = content(&page, SCRIPT, "</script>");
     let style = content(&page, "<style>", "</style>");
@@ -326,6 +338,32 @@ async fn the_content_security_policy_allows_this_origin_only() {
             assert!(!text.contains(unsafe_call), "{name}: {unsafe_call}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_shop_may_connect_to_the_issuer_that_users_sign_in_with_and_to_no_other() {
+    let pool = "https://cognito-idp.ap-northeast-2.amazonaws.com/ap-northeast-2_abc";
+    let domain = "https://box.auth.ap-northeast-2.amazoncognito.com";
+    let sign_in = SignIn::new(pool, "client", "openid,email", Some(domain)).unwrap();
+    let site = Site::with(Some(sign_in)).await;
+    let sent = site.get("/", &[]).await;
+    let policy = directives(sent.header("content-security-policy"));
+    let origins = format!("'self' https://cognito-idp.ap-northeast-2.amazonaws.com {domain}");
+    assert_eq!(policy["connect-src"], origins);
+    // The other pages have nothing to do with it.
+    let docs = site.get("/docs", &[]).await;
+    let policy = directives(docs.header("content-security-policy"));
+    assert_eq!(policy["connect-src"], "'self'");
+    let settings = site.get(SETTINGS, &[]).await;
+    let told: Value = serde_json::from_str(&settings.text()).unwrap();
+    let expected = serde_json::json!({
+        "signIn": { "issuer": pool, "clientId": "client", "scope": "openid email" },
+    });
+    assert_eq!(told, expected);
+    // A changed setting is known to all within seconds.
+    assert!(settings.header("cache-control").contains("max-age=0"));
+    let without = Site::open().await.get(SETTINGS, &[]).await;
+    assert_eq!(without.text(), "{\"signIn\":null}");
 }
 
 #[tokio::test]
@@ -428,7 +466,8 @@ fn every_refusal_has_a_text_that_says_what_to_do_next() {
         let mut expected: BTreeSet<String> =
             codes.clone().map(|code| format!("error.{code}")).collect();
         // Errors that the page itself raises.
-        expected.extend(["network", "sign_in", "unexpected"].map(|code| format!("error.{code}")));
+        let own = ["network", "sign_in", "sign_in_failed", "unexpected"];
+        expected.extend(own.map(|code| format!("error.{code}")));
         let told: BTreeSet<String> = words
             .keys()
             .filter(|key| key.starts_with("error."))
@@ -484,6 +523,7 @@ fn the_pages_use_every_defined_text_and_no_others() {
     }
     // Keys that are composed at run time.
     let made = [
+        "account.",
         "error.",
         "state.",
         "seat.",
@@ -564,8 +604,10 @@ async fn the_page_is_well_formed_and_readable_by_screen_readers() {
     }
     assert!(all("nav")[0].attribute("aria-label").is_some());
     for button in all("button") {
-        let is_named =
-            button.attribute("aria-label").is_some() || button.attribute("lang").is_some();
+        // The text of the last one says what it does.
+        let is_named = button.attribute("aria-label").is_some()
+            || button.attribute("lang").is_some()
+            || button.attribute("id") == Some("account");
         assert!(is_named, "{button:?}");
         assert_eq!(button.attribute("type"), Some("button"));
     }

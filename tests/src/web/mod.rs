@@ -9,6 +9,7 @@ mod docs;
 mod lost_answers;
 mod pictures;
 mod seats;
+mod signing_in;
 mod site;
 mod upgrades;
 mod waiting;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::browser::Browser;
+use crate::issuer::{AUDIENCE, TestIssuer};
 use crate::serve::{Server, run};
 
 pub(super) struct Site {
@@ -110,19 +111,29 @@ impl Site {
         for event in events {
             write!(text, "{event}").unwrap();
         }
-        Self::of(&text).await
+        Self::of(&text, &[]).await
+    }
+
+    /// Users sign in with this issuer.
+    pub(super) async fn signing_in(issuer: &TestIssuer, events: &[&str]) -> Self {
+        let text = format!("currency: KRW\nevents:\n{}", events.concat());
+        let options = ["--oidc-issuer", &issuer.url, "--oidc-client-id", AUDIENCE];
+        let site = Self::of(&text, &options).await;
+        issuer.registers(&format!("{}/", site.home));
+        site
     }
 
     /// The example catalogue.
     pub(super) async fn of_the_example() -> Self {
-        Self::of(include_str!("../../../infra/catalog.example.yaml")).await
+        Self::of(include_str!("../../../infra/catalog.example.yaml"), &[]).await
     }
 
-    async fn of(text: &str) -> Self {
+    async fn of(text: &str, options: &[&str]) -> Self {
         let catalog = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(catalog.path(), text).unwrap();
         let file = catalog.path().to_str().unwrap();
-        let server = Server::start(&["--in-memory", "--catalog", file]).await;
+        let catalogue = ["--in-memory", "--catalog", file];
+        let server = Server::start(&[&catalogue[..], options].concat()).await;
         let home = server.api.clone();
         Self {
             server,

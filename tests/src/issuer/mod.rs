@@ -1,4 +1,6 @@
-//! A small OpenID Connect issuer on loopback: it serves discovery and keys, and signs the tokens that a test wants.
+//! A small OpenID Connect issuer on loopback: it serves discovery and keys, signs the tokens that a test wants, and signs users in.
+
+mod accounts;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, Response};
+use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::clock::EpochMs;
@@ -147,14 +150,21 @@ struct PublishedKeys {
     keys: Vec<Value>,
     manner: Behaviour,
     requests: Vec<String>,
+    key: SigningKey,
+    kid: String,
+    accounts: accounts::Accounts,
+}
+
+impl PublishedKeys {
+    fn header(&self) -> Value {
+        json!({ "alg": self.key.algorithm(), "typ": "JWT", "kid": self.kid })
+    }
 }
 
 /// A running issuer.
 pub struct TestIssuer {
     pub url: String,
     published: Arc<Mutex<PublishedKeys>>,
-    key: SigningKey,
-    kid: String,
 }
 
 async fn answer(
@@ -167,7 +177,14 @@ async fn answer(
         published.requests.push(path.clone());
         let url = &published.url;
         let keys = json!({ "keys": published.keys }).to_string();
-        let own = json!({ "issuer": url, "jwks_uri": format!("{url}/keys") }).to_string();
+        let own = json!({
+            "issuer": url,
+            "jwks_uri": format!("{url}/keys"),
+            "authorization_endpoint": format!("{url}/authorize"),
+            "token_endpoint": format!("{url}/token"),
+            "end_session_endpoint": format!("{url}/logout"),
+        });
+        let own = own.to_string();
         let is_discovery = path == "/.well-known/openid-configuration";
         let document = match path.as_str() {
             "/keys" | "/elsewhere/keys" => keys,
@@ -196,6 +213,7 @@ async fn answer(
         .status(status)
         .header("location", "/elsewhere/keys")
         .header("content-type", "application/json")
+        .header("access-control-allow-origin", "*")
         .body(Body::from(body))
         .expect("an answer")
 }
@@ -215,15 +233,21 @@ impl TestIssuer {
             keys: vec![key.jwk("first")],
             manner: Behaviour::Answers,
             requests: Vec::new(),
-        }));
-        let router = Router::new().fallback(answer).with_state(published.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self {
-            url,
-            published,
             key,
             kid: "first".to_owned(),
-        }
+            accounts: accounts::Accounts::default(),
+        }));
+        let router = Router::new()
+            .route(
+                "/authorize",
+                get(accounts::authorize).post(accounts::answer),
+            )
+            .route("/token", post(accounts::token))
+            .route("/logout", get(accounts::logout))
+            .fallback(answer)
+            .with_state(published.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, published }
     }
 
     fn published(&self) -> std::sync::MutexGuard<'_, PublishedKeys> {
@@ -243,10 +267,11 @@ impl TestIssuer {
     }
 
     /// Signs with a new key from now on, and publishes only that one.
-    pub fn rotates(&mut self, kid: &str) {
-        self.key = SigningKey::es256();
-        kid.clone_into(&mut self.kid);
-        self.publishes(vec![self.key.jwk(kid)]);
+    pub fn rotates(&self, kid: &str) {
+        let mut published = self.published();
+        published.key = SigningKey::es256();
+        kid.clone_into(&mut published.kid);
+        published.keys = vec![published.key.jwk(kid)];
     }
 
     /// How many times its keys were requested.
@@ -275,7 +300,7 @@ impl TestIssuer {
     /// The header of its tokens.
     #[must_use]
     pub fn header(&self) -> Value {
-        json!({ "alg": self.key.algorithm(), "typ": "JWT", "kid": self.kid })
+        self.published().header()
     }
 
     /// The claims of a token that is issued at `now` and valid for an hour.
@@ -288,7 +313,7 @@ impl TestIssuer {
     /// A token with this header and these claims.
     #[must_use]
     pub fn signs(&self, header: &Value, claims: &Value) -> String {
-        self.key.signs(header, claims)
+        self.published().key.signs(header, claims)
     }
 
     /// A token for a user, issued at `now`.
