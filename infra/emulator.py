@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Creates, updates and deletes the stack in an AWS emulator, and buys tickets through it. Called by emulator.sh.
 
-Usage: emulator.py TOOLS BOXOFFICE: the folder of ministack and the AWS CLI, and the boxoffice executable. Needs the SAM CLI's Python, and the functions that
-infra/functions.sh built. emulator.yaml lists what the emulator does not have.
+Usage: emulator.py TOOLS BOXOFFICE: the folder of ministack and the AWS CLI, and the boxoffice executable. Needs the SAM
+CLI's Python, and the functions that infra/functions.sh built. emulator.yaml lists what the emulator does not have.
 """
 
 import io
@@ -33,12 +33,13 @@ REGION = "us-east-1"
 START_SECONDS = 60
 STACK_SECONDS = 120
 BUY_SECONDS = 300
-# Before the first release, updates start from this commit's template: the first one with the CDN, alarms and key prefixes.
+# Before the first release, updates start from this commit's template, the first one with the CDN and alarms.
 FIRST_TEMPLATE = "be2881d"
 REQUIRED = {"UserIdentity": "TrustUserIdInRequest"}
 # Every option, so that every conditional resource is created once.
 EVERY_OPTION = REQUIRED | {
     "AlarmEmail": "operator@example.com",
+    "CheckEvent": "maru-trio",
     "CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/00000000-0000-0000-0000-000000000000",
     "DomainName": "tickets.example.com",
     "MonthlyBudget": "100",

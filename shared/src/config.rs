@@ -4,6 +4,7 @@ use std::env;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use domain::ids::EventId;
 
 use crate::http_client;
 use crate::oidc::{InvalidIssuer, Issuer};
@@ -48,6 +49,23 @@ pub fn origin_secrets() -> Result<OriginSecrets, MissingVariable> {
         Some(hashes) => OriginSecrets::parse(&hashes).ok_or(MissingVariable(SECRETS)),
         None => Ok(OriginSecrets::default()),
     }
+}
+
+/// What the check calls.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckTarget {
+    /// The public address, without a slash at its end.
+    pub url: String,
+    pub event_id: EventId,
+}
+
+/// `BOXOFFICE_CHECK_URL` and `BOXOFFICE_CHECK_EVENT`.
+pub fn check_target() -> Result<CheckTarget, MissingVariable> {
+    const EVENT: &str = "BOXOFFICE_CHECK_EVENT";
+    Ok(CheckTarget {
+        url: required("BOXOFFICE_CHECK_URL")?,
+        event_id: EventId::parse(&required(EVENT)?).map_err(|_| MissingVariable(EVENT))?,
+    })
 }
 
 /// How users are identified.

@@ -69,7 +69,8 @@ fn client(trusted: TrustStore) -> SharedHttpClient {
 }
 
 /// For requests without an SDK client, to any server: trusts the system's certificate store, which it reads at once.
-pub(crate) fn connector() -> Connector {
+#[must_use]
+pub fn connector() -> Connector {
     Connector::builder()
         .tls_provider(Provider::rustls(CryptoMode::Ring))
         .tls_context(context(TrustStore::default()))

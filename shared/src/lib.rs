@@ -8,6 +8,7 @@
 pub mod app;
 pub mod audit;
 pub mod config;
+pub mod exchange;
 pub mod http;
 pub mod http_client;
 mod jwt;

@@ -129,6 +129,12 @@ pub const METRICS: &[Metric] = &[
     counted("lanes_failed"),
     counted("lanes_skipped"),
     counted("promotion_stalled"),
+    counted("check_failed"),
+    Metric {
+        field: "check_ms",
+        unit: "Milliseconds",
+        dimension: None,
+    },
     counted("audit_broken"),
     counted("audit_items"),
     counted("audit_incomplete"),

@@ -24,6 +24,7 @@ use crate::binaries;
 use crate::counting_proxy::CountingProxy;
 use crate::invariants;
 use crate::issuer::{AUDIENCE, Behaviour, TestIssuer};
+use crate::serve::{Server, something_on_sale};
 use crate::world::{EVENT, FAR_DATE, FESTIVAL, World, concert, festival, long_on_sale};
 
 /// What an executable posted for an event.
@@ -408,6 +409,99 @@ async fn the_scheduled_executable_promotes() {
     );
     for metric in ["lanes_failed", "promotion_stalled", "waiting"] {
         assert_eq!(unit_of(run, metric), Some("Count"), "{metric}");
+    }
+}
+
+/// Runs the executable of the check once. Returns its result and its log lines.
+async fn checked(url: &str, event: &str) -> (Value, Vec<Value>) {
+    let world = world().await;
+    let variables = [
+        ("BOXOFFICE_CHECK_URL", url),
+        ("BOXOFFICE_CHECK_EVENT", event),
+    ];
+    let mut lambda = Lambda::start_with(TIME_OUT, "check", &world, &variables).await;
+    let result = match lambda.invoke(scheduled()).await {
+        Posted::Response(result) => result,
+        Posted::Error(error) => panic!("{error}"),
+    };
+    let log = lambda.stop().await;
+    assert!(!log.contains("Bearer"), "{log}");
+    (result, lines(&log))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_check_joins_and_leaves_through_the_public_address() {
+    // The example's event with two slots: more checks than slots succeed only if each leaves.
+    const FOR_TWO: &str = "neon-pigeons-comeback";
+    let server = Server::start(&["--in-memory"]).await;
+    for _ in 0..3 {
+        let (result, log) = checked(&server.api, FOR_TWO).await;
+        assert_eq!(
+            result,
+            json!({"failed": false, "joined": true, "reason": null})
+        );
+        let line = log.last().unwrap();
+        assert_eq!(
+            (&line["check_failed"], &line["function"]),
+            (&json!(0), &json!("check"))
+        );
+        assert_eq!(unit_of(line, "check_failed"), Some("Count"));
+        assert_eq!(unit_of(line, "check_ms"), Some("Milliseconds"));
+    }
+    let path = format!("/events/{FOR_TWO}/tokens");
+    let (_, joined) = server.call("POST", &path, "", json!({})).await.unwrap();
+    let mut status = joined["status"].clone();
+    for _ in 0..20 {
+        if status == "ACTIVE" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let token = joined["token"].as_str().unwrap();
+        let path = format!("{path}/me");
+        let (_, now) = server.call("GET", &path, token, Value::Null).await.unwrap();
+        status = now["status"].clone();
+    }
+    assert_eq!(status, "ACTIVE", "the checks left their places");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_check_expects_a_refusal_where_users_must_sign_in() {
+    let issuer = TestIssuer::start().await;
+    let known_by = ["--oidc-issuer", &issuer.url, "--oidc-audience", AUDIENCE];
+    let server = Server::start(&[&["--in-memory"], &known_by[..]].concat()).await;
+    let (event, _) = something_on_sale(&server).await;
+    let (result, log) = checked(&server.api, &event).await;
+    assert_eq!(
+        result,
+        json!({"failed": false, "joined": false, "reason": null})
+    );
+    assert_eq!(log.last().unwrap()["check_failed"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_check_says_which_request_failed() {
+    let server = Server::start(&["--in-memory"]).await;
+    // Nobody listens there any more.
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nowhere = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    for (url, event, reason) in [
+        (
+            server.api.as_str(),
+            "no-such-event",
+            "queue: status 404 event_not_found",
+        ),
+        (nowhere.as_str(), "any", "queue: "),
+    ] {
+        let (result, log) = checked(url, event).await;
+        let said = result["reason"].as_str().unwrap();
+        assert!(said.starts_with(reason), "{result}");
+        assert_eq!(result["failed"], true);
+        let told = log
+            .iter()
+            .any(|line| line["reason"] == said && line["event_id"] == event);
+        assert!(told, "{log:?}");
+        assert_eq!(log.last().unwrap()["check_failed"], 1);
     }
 }
 

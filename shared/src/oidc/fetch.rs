@@ -1,16 +1,11 @@
 //! Reads an issuer's keys.
 
-use std::error::Error;
 use std::time::Duration;
 
-use aws_smithy_http_client::Connector;
-use aws_smithy_runtime_api::client::http::HttpConnector;
-use aws_smithy_runtime_api::http::Request;
-use aws_smithy_types::body::SdkBody;
-use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 
 use super::{Issuer, IssuerKeys, is_protected_in_transit};
+use crate::exchange::{Connector, Exchange, Unanswered};
 
 /// The timeout of a document. Two documents are read in init, which may take 10 s.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -70,32 +65,22 @@ async fn get(connector: &Connector, url: &str) -> Result<Vec<u8>, Unreadable> {
 }
 
 async fn get_without_timeout(connector: &Connector, url: &str) -> Result<Vec<u8>, Unreadable> {
-    let mut request = Request::new(SdkBody::empty());
-    request
-        .set_uri(url)
-        .map_err(|_| Unreadable::Malformed(url.to_owned(), "it is not a URL"))?;
-    request.headers_mut().insert("accept", "application/json");
-    let unreachable = |error| Unreadable::Unreachable(url.to_owned(), error);
-    let response = connector
-        .call(request)
+    let exchange = Exchange {
+        method: "GET",
+        url,
+        headers: &[("accept", "application/json")],
+        body: "",
+    };
+    let reply = exchange
+        .send(connector, LARGEST_DOCUMENT)
         .await
-        .map_err(|error| unreachable(causes(&error)))?;
-    let status = response.status().as_u16();
-    if status != 200 {
-        return Err(Unreadable::Status(url.to_owned(), status));
+        .map_err(|error| match error {
+            Unanswered::Invalid => Unreadable::Malformed(url.to_owned(), "it is not a URL"),
+            Unanswered::Unreachable(why) => Unreadable::Unreachable(url.to_owned(), why),
+        })?;
+    if reply.status == 200 {
+        Ok(reply.body)
+    } else {
+        Err(Unreadable::Status(url.to_owned(), reply.status))
     }
-    let body = Limited::new(response.into_body(), LARGEST_DOCUMENT);
-    let whole = body
-        .collect()
-        .await
-        .map_err(|error| unreachable(error.to_string()))?;
-    Ok(whole.to_bytes().to_vec())
-}
-
-/// The messages of an error and of its sources. The outermost alone says little about a failed connection.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |&error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
