@@ -1,9 +1,12 @@
 //! The crowd that an operator expects at an opening: when people come, and how each of them behaves.
 //!
-//! Values and arithmetic only. `rush` sends these people to a server, and `plan` to a simulation. The same seed gives the same
-//! people. A person is computed from the seed and an index, so a crowd of a million needs no memory.
+//! Values and arithmetic only. `rush` sends these people to a server, and `plan` to a simulation; both play by the same
+//! decisions, which are here. The same seed gives the same people. A person is computed from the seed and an index, so a
+//! crowd of a million needs no memory.
 
 mod arrivals;
+mod turn;
+mod waiting;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +15,8 @@ use std::time::Duration;
 use fastrand::Rng;
 
 pub use arrivals::{ArrivalCurve, InvalidCurve};
+pub use turn::{Act, BOT_PAUSE, Goods, Outcome, Turn, TurnEnd};
+pub use waiting::{MOST_REJOINS, Parting, PollHints, Waiting};
 
 /// A bound: more people than any sale has had.
 pub const MAX_PEOPLE: u32 = 10_000_000;
@@ -146,19 +151,6 @@ pub struct Person {
     /// Reloads the page at this interval.
     pub reloads_every: Option<Duration>,
     pub change: Option<Change>,
-}
-
-/// What a person does while waiting.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Waiting {
-    /// Watches the page until the turn comes.
-    Stays,
-    /// Closes the page after this time, without a word: a no-show.
-    Vanishes { after: Duration },
-    /// Leaves the queue with the button after this time.
-    Leaves { after: Duration },
-    /// Has no network for some time.
-    LosesNetwork { after: Duration, lasts: Duration },
 }
 
 /// How a person changes their mind during the turn.

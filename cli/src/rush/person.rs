@@ -1,5 +1,6 @@
-//! What a person does, from opening the page to the ticket. Waiting follows the shop (web/js/queue.js): it polls the queue's
-//! public numbers by their hints, and asks about its own place when these say that it has been called.
+//! Plays a person against a server, from opening the page to the ticket. What a person does follows from [`crate::crowd`].
+//! Waiting follows the shop (web/js/queue.js): it polls the queue's public numbers by their hints, and asks about its own
+//! place when these say that it has been called.
 
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::client::{Answer, Call, Endpoint, Unanswered};
-use super::sale::{Identity, Sale, Tickets};
+use super::sale::{Identity, Sale};
 use super::tally::{Ending, Promise, Wait};
-use crate::crowd::{Change, Person, Waiting};
+use crate::crowd::{
+    Act, BOT_PAUSE, MOST_REJOINS, Outcome, Parting, Person, PollHints, Turn, TurnEnd, Waiting,
+};
 
 /// A step that may end the person's part.
 type Step<T> = Result<T, Ending>;
@@ -19,22 +22,10 @@ type Step<T> = Result<T, Ending>;
 /// A request is sent at most this many times. With the pauses between them, this takes about seven minutes.
 const MOST_ATTEMPTS: u32 = 32;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(15);
-/// Somebody whose turn ended too early joins again at most this many times.
-const MOST_REJOINS: u32 = 2;
-/// Somebody whose seats are taken chooses others, at most this many times.
-const MOST_CHOICES: u32 = 12;
-/// A bot asks this soon after each answer.
-const BOT_PAUSE: Duration = Duration::from_millis(100);
-/// Polls as in the shop.
-const SHORTEST_POLL: f64 = 1.0;
-const LONGEST_POLL: f64 = 30.0;
 /// Numbers may be this old: a head is cached for a second, and a CDN keeps the answer for another.
 const STALENESS: Duration = Duration::from_secs(2);
 /// Within this time after taking a number, every event keeps it when its user joins again.
 const NUMBER_IS_KEPT: Duration = Duration::from_secs(50);
-/// The seats that somebody looks at.
-const SEATS_SHOWN: u32 = 200;
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PlaceView {
@@ -305,7 +296,7 @@ impl<'a> Visitor<'a> {
         let mut of_devices = Vec::new();
         let devices_asked_at = Instant::now();
         if self.person.devices > 1 {
-            // At the same moment. A lost answer does not matter, because one device asks again below.
+            // At the same moment. If both answers are lost, a device asks again below.
             let (mut one, mut other) = (self.rng.fork(), self.rng.fork());
             let client = &self.sale.client;
             let both = async {
@@ -313,14 +304,19 @@ impl<'a> Visitor<'a> {
             };
             let (one, other) = Box::pin(both).await;
             let answers = [one, other].into_iter().flatten();
+            let answers = answers.filter(Answer::is_success);
             of_devices.extend(answers.filter_map(|answer| answer.read::<PlaceView>().ok()));
         }
         let joined = self.sale.client.tally.seconds();
-        let asked_at = Instant::now();
-        let view: PlaceView = match self.ask(&call).await? {
-            Ok(view) => view,
-            Err((_, code)) if code == "not_open" => return Err(Ending::Closed),
-            Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+        let (view, asked_at) = if let Some(view) = of_devices.pop() {
+            (view, devices_asked_at)
+        } else {
+            let asked_at = Instant::now();
+            match self.ask::<PlaceView>(&call).await? {
+                Ok(view) => (view, asked_at),
+                Err((_, code)) if code == "not_open" => return Err(Ending::Closed),
+                Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+            }
         };
         let Some(token) = view.token.clone() else {
             return Err(Ending::Failed);
@@ -435,7 +431,7 @@ impl<'a> Visitor<'a> {
 
     /// Waits until the turn has come.
     async fn wait(&mut self, place: &mut Place) -> Step<()> {
-        let mut delay = seconds(1.0 + self.rng.f64());
+        let mut delay = seconds(PollHints::first_poll_seconds(self.rng.f64()));
         let mut reloaded_at = Instant::now();
         let mut outage = match self.person.waits {
             Waiting::LosesNetwork { after, lasts } => Some((after, lasts)),
@@ -475,29 +471,28 @@ impl<'a> Visitor<'a> {
 
     /// Stops waiting if the person does not want to wait any longer.
     async fn stop_waiting(&mut self, place: &Place, waited: Duration) -> Step<()> {
-        let ending = match self.person.waits {
-            Waiting::Vanishes { after } if waited >= after => return Err(Ending::Vanished),
-            Waiting::Leaves { after } if waited >= after => Ending::Left,
-            _ if waited >= self.person.patience => Ending::GaveUp,
-            _ if place
-                .sold_out_since
-                .is_some_and(|since| since.elapsed() >= self.sale.lingering) =>
-            {
-                Ending::SoldOut
-            }
-            _ => return Ok(()),
-        };
-        self.leave().await?;
-        Err(ending)
+        let (after, parting) = self.person.stops_waiting();
+        if waited >= after {
+            return Err(match parting {
+                Parting::Vanishes => Ending::Vanished,
+                Parting::GivesUp => Ending::GaveUp,
+                Parting::Leaves => {
+                    self.leave().await?;
+                    Ending::Left
+                }
+            });
+        }
+        let has_lingered = |since: Instant| since.elapsed() >= self.sale.lingering;
+        if place.sold_out_since.is_some_and(has_lingered) {
+            return Err(Ending::SoldOut);
+        }
+        Ok(())
     }
 
     /// How long until the person stops waiting.
     fn until_stop(&self, place: &Place, waited: Duration) -> Duration {
-        let stops_after = match self.person.waits {
-            Waiting::Vanishes { after } | Waiting::Leaves { after } => after,
-            Waiting::Stays | Waiting::LosesNetwork { .. } => self.person.patience,
-        };
-        let left = stops_after.min(self.person.patience).saturating_sub(waited);
+        let (after, _) = self.person.stops_waiting();
+        let left = after.saturating_sub(waited);
         match place.sold_out_since {
             Some(since) => left.min(self.sale.lingering.saturating_sub(since.elapsed())),
             None => left,
@@ -551,134 +546,139 @@ impl<'a> Visitor<'a> {
             _ => None,
         };
         self.tell(place, wait);
-        let hint = queue.poll_after_seconds;
-        let wanted = [Some(hint), place.hint, wait.map(|wait| wait / 10.0)];
-        let wanted = wanted.into_iter().flatten().fold(LONGEST_POLL, f64::min);
-        let least = SHORTEST_POLL.max(hint.min(2.0));
-        Ok(seconds(wanted.max(least) * (0.75 + self.rng.f64() / 4.0)))
+        let hints = PollHints {
+            public: queue.poll_after_seconds,
+            own: place.hint,
+            wait,
+        };
+        Ok(seconds(hints.seconds(self.rng.f64())))
     }
 
     // The turn.
 
-    /// Chooses, holds and pays.
+    /// Does what the crowd's rules say, until the turn ends.
     async fn shop(&mut self) -> Step<Ending> {
-        if !self.person.is_bot {
-            tokio::time::sleep(self.person.choosing).await;
-        }
-        if self.person.change == Some(Change::LeavesTurn) {
-            self.leave().await?;
-            return Ok(Ending::ChangedMind);
-        }
-        match self.sale.tickets {
-            Tickets::General { price } => self.reserve_tickets(price).await,
-            Tickets::Seated => self.buy_seats().await,
-        }
-    }
-
-    async fn buy_seats(&mut self) -> Step<Ending> {
-        let mut held = self.hold().await?;
-        if self.person.change == Some(Change::HoldsOthers) && held.status == "HELD" {
-            let path = format!("/reservations/{}", held.reservation_id);
-            let call = Call::new(Endpoint::CancelReservation, path).with_token(&self.token);
-            match self.ask::<ReservationView>(&call).await? {
-                Ok(_) => held = self.hold().await?,
-                Err((_, code)) if code == "not_cancellable" => return Err(Ending::TurnOver),
-                Err((answer, _)) => return Err(self.unknown(&call, &answer)),
-            }
-        }
-        if self.person.change == Some(Change::NeverPays) {
-            return Ok(Ending::ChangedMind);
-        }
-        if !self.person.is_bot {
-            tokio::time::sleep(self.person.paying).await;
-        }
-        self.charge(held.total_price).await?;
-        self.pay(&held).await?;
-        self.keep_or_return(&held).await
-    }
-
-    async fn hold(&mut self) -> Step<ReservationView> {
-        let mut tickets = self.person.tickets;
-        for _ in 0..MOST_CHOICES {
-            let Some(date) = self.choose_date().await? else {
-                self.leave().await?;
-                return Err(Ending::SoldOut);
-            };
-            tickets = tickets.min(date.available_seats);
-            let chosen = if self.person.chooses_seats && !self.person.is_bot {
-                self.choose_seats(&date.date, tickets).await?
-            } else {
-                Vec::new()
-            };
-            let body = if chosen.is_empty() {
-                json!({"date": date.date, "bestAvailable": {"count": tickets}})
-            } else {
-                json!({"date": date.date, "seatNumbers": chosen})
-            };
-            let call = self.call(Endpoint::HoldSeat, "/holds").with_body(&body);
-            let (answer, code) = match self.ask::<ReservationView>(&call).await? {
-                Ok(held) => return Ok(held),
-                Err(refused) => refused,
-            };
-            let problem = answer.problem();
-            match code.as_str() {
-                "seat_taken" | "recently_held" => {}
-                "sold_out" => {
-                    tickets = problem
-                        .available_tickets
-                        .unwrap_or(0)
-                        .clamp(1, tickets.max(1));
+        let sale = self.sale;
+        let (mut turn, mut act) = Turn::begin(&self.person, sale.goods(), sale.lingering);
+        let mut basket = Basket::default();
+        loop {
+            let outcome = match act {
+                Act::End(end) => return Ok(end.into()),
+                Act::Pause(time) => {
+                    tokio::time::sleep(time).await;
+                    Outcome::Done
                 }
-                "already_reserved" => {
-                    let id = problem.reservation_id.unwrap_or_default();
-                    return self.reservation(&id).await;
-                }
-                "too_many_holds" | "turn_over" | "not_admitted" => return Err(Ending::TurnOver),
-                "not_open" => return Err(Ending::Closed),
-                _ => return Err(self.unknown(&call, &answer)),
-            }
-            // Another look at the page.
-            let pause = seconds(0.2 + self.rng.f64()).min(self.person.choosing);
-            tokio::time::sleep(pause.max(BOT_PAUSE)).await;
+                act => self.carry_out(act, &mut basket).await?,
+            };
+            act = turn.next(&self.person, outcome);
         }
-        self.leave().await?;
-        Err(Ending::SoldOut)
     }
 
-    /// A date with free seats.
-    async fn choose_date(&mut self) -> Step<Option<DateView>> {
+    async fn carry_out(&mut self, act: Act, basket: &mut Basket) -> Step<Outcome> {
+        match act {
+            Act::ViewDates => self.view_dates(basket).await,
+            Act::ViewSeats => self.view_seats(basket).await,
+            Act::Hold { tickets, on_map } => self.hold(basket, tickets, on_map).await,
+            Act::Release => self.release(basket).await,
+            Act::Charge { tickets } => {
+                let price = match basket.reservation() {
+                    Ok(held) => held.total_price,
+                    // Tickets of general admission are charged for before they are reserved.
+                    Err(_) => self.sale.ticket_price() * i64::from(tickets),
+                };
+                self.charge(price).await
+            }
+            Act::Pay => self.pay(basket).await,
+            Act::Reserve { tickets } => self.reserve(basket, tickets).await,
+            Act::ViewTicket => self.view_ticket(basket).await,
+            Act::Return => self.return_tickets(basket).await,
+            Act::Leave => self.leave().await.map(|()| Outcome::Done),
+            Act::Pause(_) | Act::End(_) => Ok(Outcome::Done),
+        }
+    }
+
+    /// The outcome of a refusal that every request of a turn may get.
+    fn refused(&self, call: &Call, answer: &Answer, code: &str) -> Step<Outcome> {
+        match code {
+            "turn_over" | "not_admitted" | "hold_expired" => Ok(Outcome::TurnOver),
+            "not_open" => Err(Ending::Closed),
+            _ => Err(self.unknown(call, answer)),
+        }
+    }
+
+    /// Chooses a date with free seats.
+    async fn view_dates(&mut self, basket: &mut Basket) -> Step<Outcome> {
         let call = self.call(Endpoint::ListDates, "/dates");
         let mut free: Vec<DateView> = match self.ask::<DatesView>(&call).await? {
             Ok(view) => view.dates,
-            Err((_, code)) if code == "turn_over" || code == "not_admitted" => {
-                return Err(Ending::TurnOver);
-            }
-            Err((_, code)) if code == "not_open" => return Err(Ending::Closed),
-            Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+            Err((answer, code)) => return self.refused(&call, &answer, &code),
         };
         free.retain(|date| date.available_seats > 0);
         if free.is_empty() {
-            return Ok(None);
+            return Ok(Outcome::Left(0));
         }
-        Ok(Some(free.swap_remove(self.rng.usize(..free.len()))))
+        let date = free.swap_remove(self.rng.usize(..free.len()));
+        basket.date = date.date;
+        Ok(Outcome::Left(date.available_seats))
     }
 
-    /// Neighbours on the seat map; none if the map shows none.
-    async fn choose_seats(&mut self, date: &str, tickets: u32) -> Step<Vec<u32>> {
-        let path = format!("/dates/{date}/seats?limit={SEATS_SHOWN}");
+    async fn view_seats(&mut self, basket: &mut Basket) -> Step<Outcome> {
+        let path = format!("/dates/{}/seats", basket.date);
         let call = self.call(Endpoint::ListSeats, &path);
         let seats = match self.ask::<SeatsView>(&call).await? {
             Ok(view) => view.seats,
-            Err((_, code)) if code == "turn_over" || code == "not_admitted" => {
-                return Err(Ending::TurnOver);
-            }
-            Err((_, code)) if code == "not_open" => return Err(Ending::Closed),
-            Err((answer, _)) => return Err(self.unknown(&call, &answer)),
+            Err((answer, code)) => return self.refused(&call, &answer, &code),
         };
-        let wanted = usize::try_from(tickets).unwrap_or(1).min(seats.len());
-        let first = self.rng.usize(..=seats.len() - wanted);
-        let chosen = seats[first..first + wanted].iter();
-        Ok(chosen.map(|seat| seat.seat_number).collect())
+        basket.seen = seats.iter().map(|seat| seat.seat_number).collect();
+        let left = u32::try_from(basket.seen.len()).unwrap_or(u32::MAX);
+        Ok(Outcome::Left(left))
+    }
+
+    /// Holds neighbours on the seat map, or the best seats.
+    async fn hold(&mut self, basket: &mut Basket, tickets: u32, on_map: bool) -> Step<Outcome> {
+        let date = &basket.date;
+        let body = if on_map {
+            let seen = &basket.seen;
+            let wanted = usize::try_from(tickets).unwrap_or(1).min(seen.len());
+            let first = self.rng.usize(..=seen.len() - wanted);
+            json!({"date": date, "seatNumbers": seen[first..first + wanted]})
+        } else {
+            json!({"date": date, "bestAvailable": {"count": tickets}})
+        };
+        let call = self.call(Endpoint::HoldSeat, "/holds").with_body(&body);
+        let (answer, code) = match self.ask::<ReservationView>(&call).await? {
+            Ok(held) => {
+                basket.reservation = Some(held);
+                return Ok(Outcome::Done);
+            }
+            Err(refused) => refused,
+        };
+        let problem = answer.problem();
+        match code.as_str() {
+            "seat_taken" | "recently_held" => Ok(Outcome::Taken),
+            "sold_out" => Ok(Outcome::Left(problem.available_tickets.unwrap_or(0))),
+            "already_reserved" => {
+                let id = problem.reservation_id.unwrap_or_default();
+                basket.reservation = Some(self.reservation(&id).await?);
+                Ok(Outcome::Done)
+            }
+            "too_many_holds" => Ok(Outcome::TurnOver),
+            code => self.refused(&call, &answer, code),
+        }
+    }
+
+    async fn release(&mut self, basket: &mut Basket) -> Step<Outcome> {
+        let id = &basket.reservation()?.reservation_id;
+        let call = Call::new(Endpoint::CancelReservation, format!("/reservations/{id}"));
+        let call = call.with_token(&self.token);
+        match self.ask::<ReservationView>(&call).await? {
+            Ok(_) => {
+                basket.reservation = None;
+                Ok(Outcome::Done)
+            }
+            Err((_, code)) if code == "not_cancellable" => Ok(Outcome::TurnOver),
+            Err((answer, _)) => Err(self.unknown(&call, &answer)),
+        }
     }
 
     async fn reservation(&mut self, id: &str) -> Step<ReservationView> {
@@ -690,11 +690,11 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    async fn charge(&mut self, amount: i64) -> Step<()> {
+    async fn charge(&mut self, amount: i64) -> Step<Outcome> {
         // Only what is missing, such as after a return.
         let missing = amount - self.balance;
         if missing <= 0 {
-            return Ok(());
+            return Ok(Outcome::Done);
         }
         self.charges += 1;
         let path = format!("/users/{}/wallet/charges", self.user_id);
@@ -708,80 +708,73 @@ impl<'a> Visitor<'a> {
             Ok(_) => {
                 self.balance += missing;
                 self.has_charged = true;
-                Ok(())
+                Ok(Outcome::Done)
             }
             Err((answer, _)) => Err(self.unknown(&call, &answer)),
         }
     }
 
-    async fn pay(&mut self, held: &ReservationView) -> Step<()> {
+    async fn pay(&mut self, basket: &mut Basket) -> Step<Outcome> {
+        let held = basket.reservation()?;
         let path = format!("/reservations/{}/payment", held.reservation_id);
         let call = Call::new(Endpoint::Pay, path).with_token(&self.token);
         let paid: PaymentView = match self.ask(&call).await? {
             Ok(paid) => paid,
-            Err((_, code)) if code == "hold_expired" => return Err(Ending::TurnOver),
+            Err((_, code)) if code == "hold_expired" => return Ok(Outcome::TurnOver),
             Err((answer, _)) => return Err(self.unknown(&call, &answer)),
         };
         self.balance -= held.total_price;
-        self.has_bought(held, Some(&paid.payment_id)).await
+        self.count_purchase(held);
+        basket.payment_id = Some(paid.payment_id);
+        Ok(Outcome::Done)
     }
 
-    /// Counts a purchase, and looks whether the server has it.
-    async fn has_bought(&mut self, bought: &ReservationView, payment_id: Option<&str>) -> Step<()> {
+    async fn reserve(&mut self, basket: &mut Basket, tickets: u32) -> Step<Outcome> {
+        let call = self.call(Endpoint::ReserveTicket, "/reservations");
+        let call = call.with_body(&json!({"quantity": tickets}));
+        match self.ask::<ReservationView>(&call).await? {
+            Ok(bought) => {
+                self.balance -= bought.total_price;
+                self.count_purchase(&bought);
+                basket.reservation = Some(bought);
+                Ok(Outcome::Done)
+            }
+            Err((answer, code)) => match code.as_str() {
+                "sold_out" => Ok(Outcome::Left(
+                    answer.problem().available_tickets.unwrap_or(0),
+                )),
+                "already_reserved" => Err(Ending::ChangedMind),
+                code => self.refused(&call, &answer, code),
+            },
+        }
+    }
+
+    fn count_purchase(&self, bought: &ReservationView) {
         let tally = &self.sale.client.tally;
         let seats = bought.seat_numbers();
         tally.sold(self.person.index, bought.quantity, &bought.date, &seats);
+    }
+
+    /// Looks whether the server has the ticket.
+    async fn view_ticket(&mut self, basket: &Basket) -> Step<Outcome> {
+        let bought = basket.reservation()?;
         let found = self.reservation(&bought.reservation_id).await?;
         let is_same = found.status == "CONFIRMED"
-            && found.seat_numbers() == seats
-            && (payment_id.is_none() || found.payment_id.as_deref() == payment_id);
+            && found.seat_numbers() == bought.seat_numbers()
+            && (basket.payment_id.is_none() || found.payment_id == basket.payment_id);
         if !is_same {
             let example = format!("reservation {} is {}", found.reservation_id, found.status);
             let tally = &self.sale.client.tally;
             tally.broken(Promise::TicketIsKept, example);
         }
-        Ok(())
+        Ok(Outcome::Done)
     }
 
-    async fn reserve_tickets(&mut self, price: i64) -> Step<Ending> {
-        let mut tickets = self.person.tickets;
-        for _ in 0..MOST_CHOICES {
-            self.charge(price * i64::from(tickets)).await?;
-            let body = json!({"quantity": tickets});
-            let call = self.call(Endpoint::ReserveTicket, "/reservations");
-            let call = call.with_body(&body);
-            let (answer, code) = match self.ask::<ReservationView>(&call).await? {
-                Ok(bought) => {
-                    self.balance -= bought.total_price;
-                    self.has_bought(&bought, None).await?;
-                    return self.keep_or_return(&bought).await;
-                }
-                Err(refused) => refused,
-            };
-            match code.as_str() {
-                "sold_out" => match answer.problem().available_tickets {
-                    Some(left) if left > 0 => tickets = left.min(tickets),
-                    _ => break,
-                },
-                "turn_over" | "not_admitted" => return Err(Ending::TurnOver),
-                "already_reserved" => return Ok(Ending::ChangedMind),
-                "not_open" => return Err(Ending::Closed),
-                _ => return Err(self.unknown(&call, &answer)),
-            }
-        }
-        self.leave().await?;
-        Ok(Ending::SoldOut)
-    }
-
-    async fn keep_or_return(&mut self, bought: &ReservationView) -> Step<Ending> {
-        if self.person.change != Some(Change::ReturnsTickets) {
-            return Ok(Ending::Bought);
-        }
-        tokio::time::sleep(self.person.choosing).await;
+    async fn return_tickets(&mut self, basket: &Basket) -> Step<Outcome> {
+        let bought = basket.reservation()?;
         let tally = &self.sale.client.tally;
-        let seats = bought.seat_numbers();
         // As soon as the server gets the request, others can have the seats.
-        tally.gives_back(&bought.date, &seats);
+        tally.gives_back(&bought.date, &bought.seat_numbers());
         let path = format!("/reservations/{}", bought.reservation_id);
         let call = Call::new(Endpoint::CancelReservation, path).with_token(&self.token);
         match self.ask::<ReservationView>(&call).await? {
@@ -789,9 +782,9 @@ impl<'a> Visitor<'a> {
                 self.balance += returned.refunded.unwrap_or(0);
                 let tally = &self.sale.client.tally;
                 tally.returned(bought.quantity);
-                Ok(Ending::Returned)
+                Ok(Outcome::Done)
             }
-            Err((_, code)) if code == "not_cancellable" => Ok(Ending::Bought),
+            Err((_, code)) if code == "not_cancellable" => Ok(Outcome::TurnOver),
             Err((answer, _)) => Err(self.unknown(&call, &answer)),
         }
     }
@@ -809,6 +802,36 @@ impl<'a> Visitor<'a> {
                 Ok(())
             }
             Err((answer, _)) => Err(self.unknown(&call, &answer)),
+        }
+    }
+}
+
+/// What a person has found and bought during a turn.
+#[derive(Default)]
+struct Basket {
+    date: String,
+    /// The free seats of the map that the person saw last.
+    seen: Vec<u32>,
+    /// What is held or bought.
+    reservation: Option<ReservationView>,
+    payment_id: Option<String>,
+}
+
+impl Basket {
+    /// What is held or bought. There is something whenever the crowd's rules ask for it.
+    fn reservation(&self) -> Step<&ReservationView> {
+        self.reservation.as_ref().ok_or(Ending::Failed)
+    }
+}
+
+impl From<TurnEnd> for Ending {
+    fn from(end: TurnEnd) -> Self {
+        match end {
+            TurnEnd::Bought => Self::Bought,
+            TurnEnd::Returned => Self::Returned,
+            TurnEnd::SoldOut => Self::SoldOut,
+            TurnEnd::ChangedMind => Self::ChangedMind,
+            TurnEnd::TurnOver => Self::TurnOver,
         }
     }
 }

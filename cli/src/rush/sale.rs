@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::ids::EventId;
 
 use super::client::Client;
+use crate::crowd::Goods;
 
 /// How people are identified.
 #[derive(Clone, Debug)]
@@ -53,6 +54,23 @@ impl Sale {
             lingering,
             path: format!("/events/{event}"),
             longest_hint_ms: AtomicU64::new(0),
+        }
+    }
+
+    #[must_use]
+    pub fn goods(&self) -> Goods {
+        match self.tickets {
+            Tickets::Seated => Goods::Seats,
+            Tickets::General { .. } => Goods::Tickets,
+        }
+    }
+
+    /// The price of a ticket of general admission. Seats have prices of their own.
+    #[must_use]
+    pub fn ticket_price(&self) -> i64 {
+        match self.tickets {
+            Tickets::Seated => 0,
+            Tickets::General { price } => price,
         }
     }
 
