@@ -89,7 +89,7 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Rush(args) => rush::run(&args, &tables, out).await,
             Command::Keys(KeysCommand::Rotate) => keys::rotate(&tables, out).await,
             Command::Desk(args) => desk::run(&args, &tables, out).await,
-            Command::Plan(args) => plan::run(&args, out),
+            Command::Plan(args) => plan::run(&args, out).await,
             Command::VerifyDraw(args) => verify_draw::run(&args, &tables, out).await,
         }
     });

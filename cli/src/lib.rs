@@ -8,6 +8,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod access_keys;
+pub mod account_quotas;
 pub mod catalog;
 pub mod catalog_update;
 pub mod command_line;

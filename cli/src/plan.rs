@@ -3,6 +3,7 @@
 //! [`simulation`] moves people and queue by the rules of `domain` over models of the services: [`table`] (`DynamoDB`),
 //! [`functions`] (Lambda) and the gateway. [`costs`] says what a request costs. No module does I/O.
 
+pub mod account;
 pub mod bill;
 pub mod costs;
 pub mod functions;

@@ -153,11 +153,14 @@ async fn waiting_arriving_and_leaving_cost_what_plan_says() {
     assert_operation(&world, Operation::WaitingPoll);
     world.get(&format!("/events/{EVENT}/queue"), "").await;
     assert_operation(&world, Operation::PublicPoll);
+    let event = format!("/events/{EVENT}");
+    listed(&world, &event, "", true).await;
+    assert_operation(&world, Operation::ViewEvent);
     world.leave(&waiting).await;
     assert_operation(&world, Operation::Leave);
 }
 
-/// Sends a request for an admitted user, and its second time if `twice`: then the caches are warm.
+/// Sends a request, and its second time if `twice`: then the caches are warm.
 async fn listed(world: &World, path: &str, token: &str, twice: bool) {
     if twice {
         world.get(path, token).await;
@@ -239,6 +242,9 @@ async fn buying_seats_costs_what_plan_says() {
         let paid = world.pay(&buyer, id).await;
         assert_eq!(paid.status, 201, "{paid:?}");
         assert_operation(&world, Operation::Pay { seats: count });
+        let path = format!("/reservations/{id}");
+        listed(&world, &path, &buyer.token, false).await;
+        assert_operation(&world, Operation::ViewTicket);
         world.wire.reset_meter();
         let returned = world
             .delete(&format!("/reservations/{id}"), &buyer.token)

@@ -9,11 +9,13 @@ use domain::clock::{Clock, EpochMs};
 use domain::event::{Programme, SaleState};
 use domain::ids::EventId;
 
+use crate::account_quotas;
 use crate::catalog::{self, Known};
 use crate::crowd_options::{CrowdOptions, parse_duration};
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
-use crate::plan::proposal::{Account, Proposal, most_simulations, propose};
+use crate::plan::account::{Account, Quota, Source};
+use crate::plan::proposal::{MOST_READY, Proposal, Wishes, most_simulations, propose};
 use crate::plan::report::PlanReport;
 use crate::plan::scenario::{Front, Scenario, Settings};
 use crate::plan::simulation::simulate;
@@ -35,6 +37,12 @@ pub struct PlanArgs {
     /// Each poll reaches the API: there is no CDN, or clients do not poll as the shop does
     #[arg(long)]
     direct: bool,
+    /// The environments of each function of an opening that are ready before it [default: as many as are needed]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=i64::from(MOST_READY)))]
+    ready_environments: Option<u32>,
+    /// How long they stay ready after the opening
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = parse_duration)]
+    ready_for: Duration,
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
@@ -50,27 +58,64 @@ pub struct PlanArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "The account's quotas")]
 struct AccountOptions {
-    /// Lambda: concurrent executions
-    #[arg(long, value_name = "N", default_value_t = Account::default().concurrency)]
-    concurrency: u32,
-    /// API Gateway: requests a second
-    #[arg(long, value_name = "N", default_value_t = Account::default().gateway_rate)]
-    gateway_rate: u32,
-    /// API Gateway: requests at once
-    #[arg(long, value_name = "N", default_value_t = Account::default().gateway_burst)]
-    gateway_burst: u32,
-    /// DynamoDB: write units a second of a table
-    #[arg(long, value_name = "N", default_value_t = Account::default().table_writes)]
-    table_writes: u32,
-    /// DynamoDB: read units a second of a table
-    #[arg(long, value_name = "N", default_value_t = Account::default().table_reads)]
-    table_reads: u32,
+    /// Read the account's quotas from AWS, with your credentials. The options below win
+    #[arg(long)]
+    account: bool,
+    /// Lambda: concurrent executions [default: 1000]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<u32>,
+    /// API Gateway: requests a second [default: 10000]
+    #[arg(long, value_name = "N")]
+    gateway_rate: Option<u32>,
+    /// API Gateway: requests at once [default: 5000]
+    #[arg(long, value_name = "N")]
+    gateway_burst: Option<u32>,
+    /// DynamoDB: write units a second of a table [default: 40000]
+    #[arg(long, value_name = "N")]
+    table_writes: Option<u32>,
+    /// DynamoDB: read units a second of a table [default: 40000]
+    #[arg(long, value_name = "N")]
+    table_reads: Option<u32>,
+}
+
+impl AccountOptions {
+    fn given(&self, quota: Quota) -> Option<u32> {
+        match quota {
+            Quota::Concurrency => self.concurrency,
+            Quota::GatewayRate => self.gateway_rate,
+            Quota::GatewayBurst => self.gateway_burst,
+            Quota::TableWrites => self.table_writes,
+            Quota::TableReads => self.table_reads,
+        }
+    }
+
+    /// The quotas by the options, by AWS if it is to be asked, and by AWS's defaults.
+    async fn quotas(&self) -> Result<Account> {
+        let mut account = Account::default();
+        let mut unknown = Vec::new();
+        for quota in Quota::ALL {
+            match self.given(quota) {
+                Some(value) => account.set(quota, value, Source::Option),
+                None => unknown.push(quota),
+            }
+        }
+        if self.account {
+            let found = account_quotas::read(&unknown).await?;
+            for warning in found.warnings {
+                error_line(format_args!("warning: {warning}"));
+            }
+            for (quota, value) in found.values {
+                account.set(quota, value, Source::Account);
+            }
+        }
+        Ok(account)
+    }
 }
 
 /// A simulation ends after this time of the sale.
 const LONGEST_SECONDS: u32 = 3 * 3_600;
 
-pub fn run(args: &PlanArgs, out: &mut Output) -> Result<Outcome> {
+pub async fn run(args: &PlanArgs, out: &mut Output) -> Result<Outcome> {
     let now = Clock::System.now();
     let name = args.file.display().to_string();
     let text = catalog::read_file(&args.file)?;
@@ -85,23 +130,12 @@ pub fn run(args: &PlanArgs, out: &mut Output) -> Result<Outcome> {
     };
     let programme = chosen(catalog.programmes, args.event.as_ref(), &name)?;
     let scenario = scenario(programme, args, now)?;
-    let AccountOptions {
-        concurrency,
-        gateway_rate,
-        gateway_burst,
-        table_writes,
-        table_reads,
-    } = args.account;
-    let account = Account {
-        concurrency,
-        gateway_rate,
-        gateway_burst,
-        table_writes,
-        table_reads,
-    };
+    let account = args.account.quotas().await?;
     let proposal = if args.as_is {
         let settings = Settings {
-            concurrency,
+            concurrency: account.value(Quota::Concurrency),
+            ready_environments: args.ready_environments.unwrap_or(0),
+            ready_for: args.ready_for,
             ..Settings::of(&scenario.programme.event.queue())
         };
         Proposal {
@@ -112,7 +146,12 @@ pub fn run(args: &PlanArgs, out: &mut Output) -> Result<Outcome> {
         }
     } else {
         let mut progress = Progress::of(most_simulations().into());
-        let proposal = propose(&scenario, args.sold_within, &mut |done, why| {
+        let wishes = Wishes {
+            sold_within: args.sold_within,
+            ready_environments: args.ready_environments,
+            ready_for: args.ready_for,
+        };
+        let proposal = propose(&scenario, &wishes, &mut |done, why| {
             progress.report(done.into(), || format!("simulation {}: {why}", done + 1));
         });
         progress.finish();

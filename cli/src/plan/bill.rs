@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
-use super::functions::milliseconds;
+use super::functions::{KEPT_READY, milliseconds};
 use super::observed::{Observed, Refused};
 use super::prices::{self, Price};
+use super::scenario::{READY_BEFORE, Settings};
+use super::table::NEW_TABLE;
 
 /// The memory of each function, as in template.yaml.
 const FUNCTION_GIGABYTES: f64 = 0.25;
@@ -37,9 +39,9 @@ pub struct Bill {
 }
 
 impl Bill {
-    /// What the simulated sale costs.
+    /// What the simulated sale costs with these settings.
     #[must_use]
-    pub fn of(observed: &Observed, has_web_acl: bool) -> Self {
+    pub fn of(observed: &Observed, settings: &Settings) -> Self {
         let answered = observed.all_answered();
         let gigabyte_seconds: f64 = observed
             .answered
@@ -63,7 +65,22 @@ impl Bill {
             line(prices::WRITE_UNITS, observed.units.writes),
             line(prices::READ_UNITS, observed.units.reads),
         ];
-        if has_web_acl {
+        // A new table has as much at no charge.
+        let warm_writes = settings.warm.writes - NEW_TABLE.writes;
+        if warm_writes > 0.0 {
+            lines.push(line(prices::WARM_WRITE_UNITS, warm_writes));
+        }
+        let warm_reads = settings.warm.reads - NEW_TABLE.reads;
+        if warm_reads > 0.0 {
+            lines.push(line(prices::WARM_READ_UNITS, warm_reads));
+        }
+        if settings.ready_environments > 0 {
+            let environments = f64::from(settings.ready_environments) * f64::from(KEPT_READY);
+            let seconds = (READY_BEFORE + settings.ready_for).as_secs_f64();
+            let ready = environments * FUNCTION_GIGABYTES * seconds;
+            lines.push(line(prices::READY_GIGABYTE_SECONDS, ready));
+        }
+        if settings.web_acl {
             lines.push(line(prices::WEB_ACL_MONTH, 1.0));
             lines.push(line(prices::WEB_ACL_RULE_MONTH, WEB_ACL_RULES));
             lines.push(line(prices::WEB_ACL_REQUESTS, at_cdn));
@@ -92,6 +109,7 @@ fn line(price: Price, count: f64) -> BillLine {
 mod tests {
     use super::super::costs::{Operation, Units};
     use super::*;
+    use domain::queue::QueuePolicy;
 
     #[test]
     fn the_sum_is_that_of_its_lines_and_each_line_is_its_count_times_its_price() {
@@ -104,7 +122,17 @@ mod tests {
             ..Observed::default()
         };
         observed.answered(Operation::Join, 1_000_000.0);
-        let bill = Bill::of(&observed, true);
+        let plain = Settings::of(&QueuePolicy::default());
+        let settings = Settings {
+            web_acl: true,
+            warm: Units {
+                writes: 14_000.0,
+                reads: 42_000.0,
+            },
+            ready_environments: 50,
+            ..plain
+        };
+        let bill = Bill::of(&observed, &settings);
         let dollars = |what: &str| {
             let line = bill.lines.iter().find(|line| line.what == what).unwrap();
             (line.dollars * 1e6).round() / 1e6
@@ -116,6 +144,13 @@ mod tests {
         assert!((dollars("GB-seconds") - 0.086_667).abs() < 1e-6);
         let sum: f64 = bill.lines.iter().map(|line| line.dollars).sum();
         assert!((bill.dollars - sum).abs() < 1e-9);
-        assert!(Bill::of(&observed, false).dollars < bill.dollars);
+        assert!((dollars("warm write units, once") - 6.5).abs() < 1e-9);
+        assert!((dollars("warm read units, once") - 3.9).abs() < 1e-9);
+        // 50 of nine functions for 90 minutes, at 0.003 dollars an hour.
+        assert!((dollars("GB-seconds ready") - 2.025).abs() < 1e-3);
+        let bill_of_plain = Bill::of(&observed, &plain);
+        let extra = ["warm", "ready", "ACL"];
+        let has_extra = |line: &BillLine| extra.iter().any(|part| line.what.contains(part));
+        assert!(!bill_of_plain.lines.iter().any(has_extra));
     }
 }

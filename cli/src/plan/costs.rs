@@ -89,10 +89,12 @@ pub enum Function {
     CancelReservation,
     Charge,
     Pay,
+    GetEvent,
+    GetReservation,
 }
 
 impl Function {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::IssueToken,
         Self::TokenStatus,
         Self::QueueStatus,
@@ -104,6 +106,8 @@ impl Function {
         Self::CancelReservation,
         Self::Charge,
         Self::Pay,
+        Self::GetEvent,
+        Self::GetReservation,
     ];
 
     /// The name, as in `functions/`.
@@ -121,6 +125,8 @@ impl Function {
             Self::CancelReservation => "cancel-reservation",
             Self::Charge => "charge",
             Self::Pay => "pay",
+            Self::GetEvent => "get-event",
+            Self::GetReservation => "get-reservation",
         }
     }
 }
@@ -129,6 +135,8 @@ impl Function {
 /// counted apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Operation {
+    /// Shows the event, which is public. The process knows it.
+    ViewEvent,
     /// Takes a number and waits.
     Join,
     /// Takes a number for which a slot is open.
@@ -165,6 +173,8 @@ pub enum Operation {
     Charge,
     /// Pays a hold of this many seats.
     Pay { seats: u32 },
+    /// Shows the ticket.
+    ViewTicket,
 }
 
 /// The units under one kind of key.
@@ -221,6 +231,8 @@ impl Operation {
             Self::Release { .. } | Self::Refund { .. } => Function::CancelReservation,
             Self::Charge => Function::Charge,
             Self::Pay { .. } => Function::Pay,
+            Self::ViewEvent => Function::GetEvent,
+            Self::ViewTicket => Function::GetReservation,
         }
     }
 
@@ -228,11 +240,12 @@ impl Operation {
     #[must_use]
     pub fn calls(self) -> u32 {
         match self {
-            Self::WaitingPoll | Self::PublicPoll => 0,
+            Self::WaitingPoll | Self::PublicPoll | Self::ViewEvent => 0,
             Self::JoinAgain
             | Self::ActivePoll
             | Self::Dates
             | Self::SeatsOfMap
+            | Self::ViewTicket
             | Self::Hold { .. }
             | Self::HoldRefused { .. } => 1,
             Self::Leave
@@ -260,7 +273,8 @@ impl Operation {
                 writes(Sessions, 1.0),
             ],
             Self::JoinAgain => vec![reads(Own, 0.5)],
-            Self::WaitingPoll | Self::PublicPoll => vec![],
+            Self::WaitingPoll | Self::PublicPoll | Self::ViewEvent => vec![],
+            Self::ViewTicket => vec![reads(Own, 1.0)],
             Self::Arrival => vec![
                 reads(Sessions, 0.5),
                 reads(Own, 1.0),

@@ -23,6 +23,8 @@ pub enum Refused {
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Second {
     pub joined: u64,
+    /// People who have arrived for their turn.
+    pub admitted: u64,
     /// Slots in use.
     pub inside: u64,
     pub waiting: u64,
@@ -125,6 +127,10 @@ pub struct Observed {
     pub gateway: Highest,
     pub most_requests_served: f64,
     pub most_concurrency: f64,
+    /// What would have been used without the account's limit.
+    pub most_concurrency_wanted: f64,
+    /// How many environments a function of the opening lacked at the worst moment, because Lambda starts them no faster.
+    pub most_environments_missing: f64,
     /// The highest load of a partition, in any placement of the keys.
     pub partition_peak: Units,
     /// The highest load of a single key.
@@ -187,6 +193,13 @@ impl Observed {
     #[must_use]
     pub fn all_answered(&self) -> f64 {
         self.answered.values().sum()
+    }
+
+    /// The highest rate of requests that the CDN answers.
+    #[must_use]
+    pub fn most_cdn_requests(&self) -> f64 {
+        let rates = self.seconds.iter().map(|second| second.cdn_requests);
+        rates.fold(0.0, f64::max)
     }
 
     /// How long the sale would take in all at the speed so far, in seconds. At most twenty times as long as it was

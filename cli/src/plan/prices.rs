@@ -1,8 +1,7 @@
 //! The prices, all in this file.
 //!
 //! List prices in US dollars, without free tiers and taxes. Look them up again before you rely on a total: they change,
-//! and they differ by region. The price of warm throughput is not here: AWS charges an increase once, and does not
-//! publish the amount in the developer guide.
+//! and they differ by region.
 
 /// When the prices were looked up.
 pub const DATE: &str = "November 2026";
@@ -26,9 +25,14 @@ const CLOUDFRONT: &str = "https://aws.amazon.com/cloudfront/pricing/";
 
 pub const WRITE_UNITS: Price = price(0.625, MILLION, "write units", DYNAMODB);
 pub const READ_UNITS: Price = price(0.125, MILLION, "read units", DYNAMODB);
+/// Charged once, for what exceeds the throughput that the table has: as much as an hour of provisioned capacity.
+pub const WARM_WRITE_UNITS: Price = price(0.000_65, 1.0, "warm write units, once", DYNAMODB);
+pub const WARM_READ_UNITS: Price = price(0.000_13, 1.0, "warm read units, once", DYNAMODB);
 pub const INVOCATIONS: Price = price(0.20, MILLION, "Lambda requests", LAMBDA);
 /// arm64.
 pub const GIGABYTE_SECONDS: Price = price(0.000_013_333_4, 1.0, "GB-seconds", LAMBDA);
+/// Provisioned concurrency, arm64.
+pub const READY_GIGABYTE_SECONDS: Price = price(0.000_003_333_4, 1.0, "GB-seconds ready", LAMBDA);
 pub const API_REQUESTS: Price = price(
     1.00,
     MILLION,

@@ -6,13 +6,11 @@
 //! 2. `maxActive` is the smallest value with which the sale sells out in time.
 //! 3. Lanes, warm units and the gateway's limit are the smallest with which no partition is over its limit, in any
 //!    placement of the keys.
+//! 4. Environments are kept ready only if Lambda does not start them fast enough.
 //!
 //! The number of simulations is bounded by the lists below.
 
 use std::time::Duration;
-
-use domain::queue::Lanes;
-use serde::Serialize;
 
 use super::costs::Units;
 use super::observed::Observed;
@@ -20,33 +18,17 @@ use super::scenario::{Scenario, Settings};
 use super::simulation::{simulate, simulate_until_nearly_sold, simulate_with_tables};
 use super::table::{PARTITION, PLACEMENTS};
 use crate::catalog::MAX_ACTIVE_LIMIT;
+use domain::queue::Lanes;
 
-/// What the account allows. The defaults are those of a new account that has been used for a while.
-#[derive(Clone, Copy, PartialEq, Serialize, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct Account {
-    /// Lambda: concurrent executions.
-    pub concurrency: u32,
-    /// API Gateway: requests a second.
-    pub gateway_rate: u32,
-    /// API Gateway: requests at once.
-    pub gateway_burst: u32,
-    /// DynamoDB: write units a second of a table.
-    pub table_writes: u32,
-    /// DynamoDB: read units a second of a table.
-    pub table_reads: u32,
-}
-
-impl Default for Account {
-    fn default() -> Self {
-        Self {
-            concurrency: 1_000,
-            gateway_rate: 10_000,
-            gateway_burst: 5_000,
-            table_writes: 40_000,
-            table_reads: 40_000,
-        }
-    }
+/// What an operator wants of a sale.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wishes {
+    /// 99 of 100 tickets are to be sold within this time.
+    pub sold_within: Duration,
+    /// `ReadyEnvironments`. `None`: as many as are needed.
+    pub ready_environments: Option<u32>,
+    /// From the opening to `ReadyUntil`.
+    pub ready_for: Duration,
 }
 
 /// The outcome of the search.
@@ -73,6 +55,8 @@ const PARTITIONS: [usize; 15] = [4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 
 const GATEWAY: [f64; 4] = [1.0, 0.6, 0.35, 0.2];
 /// The share of a partition's limit that one key may use.
 const OF_PARTITION: f64 = 0.9;
+/// The most that template.yaml accepts as `ReadyEnvironments`.
+pub const MOST_READY: u32 = 5_000;
 /// How often `maxActive` is corrected.
 const CORRECTIONS: u32 = 6;
 /// More room than the last simulation seemed to need.
@@ -96,16 +80,18 @@ struct Search<'a> {
 /// The most simulations of a search.
 #[must_use]
 pub fn most_simulations() -> u32 {
-    // The times, `maxActive`, lanes, every pair of gateway and lanes, and the result in full.
-    1 + CORRECTIONS + 8 + 1 + 28 + 1
+    // The times, `maxActive`, lanes, every pair of gateway and lanes without and with ready environments, and the result in
+    // full.
+    1 + CORRECTIONS + 8 + 1 + 2 * 28 + 1
 }
 
-/// Searches settings with which 99 of 100 tickets are sold within `sold_within` of the opening.
+/// Searches settings with which 99 of 100 tickets are sold in time.
 pub fn propose(
     scenario: &Scenario,
-    sold_within: Duration,
+    wishes: &Wishes,
     progress: &mut dyn FnMut(u32, &str),
 ) -> Proposal {
+    let sold_within = wishes.sold_within;
     let longest = u32::try_from(sold_within.as_secs() * 2).unwrap_or(u32::MAX);
     let mut search = Search {
         scenario,
@@ -125,6 +111,8 @@ pub fn propose(
         requests_per_second: UNLIMITED,
         request_burst: UNLIMITED,
         concurrency: UNLIMITED,
+        ready_environments: wishes.ready_environments.unwrap_or(0),
+        ready_for: wishes.ready_for,
         web_acl: scenario.crowd.habits.bots.as_fraction() > 0.0,
         lanes: Lanes::new(Lanes::MOST).unwrap_or(Lanes::ONE),
         ..Settings::of(&scenario.programme.event.queue())
@@ -132,7 +120,7 @@ pub fn propose(
     search.set_times(&mut settings, sold_within);
     search.set_max_active(&mut settings, sold_within, &mut shortcomings);
     search.set_lanes(&mut settings);
-    search.set_capacity(&mut settings);
+    search.set_capacity(&mut settings, wishes.ready_environments.is_none());
     (search.progress)(search.simulations, "the whole sale");
     let observed = simulate(scenario, &settings);
     if observed.placements_over > 0 {
@@ -154,6 +142,12 @@ impl Search<'_> {
         (self.progress)(self.simulations, why);
         self.simulations += 1;
         simulate_until_nearly_sold(&self.short, settings)
+    }
+
+    fn simulate_with_tables(&mut self, settings: &Settings) -> Observed {
+        (self.progress)(self.simulations, "capacity");
+        self.simulations += 1;
+        simulate_with_tables(self.scenario, settings, &PARTITIONS)
     }
 
     /// More admitted users than tickets find nothing.
@@ -252,8 +246,8 @@ impl Search<'_> {
     }
 
     /// The highest limit of the gateway, then the fewest lanes and the least warm throughput with which no partition is
-    /// over a limit. If there are none, those with the least load.
-    fn set_capacity(&mut self, settings: &mut Settings) {
+    /// over a limit. If there are none, those with the least load. `sets_ready`: also how many environments are kept ready.
+    fn set_capacity(&mut self, settings: &mut Settings, sets_ready: bool) {
         let wanted = self.simulate(settings, "what people want");
         let lanes = settings.lanes.count();
         let mut best: Option<(Settings, f64)> = None;
@@ -270,9 +264,12 @@ impl Search<'_> {
                     request_burst: rate / 2,
                     ..*settings
                 };
-                (self.progress)(self.simulations, "capacity");
-                self.simulations += 1;
-                let observed = simulate_with_tables(self.scenario, &tried, &PARTITIONS);
+                let mut observed = self.simulate_with_tables(&tried);
+                if sets_ready && observed.most_environments_missing >= 1.0 {
+                    let missing = hundreds(observed.most_environments_missing * ROOM);
+                    tried.ready_environments = missing.min(MOST_READY);
+                    observed = self.simulate_with_tables(&tried);
+                }
                 tried.concurrency = hundreds(observed.most_concurrency * 1.2).max(1_000);
                 let partitions = observed.would_serve.first().copied();
                 tried.warm = warm_for(partitions.unwrap_or(PARTITIONS[PARTITIONS.len() - 1]));

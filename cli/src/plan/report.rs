@@ -1,14 +1,17 @@
 //! The plan for people and programs: text, JSON and an HTML page.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
 
+use domain::clock::EpochMs;
 use serde::Serialize;
 
+use super::account::{Account, Quota, Source};
 use super::bill::Bill;
 use super::costs::Units;
 use super::observed::{Observed, Refused, Second};
-use super::proposal::{Account, Proposal};
-use super::scenario::{Scenario, Settings, WEB_ACL_REQUESTS};
+use super::proposal::Proposal;
+use super::scenario::{READY_BEFORE, Scenario, Settings, WEB_ACL_REQUESTS};
 use super::table::{NEW_TABLE, PARTITION, PLACEMENTS};
 use crate::report_page::{Block, Line, LineChart, PageSection, ReportPage, Table};
 
@@ -26,7 +29,7 @@ pub struct PlanReport {
     sale: Course,
     /// The most used first: the one that would give way first.
     pressures: Vec<Pressure>,
-    quotas: Vec<Quota>,
+    quotas: Vec<QuotaRow>,
     bill: Bill,
     shortcomings: Vec<String>,
     curves: Vec<Point>,
@@ -43,6 +46,10 @@ struct PlannedSettings {
     warm_read_units: u32,
     requests_per_second: u32,
     request_burst: u32,
+    ready_environments: u32,
+    /// In UTC, as the stack's parameters want it. `None` if nothing is kept ready.
+    ready_from: Option<String>,
+    ready_until: Option<String>,
     web_acl: bool,
 }
 
@@ -85,12 +92,13 @@ struct Pressure {
     share: f64,
 }
 
-#[derive(Serialize, Debug)]
+#[derive(Clone, Serialize, Debug)]
 #[serde(rename_all = "camelCase")]
-struct Quota {
+struct QuotaRow {
     name: &'static str,
     needed: f64,
     account: u32,
+    source: Source,
     must_be_raised: bool,
 }
 
@@ -100,6 +108,7 @@ struct Point {
     second: usize,
     joined: u64,
     waiting: u64,
+    admitted: u64,
     inside: u64,
     sold: u64,
     held: u64,
@@ -108,6 +117,10 @@ struct Point {
     /// Of the fullest partition, as a share of its limit.
     partition: f64,
 }
+
+/// What a distribution takes by default.
+/// Source: <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html>
+const CDN_REQUESTS_PER_SECOND: f64 = 250_000.0;
 
 /// A curve's name, and its value at a point.
 type NamedValue<'a> = (&'a str, fn(&Point) -> f64);
@@ -132,9 +145,26 @@ fn warm_parameter(warm: Units, of: fn(Units) -> f64) -> u32 {
     }
 }
 
+/// A time as `ReadyFrom` and `ReadyUntil` want it: `2026-12-24T19:00:00`.
+fn parameter_time(at: EpochMs) -> String {
+    let since_epoch = Duration::from_millis(at.0.unsigned_abs());
+    let time = humantime::format_rfc3339_seconds(UNIX_EPOCH + since_epoch).to_string();
+    time.trim_end_matches('Z').to_owned()
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 impl PlannedSettings {
-    fn of(settings: &Settings) -> Self {
+    fn of(settings: &Settings, opens_at: EpochMs) -> Self {
+        let is_ready = settings.ready_environments > 0;
+        let from = EpochMs(opens_at.0.saturating_sub(milliseconds(READY_BEFORE)));
+        let until = EpochMs(opens_at.0.saturating_add(milliseconds(settings.ready_for)));
         Self {
+            ready_environments: settings.ready_environments,
+            ready_from: is_ready.then(|| parameter_time(from)),
+            ready_until: is_ready.then(|| parameter_time(until)),
             lanes: settings.lanes.count(),
             max_active: settings.max_active,
             session_seconds: settings.session_seconds,
@@ -221,57 +251,49 @@ fn pressures(settings: &Settings, observed: &Observed, account: &Account) -> Vec
         pressure(
             "concurrent executions of the account".to_owned(),
             observed.most_concurrency,
-            account.concurrency.into(),
+            account.value(Quota::Concurrency).into(),
         ),
         pressure(
             "write units a second of the table (quota)".to_owned(),
             observed.table_peak.writes,
-            account.table_writes.into(),
+            account.value(Quota::TableWrites).into(),
         ),
         pressure(
             "read units a second of the table (quota)".to_owned(),
             observed.table_peak.reads,
-            account.table_reads.into(),
+            account.value(Quota::TableReads).into(),
+        ),
+        pressure(
+            "requests a second at the CDN".to_owned(),
+            observed.most_cdn_requests(),
+            CDN_REQUESTS_PER_SECOND,
         ),
     ];
     pressures.sort_by(|a, b| b.share.total_cmp(&a.share));
     pressures
 }
 
-fn quotas(settings: &Settings, observed: &Observed, account: &Account) -> Vec<Quota> {
-    let quota = |name, needed: f64, account: u32| Quota {
-        name,
-        needed: whole(needed),
-        account,
-        must_be_raised: needed > f64::from(account),
+fn quotas(settings: &Settings, observed: &Observed, account: &Account) -> Vec<QuotaRow> {
+    let row = |quota: Quota| {
+        let needed = match quota {
+            Quota::Concurrency => observed
+                .most_concurrency_wanted
+                .max(settings.concurrency.into()),
+            Quota::GatewayRate => settings.requests_per_second.into(),
+            Quota::GatewayBurst => settings.request_burst.into(),
+            Quota::TableWrites => observed.table_peak.writes.max(settings.warm.writes),
+            Quota::TableReads => observed.table_peak.reads.max(settings.warm.reads),
+        };
+        let of_account = account.value(quota);
+        QuotaRow {
+            name: quota.name(),
+            needed: whole(needed),
+            account: of_account,
+            source: account.source(quota),
+            must_be_raised: needed > f64::from(of_account),
+        }
     };
-    vec![
-        quota(
-            "Lambda: concurrent executions",
-            settings.concurrency.into(),
-            account.concurrency,
-        ),
-        quota(
-            "API Gateway: requests a second",
-            settings.requests_per_second.into(),
-            account.gateway_rate,
-        ),
-        quota(
-            "API Gateway: burst",
-            settings.request_burst.into(),
-            account.gateway_burst,
-        ),
-        quota(
-            "DynamoDB: write units a second of a table",
-            observed.table_peak.writes.max(settings.warm.writes),
-            account.table_writes,
-        ),
-        quota(
-            "DynamoDB: read units a second of a table",
-            observed.table_peak.reads.max(settings.warm.reads),
-            account.table_reads,
-        ),
-    ]
+    Quota::ALL.map(row).to_vec()
 }
 
 fn points(seconds: &[Second]) -> Vec<Point> {
@@ -280,6 +302,7 @@ fn points(seconds: &[Second]) -> Vec<Point> {
         second: second + 1,
         joined: at.joined,
         waiting: at.waiting,
+        admitted: at.admitted,
         inside: at.inside,
         sold: at.sold,
         held: at.held,
@@ -316,11 +339,11 @@ impl PlanReport {
             tickets: scenario.seats(),
             is_proposed,
             simulations: *simulations,
-            settings: PlannedSettings::of(settings),
+            settings: PlannedSettings::of(settings, scenario.opens_at),
             sale: Course::of(observed),
             pressures: pressures(settings, observed, account),
             quotas: quotas(settings, observed, account),
-            bill: Bill::of(observed, settings.web_acl),
+            bill: Bill::of(observed, settings),
             shortcomings: shortcomings.clone(),
             curves: points(&observed.seconds),
         }
@@ -360,6 +383,7 @@ impl PlanReport {
         } else {
             "not needed".to_owned()
         };
+        let time = |time: &Option<String>| time.clone().unwrap_or_else(|| "not needed".to_owned());
         facts([
             ("WarmWriteUnits", settings.warm_write_units.to_string()),
             ("WarmReadUnits", settings.warm_read_units.to_string()),
@@ -368,6 +392,9 @@ impl PlanReport {
                 settings.requests_per_second.to_string(),
             ),
             ("RequestBurst", settings.request_burst.to_string()),
+            ("ReadyEnvironments", settings.ready_environments.to_string()),
+            ("ReadyFrom", time(&settings.ready_from)),
+            ("ReadyUntil", time(&settings.ready_until)),
             ("WebAclArn", web_acl),
         ])
     }
@@ -435,11 +462,11 @@ impl PlanReport {
     }
 
     fn quota_rows(&self) -> Vec<Vec<String>> {
-        let row = |quota: &Quota| {
+        let row = |quota: &QuotaRow| {
             vec![
                 quota.name.to_owned(),
                 quota.needed.to_string(),
-                quota.account.to_string(),
+                format!("{} {}", quota.account, quota.source.text()),
                 if quota.must_be_raised {
                     "raise it"
                 } else {
@@ -472,8 +499,8 @@ impl PlanReport {
 
     fn bill_title(&self) -> String {
         format!(
-            "US dollars, list prices of {} in {}, without free tiers. The increase of warm units is charged once and is not \
-             included.",
+            "US dollars, list prices of {} in {}, without free tiers. Warm units are charged once, when they are \
+             raised above those of a new table.",
             self.bill.region, self.bill.date
         )
     }
@@ -561,6 +588,7 @@ impl PlanReport {
                             &[
                                 ("joined", |point| to_f64(point.joined)),
                                 ("waiting", |point| to_f64(point.waiting)),
+                                ("admitted", |point| to_f64(point.admitted)),
                                 ("slots in use", |point| to_f64(point.inside)),
                             ],
                         ),

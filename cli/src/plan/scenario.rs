@@ -1,5 +1,7 @@
 //! What is simulated: an event, a crowd, and the settings of event and stack.
 
+use std::time::Duration;
+
 use domain::clock::EpochMs;
 use domain::event::{Admission, Programme};
 use domain::ids::Lane;
@@ -33,6 +35,10 @@ pub struct Settings {
     pub request_burst: u32,
     /// The account's concurrency in Lambda.
     pub concurrency: u32,
+    /// `ReadyEnvironments`.
+    pub ready_environments: u32,
+    /// From the opening to `ReadyUntil`.
+    pub ready_for: Duration,
     /// Whether a web ACL with a rule of [`WEB_ACL_REQUESTS`] is in front of the CDN.
     pub web_acl: bool,
 }
@@ -43,6 +49,11 @@ pub const WEB_ACL_REQUESTS: f64 = 1_000.0;
 /// A rate rule acts with a delay. Source:
 /// <https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based-caveats.html>
 pub const WEB_ACL_DELAY_SECONDS: f64 = 30.0;
+
+/// From `ReadyFrom` to the opening: provisioning takes minutes.
+pub const READY_BEFORE: Duration = Duration::from_hours(1);
+/// From the opening to `ReadyUntil`, unless an option says something else.
+pub const READY_FOR: Duration = Duration::from_mins(30);
 
 impl Settings {
     /// The catalogue's settings, and a stack with its defaults.
@@ -57,6 +68,8 @@ impl Settings {
             requests_per_second: 2_000,
             request_burst: 2_000,
             concurrency: 1_000,
+            ready_environments: 0,
+            ready_for: READY_FOR,
             web_acl: false,
         }
     }

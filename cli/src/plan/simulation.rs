@@ -1,14 +1,17 @@
 //! The simulation of a sale: people, the queue's rules, and the limits of the services below it, moved by a clock.
 //!
 //! Every tenth of a second, the requests of that moment pass the gateway, the functions and the table, each of which may
-//! refuse some. A refused request is sent again. Joining, arriving, holding and paying are simulated for each person.
-//! Polls of waiting people are counted by groups, because they change nothing: how often they come follows from the hints
+//! refuse some. A refused request is sent again. Joining, arriving, holding and paying are simulated for each person, by
+//! the decisions of [`crate::crowd`], which a rush plays, too. Polls of waiting people are counted by groups, because they change nothing: how often they come follows from the hints
 //! of `domain`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use domain::clock::EpochMs;
 use domain::event::Admission;
 use domain::ids::Rank;
-use domain::queue::{OUTDATED_MS, TokenEndsOn};
+use domain::queue::{Head, OUTDATED_MS, TokenEndsOn};
 use domain::shortage::{LOOK_EVERY_MS, Shortage};
 use fastrand::Rng;
 use shared::app::MOST_LIVE_SEATS;
@@ -20,7 +23,9 @@ use super::observed::{Observed, Refused};
 use super::scenario::{Front, Scenario, Settings, WEB_ACL_DELAY_SECONDS, WEB_ACL_REQUESTS};
 use super::stock::Stock;
 use super::table::{KeyId, Table, key};
-use crate::crowd::{Change, Person, Waiting};
+use crate::crowd::{
+    Act, Goods, MOST_REJOINS, Outcome, Parting, Person, PollHints, Turn, TurnEnd, Waiting,
+};
 
 const TICK_MS: i64 = 100;
 const TICK: f64 = 0.1;
@@ -35,50 +40,37 @@ const BOT_REQUESTS_PER_SECOND: f64 = 7.0;
 const RELOAD_SECONDS: f64 = 6.0;
 /// Edge caches that ask for the public numbers each second. An assumption: buyers of one country.
 pub const EDGE_CACHES: f64 = 20.0;
-/// The share of a poll hint after which the shop polls, on average: it jitters between 0.75 and 1.
-const JITTERED: f64 = 0.875;
 /// The hints are computed at this many positions of a lane.
 const POSITIONS: u64 = 32;
-/// A person looks for other seats this many times if the chosen ones are taken.
-const MOST_TRIES: u8 = 5;
-/// A person who lost a seat chooses another one in this share of the time.
-const CHOOSES_AGAIN: f64 = 0.3;
-
 /// Someone who has a number.
 #[derive(Clone, Copy, Debug)]
 struct Member {
     index: u32,
     /// When the number was issued, in ticks.
     joined: u32,
-}
-
-/// What an admitted person does next.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Step {
-    Arrive,
-    Dates,
-    Seats,
-    Hold,
-    Release,
-    Charge,
-    Pay,
-    Refund,
-    Leave,
+    /// The hint of the answer, in seconds.
+    hint: u8,
+    /// How often the person has joined again after a turn that ended too early.
+    rejoins: u8,
 }
 
 /// Someone who was called.
 #[derive(Clone, Copy, Debug)]
 struct Visit {
-    index: u32,
+    member: Member,
     lane: u8,
     rank: u64,
-    tickets: u32,
+    /// The turn with its next request. `None` before the arrival.
+    turn: Option<(Turn, Act)>,
+    /// The section that the person looks at.
     part: usize,
-    /// How many seats of the part were free, and had been taken, when the person saw it.
+    /// How many seats of the section were free, and had been taken, when the person saw it.
     saw: (u32, u64),
     hold: Option<usize>,
-    tries: u8,
-    has_changed: bool,
+    has_held: bool,
+    has_charged: bool,
+    /// The tickets of the hold or the purchase.
+    tickets: u32,
     /// When the user was called, and when the user arrived, in ticks.
     called: usize,
     arrived: usize,
@@ -87,23 +79,13 @@ struct Visit {
 #[derive(Clone, Copy, Debug)]
 enum Due {
     /// A person tries to join again.
-    Join {
-        index: u32,
-        tries: u8,
-    },
-    Visit {
-        visit: u32,
-        step: Step,
-    },
+    Join { index: u32, tries: u8, rejoins: u8 },
+    /// A called person sends the next request.
+    Visit { visit: u32 },
     /// A waiting person leaves.
-    LeaveQueue {
-        lane: u8,
-        rank: u64,
-    },
+    LeaveQueue { lane: u8, rank: u64 },
     /// A hold ends.
-    Lapse {
-        hold: u32,
-    },
+    Lapse { hold: u32 },
 }
 
 /// The keys of the table's model: for each kind, where its keys begin.
@@ -185,6 +167,8 @@ struct Sale<'a> {
     token_polls: f64,
     /// The polls of the public numbers that reach the API, per second.
     public_polls: f64,
+    /// The reloads of the page that reach the API, per second.
+    event_views: f64,
     /// The requests of waiting people that the CDN answers, per second.
     cdn_polls: f64,
     /// Bots that wait, and those that a web ACL will block, by second.
@@ -194,6 +178,10 @@ struct Sale<'a> {
     /// The next person to come, once looked at.
     coming: Option<Person>,
     shortage: Option<Shortage>,
+    /// Since which tick people are told that everything is sold.
+    sold_out_since: Option<usize>,
+    /// People who joined before this tick have gone, because everything was sold.
+    gone_before: usize,
     looked_at: i64,
     looked_part: usize,
     /// Requests of this second, by function.
@@ -271,7 +259,7 @@ impl<'a> Sale<'a> {
             shards,
             table: Table::new(settings.warm, keys.count(), &mut random),
             keys,
-            functions: Functions::new(settings.concurrency),
+            functions: Functions::new(settings.concurrency, settings.ready_environments),
             gateway_tokens: settings.request_burst.into(),
             visits: Vec::new(),
             due: vec![Vec::new(); ticks],
@@ -283,12 +271,15 @@ impl<'a> Sale<'a> {
             own_units: Units::default(),
             token_polls: 0.0,
             public_polls: 0.0,
+            event_views: 0.0,
             cdn_polls: 0.0,
             bots: 0.0,
             blocked_at: vec![0; scenario.longest_seconds as usize + 1],
             next_person: 0,
             coming: None,
             shortage: None,
+            sold_out_since: None,
+            gone_before: 0,
             looked_at: i64::MIN / 2,
             looked_part: 0,
             second_requests: [0.0; Function::ALL.len()],
@@ -327,11 +318,8 @@ impl<'a> Sale<'a> {
         let comes = self.people_of_this_tick();
         self.set_shares(&due, comes.len());
         for person in comes {
-            if self.reaches(Function::IssueToken) {
-                self.join(&person, 0);
-            } else {
-                self.join_later(person.index, 0);
-            }
+            self.view_event();
+            self.try_to_join(&person, 0, 0);
         }
         for due in due {
             self.act(due);
@@ -367,33 +355,28 @@ impl<'a> Sale<'a> {
     /// Decides which share of this tick's requests each service serves.
     #[expect(clippy::cast_precision_loss, reason = "counts of requests")]
     fn set_shares(&mut self, due: &[Due], comes: usize) {
-        let mut joins = comes as f64;
-        let mut of_visits = [0.0; 9];
+        let mut counts: BTreeMap<Operation, f64> = BTreeMap::new();
+        let mut count = |operation, requests: f64| {
+            *counts.entry(operation).or_default() += requests;
+        };
+        count(Operation::Join, comes as f64);
+        if self.scenario.front == Front::Direct {
+            count(Operation::ViewEvent, comes as f64);
+        }
+        for (operation, per_second) in self.polls() {
+            count(operation, per_second * TICK);
+        }
         for due in due {
             match due {
-                Due::Join { .. } => joins += 1.0,
-                Due::Visit { step, .. } => of_visits[*step as usize] += 1.0,
-                Due::LeaveQueue { .. } => of_visits[Step::Leave as usize] += 1.0,
+                Due::Join { .. } => count(Operation::Join, 1.0),
+                Due::Visit { visit } => {
+                    count(self.next_operation(&self.visits[*visit as usize]), 1.0);
+                }
+                Due::LeaveQueue { .. } => count(Operation::Leave, 1.0),
                 Due::Lapse { .. } => {}
             }
         }
-        let count = |step: Step| of_visits[step as usize];
-        let requests = [
-            (Operation::Join, joins),
-            (Operation::WaitingPoll, self.token_polls * TICK),
-            (Operation::PublicPoll, self.public_polls * TICK),
-            (Operation::Arrival, count(Step::Arrive)),
-            (Operation::Leave, count(Step::Leave)),
-            (Operation::Dates, count(Step::Dates)),
-            (Operation::Seats { claims: 0 }, count(Step::Seats)),
-            (self.buying(1), count(Step::Hold)),
-            (
-                Operation::Release { seats: 1 },
-                count(Step::Release) + count(Step::Refund),
-            ),
-            (Operation::Charge, count(Step::Charge)),
-            (Operation::Pay { seats: 1 }, count(Step::Pay)),
-        ];
+        let requests: Vec<(Operation, f64)> = counts.into_iter().collect();
         let total: f64 = requests.iter().map(|(_, count)| count).sum();
         self.gateway_tokens = (self.gateway_tokens
             + f64::from(self.settings.requests_per_second) * TICK)
@@ -405,7 +388,10 @@ impl<'a> Sale<'a> {
         };
         self.gateway_tokens -= total * self.gateway_share;
         self.observed.gateway.sent(total / TICK);
-        let passed = requests.map(|(operation, count)| (operation, count * self.gateway_share));
+        let passed: Vec<(Operation, f64)> = requests
+            .into_iter()
+            .map(|(operation, count)| (operation, count * self.gateway_share))
+            .collect();
         self.function_shares = self.functions.scale(&passed, TICK);
         let own: Units = passed
             .iter()
@@ -421,12 +407,39 @@ impl<'a> Sale<'a> {
         self.own_share = self.table.served_share(own);
     }
 
-    fn buying(&self, seats: u32) -> Operation {
-        if self.shards > 0 {
-            Operation::Reserve
-        } else {
-            Operation::Hold { seats }
-        }
+    /// The polls of waiting people that reach the API, per second.
+    fn polls(&self) -> [(Operation, f64); 3] {
+        [
+            (Operation::WaitingPoll, self.token_polls),
+            (Operation::PublicPoll, self.public_polls),
+            (Operation::ViewEvent, self.event_views),
+        ]
+    }
+
+    /// The kind of a called person's next request.
+    fn next_operation(&self, visit: &Visit) -> Operation {
+        let Some((_, act)) = visit.turn else {
+            return Operation::Arrival;
+        };
+        let operation = match act {
+            Act::ViewDates | Act::Pause(_) | Act::End(_) => Operation::Dates,
+            Act::ViewSeats => self.listing(visit.part),
+            Act::Hold { tickets, .. } => Operation::Hold { seats: tickets },
+            Act::Release => Operation::Release {
+                seats: visit.tickets,
+            },
+            Act::Charge { .. } => Operation::Charge,
+            Act::Pay => Operation::Pay {
+                seats: visit.tickets,
+            },
+            Act::Reserve { .. } => Operation::Reserve,
+            Act::ViewTicket => Operation::ViewTicket,
+            Act::Return => Operation::Refund {
+                seats: visit.tickets,
+            },
+            Act::Leave => Operation::Leave,
+        };
+        operation.kind()
     }
 
     /// Sends one request. If it is refused, it has cost nothing: the caller sends it again.
@@ -489,16 +502,25 @@ impl<'a> Sale<'a> {
 
     // ---- Joining and waiting ----
 
-    fn join_again(&mut self, index: u32, tries: u8) {
-        if self.reaches(Function::IssueToken) {
-            let person = self.person(index);
-            self.join(&person, tries);
-        } else {
-            self.join_later(index, tries);
+    /// Somebody opens the page. Its event is public.
+    fn view_event(&mut self) {
+        match self.scenario.front {
+            Front::Cdn => self.observed.cdn_requests += 1.0,
+            Front::Direct => {
+                self.request(Operation::ViewEvent, 0, 0);
+            }
         }
     }
 
-    fn join(&mut self, person: &Person, tries: u8) {
+    fn try_to_join(&mut self, person: &Person, tries: u8, rejoins: u8) {
+        if self.reaches(Function::IssueToken) {
+            self.join(person, tries, rejoins);
+        } else {
+            self.join_later(person.index, tries, rejoins);
+        }
+    }
+
+    fn join(&mut self, person: &Person, tries: u8, rejoins: u8) {
         let index = person.index;
         #[expect(clippy::cast_possible_truncation, reason = "below 64")]
         let lane = (person.seed % self.lanes.len() as u64) as usize;
@@ -509,27 +531,40 @@ impl<'a> Sale<'a> {
             Operation::Join
         };
         if !self.is_served(operation, lane, 0) {
-            self.join_later(index, tries);
+            self.join_later(index, tries, rejoins);
             return;
         }
         for _ in 1..person.devices {
             self.request(Operation::JoinAgain, lane, 0);
         }
-        self.joined += 1;
+        if rejoins == 0 {
+            self.joined += 1;
+        } else {
+            self.visitors -= 1;
+        }
         let now = self.now();
         let rank = self.lanes[lane].take_number();
         #[expect(clippy::cast_possible_truncation, reason = "hours in ticks")]
         let joined = self.tick as u32;
-        self.members[lane].push(Member { index, joined });
+        let position = self.lanes[lane].head.position(Rank(rank));
+        let member = Member {
+            index,
+            joined,
+            hint: self.hint_at(lane, position),
+            rejoins,
+        };
+        self.members[lane].push(member);
         if is_open {
-            self.admit(lane, rank, index, 0);
+            // The answer says so: nothing else is sent to arrive.
+            let visit = self.admit(lane, rank, member);
+            self.step(visit, |sale, visit| sale.has_arrived(visit, person));
             return;
         }
         if person.is_bot {
             self.bots += 1.0;
             self.block_later();
         }
-        if let Waiting::Leaves { after } = person.waits {
+        if let (after, Parting::Leaves) = person.stops_waiting() {
             let lane = small(lane);
             self.schedule(ticks_of(after), Due::LeaveQueue { lane, rank });
         }
@@ -542,10 +577,22 @@ impl<'a> Sale<'a> {
         }
     }
 
-    fn join_later(&mut self, index: u32, tries: u8) {
+    fn join_later(&mut self, index: u32, tries: u8, rejoins: u8) {
         let ticks = self.random.usize(RETRY_TICKS) << tries;
-        let tries = (tries + 1).min(MOST_DOUBLINGS);
-        self.schedule(ticks, Due::Join { index, tries });
+        let due = Due::Join {
+            index,
+            tries: (tries + 1).min(MOST_DOUBLINGS),
+            rejoins,
+        };
+        self.schedule(ticks, due);
+    }
+
+    /// The hint in an answer about a position, in whole seconds.
+    fn hint_at(&self, lane: usize, position: u64) -> u8 {
+        let grace = self.settings.grace_seconds;
+        let head = &self.lanes[lane].head;
+        let hint = head.wait_estimate(Some(position), grace).poll_after;
+        u8::try_from(hint.whole_seconds()).unwrap_or(u8::MAX)
     }
 
     /// A web ACL blocks a bot once it has sent more than the rule allows.
@@ -566,10 +613,8 @@ impl<'a> Sale<'a> {
 
     /// Polls of waiting people. They cost nothing but heads in the caches.
     fn send_polls(&mut self) {
-        for (operation, polls) in [
-            (Operation::WaitingPoll, self.token_polls * TICK),
-            (Operation::PublicPoll, self.public_polls * TICK),
-        ] {
+        for (operation, per_second) in self.polls() {
+            let polls = per_second * TICK;
             let function = operation.function() as usize;
             let passed = polls * self.gateway_share;
             let served = passed * self.function_shares[function];
@@ -585,21 +630,19 @@ impl<'a> Sale<'a> {
     #[expect(clippy::cast_precision_loss, reason = "counts of people")]
     fn count_polls(&mut self) {
         let habits = &self.scenario.crowd.habits;
-        let elapsed = self.second();
-        let sold_out_for = self
-            .observed
-            .sold_out_at
-            .map(|at| elapsed.saturating_sub(at));
-        (self.token_polls, self.public_polls, self.cdn_polls) = (0.0, 0.0, 0.0);
-        if sold_out_for.is_some_and(|seconds| seconds >= habits.lingering.as_secs()) {
+        (self.token_polls, self.public_polls, self.event_views) = (0.0, 0.0, 0.0);
+        self.cdn_polls = 0.0;
+        let lingering = ticks_of(habits.lingering);
+        if let Some(since) = self.sold_out_since
+            && self.tick >= since + lingering
+        {
+            self.gone_before = self.tick - lingering;
             return;
         }
         // People who have closed the page. Most do so within a minute.
         let stays = 1.0 - habits.no_shows.as_fraction();
         let waiting: u64 = self.lanes.iter().map(|lane| lane.head.waiting()).sum();
-        let hinted: f64 = self
-            .lanes
-            .iter()
+        let hinted: f64 = (0..self.lanes.len())
             .map(|lane| self.polls_by_hints(lane))
             .sum();
         let reloads = waiting as f64 * habits.reloaders.as_fraction() / RELOAD_SECONDS;
@@ -615,25 +658,41 @@ impl<'a> Sale<'a> {
             Front::Direct => {
                 self.public_polls = polls;
                 self.token_polls += reloads * stays;
+                self.event_views = reloads * stays;
             }
         }
     }
 
     /// The polls of a lane by the hints, per second.
     #[expect(clippy::cast_precision_loss, reason = "counts of people")]
-    fn polls_by_hints(&self, lane: &SimulatedLane) -> f64 {
-        let uncalled = lane.head.uncalled();
+    fn polls_by_hints(&self, lane: usize) -> f64 {
+        let head = &self.lanes[lane].head;
+        let uncalled = head.uncalled();
         let groups = uncalled.min(POSITIONS);
-        let of_group = lane.head.waiting() as f64 / groups.max(1) as f64;
+        let of_group = head.waiting() as f64 / groups.max(1) as f64;
         (0..groups)
             .map(|group| {
-                let rank = lane.head.admitted + 1 + group * uncalled / groups;
-                let position = lane.head.position(Rank(rank));
-                let grace = self.settings.grace_seconds;
-                let hint = lane.head.wait_estimate(Some(position), grace).poll_after;
-                of_group / (hint.whole_seconds() as f64 * JITTERED)
+                let rank = head.admitted + 1 + group * uncalled / groups;
+                let hints = self.hints_of(lane, head, rank);
+                of_group / hints.seconds(0.5)
             })
             .sum()
+    }
+
+    /// What decides how soon the page of a waiting user polls, by a head of the lane.
+    #[expect(clippy::cast_precision_loss, reason = "seconds")]
+    fn hints_of(&self, lane: usize, head: &Head, rank: u64) -> PollHints {
+        let grace = self.settings.grace_seconds;
+        let middle = head.waiting().div_ceil(2).max(1);
+        let public = head.wait_estimate(Some(middle), grace).poll_after;
+        let position = head.position(Rank(rank));
+        let estimate = head.wait_estimate(Some(position), grace);
+        let member = member_of(&self.members[lane], rank);
+        PollHints {
+            public: public.whole_seconds() as f64,
+            own: member.map(|member| member.hint.into()),
+            wait: estimate.estimated_wait_seconds.map(|wait| wait as f64),
+        }
     }
 
     fn leave_queue(&mut self, lane: u8, rank: u64) {
@@ -668,6 +727,10 @@ impl<'a> Sale<'a> {
         if now.0 - self.looked_at >= LOOK_EVERY_MS {
             self.looked_at = now.0;
             (self.shortage, self.looked_part) = self.stock.look();
+            self.sold_out_since = match self.shortage {
+                Some(Shortage::SoldOut) => self.sold_out_since.or(Some(self.tick)),
+                _ => None,
+            };
         }
     }
 
@@ -691,18 +754,16 @@ impl<'a> Sale<'a> {
         self.take_look();
         self.observed.promotions += 1;
         for rank in promoted.called {
-            let index = usize::try_from(rank - 1).unwrap_or(usize::MAX);
-            let Some(member) = self.members[lane].get(index).copied() else {
+            let Some(member) = member_of(&self.members[lane], rank).copied() else {
                 continue;
             };
-            // The next poll is as far away as the hint of the position that the user had.
-            let position = former.position(Rank(rank));
-            let hint = former
-                .wait_estimate(Some(position), terms.grace_seconds)
-                .poll_after
-                .whole_seconds();
-            #[expect(clippy::cast_precision_loss, reason = "at most 30 s")]
-            let until_poll = self.random.f64() * hint as f64 * JITTERED;
+            // The page is somewhere between two polls, whose distance follows from the numbers before the promotion.
+            let between = self
+                .hints_of(lane, &former, rank)
+                .seconds(self.random.f64());
+            let age = seconds_of(self.tick - member.joined as usize);
+            let first = PollHints::first_poll_seconds(self.random.f64()) - age;
+            let until_poll = (self.random.f64() * between).max(first);
             // The caches of CDN and processes are up to a second old.
             let seen_after = until_poll + self.random.f64();
             self.called(lane, rank, member, seen_after);
@@ -753,22 +814,22 @@ impl<'a> Sale<'a> {
     fn called(&mut self, lane: usize, rank: u64, member: Member, after: f64) {
         let person = self.person(member.index);
         let waited = seconds_of(self.tick - member.joined as usize) + after;
-        let gone = waited >= person.patience.as_secs_f64();
-        let mut after = after;
-        match person.waits {
-            Waiting::Vanishes { after } if waited >= after.as_secs_f64() => return,
-            Waiting::LosesNetwork { after: lost, lasts } => {
-                let back = (lost + lasts).as_secs_f64();
-                if waited >= lost.as_secs_f64() && waited < back {
-                    after += back - waited;
-                }
-            }
-            Waiting::Vanishes { .. } | Waiting::Leaves { .. } | Waiting::Stays => {}
-        }
-        if gone || self.is_blocked(&person, waited) {
+        let (stops_after, _) = person.stops_waiting();
+        let has_gone = waited >= stops_after.as_secs_f64()
+            || (member.joined as usize) < self.gone_before
+            || self.is_blocked(&person, waited);
+        if has_gone {
             return;
         }
-        self.admit(lane, rank, member.index, (after * 10.0) as usize);
+        let mut after = after;
+        if let Waiting::LosesNetwork { after: lost, lasts } = person.waits {
+            let back = (lost + lasts).as_secs_f64();
+            if waited >= lost.as_secs_f64() && waited < back {
+                after += back - waited;
+            }
+        }
+        let visit = self.admit(lane, rank, member);
+        self.schedule((after * 10.0) as usize, Due::Visit { visit });
     }
 
     fn is_blocked(&self, person: &Person, waited: f64) -> bool {
@@ -776,232 +837,255 @@ impl<'a> Sale<'a> {
         person.is_bot && self.settings.web_acl && waited >= allowed
     }
 
-    fn admit(&mut self, lane: usize, rank: u64, index: u32, after_ticks: usize) {
-        let visit = Visit {
-            index,
+    /// Adds a turn, whose person arrives next.
+    fn admit(&mut self, lane: usize, rank: u64, member: Member) -> u32 {
+        self.visits.push(Visit {
+            member,
             lane: small(lane),
             rank,
-            tickets: 0,
+            turn: None,
             part: 0,
             saw: (0, 0),
             hold: None,
-            tries: 0,
-            has_changed: false,
+            has_held: false,
+            has_charged: false,
+            tickets: 0,
             called: self.tick,
             arrived: 0,
-        };
-        self.visits.push(visit);
+        });
         self.visitors += 1;
-        let visit = number(self.visits.len() - 1);
-        let step = Step::Arrive;
-        self.schedule(after_ticks, Due::Visit { visit, step });
+        number(self.visits.len() - 1)
     }
 
-    // ---- Buying ----
+    // ---- The turn ----
 
     fn act(&mut self, due: Due) {
         match due {
-            Due::Join { index, tries } => self.join_again(index, tries),
+            Due::Join {
+                index,
+                tries,
+                rejoins,
+            } => {
+                let person = self.person(index);
+                self.try_to_join(&person, tries, rejoins);
+            }
             Due::LeaveQueue { lane, rank } => self.leave_queue(lane, rank),
             Due::Lapse { hold } => self.stock.release(hold as usize),
-            Due::Visit { visit, step } => {
-                let mut now = self.visits[visit as usize];
-                let next = self.visit(&mut now, step);
-                self.visits[visit as usize] = now;
-                match next {
-                    Next::Again => self.later(Due::Visit { visit, step }),
-                    Next::Then(step, after) => self.schedule(after, Due::Visit { visit, step }),
-                    Next::Gone => self.visitors -= 1,
-                }
-            }
+            Due::Visit { visit } => self.step(visit, Self::next_request),
         }
     }
 
-    fn visit(&mut self, visit: &mut Visit, step: Step) -> Next {
-        let lane = usize::from(visit.lane);
-        let now = self.now();
-        let person = self.person(visit.index);
-        match step {
-            Step::Arrive => self.arrive(visit, &person),
-            Step::Dates => {
-                if !self.request(Operation::Dates, lane, 0) {
-                    return Next::Again;
-                }
-                if self.shards > 0 {
-                    return Next::Then(Step::Hold, ticks_of(person.choosing));
-                }
-                Next::Then(Step::Seats, 1)
-            }
-            Step::Seats => self.see_seats(visit, &person),
-            Step::Hold if person.change == Some(Change::LeavesTurn) => Next::Then(Step::Leave, 1),
-            Step::Hold => self.hold(visit, &person, now),
-            Step::Release => {
-                let operation = Operation::Release {
-                    seats: visit.tickets,
+    /// Lets a called person do something.
+    fn step(&mut self, visit: u32, does: impl FnOnce(&mut Self, &mut Visit) -> Next) {
+        let mut now = self.visits[visit as usize];
+        let next = does(self, &mut now);
+        self.visits[visit as usize] = now;
+        match next {
+            Next::Again => self.later(Due::Visit { visit }),
+            Next::After(ticks) => self.schedule(ticks, Due::Visit { visit }),
+            Next::Rejoins if u32::from(now.member.rejoins) < MOST_REJOINS => {
+                self.view_event();
+                let due = Due::Join {
+                    index: now.member.index,
+                    tries: 0,
+                    rejoins: now.member.rejoins + 1,
                 };
-                if !self.request(operation, lane, visit.part) {
-                    return Next::Again;
-                }
-                if let Some(hold) = visit.hold.take() {
-                    self.stock.release(hold);
-                }
-                Next::Then(Step::Seats, 10)
+                self.schedule(1, due);
             }
-            Step::Charge => {
-                if !self.request(Operation::Charge, lane, 0) {
-                    return Next::Again;
-                }
-                let then = if self.shards > 0 {
-                    Step::Hold
-                } else {
-                    Step::Pay
-                };
-                Next::Then(then, 10)
-            }
-            Step::Pay => self.pay(visit, &person, now),
-            Step::Refund => {
-                let operation = Operation::Refund {
-                    seats: visit.tickets,
-                };
-                if !self.request(operation, lane, visit.part) {
-                    return Next::Again;
-                }
-                self.stock.take_back(visit.part, visit.tickets);
-                self.observed.returned += u64::from(visit.tickets);
-                Next::Gone
-            }
-            Step::Leave => {
-                if !self.request(Operation::Leave, lane, 0) {
-                    return Next::Again;
-                }
-                self.lanes[lane].end(visit.rank);
-                Next::Gone
-            }
+            Next::Rejoins | Next::Gone => self.visitors -= 1,
         }
+    }
+
+    fn next_request(&mut self, visit: &mut Visit) -> Next {
+        let person = self.person(visit.member.index);
+        let Some((mut turn, act)) = visit.turn else {
+            return self.arrive(visit, &person);
+        };
+        let Some(outcome) = self.carry_out(visit, &person, act) else {
+            return Next::Again;
+        };
+        let act = turn.next(&person, outcome);
+        self.go_on(visit, &person, turn, act)
     }
 
     fn arrive(&mut self, visit: &mut Visit, person: &Person) -> Next {
         let lane = usize::from(visit.lane);
-        let now = self.now();
         if !self.request(Operation::Arrival, lane, 0) {
             return Next::Again;
         }
+        self.has_arrived(visit, person)
+    }
+
+    fn has_arrived(&mut self, visit: &mut Visit, person: &Person) -> Next {
+        let lane = usize::from(visit.lane);
+        let now = self.now();
         if !self.lanes[lane].arrive(visit.rank, now, &self.terms[lane]) {
             self.observed.missed_grace += 1;
-            return Next::Gone;
+            return Next::Rejoins;
         }
-        let member = usize::try_from(visit.rank - 1)
-            .ok()
-            .and_then(|index| self.members[lane].get(index));
-        let joined = member.map_or(0, |member| member.joined);
-        let waited = seconds_of(self.tick - joined as usize);
+        let waited = seconds_of(self.tick - visit.member.joined as usize);
         self.observed.arrived(seconds_of(self.tick), waited);
         visit.arrived = self.tick;
         let coming = seconds_of(self.tick - visit.called);
         self.observed.coming.add(coming);
-        for _ in 1..person.devices {
-            self.request(Operation::ActivePoll, lane, 0);
-        }
-        Next::Then(Step::Dates, 2)
+        let goods = if self.shards > 0 {
+            Goods::Tickets
+        } else {
+            Goods::Seats
+        };
+        let (turn, act) = Turn::begin(person, goods, self.scenario.crowd.habits.lingering);
+        self.go_on(visit, person, turn, act)
     }
 
-    fn see_seats(&mut self, visit: &mut Visit, person: &Person) -> Next {
-        let lane = usize::from(visit.lane);
-        let most = self.scenario.programme.event.terms.max_seats_per_user;
-        let mut tickets = person.tickets.min(most);
-        let mut part = self.stock.choose(tickets, &mut self.random);
-        while part.is_none() && tickets > 1 {
-            tickets -= 1;
-            part = self.stock.choose(tickets, &mut self.random);
+    /// Finds the next request of the turn, after its pauses.
+    fn go_on(&mut self, visit: &mut Visit, person: &Person, mut turn: Turn, mut act: Act) -> Next {
+        let mut pause = Duration::ZERO;
+        while let Act::Pause(time) = act {
+            pause += time;
+            act = turn.next(person, Outcome::Done);
         }
+        visit.turn = Some((turn, act));
+        match act {
+            Act::End(TurnEnd::TurnOver) => {
+                self.observed.out_of_time += 1;
+                Next::Rejoins
+            }
+            Act::End(_) => Next::Gone,
+            _ => Next::After(ticks_of(pause)),
+        }
+    }
+
+    /// What comes of a request. `None` if a limit refused it.
+    fn carry_out(&mut self, visit: &mut Visit, person: &Person, act: Act) -> Option<Outcome> {
+        let lane = usize::from(visit.lane);
+        match act {
+            Act::ViewDates => self.view_dates(visit, person),
+            Act::ViewSeats => self.view_seats(visit),
+            Act::Hold { tickets, on_map } => self.hold(visit, tickets, on_map),
+            Act::Release => self.release(visit),
+            Act::Charge { .. } => {
+                if !visit.has_charged {
+                    self.send(Operation::Charge, lane, 0)?;
+                    visit.has_charged = true;
+                }
+                Some(Outcome::Done)
+            }
+            Act::Pay => self.pay(visit),
+            Act::Reserve { tickets } => self.reserve(visit, tickets),
+            Act::ViewTicket => {
+                self.send(Operation::ViewTicket, lane, 0)?;
+                Some(Outcome::Done)
+            }
+            Act::Return => {
+                let operation = Operation::Refund {
+                    seats: visit.tickets,
+                };
+                self.send(operation, lane, visit.part)?;
+                self.stock.take_back(visit.part, visit.tickets);
+                self.observed.returned += u64::from(visit.tickets);
+                Some(Outcome::Done)
+            }
+            Act::Leave => {
+                self.send(Operation::Leave, lane, 0)?;
+                self.lanes[lane].end(visit.rank);
+                Some(Outcome::Done)
+            }
+            Act::Pause(_) | Act::End(_) => Some(Outcome::Done),
+        }
+    }
+
+    /// The same as [`Self::request`], for `?`.
+    fn send(&mut self, operation: Operation, lane: usize, part: usize) -> Option<()> {
+        self.request(operation, lane, part).then_some(())
+    }
+
+    fn is_in_turn(&self, visit: &Visit) -> bool {
+        let lane = &self.lanes[usize::from(visit.lane)];
+        lane.may_hold_until(visit.rank, self.now()).is_some()
+    }
+
+    fn view_dates(&mut self, visit: &mut Visit, person: &Person) -> Option<Outcome> {
+        self.send(Operation::Dates, usize::from(visit.lane), 0)?;
+        if !self.is_in_turn(visit) {
+            return Some(Outcome::TurnOver);
+        }
+        // The person goes where there is enough, or else where there is most.
+        let part = (1..=person.tickets)
+            .rev()
+            .find_map(|tickets| self.stock.choose(tickets, &mut self.random));
         let Some(part) = part else {
-            // Everything is held or sold. Some of the holds may lapse.
             self.observed.refuse(Refused::SoldOut, 1.0);
-            return self.nothing_left(visit);
+            return Some(Outcome::Left(0));
         };
-        let seen = &self.stock.parts[part];
-        let date = seen.date;
-        let of_date = self.stock.parts.iter().filter(|part| part.date == date);
-        let operation = if seen.seats_of_date <= MOST_LIVE_SEATS {
-            Operation::Seats {
-                claims: of_date.map(|part| part.sold + part.held).sum(),
+        let of_part = &self.stock.parts[part];
+        visit.part = part;
+        Some(Outcome::Left(of_part.free()))
+    }
+
+    /// The request for the seats of the section's date.
+    fn listing(&self, part: usize) -> Operation {
+        match self.stock.parts.get(part) {
+            Some(part) if part.seats_of_date <= MOST_LIVE_SEATS => {
+                let parts = self.stock.parts.iter();
+                let of_date = parts.filter(|other| other.date == part.date);
+                Operation::Seats {
+                    claims: of_date.map(|part| part.sold + part.held).sum(),
+                }
             }
-        } else {
             // The map is read once a second by each process; that is counted apart.
-            Operation::SeatsOfMap
-        };
-        let saw = (seen.free(), seen.taken);
-        // Those who take the best seats do not look at them.
-        if person.chooses_seats {
-            if !self.request(operation, lane, part) {
-                return Next::Again;
-            }
-            for (listed, part) in self.seats_listed.iter_mut().zip(&self.stock.parts) {
-                *listed += u32::from(part.date == date);
-            }
+            _ => Operation::SeatsOfMap,
         }
-        (visit.part, visit.saw, visit.tickets) = (part, saw, tickets);
-        let choosing = person.choosing.as_secs_f64();
-        let seconds = if visit.tries == 0 {
-            choosing
-        } else {
-            choosing * CHOOSES_AGAIN
-        };
-        Next::Then(Step::Hold, ticks_of_seconds(seconds))
     }
 
-    /// Looks again after some seconds while seats are held, and leaves when the turn is over or all is sold.
-    fn nothing_left(&mut self, visit: &mut Visit) -> Next {
-        visit.tries += 1;
-        let all_sold = self.stock.held() == 0;
-        if all_sold || visit.tries > MOST_TRIES {
-            return Next::Then(Step::Leave, 10);
+    fn view_seats(&mut self, visit: &mut Visit) -> Option<Outcome> {
+        let part = visit.part;
+        self.send(self.listing(part), usize::from(visit.lane), part)?;
+        if !self.is_in_turn(visit) {
+            return Some(Outcome::TurnOver);
         }
-        Next::Then(Step::Seats, 100)
+        let date = self.stock.parts[part].date;
+        for (listed, part) in self.seats_listed.iter_mut().zip(&self.stock.parts) {
+            *listed += u32::from(part.date == date);
+        }
+        let seen = &self.stock.parts[part];
+        visit.saw = (seen.free(), seen.taken);
+        Some(Outcome::Left(seen.free()))
     }
 
-    fn hold(&mut self, visit: &mut Visit, person: &Person, now: EpochMs) -> Next {
+    fn hold(&mut self, visit: &mut Visit, seats: u32, on_map: bool) -> Option<Outcome> {
         let lane = usize::from(visit.lane);
-        if self.shards > 0 {
-            return self.reserve(visit, person, now);
+        let now = self.now();
+        let refused = Operation::HoldRefused { seats };
+        if !self.is_in_turn(visit) {
+            self.send(refused, lane, visit.part)?;
+            return Some(Outcome::TurnOver);
+        }
+        if on_map {
+            if !self.are_still_free(visit, seats) {
+                self.send(refused, lane, visit.part)?;
+                self.observed.refuse(Refused::SeatTaken, 1.0);
+                return Some(Outcome::Taken);
+            }
+        } else if let Some(part) = self.stock.choose(seats, &mut self.random) {
+            visit.part = part;
+        } else {
+            self.send(refused, lane, visit.part)?;
+            self.observed.refuse(Refused::SoldOut, 1.0);
+            let most = self.stock.parts.iter().map(super::stock::Part::free).max();
+            return Some(Outcome::Left(most.unwrap_or(0)));
         }
         let part = visit.part;
-        let seats = visit.tickets;
-        if self.lanes[lane].may_hold_until(visit.rank, now).is_none() {
-            self.observed.out_of_time += 1;
-            return Next::Gone;
-        }
-        // The chance that the chosen seats are still free: others have taken some since, and each of the seats that were
-        // free was as likely to be one of them. Those who take the best get others instead.
-        let (was_free, had_taken) = visit.saw;
-        let taken = self.stock.parts[part].taken - had_taken;
-        let lost = (seats_of(taken) / f64::from(was_free.max(1))).min(1.0);
-        let is_free = self.stock.parts[part].free() >= seats
-            && (!person.chooses_seats
-                || self.random.f64() < (1.0 - lost).powi(i32::try_from(seats).unwrap_or(1)));
-        if !is_free {
-            if !self.request(Operation::HoldRefused { seats }, lane, part) {
-                return Next::Again;
-            }
-            self.observed.refuse(Refused::SeatTaken, 1.0);
-            visit.tries += 1;
-            if visit.tries > MOST_TRIES {
-                return Next::Then(Step::Leave, 10);
-            }
-            return Next::Then(Step::Seats, 10);
-        }
-        if !self.request(Operation::Hold { seats }, lane, part) {
-            return Next::Again;
-        }
-        if !person.chooses_seats {
+        self.send(Operation::Hold { seats }, lane, part)?;
+        if !on_map {
             self.read_for_best(part);
         }
         let event = &self.scenario.programme.event;
         let hold_seconds = event.terms.hold_seconds;
         let until = now.plus_seconds(hold_seconds);
         let hold = self.stock.hold(part, seats, until);
-        visit.hold = Some(hold);
-        if !visit.has_changed {
+        (visit.hold, visit.tickets) = (Some(hold), seats);
+        if !visit.has_held {
+            visit.has_held = true;
             let shopping = seconds_of(self.tick - visit.arrived);
             self.observed.shopping.add(shopping);
         }
@@ -1011,14 +1095,17 @@ impl<'a> Sale<'a> {
         if event.queue().token_ends_on == TokenEndsOn::Hold {
             self.lanes[lane].end(visit.rank);
         }
-        match person.change {
-            Some(Change::HoldsOthers) if !visit.has_changed => {
-                visit.has_changed = true;
-                Next::Then(Step::Release, ticks_of(person.choosing))
-            }
-            Some(Change::NeverPays) => Next::Gone,
-            _ => Next::Then(Step::Charge, ticks_of(person.paying)),
-        }
+        Some(Outcome::Done)
+    }
+
+    /// Whether the seats that a person chose on the map are still free. Others have taken some since, and each of the seats
+    /// that were free was as likely to be one of them.
+    fn are_still_free(&mut self, visit: &Visit, seats: u32) -> bool {
+        let of_part = &self.stock.parts[visit.part];
+        let (was_free, had_taken) = visit.saw;
+        let lost = (seats_of(of_part.taken - had_taken) / f64::from(was_free.max(1))).min(1.0);
+        let chance = (1.0 - lost).powi(i32::try_from(seats).unwrap_or(1));
+        of_part.free() >= seats && self.random.f64() < chance
     }
 
     /// Taking the best seats reads the claims of all sections of the date. Maps are counted apart.
@@ -1040,30 +1127,31 @@ impl<'a> Sale<'a> {
         }
     }
 
+    fn release(&mut self, visit: &mut Visit) -> Option<Outcome> {
+        let operation = Operation::Release {
+            seats: visit.tickets,
+        };
+        self.send(operation, usize::from(visit.lane), visit.part)?;
+        let is_live = |hold: usize| self.stock.holds[hold].until > self.now();
+        let Some(hold) = visit.hold.take().filter(|hold| is_live(*hold)) else {
+            return Some(Outcome::TurnOver);
+        };
+        self.stock.release(hold);
+        Some(Outcome::Done)
+    }
+
     /// Buys tickets of general admission. The transaction also takes the money.
-    fn reserve(&mut self, visit: &mut Visit, person: &Person, now: EpochMs) -> Next {
+    fn reserve(&mut self, visit: &mut Visit, tickets: u32) -> Option<Outcome> {
         let lane = usize::from(visit.lane);
-        let most = self.scenario.programme.event.terms.max_seats_per_user;
-        if self.lanes[lane].may_hold_until(visit.rank, now).is_none() {
-            self.observed.out_of_time += 1;
-            return Next::Gone;
+        let shard = self.random.usize(..self.shards);
+        self.send(Operation::Reserve, lane, shard)?;
+        if !self.is_in_turn(visit) {
+            return Some(Outcome::TurnOver);
         }
         let free = self.stock.parts[0].free();
-        let tickets = person.tickets.min(most).min(free);
-        if tickets == 0 {
+        if free < tickets {
             self.observed.refuse(Refused::SoldOut, 1.0);
-            return Next::Then(Step::Leave, 10);
-        }
-        if !visit.has_changed {
-            visit.has_changed = true;
-            if person.change == Some(Change::NeverPays) {
-                return Next::Gone;
-            }
-            return Next::Then(Step::Charge, ticks_of(person.paying));
-        }
-        let shard = self.random.usize(..self.shards);
-        if !self.request(Operation::Reserve, lane, shard) {
-            return Next::Again;
+            return Some(Outcome::Left(free));
         }
         // Another transaction on the same shard at the same moment: the store tries again, and both attempts cost.
         let per_shard =
@@ -1082,38 +1170,29 @@ impl<'a> Sale<'a> {
         }
         self.stock.sell(0, tickets);
         visit.tickets = tickets;
-        self.lanes[lane].end(visit.rank);
-        self.bought(visit, person)
+        self.has_bought(visit);
+        Some(Outcome::Done)
     }
 
-    fn pay(&mut self, visit: &mut Visit, person: &Person, now: EpochMs) -> Next {
-        let lane = usize::from(visit.lane);
-        let Some(hold) = visit.hold else {
-            return Next::Gone;
-        };
-        if self.stock.holds[hold].until <= now {
-            self.observed.out_of_time += 1;
-            return Next::Gone;
-        }
+    fn pay(&mut self, visit: &mut Visit) -> Option<Outcome> {
         let seats = visit.tickets;
-        if !self.request(Operation::Pay { seats }, lane, visit.part) {
-            return Next::Again;
+        self.send(
+            Operation::Pay { seats },
+            usize::from(visit.lane),
+            visit.part,
+        )?;
+        let now = self.now();
+        if !visit.hold.is_some_and(|hold| self.stock.pay(hold, now)) {
+            return Some(Outcome::TurnOver);
         }
-        if !self.stock.pay(hold, now) {
-            self.observed.out_of_time += 1;
-            return Next::Gone;
-        }
-        self.lanes[lane].end(visit.rank);
-        self.bought(visit, person)
+        self.has_bought(visit);
+        Some(Outcome::Done)
     }
 
-    fn bought(&mut self, visit: &Visit, person: &Person) -> Next {
+    fn has_bought(&mut self, visit: &Visit) {
+        self.lanes[usize::from(visit.lane)].end(visit.rank);
         self.observed.buyers += 1;
         self.observed.tickets += u64::from(visit.tickets);
-        if person.change == Some(Change::ReturnsTickets) {
-            return Next::Then(Step::Refund, ticks_of(person.choosing));
-        }
-        Next::Gone
     }
 
     // ---- Seconds ----
@@ -1144,6 +1223,7 @@ impl<'a> Sale<'a> {
         self.observed.most_requests_served = self.observed.most_requests_served.max(requests);
         self.observed.second(super::observed::Second {
             joined: self.joined,
+            admitted: self.observed.waits.len() as u64,
             inside: used,
             waiting,
             sold,
@@ -1168,7 +1248,7 @@ impl<'a> Sale<'a> {
         let event_reads = processes / 2.0 * 0.5 * self.event_pages();
         let pollers = active(Function::TokenStatus) + active(Function::QueueStatus);
         let public = active(Function::QueueStatus);
-        let dates = active(Function::ListDates);
+        let dates = active(Function::ListDates) + active(Function::GetEvent);
         let seats = active(Function::ListSeats) + active(Function::HoldSeat);
         if let Some(id) = self.keys.id(KeyKind::Event, 0, 0) {
             self.table.take(
@@ -1274,6 +1354,8 @@ impl<'a> Sale<'a> {
         self.observed.table_peak = self.table.table_peak;
         self.observed.units = self.table.total;
         self.observed.most_concurrency = self.functions.most_used;
+        self.observed.most_concurrency_wanted = self.functions.most_wanted;
+        self.observed.most_environments_missing = self.functions.most_missing;
         self.observed.seconds_simulated = self.second();
         self.observed.sold = self.stock.sold();
         self.observed.seats = self.stock.seats();
@@ -1283,20 +1365,23 @@ impl<'a> Sale<'a> {
     }
 }
 
+/// When a person in a turn sends the next request.
 enum Next {
     /// The request was refused by a limit: the same again.
     Again,
-    /// The next step after this many ticks.
-    Then(Step, usize),
+    /// After this many ticks.
+    After(usize),
     Gone,
+    /// The turn ended too early: the person joins again.
+    Rejoins,
+}
+
+fn member_of(members: &[Member], rank: u64) -> Option<&Member> {
+    members.get(usize::try_from(rank.checked_sub(1)?).ok()?)
 }
 
 fn map_reads(seats: u32) -> f64 {
     0.5 * f64::from(seats.div_ceil(4).div_ceil(4_096).max(1))
-}
-
-fn ticks_of(duration: std::time::Duration) -> usize {
-    ticks_of_seconds(duration.as_secs_f64())
 }
 
 #[expect(
@@ -1304,8 +1389,8 @@ fn ticks_of(duration: std::time::Duration) -> usize {
     clippy::cast_sign_loss,
     reason = "ticks"
 )]
-fn ticks_of_seconds(seconds: f64) -> usize {
-    (seconds * 10.0).max(1.0) as usize
+fn ticks_of(duration: Duration) -> usize {
+    (duration.as_secs_f64() * 10.0).max(1.0) as usize
 }
 
 #[expect(clippy::cast_precision_loss, reason = "hours in ticks")]

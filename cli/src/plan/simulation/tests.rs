@@ -6,7 +6,8 @@ use domain::queue::Lanes;
 use super::*;
 use crate::catalog::{self, Known};
 use crate::crowd::{ArrivalCurve, Crowd, Habits, Share};
-use crate::plan::proposal::propose;
+use crate::plan::proposal::{Wishes, propose};
+use crate::plan::scenario::READY_FOR;
 
 const NOW: EpochMs = EpochMs(1_790_000_000_000);
 
@@ -155,7 +156,12 @@ fn one_lane_takes_a_thousand_joins_a_second_and_two_take_more() {
 fn a_proposal_sells_in_time_and_no_partition_is_over_its_limit() {
     let scenario = scenario(3_000, 10, 50);
     let mut said = 0;
-    let proposal = propose(&scenario, Duration::from_mins(10), &mut |_, _| said += 1);
+    let wishes = Wishes {
+        sold_within: Duration::from_mins(10),
+        ready_environments: None,
+        ready_for: READY_FOR,
+    };
+    let proposal = propose(&scenario, &wishes, &mut |_, _| said += 1);
     assert_eq!(proposal.shortcomings, [""; 0], "{:?}", proposal.settings);
     let seen = &proposal.observed;
     assert!(
@@ -165,6 +171,8 @@ fn a_proposal_sells_in_time_and_no_partition_is_over_its_limit() {
     );
     assert_eq!(seen.placements_over, 0);
     assert_eq!(said, proposal.simulations);
+    // Lambda starts the few environments of this crowd itself.
+    assert_eq!(proposal.settings.ready_environments, 0);
     // What it says is what a simulation of these settings says.
     assert_eq!(*seen, simulate(&scenario, &proposal.settings));
 }
@@ -187,6 +195,7 @@ fn a_million_who_come_within_a_minute_and_fifty_thousand_seats_keep_every_partit
         request_burst: 8_550,
         concurrency: 10_000,
         web_acl: true,
+        ..Settings::of(&scenario.programme.event.queue())
     };
     let seen = simulate_until_nearly_sold(&scenario, &settings);
     assert_eq!(seen.joined, 1_000_000);
