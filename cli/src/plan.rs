@@ -8,6 +8,7 @@ pub mod bill;
 pub mod costs;
 pub mod functions;
 pub mod lane;
+pub mod month;
 pub mod observed;
 pub mod prices;
 pub mod proposal;

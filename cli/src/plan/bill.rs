@@ -1,7 +1,10 @@
 //! What a simulated sale costs, with its arithmetic.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use super::costs::Function;
 use super::functions::{KEPT_READY, milliseconds};
 use super::observed::{Observed, Refused};
 use super::prices::{self, Price};
@@ -15,7 +18,8 @@ const RESPONSE_GIGABYTES: f64 = 1e-6;
 const LOG_GIGABYTES: f64 = 1e-6;
 /// As in infra/web-acl.yaml.
 const WEB_ACL_RULES: f64 = 2.0;
-/// X-Ray samples this share of the requests.
+/// Lambda traces one request a second of each function and this share of the others, and this cannot be set. Source:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html>
 const TRACED: f64 = 0.05;
 
 /// A line of the bill.
@@ -61,7 +65,7 @@ impl Bill {
             line(prices::INVOCATIONS, answered),
             line(prices::GIGABYTE_SECONDS, gigabyte_seconds),
             line(prices::LOG_GIGABYTES, answered * LOG_GIGABYTES),
-            line(prices::TRACES, answered * TRACED),
+            line(prices::TRACES, traces(observed)),
             line(prices::WRITE_UNITS, observed.units.writes),
             line(prices::READ_UNITS, observed.units.reads),
         ];
@@ -85,6 +89,10 @@ impl Bill {
             lines.push(line(prices::WEB_ACL_RULE_MONTH, WEB_ACL_RULES));
             lines.push(line(prices::WEB_ACL_REQUESTS, at_cdn));
         }
+        Self::of_lines(lines)
+    }
+
+    pub(super) fn of_lines(lines: Vec<BillLine>) -> Self {
         Self {
             date: prices::DATE,
             region: prices::REGION,
@@ -94,7 +102,24 @@ impl Bill {
     }
 }
 
-fn line(price: Price, count: f64) -> BillLine {
+/// At most: every second has a request of each function.
+#[expect(clippy::cast_precision_loss, reason = "hours at most")]
+fn traces(observed: &Observed) -> f64 {
+    let seconds = observed.seconds.len() as f64;
+    let mut by_function: BTreeMap<Function, f64> = BTreeMap::new();
+    for (operation, count) in &observed.answered {
+        *by_function.entry(operation.function()).or_default() += count;
+    }
+    by_function
+        .values()
+        .map(|count| {
+            let first = count.min(seconds);
+            first + TRACED * (count - first)
+        })
+        .sum()
+}
+
+pub(super) fn line(price: Price, count: f64) -> BillLine {
     BillLine {
         what: price.unit,
         count,
@@ -108,6 +133,7 @@ fn line(price: Price, count: f64) -> BillLine {
 #[cfg(test)]
 mod tests {
     use super::super::costs::{Operation, Units};
+    use super::super::observed::Second;
     use super::*;
     use domain::queue::QueuePolicy;
 
@@ -142,6 +168,8 @@ mod tests {
         assert!((dollars("CDN requests") - 13.0).abs() < 1e-9);
         // 26 ms of 256 MB each.
         assert!((dollars("GB-seconds") - 0.086_667).abs() < 1e-6);
+        // No second is simulated here: a twentieth.
+        assert!((dollars("traces") - 0.25).abs() < 1e-9);
         let sum: f64 = bill.lines.iter().map(|line| line.dollars).sum();
         assert!((bill.dollars - sum).abs() < 1e-9);
         assert!((dollars("warm write units, once") - 6.5).abs() < 1e-9);
@@ -152,5 +180,17 @@ mod tests {
         let extra = ["warm", "ready", "ACL"];
         let has_extra = |line: &BillLine| extra.iter().any(|part| line.what.contains(part));
         assert!(!bill_of_plain.lines.iter().any(has_extra));
+    }
+
+    #[test]
+    fn one_request_a_second_of_each_function_is_traced_and_a_twentieth_of_the_others() {
+        let mut observed = Observed {
+            seconds: vec![Second::default(); 100],
+            ..Observed::default()
+        };
+        observed.answered(Operation::Join, 1_100.0);
+        observed.answered(Operation::Charge, 40.0);
+        // 100 + 1,000 / 20, and all 40.
+        assert!((traces(&observed) - 190.0).abs() < 1e-9);
     }
 }

@@ -21,6 +21,7 @@ const MILLION: f64 = 1_000_000.0;
 const DYNAMODB: &str = "https://aws.amazon.com/dynamodb/pricing/on-demand/";
 const LAMBDA: &str = "https://aws.amazon.com/lambda/pricing/";
 const WAF: &str = "https://aws.amazon.com/waf/pricing/";
+const CLOUDWATCH: &str = "https://aws.amazon.com/cloudwatch/pricing/";
 const CLOUDFRONT: &str = "https://aws.amazon.com/cloudfront/pricing/";
 
 pub const WRITE_UNITS: Price = price(0.625, MILLION, "write units", DYNAMODB);
@@ -41,18 +42,19 @@ pub const API_REQUESTS: Price = price(
 );
 pub const CDN_REQUESTS: Price = price(1.00, MILLION, "CDN requests", CLOUDFRONT);
 pub const CDN_GIGABYTES: Price = price(0.085, 1.0, "GB from the CDN", CLOUDFRONT);
-pub const LOG_GIGABYTES: Price = price(
-    0.50,
-    1.0,
-    "GB of logs",
-    "https://aws.amazon.com/cloudwatch/pricing/",
-);
+pub const LOG_GIGABYTES: Price = price(0.50, 1.0, "GB of logs", CLOUDWATCH);
 pub const TRACES: Price = price(
     5.00,
     MILLION,
     "traces",
     "https://aws.amazon.com/xray/pricing/",
 );
+pub const ALARM_METRICS: Price = price(0.10, 1.0, "alarm metrics, a month", CLOUDWATCH);
+pub const CUSTOM_METRICS: Price = price(0.30, 1.0, "custom metrics, a month", CLOUDWATCH);
+pub const DASHBOARDS: Price = price(3.00, 1.0, "dashboards, a month", CLOUDWATCH);
+pub const TABLE_GIGABYTES: Price = price(0.25, 1.0, "GB of the table, a month", DYNAMODB);
+pub const RECOVERY_GIGABYTES: Price =
+    price(0.20, 1.0, "GB of point-in-time recovery, a month", DYNAMODB);
 pub const WEB_ACL_MONTH: Price = price(5.00, 1.0, "web ACL, a month", WAF);
 pub const WEB_ACL_RULE_MONTH: Price = price(1.00, 1.0, "rules, a month", WAF);
 pub const WEB_ACL_REQUESTS: Price = price(0.60, MILLION, "requests inspected", WAF);

@@ -31,6 +31,8 @@ pub struct PlanReport {
     pressures: Vec<Pressure>,
     quotas: Vec<QuotaRow>,
     bill: Bill,
+    /// A month without a sale, with the items of these people in the table.
+    month: Bill,
     shortcomings: Vec<String>,
     curves: Vec<Point>,
 }
@@ -344,6 +346,7 @@ impl PlanReport {
             pressures: pressures(settings, observed, account),
             quotas: quotas(settings, observed, account),
             bill: Bill::of(observed, settings),
+            month: Bill::of_month(scenario.crowd.people),
             shortcomings: shortcomings.clone(),
             curves: points(&observed.seconds),
         }
@@ -478,7 +481,7 @@ impl PlanReport {
         self.quotas.iter().map(row).collect()
     }
 
-    fn bill_rows(&self) -> Vec<Vec<String>> {
+    fn bill_rows(bill: &Bill) -> Vec<Vec<String>> {
         let row = |line: &super::bill::BillLine| {
             vec![
                 line.what.to_owned(),
@@ -487,12 +490,12 @@ impl PlanReport {
                 format!("{:.2}", line.dollars),
             ]
         };
-        let mut rows: Vec<Vec<String>> = self.bill.lines.iter().map(row).collect();
+        let mut rows: Vec<Vec<String>> = bill.lines.iter().map(row).collect();
         rows.push(vec![
             "sum".to_owned(),
             String::new(),
             String::new(),
-            format!("{:.2}", self.bill.dollars),
+            format!("{:.2}", bill.dollars),
         ]);
         rows
     }
@@ -524,7 +527,8 @@ impl PlanReport {
         for (title, rows) in [
             ("what would give way first", self.pressure_rows()),
             ("quotas: needed, the account's", self.quota_rows()),
-            ("the bill", self.bill_rows()),
+            ("the bill", Self::bill_rows(&self.bill)),
+            ("a month without a sale", Self::bill_rows(&self.month)),
         ] {
             lines.extend([String::new(), title.to_owned()]);
             lines.extend(rows.iter().map(|row| {
@@ -636,7 +640,7 @@ impl PlanReport {
                     vec![Block::Table(Table {
                         caption: self.bill_title(),
                         head: head(["what", "count", "price", "dollars"]),
-                        rows: self.bill_rows(),
+                        rows: Self::bill_rows(&self.bill),
                     })],
                 ),
             ],
