@@ -1,4 +1,7 @@
 //! The tables of costs in OPERATIONS.md are what `boxoffice plan` computes, with its prices.
+//!
+//! To write them anew, build the command with `cargo build --release -p boxoffice`, because it simulates a million people,
+//! and run what the first line of the tables says.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,7 +14,7 @@ use crate::template_yaml::{resources_of, template};
 use crate::world::{EVENT, World, concert_for};
 
 const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OPERATIONS.md");
-const BEGIN: &str = "<!-- costs: written by BOXOFFICE_WRITE=1 cargo test -p tests --release --lib cost_table -- --ignored -->\n";
+const BEGIN: &str = "<!-- costs: written by BOXOFFICE_WRITE=1 BOXOFFICE_FUNCTIONS=$PWD/target/release cargo test -p tests --lib cost_table -- --ignored -->\n";
 const END: &str = "<!-- end of costs -->\n";
 
 const CROWDS: [u32; 3] = [1_000, 100_000, 1_000_000];
