@@ -74,8 +74,11 @@ def released_template():
     tag = git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
     name = tag.strip() if tag else FIRST_TEMPLATE
     text = git("show", f"{name}:template.yaml")
+    if text is None and (git("rev-parse", "--is-shallow-repository") or "").strip() == "true":
+        print(f"NOT CHECKED: an update from {name}, because this clone has no history")
+        return "this commit", (ROOT / "template.yaml").read_text()
     if text is None:
-        sys.exit(f"there is no commit {name} in this clone: fetch its history")
+        sys.exit(f"there is no commit {name} in this repository")
     return name, text
 
 
