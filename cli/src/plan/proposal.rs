@@ -6,14 +6,14 @@
 //! 2. `maxActive` is the smallest value with which the sale sells out in time.
 //! 3. Lanes, warm units and the gateway's limit are the smallest with which no partition is over its limit, in any
 //!    placement of the keys.
-//! 4. Environments are kept ready only if Lambda does not start them fast enough.
+//! 4. Environments are kept ready only if Lambda starts them so slowly that it refuses many requests.
 //!
 //! The number of simulations is bounded by the lists below.
 
 use std::time::Duration;
 
 use super::costs::Units;
-use super::observed::Observed;
+use super::observed::{Observed, Refused};
 use super::scenario::{Scenario, Settings};
 use super::simulation::{simulate, simulate_until_nearly_sold, simulate_with_tables};
 use super::table::{PARTITION, PLACEMENTS};
@@ -57,6 +57,9 @@ const GATEWAY: [f64; 4] = [1.0, 0.6, 0.35, 0.2];
 const OF_PARTITION: f64 = 0.9;
 /// The most that template.yaml accepts as `ReadyEnvironments`.
 pub const MOST_READY: u32 = 5_000;
+/// Lambda may refuse this share of the requests until it has started enough environments: they are sent again within
+/// seconds, and environments that are kept ready cost more than that is worth.
+const OF_REQUESTS: f64 = 0.01;
 /// How often `maxActive` is corrected.
 const CORRECTIONS: u32 = 6;
 /// More room than the last simulation seemed to need.
@@ -80,9 +83,8 @@ struct Search<'a> {
 /// The most simulations of a search.
 #[must_use]
 pub fn most_simulations() -> u32 {
-    // The times, `maxActive`, lanes, every pair of gateway and lanes without and with ready environments, and the result in
-    // full.
-    1 + CORRECTIONS + 8 + 1 + 2 * 28 + 1
+    // The times, `maxActive`, lanes, every pair of gateway and lanes, ready environments, and the result in full.
+    1 + CORRECTIONS + 8 + 1 + 28 + 1 + 1
 }
 
 /// Searches settings with which 99 of 100 tickets are sold in time.
@@ -264,12 +266,7 @@ impl Search<'_> {
                     request_burst: rate / 2,
                     ..*settings
                 };
-                let mut observed = self.simulate_with_tables(&tried);
-                if sets_ready && observed.most_environments_missing >= 1.0 {
-                    let missing = hundreds(observed.most_environments_missing * ROOM);
-                    tried.ready_environments = missing.min(MOST_READY);
-                    observed = self.simulate_with_tables(&tried);
-                }
+                let observed = self.simulate_with_tables(&tried);
                 tried.concurrency = hundreds(observed.most_concurrency * 1.2).max(1_000);
                 let partitions = observed.would_serve.first().copied();
                 tried.warm = warm_for(partitions.unwrap_or(PARTITIONS[PARTITIONS.len() - 1]));
@@ -277,6 +274,9 @@ impl Search<'_> {
                     + observed.partition_peak.reads / PARTITION.reads;
                 if partitions.is_some() {
                     *settings = tried;
+                    if sets_ready {
+                        self.set_ready(settings, &observed);
+                    }
                     return;
                 }
                 if best.is_none_or(|(_, least)| load < least) {
@@ -286,6 +286,26 @@ impl Search<'_> {
         }
         if let Some((least, _)) = best {
             *settings = least;
+        }
+    }
+
+    /// Keeps as many environments ready as were missing, if Lambda refused many requests for that, and the table serves
+    /// the requests that then pass.
+    fn set_ready(&mut self, settings: &mut Settings, without: &Observed) {
+        let refused = without.count_refused(Refused::Functions);
+        if refused <= without.all_answered() * OF_REQUESTS {
+            return;
+        }
+        let missing = hundreds(without.most_environments_missing * ROOM);
+        let mut tried = Settings {
+            ready_environments: missing.min(MOST_READY),
+            ..*settings
+        };
+        let observed = self.simulate_with_tables(&tried);
+        if let Some(partitions) = observed.would_serve.first() {
+            tried.concurrency = hundreds(observed.most_concurrency * 1.2).max(1_000);
+            tried.warm = warm_for(*partitions);
+            *settings = tried;
         }
     }
 }
