@@ -111,6 +111,8 @@ with open("template.yaml") as file:
 variables = template["Globals"]["Function"]["Environment"]["Variables"]
 # The SAM CLI passes only variables that the template names.
 variables.setdefault("AWS_ENDPOINT_URL_DYNAMODB", "")
+# It passes their condition instead of their values, which no event of API Gateway has.
+del template["Resources"]["Api"]["Properties"]["StageVariables"]
 for resource in template["Resources"].values():
     if resource["Type"] == "AWS::Serverless::Function":
         binary = resource.pop("Metadata")["BuildProperties"]["Binary"]
