@@ -552,8 +552,8 @@ fn is_public(method: &str, path: &str) -> bool {
     let document = serde_json::to_value(contract::document()).unwrap();
     let success = &document["paths"][path][method.to_ascii_lowercase()]["responses"]["200"];
     let cache = success["headers"]["Cache-Control"]["$ref"].as_str();
-    path == "/"
-        || path.starts_with("/assets/")
+    let first = path.split('/').nth(1).unwrap_or_default();
+    matches!(first, "" | "e" | "tickets" | "wallet" | "assets")
         || cache.is_some_and(|cache| cache.ends_with("/Public"))
 }
 

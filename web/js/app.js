@@ -1,7 +1,8 @@
 // The page: chooses the view, and draws what surrounds every view.
 //
-// The URL fragment (#/events/…) selects the view. It never reaches the server, whose paths belong to the API.
+// The path selects the view (address.js). The server sends this page for each of these paths.
 
+import { followLinks, go, here, href, onNavigation } from "./address.js";
 import { nameOf } from "./api.js";
 import { alarm, confirm, h, icon, put, setText } from "./dom.js";
 import { followOtherTabs, identifyUser, signedInUntil } from "./identity.js";
@@ -9,7 +10,7 @@ import { language, preferredLanguage, rememberLanguage, t, useLanguage } from ".
 import { watchNetwork } from "./network.js";
 import { joinedEvents, keepUpdated, onCalled, placeIn } from "./queue.js";
 import { pendingHolds } from "./holds.js";
-import { countdown, emptyPanel, errorPanel, go, href, setTitle, signInButton, skeleton } from "./ui.js";
+import { countdown, emptyPanel, errorPanel, setTitle, signInButton, skeleton } from "./ui.js";
 import { finishSignIn, isOffered, isReturning, ready, signIn, signOut, state, staySignedIn, watchSignIn } from "./sign-in.js";
 import { isOn, ring, setOn, unlock } from "./sound.js";
 import { watch } from "./storage.js";
@@ -26,18 +27,23 @@ import * as wallet from "./wallet.js";
 const ID = "([a-z0-9-]{1,64})";
 const VIEWS = [
   [/^$/, events, "events"],
-  [new RegExp(`^events/${ID}$`), event, "events"],
-  [new RegExp(`^events/${ID}/line$`), waitingRoom, "events"],
-  [new RegExp(`^events/${ID}/draw$`), drawPage, "events"],
-  [new RegExp(`^events/${ID}/shop$`), buy, "events"],
-  [new RegExp(`^events/${ID}/shop/([^/]+)$`), seats, "events"],
-  [/^reservations\/([\w-]{1,128})$/, reservation, "tickets"],
+  [new RegExp(`^e/${ID}$`), event, "events"],
+  [new RegExp(`^e/${ID}/line$`), waitingRoom, "events"],
+  [new RegExp(`^e/${ID}/draw$`), drawPage, "events"],
+  [new RegExp(`^e/${ID}/shop$`), buy, "events"],
+  [new RegExp(`^e/${ID}/shop/([^/]+)$`), seats, "events"],
+  [/^tickets\/([\w-]{1,128})$/, reservation, "tickets"],
   [/^tickets$/, tickets, "tickets"],
   [/^wallet$/, wallet, "wallet"],
 ];
 
 const main = document.getElementById("main");
 let current = null;
+
+/** The view of a path, or undefined. */
+function viewOf(path) {
+  return VIEWS.map(([pattern, view, section]) => ({ match: path.slice(1).match(pattern), view, section })).find((it) => it.match);
+}
 
 function decoded(segment) {
   try {
@@ -51,8 +57,7 @@ async function render(isFirst) {
   current?.abort();
   current = new AbortController();
   const { signal } = current;
-  const path = location.hash.replace(/^#?\/?/, "");
-  const found = VIEWS.map(([pattern, view, section]) => ({ match: path.match(pattern), view, section })).find((it) => it.match);
+  const found = viewOf(here());
   for (const link of document.querySelectorAll("[data-nav]")) {
     if (link.dataset.nav === found?.section) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -123,19 +128,19 @@ let barsShown = "";
 
 /** Shows, above every view, what needs attention in other views: seats to pay for, a turn, a place in line. */
 function drawBars() {
-  const here = location.hash;
+  const path = here();
   const paying = new Set(pendingHolds().map((hold) => hold.event));
   const bars = [
-    ...pendingHolds().filter((hold) => !here.includes(hold.id))
-      .map((hold) => ({ kind: "pay", to: href("reservations", hold.id), text: t("hold.bar", { event: hold.name }), until: hold.until })),
-    ...joinedEvents().filter((event) => !`${here}/`.startsWith(`${href("events", event)}/`)).flatMap((event) => {
+    ...pendingHolds().filter((hold) => !path.includes(hold.id))
+      .map((hold) => ({ kind: "pay", to: href("tickets", hold.id), text: t("hold.bar", { event: hold.name }), until: hold.until })),
+    ...joinedEvents().filter((event) => !`${path}/`.startsWith(`${href("e", event)}/`)).flatMap((event) => {
       const place = placeIn(event);
       const name = nameOf(event);
       if (place?.status === "ACTIVE" && paying.has(event)) return [];
-      if (place?.status === "ACTIVE") return [{ kind: "turn", to: href("events", event, "shop"), text: t("bar.turn", { event: name }), until: place.expiresAt }];
+      if (place?.status === "ACTIVE") return [{ kind: "turn", to: href("e", event, "shop"), text: t("bar.turn", { event: name }), until: place.expiresAt }];
       if (place?.status !== "WAITING") return [];
       const text = place.position ? t("bar.waiting", { event: name, n: place.position }) : t("bar.waiting_draw", { event: name });
-      return [{ kind: "waiting", to: href("events", event, "line"), text }];
+      return [{ kind: "waiting", to: href("e", event, "line"), text }];
     }),
   ];
   const now = JSON.stringify(bars);
@@ -189,7 +194,7 @@ async function start() {
   document.getElementById("sound").addEventListener("click", () => { setOn(!isOn()); drawSound(); });
   document.addEventListener("pointerdown", unlock, { once: true });
   document.getElementById("skip").addEventListener("click", (event) => {
-    // Following the link would change the fragment, which selects the view.
+    // The fragment would stay in the address.
     event.preventDefault();
     main.focus();
   });
@@ -206,7 +211,8 @@ async function start() {
   // Rings in one tab only, even if several are open.
   onCalled(ring);
   watchPlaces();
-  window.addEventListener("hashchange", () => render(false));
+  followLinks((path) => viewOf(path) !== undefined);
+  onNavigation(() => render(false));
   await render(true);
 }
 

@@ -1,5 +1,6 @@
 // The first page of a turn: the choice of a date, or the number of tickets for general admission.
 
+import { go, href } from "./address.js";
 import * as api from "./api.js";
 import { alarm, announce, h, icon, put } from "./dom.js";
 import { dayAndTime, dayParts, money, t, time } from "./i18n.js";
@@ -7,7 +8,7 @@ import { endTurn, refreshPlace } from "./queue.js";
 import { availability } from "./event.js";
 import { rememberHold } from "./holds.js";
 import { findHolds, refusalPanel, requireTurn, turnBar, turnOverPanel } from "./turn.js";
-import { asyncButton, backLink, emptyPanel, errorPanel, errorText, go, href, notice, priceText, setTitle, skeleton } from "./ui.js";
+import { asyncButton, backLink, emptyPanel, errorPanel, errorText, notice, priceText, setTitle, skeleton } from "./ui.js";
 
 export async function show(root, { params: [id], signal }) {
   put(root, skeleton(4));
@@ -16,7 +17,7 @@ export async function show(root, { params: [id], signal }) {
   setTitle(event.eventName);
   const body = h("div", { class: "shop" });
   const bar = turnBar(event, signal, () => put(body, turnOverPanel(id)));
-  put(root, backLink(event.eventName, "events", id), h("div", { class: "view-head" }, h("h1", {}, t(event.admission === "general" ? "shop.general" : "shop.title")), bar), body);
+  put(root, backLink(event.eventName, "e", id), h("div", { class: "view-head" }, h("h1", {}, t(event.admission === "general" ? "shop.general" : "shop.title")), bar), body);
   findHolds(id, rememberHold, signal);
   if (event.admission === "general") general(event, body, signal);
   else await dates(event, body, signal);
@@ -46,7 +47,7 @@ function dateRow(event, date) {
     h("div", { class: "date-body" },
       h("p", { class: "date-time" },
         date.availableSeats > 0
-          ? h("a", { class: "card-link", href: href("events", event.eventId, "shop", date.date), "data-testid": "date" }, h("span", { class: "unseen" }, dayAndTime(date.startsAt)), h("span", { "aria-hidden": "true" }, time(date.startsAt)))
+          ? h("a", { class: "card-link", href: href("e", event.eventId, "shop", date.date), "data-testid": "date" }, h("span", { class: "unseen" }, dayAndTime(date.startsAt)), h("span", { "aria-hidden": "true" }, time(date.startsAt)))
           : [h("span", { class: "unseen" }, dayAndTime(date.startsAt)), h("span", { "aria-hidden": "true" }, time(date.startsAt))]),
       known && h("ul", { class: "prices" }, known.sections.map((section) => h("li", {}, h("span", {}, section.name), " ", h("b", {}, money(section.price, event.currency)))))),
     availability(date, false),
@@ -97,7 +98,7 @@ function general(event, body, signal) {
       const reservation = await api.reserve(event.eventId, quantity);
       announce(t("reservation.done"));
       refreshPlace(event.eventId).catch(() => endTurn(event.eventId));
-      if (!signal.aborted) go("reservations", reservation.reservationId);
+      if (!signal.aborted) go("tickets", reservation.reservationId);
     } catch (error) {
       if (signal.aborted) return;
       if (Number.isFinite(error.fields?.availableTickets)) {

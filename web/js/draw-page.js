@@ -1,11 +1,12 @@
 // The draw: a panel in the waiting room and a page of its own, which explain it and verify it in the browser.
 
+import { href } from "./address.js";
 import * as api from "./api.js";
 import { canVerify, commitmentOf, progressOf, rankOf } from "./draw.js";
 import { h, icon, put } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { placeIn } from "./queue.js";
-import { backLink, href, setTitle, skeleton } from "./ui.js";
+import { backLink, setTitle, skeleton } from "./ui.js";
 
 const code = (text) => h("code", { class: "hash" }, text);
 
@@ -24,7 +25,7 @@ export function drawPanel(event, place) {
       open && [h("dt", {}, t("draw.secret")), h("dd", {}, code(draw.secret))],
       draw.count !== undefined && [h("dt", {}, t("draw.count")), h("dd", {}, number(draw.count))]),
     checks,
-    h("p", {}, h("a", { href: href("events", event.eventId, "draw") }, t("draw.how"))));
+    h("p", {}, h("a", { href: href("e", event.eventId, "draw") }, t("draw.how"))));
 }
 
 /** Verifies the secret, the commitment and the rank, and lists the results. */
@@ -60,7 +61,7 @@ export async function show(root, { params: [id], signal }) {
   const [event, queue] = await Promise.all([api.getEvent(id, { signal }), api.queueStatus(id, { signal })]);
   setTitle(t("draw.title"));
   const place = placeIn(id);
-  put(root, backLink(event.eventName, "events", id),
+  put(root, backLink(event.eventName, "e", id),
     h("article", { class: "prose" },
       h("h1", {}, t("draw.title")),
       !queue.draw && h("p", {}, t("draw.absent")),

@@ -1,11 +1,12 @@
 // The page of one event: dates, venue, prices, and the button to get tickets.
 
+import { go, href } from "./address.js";
 import * as api from "./api.js";
 import { now } from "./clock.js";
 import { h, icon, put } from "./dom.js";
 import { dayAndTime, dayParts, duration, money, number, t, time } from "./i18n.js";
 import { hasTurn, joinQueue, placeIn, watchPlace } from "./queue.js";
-import { asyncButton, backLink, countdown, errorPanel, go, href, priceText, setTitle, skeleton, stateChip } from "./ui.js";
+import { asyncButton, backLink, countdown, errorPanel, priceText, setTitle, skeleton, stateChip } from "./ui.js";
 import { leftText, summary } from "./events.js";
 import { poster } from "./poster.js";
 import { isOffered, isResuming, signIn } from "./sign-in.js";
@@ -49,19 +50,19 @@ function nextStep(event, queue, problem, signal, redraw) {
   const heading = (text) => h("h2", { id: "way-title" }, text);
   if (place?.status === "ACTIVE") {
     return [heading(t("way.inside")), h("p", {}, t("way.inside_text")),
-      h("a", { class: "button big", href: href("events", event.eventId, "shop") }, t("way.to_shop"))];
+      h("a", { class: "button big", href: href("e", event.eventId, "shop") }, t("way.to_shop"))];
   }
   if (place?.status === "WAITING") {
     return [heading(t("way.waiting")),
       h("p", {}, place.position ? t("way.waiting_text", { n: place.position }) : t("way.draw_text")),
-      h("a", { class: "button big", href: href("events", event.eventId, "line") }, t("way.to_line"))];
+      h("a", { class: "button big", href: href("e", event.eventId, "line") }, t("way.to_line"))];
   }
   if (event.state === "CLOSED") return [heading(t("way.closed")), h("p", {}, t("way.closed_text"))];
   const join = asyncButton(h("button", { type: "button", class: "button big", "data-testid": "join" }, joinText(event, queue)), async () => {
     put(problem);
     try {
       await joinQueue(event.eventId);
-      if (!signal.aborted) go("events", event.eventId, hasTurn(event.eventId) ? "shop" : "line");
+      if (!signal.aborted) go("e", event.eventId, hasTurn(event.eventId) ? "shop" : "line");
     } catch (error) {
       put(problem, errorPanel(error, () => join.click()));
       // Joining goes on by itself when the user comes back.
@@ -78,7 +79,7 @@ function nextStep(event, queue, problem, signal, redraw) {
     event.state === "PAUSED" && h("p", {}, t("way.paused_text")),
     event.availableTickets === 0 && h("p", {}, t("way.sold_out_text")),
     join,
-    queue?.draw && h("p", {}, h("a", { href: href("events", event.eventId, "draw") }, t("draw.how"))),
+    queue?.draw && h("p", {}, h("a", { href: href("e", event.eventId, "draw") }, t("draw.how"))),
   ];
 }
 

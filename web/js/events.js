@@ -1,10 +1,11 @@
 // The list of events: the start page.
 
+import { href } from "./address.js";
 import * as api from "./api.js";
 import { h, icon, put } from "./dom.js";
 import { day, dayAndTime, money, number, t } from "./i18n.js";
 import { placeIn } from "./queue.js";
-import { emptyPanel, href, setTitle, skeleton, stateChip } from "./ui.js";
+import { emptyPanel, setTitle, skeleton, stateChip } from "./ui.js";
 import { poster } from "./poster.js";
 
 /** At most this many requests for event details run at a time. */
@@ -42,7 +43,7 @@ function card(event) {
     h("article", { class: `card ${event.state === "CLOSED" ? "past" : ""}` },
       h("div", { class: "card-art" }, poster(event.eventId), h("div", { class: "card-chips" }, stateChip(event.state), mine(event.eventId))),
       h("div", { class: "card-body" },
-        h("h2", {}, h("a", { class: "card-link", href: href("events", event.eventId) }, event.eventName)),
+        h("h2", {}, h("a", { class: "card-link", href: href("e", event.eventId) }, event.eventName)),
         h("p", { class: "where" }, icon("pin"), event.venue),
         facts,
         tail)));

@@ -1,5 +1,6 @@
 // The page of a reservation: the payment while it is held, the ticket once it is paid.
 
+import { href } from "./address.js";
 import * as api from "./api.js";
 import { now } from "./clock.js";
 import { alarm, announce, confirm, h, icon, put, s } from "./dom.js";
@@ -9,7 +10,7 @@ import { endTurn, refreshPlace } from "./queue.js";
 import { forgetHold, rememberHold } from "./holds.js";
 import { rowOf, seatName, withSeatRanges } from "./seating.js";
 import { refusalPanel } from "./turn.js";
-import { asyncButton, backLink, countdown, errorPanel, errorText, href, notice, priceText, setTitle, skeleton } from "./ui.js";
+import { asyncButton, backLink, countdown, errorPanel, errorText, notice, priceText, setTitle, skeleton } from "./ui.js";
 import { poster } from "./poster.js";
 import { get, set, watch } from "./storage.js";
 import { qr } from "./qr.js";
@@ -233,7 +234,7 @@ class ReservationPage {
       h("div", { class: "panel" },
         h("p", {}, reservation.refunded > 0 ? t("cancelled.refunded", { amount: money(reservation.refunded, currency) }) : t("cancelled.nothing")),
         this.facts(),
-        h("div", { class: "actions" }, h("a", { class: "button", href: href("events", reservation.eventId) }, t("to_event")), h("a", { class: "button quiet", href: href("wallet") }, t("nav.wallet"))))];
+        h("div", { class: "actions" }, h("a", { class: "button", href: href("e", reservation.eventId) }, t("to_event")), h("a", { class: "button quiet", href: href("wallet") }, t("nav.wallet"))))];
   }
 
   lapsed() {
@@ -242,7 +243,7 @@ class ReservationPage {
       h("div", { class: "panel", "data-testid": "lapsed" },
         h("p", {}, t("hold.over")),
         this.facts(),
-        h("div", { class: "actions" }, h("a", { class: "button", href: href("events", reservation.eventId) }, t("hold.start_again"))))];
+        h("div", { class: "actions" }, h("a", { class: "button", href: href("e", reservation.eventId) }, t("hold.start_again"))))];
   }
 }
 

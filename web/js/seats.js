@@ -1,5 +1,6 @@
 // The page to choose seats of a date: on the map, in a list, or the best available.
 
+import { go, href } from "./address.js";
 import * as api from "./api.js";
 import { eachSecond } from "./clock.js";
 import { alarm, announce, h, icon, put, s, setText } from "./dom.js";
@@ -11,7 +12,7 @@ import { SHAPES, SeatMap } from "./seat-map.js";
 import { rememberHold } from "./holds.js";
 import { rowOf, seatName, withSeatRanges } from "./seating.js";
 import { session } from "./storage.js";
-import { asyncButton, backLink, errorText, go, href, setTitle, skeleton } from "./ui.js";
+import { asyncButton, backLink, errorText, setTitle, skeleton } from "./ui.js";
 
 /** Halls with more seats are drawn one section at a time. */
 const MOST_DRAWN = 3000;
@@ -29,7 +30,7 @@ export async function show(root, { params: [id, key], signal }) {
   setTitle(`${event.eventName} · ${dayAndTime(date.startsAt)}`);
   const body = h("div", { class: "seats-view" });
   const bar = turnBar(event, signal, () => put(body, turnOverPanel(id)));
-  put(root, backLink(t("shop.title"), "events", id, "shop"),
+  put(root, backLink(t("shop.title"), "e", id, "shop"),
     h("div", { class: "view-head" }, h("div", {}, h("h1", {}, t("seats.title")), h("p", { class: "lead" }, `${event.eventName} · ${dayAndTime(date.startsAt)}`)), bar),
     body);
   findHolds(id, rememberHold, signal);
@@ -192,7 +193,7 @@ class SeatPicker {
     if (!laterDates) return;
     const links = laterDates.map((later) => {
       const known = this.event.dates.find((date) => date.date === later.date);
-      return h("a", { class: "button small quiet", href: href("events", this.event.eventId, "shop", later.date) }, known ? dayAndTime(known.startsAt) : later.date);
+      return h("a", { class: "button small quiet", href: href("e", this.event.eventId, "shop", later.date) }, known ? dayAndTime(known.startsAt) : later.date);
     });
     put(this.message, h("div", { class: "notice" }, icon("calendar"), h("div", {}, h("p", {}, t(links.length ? "seats.none_later" : "seats.none")), h("div", { class: "actions" }, links))));
   }
@@ -346,7 +347,7 @@ class SeatPicker {
       announce(t("hold.done"));
       // The hold may have ended the turn or changed when it ends.
       refreshPlace(event.eventId).catch(() => endTurn(event.eventId));
-      if (!this.signal.aborted) go("reservations", reservation.reservationId);
+      if (!this.signal.aborted) go("tickets", reservation.reservationId);
     } catch (error) {
       this.holding = false;
       if (this.signal.aborted) return;

@@ -130,7 +130,7 @@ export async function signIn(then = null) {
   const { authorization } = await endpoints();
   const [verifier, nonce, state] = [secret(), secret(), secret()];
   const challenge = encoded(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
-  session.set(BEGUN, { verifier, nonce, state, then, place: location.hash, at: Date.now() });
+  session.set(BEGUN, { verifier, nonce, state, then, place: location.pathname + location.search, at: Date.now() });
   const { lang } = document.documentElement;
   location.assign(withParameters(authorization, {
     response_type: "code", client_id: settings.clientId, redirect_uri: redirectUri(), scope: settings.scope,
@@ -153,7 +153,7 @@ export async function finishSignIn() {
   const isOurs = begun !== null && begun.state === query.get("state") && Date.now() - begun.at < LONGEST_MS;
   if (isOurs) session.remove(BEGUN);
   // A code is used once, so neither a reload nor the history may send it again.
-  history.replaceState(null, "", `/${isOurs ? begun.place : location.hash}`);
+  history.replaceState(null, "", location.origin + (isOurs ? begun.place : "/"));
   try {
     if (!isOurs || !(await ready()) || (query.get("iss") ?? settings.issuer) !== settings.issuer || !query.has("code")) throw new ApiError("sign_in_failed");
     const answer = await requestTokens(

@@ -1,10 +1,11 @@
 // My tickets: the user's reservations, newest first.
 
+import { href } from "./address.js";
 import * as api from "./api.js";
 import { h, icon, put } from "./dom.js";
 import { dayAndTime, money, t } from "./i18n.js";
 import { rememberHold } from "./holds.js";
-import { asyncButton, emptyPanel, errorPanel, href, priceText, setTitle, signInButton, skeleton } from "./ui.js";
+import { asyncButton, emptyPanel, errorPanel, priceText, setTitle, signInButton, skeleton } from "./ui.js";
 import { poster } from "./poster.js";
 import { isOffered } from "./sign-in.js";
 import { get } from "./storage.js";
@@ -66,7 +67,7 @@ function item(reservation, events, signal) {
     h("div", { class: "thumb" }, poster(reservation.eventId)),
     h("div", { class: "reservation-body" },
       h("p", {}, h("span", { class: `chip reservation-${reservation.status.toLowerCase()}` }, icon(ICONS[reservation.status]), t(`reservation.${reservation.status}`))),
-      h("h2", {}, h("a", { class: "card-link", href: href("reservations", reservation.reservationId) }, reservation.eventName)),
+      h("h2", {}, h("a", { class: "card-link", href: href("tickets", reservation.reservationId) }, reservation.eventName)),
       when),
     h("div", { class: "reservation-sum" }, h("p", {}, places), price));
 }

@@ -1,10 +1,11 @@
 // What the views of a turn share: the countdown of the turn, and what to show when the API says that it is not the user's turn.
 
+import { go, href, redirect } from "./address.js";
 import * as api from "./api.js";
 import { h, icon, put } from "./dom.js";
 import { t } from "./i18n.js";
 import { endTurn, hasTurn, joinQueue, placeIn, watchPlace } from "./queue.js";
-import { asyncButton, countdown, errorPanel, go, href, redirect } from "./ui.js";
+import { asyncButton, countdown, errorPanel } from "./ui.js";
 
 /** The countdown of the turn, shown at the top of its views. */
 export function turnBar(event, signal, onOver) {
@@ -31,7 +32,7 @@ export function turnBar(event, signal, onOver) {
 /** Returns whether it is the user's turn; otherwise redirects to the waiting room or to the event. */
 export function requireTurn(event) {
   if (hasTurn(event)) return true;
-  redirect("events", event, ...(placeIn(event) ? ["line"] : []));
+  redirect("e", event, ...(placeIn(event) ? ["line"] : []));
   return false;
 }
 
@@ -39,7 +40,7 @@ export function requireTurn(event) {
 export function refusalPanel(error, event, again) {
   switch (error.code) {
     case "not_admitted":
-      return errorPanel(error, null, h("a", { class: "button small", href: href("events", event, "line") }, t("way.to_line")));
+      return errorPanel(error, null, h("a", { class: "button small", href: href("e", event, "line") }, t("way.to_line")));
     case "turn_over":
     case "hold_expired":
     case "token_missing":
@@ -47,15 +48,15 @@ export function refusalPanel(error, event, again) {
       if (error.code !== "hold_expired") endTurn(event);
       return errorPanel(error, null, rejoin(event));
     case "already_reserved":
-      return errorPanel(error, null, h("a", { class: "button small", href: href("reservations", error.fields.reservationId ?? "") }, t("to_reservation")));
+      return errorPanel(error, null, h("a", { class: "button small", href: href("tickets", error.fields.reservationId ?? "") }, t("to_reservation")));
     case "insufficient_balance":
       return errorPanel(error, null, h("a", { class: "button small", href: href("wallet") }, t("nav.wallet")));
     case "sold_out":
     case "date_not_found":
-      return errorPanel(error, null, h("a", { class: "button small", href: href("events", event, "shop") }, t("other_dates")));
+      return errorPanel(error, null, h("a", { class: "button small", href: href("e", event, "shop") }, t("other_dates")));
     case "not_open":
     case "wrong_admission":
-      return errorPanel(error, null, h("a", { class: "button small", href: href("events", event) }, t("to_event")));
+      return errorPanel(error, null, h("a", { class: "button small", href: href("e", event) }, t("to_event")));
     default:
       return errorPanel(error, again);
   }
@@ -73,7 +74,7 @@ function rejoin(event) {
   const button = asyncButton(h("button", { type: "button", class: "button small" }, t("room.again")), async () => {
     try {
       await joinQueue(event);
-      if (button.isConnected) go("events", event, hasTurn(event) ? "shop" : "line");
+      if (button.isConnected) go("e", event, hasTurn(event) ? "shop" : "line");
     } catch (error) {
       put(problem, errorPanel(error));
     }

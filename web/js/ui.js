@@ -1,5 +1,6 @@
-// Elements and helpers that views share: links and navigation, messages, buttons, countdowns.
+// Elements and helpers that views share: links, messages, buttons, countdowns.
 
+import { href } from "./address.js";
 import { eachSecond, secondsUntil } from "./clock.js";
 import { alarm, announce, h, icon, put, setText } from "./dom.js";
 import { clockText, hasText, money, t } from "./i18n.js";
@@ -8,17 +9,6 @@ import { isOffered, signIn } from "./sign-in.js";
 
 export function setTitle(text) {
   document.title = text ? `${text} · Boxoffice` : "Boxoffice";
-}
-
-export const href = (...segments) => "#/" + segments.map(encodeURIComponent).join("/");
-
-export function go(...segments) {
-  location.hash = href(...segments);
-}
-
-/** Like `go`, but replaces the current history entry. */
-export function redirect(...segments) {
-  location.replace(href(...segments));
 }
 
 /** The text that explains an error to the user. */

@@ -1,11 +1,12 @@
 // The waiting room: the user's position, the expected wait, and then the turn.
 
+import { go, href, redirect } from "./address.js";
 import * as api from "./api.js";
 import { drawPanel } from "./draw-page.js";
 import { announce, confirm, h, icon, put, s, setText } from "./dom.js";
 import { dayAndTime, duration, number, percent, t } from "./i18n.js";
 import { checkSoon, joinQueue, leaveQueue, placeIn, watchPlace } from "./queue.js";
-import { asyncButton, backLink, countdown, errorPanel, go, href, notice, redirect, setTitle, skeleton } from "./ui.js";
+import { asyncButton, backLink, countdown, errorPanel, notice, setTitle, skeleton } from "./ui.js";
 
 /** Screen readers announce the position at most this often. */
 const SPEAK_EVERY_MS = 20000;
@@ -17,12 +18,12 @@ export async function show(root, { params: [id], signal }) {
   put(root, skeleton(4));
   const event = await api.getEvent(id, { signal });
   if (!placeIn(id)) {
-    redirect("events", id);
+    redirect("e", id);
     return;
   }
   const problem = h("div", {});
   const body = h("div", { class: "room" });
-  put(root, backLink(event.eventName, "events", id), body, problem);
+  put(root, backLink(event.eventName, "e", id), body, problem);
   const view = new WaitingRoom(event, body, problem, signal);
   view.draw();
   watchPlace(id, () => view.draw(), signal);
@@ -37,7 +38,7 @@ class WaitingRoom {
     const { event } = this;
     const place = placeIn(event.eventId);
     if (!place) {
-      redirect("events", event.eventId);
+      redirect("e", event.eventId);
       return;
     }
     // Rebuilt only when the status changes; numbers are updated in place.
@@ -137,7 +138,7 @@ class WaitingRoom {
     } else {
       setTitle(event.eventName);
     }
-    const enterShop = h("a", { class: "button big", href: href("events", event.eventId, "shop"), "data-testid": "to-shop" }, t("room.to_shop"));
+    const enterShop = h("a", { class: "button big", href: href("e", event.eventId, "shop"), "data-testid": "to-shop" }, t("room.to_shop"));
     setTimeout(() => { if (!signal.aborted && before === "WAITING") enterShop.focus(); }, 0);
     return h("div", { class: "panel room-panel turn" },
       confetti(),
@@ -172,7 +173,7 @@ class WaitingRoom {
       if (!sure) return;
       try {
         await leaveQueue(this.event.eventId);
-        if (!this.signal.aborted) go("events", this.event.eventId);
+        if (!this.signal.aborted) go("e", this.event.eventId);
       } catch (error) {
         put(this.problem, errorPanel(error));
       }

@@ -1,10 +1,11 @@
 // The wallet page: balance, charging, and the ledger.
 
+import { href } from "./address.js";
 import * as api from "./api.js";
 import { readings, written } from "./amount.js";
 import { alarm, announce, h, icon, put, setText } from "./dom.js";
 import { dayAndTime, decimals, language, money, numberLocales, t } from "./i18n.js";
-import { asyncButton, emptyPanel, errorPanel, errorText, href, notice, setTitle, signInButton, skeleton } from "./ui.js";
+import { asyncButton, emptyPanel, errorPanel, errorText, notice, setTitle, signInButton, skeleton } from "./ui.js";
 import { isOffered } from "./sign-in.js";
 import { set, watch } from "./storage.js";
 
@@ -152,7 +153,7 @@ function row(entry, currency) {
   const sign = entry.amount > 0 ? "+" : "−";
   return h("li", {},
     h("div", {},
-      h("p", {}, entry.reservationId ? h("a", { href: href("reservations", entry.reservationId) }, t(`ledger.${entry.kind}`)) : t(`ledger.${entry.kind}`)),
+      h("p", {}, entry.reservationId ? h("a", { href: href("tickets", entry.reservationId) }, t(`ledger.${entry.kind}`)) : t(`ledger.${entry.kind}`)),
       h("p", { class: "quiet-text" }, dayAndTime(entry.at))),
     h("div", { class: "entry-sums" },
       h("p", { class: entry.amount > 0 ? "plus" : "" }, `${sign}${money(Math.abs(entry.amount), currency)}`),

@@ -28,7 +28,7 @@ pub fn answer(request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let methods = methods_of(&path);
     // A GET of an unknown page below a wildcard route is a 404, not a 405.
     if methods.is_empty() || methods.contains(&request.method().as_str()) {
-        return Err(Refusal::RouteNotFound);
+        return web::nowhere(request).ok_or(Refusal::RouteNotFound);
     }
     Err(Refusal::MethodNotAllowed {
         allow: methods.join(", "),

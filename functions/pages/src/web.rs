@@ -1,11 +1,11 @@
-//! Serves the files of `web/` as prepared by build.rs: the shop at `/`, the API documentation at `/docs`, and their assets at
-//! `/assets/<name>.<hash>.<extension>`. How the shop signs users in is at `/assets/sign-in.json`.
+//! Serves the files of `web/` as prepared by build.rs: the shop at the paths of its views, the API documentation at `/docs`, and
+//! their assets at `/assets/<name>.<hash>.<extension>`. How the shop signs users in is at `/assets/sign-in.json`.
 
-use lambda_http::http::HeaderName;
 use lambda_http::http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH,
     REFERRER_POLICY, VARY,
 };
+use lambda_http::http::{HeaderName, Method};
 use serde_json::json;
 use shared::http::{Answer, ApiRequest};
 use shared::sign_in::SignIn;
@@ -29,6 +29,15 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 /// does not need as many environments of the function.
 const REVALIDATE: &str = "public, max-age=0, s-maxage=5, must-revalidate";
 
+/// Where the shop itself is.
+const SHOP: &str = "/";
+
+/// Whether the shop has views at or below this path. The shop finds out which view, and says so if there is none.
+fn is_view(path: &str) -> bool {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    path == SHOP || matches!(first, "e" | "tickets" | "wallet")
+}
+
 /// How the shop signs its users in. It is not part of the page, which is the same in every deployment and compressed when it
 /// is built.
 const SIGN_IN: &str = "/assets/sign-in.json";
@@ -44,7 +53,7 @@ fn shop_policy(sign_in: Option<&SignIn>) -> String {
             env!("BOXOFFICE_SHOP_SCRIPT"),
             "; style-src ",
             env!("BOXOFFICE_SHOP_STYLE"),
-            "; img-src data:; connect-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+            "; img-src 'self' data:; connect-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
              require-trusted-types-for 'script'; trusted-types 'none'"
         ),
         connect.join(" ")
@@ -76,6 +85,7 @@ pub(crate) fn answer(path: &str, request: &ApiRequest) -> Option<Answer> {
         let settings = request.sign_in().map(|sign_in| sign_in.for_page());
         return Some(Answer::ok(&json!({ "signIn": settings })).kept(REVALIDATE));
     }
+    let path = if is_view(path) { SHOP } else { path };
     let file = FILES.iter().find(|file| file.path == path)?;
     // A weak tag, because it is the same for all encodings.
     let tag = format!("W/\"{}\"", file.hash);
@@ -83,30 +93,27 @@ pub(crate) fn answer(path: &str, request: &ApiRequest) -> Option<Answer> {
     let answer = if known.split(',').any(|known| is_same(known.trim(), &tag)) {
         Answer::not_modified()
     } else {
-        let encoding = Encoding::accepted(request.header(ACCEPT_ENCODING.as_str()));
-        let answer = Answer::page(file.content_type, file.encoded(encoding));
-        match encoding.name() {
-            Some(name) => answer.with(CONTENT_ENCODING, name),
-            None => answer,
-        }
+        file.answer(request)
+    };
+    let kept = if path.starts_with("/assets/") {
+        FOREVER
+    } else {
+        REVALIDATE
     };
     let answer = answer
-        .kept(if path.starts_with("/assets/") {
-            FOREVER
-        } else {
-            REVALIDATE
-        })
+        .kept(kept)
         .with(ETAG, &tag)
         .with(VARY, ACCEPT_ENCODING.as_str());
-    let answer = SECURITY_HEADERS
-        .into_iter()
-        .fold(answer, |answer, (name, value)| answer.with(name, value));
-    let policy = match path {
-        "/" => &shop_policy(request.sign_in().as_ref()),
-        "/docs" => DOCS_POLICY,
-        _ => POLICY,
-    };
-    Some(answer.with(CONTENT_SECURITY_POLICY, policy))
+    Some(file.secured(answer, request))
+}
+
+/// The shop, which says that it has no such view, for somebody who opens a path that does not exist. None for clients of the
+/// API.
+pub(crate) fn nowhere(request: &ApiRequest) -> Option<Answer> {
+    let accepted = request.header(ACCEPT.as_str()).unwrap_or_default();
+    let is_browser = request.method() == Method::GET && accepted.contains("text/html");
+    let shop = FILES.iter().find(|file| is_browser && file.path == SHOP)?;
+    Some(shop.secured(shop.answer(request).not_found(), request))
 }
 
 /// Whether a tag of `If-None-Match` matches, by weak comparison.
@@ -115,6 +122,28 @@ fn is_same(known: &str, tag: &str) -> bool {
 }
 
 impl File {
+    /// The file in an encoding that the client accepts.
+    fn answer(&self, request: &ApiRequest) -> Answer {
+        let encoding = Encoding::accepted(request.header(ACCEPT_ENCODING.as_str()));
+        let answer = Answer::page(self.content_type, self.encoded(encoding));
+        match encoding.name() {
+            Some(name) => answer.with(CONTENT_ENCODING, name),
+            None => answer,
+        }
+    }
+
+    fn secured(&self, answer: Answer, request: &ApiRequest) -> Answer {
+        let policy = match self.path {
+            SHOP => &shop_policy(request.sign_in().as_ref()),
+            "/docs" => DOCS_POLICY,
+            _ => POLICY,
+        };
+        SECURITY_HEADERS
+            .into_iter()
+            .chain([(CONTENT_SECURITY_POLICY, policy)])
+            .fold(answer, |answer, (name, value)| answer.with(name, value))
+    }
+
     fn encoded(&self, encoding: Encoding) -> &'static [u8] {
         match encoding {
             Encoding::Brotli => self.brotli,

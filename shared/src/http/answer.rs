@@ -71,6 +71,15 @@ impl Answer {
         }
     }
 
+    /// The same answer, but 404 Not Found: a page that says so itself.
+    #[must_use]
+    pub fn not_found(self) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            ..self
+        }
+    }
+
     /// 304 Not Modified.
     #[must_use]
     pub fn not_modified() -> Self {

@@ -10,7 +10,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use domain::clock::ManualClock;
 use flate2::read::GzDecoder;
 use reqwest::Client;
-use reqwest::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, IF_NONE_MATCH};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use shared::http::problem::KINDS;
@@ -288,10 +288,43 @@ async fn the_shop_is_one_small_file() {
     let script = content(&page, SCRIPT, "</script>");
     let style = content(&page, "<style>", "</style>");
     assert_eq!(style, source("style.css"));
-    // Each module is there once.
-    for (name, text) in sources(&web_folder().join("js")) {
-        let first = text.lines().next().unwrap().replace("export ", "");
-        assert_eq!(script.matches(&first).count(), 1, "{name}");
+    // Each module is there once, without comments.
+    for (name, _) in sources(&web_folder().join("js")) {
+        let module = name.replace(".js", "").replace(['-', '.'], "_");
+        let beginning = format!("const module_{module} = (() => {{");
+        assert_eq!(script.matches(&beginning).count(), 1, "{name}");
+    }
+    let is_comment = |line: &str| line.starts_with("//") || line.starts_with("/*");
+    assert_eq!(script.lines().filter(|line| is_comment(line)).count(), 0);
+}
+
+#[tokio::test]
+async fn each_view_of_the_shop_has_a_path_of_its_own() {
+    let site = Site::open().await;
+    let shop = site.get("/", &[]).await;
+    for path in [
+        "/e/hall",
+        "/e/hall/line",
+        "/e/hall/shop/2026-12-24T19%3A00",
+        "/tickets",
+        "/tickets/AaH41GOOfyqRxNB75hWKRAHI_zBtYXJ1LXRyaW8",
+        "/wallet",
+    ] {
+        let sent = site.get(path, &[]).await;
+        assert_eq!((sent.status, &sent.body), (200, &shop.body), "{path}");
+        assert_eq!(sent.header("etag"), shop.header("etag"), "{path}");
+        let policy = "content-security-policy";
+        assert_eq!(sent.header(policy), shop.header(policy), "{path}");
+    }
+    // Other paths are unknown, which a page says to a browser.
+    for path in ["/ee", "/e2/hall", "/ticket", "/events/hall/photos"] {
+        let sent = site.get(path, &[]).await;
+        let kind = sent.header("content-type");
+        assert_eq!((sent.status, kind), (404, "application/problem+json"));
+        let accepted = "text/html,application/xhtml+xml";
+        let sent = site.get(path, &[(ACCEPT.as_str(), accepted)]).await;
+        assert_eq!((sent.status, &sent.body), (404, &shop.body), "{path}");
+        assert_eq!(sent.header("cache-control"), "no-store");
     }
 }
 
@@ -380,7 +413,7 @@ async fn the_shop_runs_its_own_script_only_and_makes_no_markup_of_texts() {
         let hash = BASE64_STANDARD.encode(Sha256::digest(content(&page, start, end)));
         assert_eq!(policy[name], format!("'sha256-{hash}'"));
     }
-    assert_eq!(policy["img-src"], "data:");
+    assert_eq!(policy["img-src"], "'self' data:");
     assert_eq!(policy["require-trusted-types-for"], "'script'");
     assert_eq!(policy["trusted-types"], "'none'");
 }

@@ -22,7 +22,7 @@ async fn every_view(buyer: &Browser) {
         ("tickets", ".empty"),
         ("wallet", ".empty"),
         ("nowhere", ".empty"),
-        ("events/hall", "[data-testid=join]"),
+        ("e/hall", "[data-testid=join]"),
     ] {
         buyer.open(&site.view(view)).await;
         buyer.shows(shown).await;
@@ -57,7 +57,7 @@ async fn every_view(buyer: &Browser) {
     buyer.joins(&site, "lottery").await;
     buyer.shows(".panel.draw").await;
     by_day_and_night(buyer, "before a draw").await;
-    buyer.open(&site.view("events/lottery/draw")).await;
+    buyer.open(&site.view("e/lottery/draw")).await;
     buyer.shows(".steps").await;
     by_day_and_night(buyer, "draw").await;
     let first = site.stranger("narrow").await;
@@ -97,7 +97,7 @@ async fn nothing_moves_when_reduced_motion_is_preferred() {
     browse([still, PHONE], async |[still, lively]| {
         let site = Site::with(&[HALL]).await;
         for buyer in [still, lively] {
-            buyer.open(&site.view("events/hall")).await;
+            buyer.open(&site.view("e/hall")).await;
             buyer.shows("[data-testid=join]").await;
         }
         let moves = "return getComputedStyle(document.querySelector('.view')).animationName";

@@ -12,7 +12,7 @@ async fn a_buyer_buys_and_cancels_on_a_narrow_phone_and_gets_the_money_back() {
         let site = Site::with(&[HALL, FIELD]).await;
         buyer.open(&site.home).await;
         buyer.says("₩30,000").await;
-        buyer.click("a[href='#/events/hall']").await;
+        buyer.click("a[href='/e/hall']").await;
         buyer.says("No one is waiting").await;
         buyer.click("[data-testid=join]").await;
         buyer.click("[data-testid=date]").await;
@@ -175,7 +175,7 @@ async fn a_ticket_is_not_sold_for_another_price_than_the_page_shows() {
         buyer.write("#charge-amount", "50,000").await;
         buyer.click("[data-testid=charge]").await;
         buyer.says("₩50,000").await;
-        buyer.open(&site.view("events/field/shop")).await;
+        buyer.open(&site.view("e/field/shop")).await;
         buyer.says("Pay ₩20,000").await;
         site.apply(&FIELD.replace("price: 20000", "price: 30000"))
             .await;
@@ -230,14 +230,14 @@ async fn everything_can_be_reached_by_keyboard() {
     browse([eyes], async |[buyer]| {
         let site = Site::with(&[HALL]).await;
         buyer.open(&site.home).await;
-        buyer.shows("a[href='#/events/hall']").await;
+        buyer.shows("a[href='/e/hall']").await;
         // The first tab stop skips the menu.
         buyer.press(Key::Tab).await;
         buyer.until("document.activeElement.id === 'skip'").await;
         buyer.press(Key::Enter).await;
         buyer.until("document.activeElement.id === 'main'").await;
         for (stop, next) in [
-            ("a[href='#/events/hall']", "[data-testid=join]"),
+            ("a[href='/e/hall']", "[data-testid=join]"),
             ("[data-testid=join]", "[data-testid=date]"),
             ("[data-testid=date]", ".seat.available[data-seat]"),
         ] {

@@ -41,7 +41,7 @@ async fn every_lost_answer_is_made_good_without_a_click_and_nothing_happens_twic
     };
     browse([eyes], async |[buyer]| {
         let site = Site::with(&[HALL, FIELD]).await;
-        buyer.open(&site.view("events/hall")).await;
+        buyer.open(&site.view("e/hall")).await;
         buyer.shows("[data-testid=join]").await;
         loses_the_answer(buyer, "POST", "tokens").await;
         buyer.click("[data-testid=join]").await;
@@ -91,7 +91,7 @@ async fn every_lost_answer_is_made_good_without_a_click_and_nothing_happens_twic
 
         // Leaving the line.
         buyer.joins(&site, "hall").await;
-        buyer.open(&site.view("events/hall/line")).await;
+        buyer.open(&site.view("e/hall/line")).await;
         buyer.shows(".room .actions .button.quiet").await;
         loses_the_answer(buyer, "DELETE", "tokens\\/me").await;
         buyer.click(".room .actions .button.quiet").await;

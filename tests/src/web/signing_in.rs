@@ -49,7 +49,7 @@ async fn a_buyer_signs_in_when_joining_and_buys_a_ticket() {
     browse([PHONE], async |[buyer]| {
         let issuer = TestIssuer::start().await;
         let site = Site::signing_in(&issuer, &[HALL]).await;
-        buyer.open(&site.view("events/hall")).await;
+        buyer.open(&site.view("e/hall")).await;
         buyer.is_signed_out().await;
         buyer.click("[data-testid=join]").await;
         buyer.is("alice").await;
@@ -81,7 +81,7 @@ async fn the_place_in_a_draw_and_the_tickets_follow_the_user_to_another_device()
     browse([DESKTOP, PHONE], async |[first, second]| {
         let issuer = TestIssuer::start().await;
         let site = Site::signing_in(&issuer, &[HALL, LOTTERY_TOMORROW]).await;
-        first.open(&site.view("events/hall")).await;
+        first.open(&site.view("e/hall")).await;
         first.click("[data-testid=join]").await;
         first.is("alice").await;
         first.click("[data-testid=date]").await;
@@ -91,7 +91,7 @@ async fn the_place_in_a_draw_and_the_tickets_follow_the_user_to_another_device()
         first.pays().await;
         let ticket = first.text(".ticket-id").await;
         for buyer in [first, second] {
-            buyer.open(&site.view("events/lottery")).await;
+            buyer.open(&site.view("e/lottery")).await;
             buyer.click("[data-testid=join]").await;
             if std::ptr::eq(buyer, second) {
                 buyer.is("alice").await;
@@ -131,8 +131,8 @@ async fn tickets_and_wallet_ask_a_new_device_to_sign_in() {
             buyer.click("[data-testid=sign-in]").await;
             buyer.is("alice").await;
             buyer.says(after).await;
-            let here = buyer.run("return location.hash").await;
-            assert_eq!(here, format!("#/{view}"));
+            let here = buyer.run("return location.pathname").await;
+            assert_eq!(here, format!("/{view}"));
             buyer.click("#account").await;
             buyer.click("dialog button[value=yes]").await;
             buyer.is_signed_out().await;
@@ -147,7 +147,7 @@ async fn a_buyer_whose_sign_in_ends_signs_in_again_and_keeps_turn_and_chosen_sea
         let issuer = TestIssuer::start().await;
         issuer.gives_tokens_for(32);
         let site = Site::signing_in(&issuer, &[HALL]).await;
-        buyer.open(&site.view("events/hall")).await;
+        buyer.open(&site.view("e/hall")).await;
         buyer.click("[data-testid=join]").await;
         buyer.is("alice").await;
         buyer.click("[data-testid=date]").await;
@@ -184,7 +184,7 @@ async fn the_sign_in_is_renewed_silently_until_the_issuer_refuses() {
         issuer.gives_refresh_tokens(true);
         let site = Site::signing_in(&issuer, &[NARROW]).await;
         site.call("GET", "/events/narrow", "", json!({})).await;
-        buyer.open(&site.view("events/narrow")).await;
+        buyer.open(&site.view("e/narrow")).await;
         buyer.click("[data-testid=join]").await;
         buyer.is("alice").await;
         let first = buyer.stored("sessionStorage['boxoffice.tokens']").await;
@@ -218,7 +218,7 @@ async fn signing_out_removes_the_user_from_the_browser_and_from_the_issuer() {
     browse([PHONE], async |[buyer]| {
         let issuer = TestIssuer::start().await;
         let site = Site::signing_in(&issuer, &[HALL, LOTTERY_TOMORROW]).await;
-        buyer.open(&site.view("events/lottery")).await;
+        buyer.open(&site.view("e/lottery")).await;
         buyer.click("[data-testid=join]").await;
         buyer.is("alice").await;
         buyer.shows(".facts dd").await;
@@ -229,7 +229,7 @@ async fn signing_out_removes_the_user_from_the_browser_and_from_the_issuer() {
         buyer.click("#account").await;
         buyer.click("dialog button[value=yes]").await;
         buyer.is_signed_out().await;
-        buyer.until("location.hash.replace('#/', '') === ''").await;
+        buyer.until("location.pathname === '/'").await;
         let kept = buyer
             .stored("[localStorage, sessionStorage]")
             .await
@@ -238,7 +238,7 @@ async fn signing_out_removes_the_user_from_the_browser_and_from_the_issuer() {
             assert!(!kept.contains(personal), "{kept}");
         }
         // The issuer asks again, and somebody else can sign in.
-        buyer.open(&site.view("events/hall")).await;
+        buyer.open(&site.view("e/hall")).await;
         buyer.click("[data-testid=join]").await;
         buyer.is("bob").await;
         buyer.shows("[data-testid=date]").await;
@@ -255,7 +255,7 @@ async fn a_user_who_cancels_at_the_issuer_loses_nothing_and_can_try_again() {
     browse([PHONE], async |[buyer]| {
         let issuer = TestIssuer::start().await;
         let site = Site::signing_in(&issuer, &[HALL]).await;
-        buyer.open(&site.view("events/hall")).await;
+        buyer.open(&site.view("e/hall")).await;
         buyer.click("[data-testid=join]").await;
         buyer.click("#no").await;
         buyer.says("Signing in didn't work").await;
@@ -287,7 +287,7 @@ async fn answers_that_this_tab_did_not_ask_for_are_refused() {
         let here = buyer.run("return location.origin").await;
         assert_eq!(here, site.home);
         // The same while a sign-in of this tab is under way.
-        buyer.open(&site.view("events/hall")).await;
+        buyer.open(&site.view("e/hall")).await;
         buyer.click("[data-testid=join]").await;
         buyer.shows("input[name=subject]").await;
         buyer
@@ -302,7 +302,7 @@ async fn answers_that_this_tab_did_not_ask_for_are_refused() {
         assert_eq!(issuer.exchanges("authorization_code"), (0, 0));
         buyer.is_signed_out().await;
         // A code that has been used, with the state that it was used with.
-        buyer.open(&site.view("events/hall")).await;
+        buyer.open(&site.view("e/hall")).await;
         buyer.click("[data-testid=join]").await;
         buyer.is("alice").await;
         assert_eq!(issuer.exchanges("authorization_code"), (1, 0));
@@ -336,7 +336,7 @@ async fn an_id_token_that_is_not_for_this_sign_in_is_refused() {
         ] {
             issuer.says_instead(wrong.clone());
             buyer.open("about:blank").await;
-            buyer.open(&site.view("events/hall")).await;
+            buyer.open(&site.view("e/hall")).await;
             buyer.is_signed_out().await;
             buyer.click("#account").await;
             buyer
@@ -368,7 +368,7 @@ async fn signing_in_is_accessible_in_both_languages() {
             ["Sign in", "Sign in to see your tickets", "Sign out"],
             ["로그인", "로그인하고 내 티켓을 확인하세요", "로그아웃"],
         ]) {
-            for view in ["events/hall", "wallet", "tickets"] {
+            for view in ["e/hall", "wallet", "tickets"] {
                 buyer.open(&site.view(view)).await;
                 buyer
                     .until(&format!(

@@ -144,7 +144,7 @@ impl Site {
 
     /// The address of a view.
     pub(super) fn view(&self, path: &str) -> String {
-        format!("{}/#/{path}", self.home)
+        format!("{}/{path}", self.home)
     }
 
     pub(super) async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> Value {
@@ -210,7 +210,7 @@ impl Site {
 impl Browser {
     /// Joins an event's queue.
     pub(super) async fn joins(&self, site: &Site, event: &str) {
-        self.open(&site.view(&format!("events/{event}"))).await;
+        self.open(&site.view(&format!("e/{event}"))).await;
         self.click("[data-testid=join]").await;
         self.until("!document.querySelector('[data-testid=join]')")
             .await;

@@ -21,7 +21,7 @@ async fn a_waiting_user_is_admitted_as_soon_as_another_leaves() {
                 .await,
             "false"
         );
-        first.open(&site.view("events/narrow/line")).await;
+        first.open(&site.view("e/narrow/line")).await;
         first.click(".room .actions .button.quiet").await;
         first.click("dialog button[value=yes]").await;
         second.shows("[data-testid=to-shop]").await;
@@ -84,9 +84,9 @@ async fn a_place_in_line_survives_reloads_network_loss_and_several_tabs() {
         let tab = buyer.driver.window().await.unwrap();
         let other = buyer.driver.new_tab().await.unwrap();
         buyer.driver.switch_to_window(other).await.unwrap();
-        buyer.open(&site.view("events/narrow")).await;
+        buyer.open(&site.view("e/narrow")).await;
         buyer.says("You are number 1").await;
-        buyer.open(&site.view("events/narrow/line")).await;
+        buyer.open(&site.view("e/narrow/line")).await;
         assert_eq!(buyer.text(".room .facts div:last-child dd").await, number);
         let issued = site
             .call("GET", "/events/narrow/queue", "", json!({}))
@@ -109,7 +109,7 @@ async fn a_place_in_line_survives_reloads_network_loss_and_several_tabs() {
             .await;
         let other = buyer.driver.new_tab().await.unwrap();
         buyer.driver.switch_to_window(other).await.unwrap();
-        buyer.open(&site.view("events/narrow/shop")).await;
+        buyer.open(&site.view("e/narrow/shop")).await;
         buyer.shows("[data-testid=date]").await;
     })
     .await;
@@ -146,14 +146,14 @@ async fn a_draw_is_explained_before_the_opening_and_verified_in_the_buyers_brows
         for _ in 0..7 {
             site.stranger("lottery").await;
         }
-        buyer.open(&site.view("events/lottery")).await;
+        buyer.open(&site.view("e/lottery")).await;
         buyer.says("Enter the draw").await;
         buyer.click("[data-testid=join]").await;
         buyer.says("Fingerprint of the secret").await;
         buyer.says("Your place is drawn when the sale opens").await;
         // The draw appears without a reload.
         buyer.until("document.querySelector('[data-testid=to-shop]') || document.querySelectorAll('.checks .fits').length >= 3").await;
-        buyer.open(&site.view("events/lottery/draw")).await;
+        buyer.open(&site.view("e/lottery/draw")).await;
         buyer.says("The secret matches the published fingerprint.").await;
         buyer.says("The fingerprint is the one this browser saved earlier.").await;
         buyer.says("Your number").await;
