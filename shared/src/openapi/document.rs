@@ -20,6 +20,8 @@ pub struct Document {
     openapi: &'static str,
     info: Info,
     servers: Value,
+    /// Of operations without security requirements of their own.
+    security: Value,
     tags: Vec<Value>,
     paths: BTreeMap<&'static str, BTreeMap<String, OperationObject>>,
     components: Components,
@@ -43,7 +45,8 @@ struct OperationObject {
     tags: [&'static str; 1],
     summary: &'static str,
     description: String,
-    security: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    security: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     parameters: Vec<ParameterObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +60,9 @@ struct ParameterObject {
     r#in: &'static str,
     required: bool,
     description: String,
+    /// Pages such as Swagger UI fill the parameter in with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    example: Option<Value>,
     schema: Schema,
 }
 
@@ -148,6 +154,7 @@ pub fn document(operations: &[Operation]) -> Document {
             license: json!({"name": "Apache-2.0", "identifier": "Apache-2.0"}),
         },
         servers: json!([{"url": "/", "description": "The origin of this document"}]),
+        security: json!([{}, {"issuerToken": []}]),
         tags: Tag::ALL
             .iter()
             .map(|(_, name, description)| json!({"name": name, "description": description}))
@@ -195,19 +202,21 @@ fn operation_object(operation: &Operation, generator: &mut SchemaGenerator) -> O
         responses.insert(status.to_string(), problem_response(&kinds));
     }
     let (who, security) = match operation.access {
-        Access::Anyone => ("anyone.", Vec::new()),
+        Access::Anyone => ("anyone.", Some(json!([]))),
+        // The document's own requirement, in which the token is optional. Generators of clients do not understand an optional
+        // token of an operation: with it, the generated Python function cannot be called without a token.
         Access::SignedIn => (
             "anyone. If the deployment has an OpenID Connect issuer, users with its ID token.",
-            vec![json!({}), json!({"issuerToken": []})],
+            None,
         ),
         Access::Identified => (
             "users with a valid token, whatever the status of its number. If the deployment has \
              an OpenID Connect issuer, its ID token is valid as well.",
-            vec![json!({"queueToken": []}), json!({"issuerToken": []})],
+            Some(json!([{"queueToken": []}, {"issuerToken": []}])),
         ),
         Access::Admitted => (
             "users with a queue token of this event and a live session.",
-            vec![json!({"queueToken": []})],
+            Some(json!([{"queueToken": []}])),
         ),
     };
     let parameters = path_parameters(operation, generator)
@@ -262,6 +271,7 @@ fn path_parameters(operation: &Operation, generator: &mut SchemaGenerator) -> Ve
                     Some(Value::String(text)) => text,
                     _ => String::new(),
                 },
+                example: first_example(&schema),
                 schema,
             }
         })
@@ -274,8 +284,14 @@ fn parameter_object(parameter: &Parameter) -> ParameterObject {
         r#in: parameter.place,
         required: parameter.required,
         description: parameter.description.to_owned(),
+        // An optional parameter stays empty: the example of a cursor or filter would change the result.
+        example: first_example(&parameter.schema).filter(|_| parameter.required),
         schema: parameter.schema.clone(),
     }
+}
+
+fn first_example(schema: &Schema) -> Option<Value> {
+    schema.get("examples")?.get(0).cloned()
 }
 
 fn body_object(body: &RequestBody) -> BodyObject {
@@ -345,11 +361,11 @@ fn problem_response(kinds: &[&Kind]) -> Response {
     if all(|kind| kind.status == 401) {
         headers.insert("WWW-Authenticate", header("WwwAuthenticate"));
     }
+    // Generators of clients take the reference as the type, so all problems have one type. They ignore what is beside it,
+    // which validators check. With `allOf` they would make a type for each response, or fail to merge the constants.
     let schema = json!({
-        "allOf": [
-            {"$ref": "#/components/schemas/Problem"},
-            {"properties": {"status": {"const": status}, "code": {"enum": codes}}},
-        ]
+        "$ref": "#/components/schemas/Problem",
+        "properties": {"status": {"const": status}, "code": {"enum": codes}},
     });
     let examples = codes.iter().map(|code| {
         let example = json!({"$ref": format!("#/components/examples/{code}")});
@@ -436,6 +452,8 @@ fn example(kind: &Kind) -> Value {
             "seatNumber" => json!(7),
             "heldUntil" => json!("2026-12-24T10:05:00.000Z"),
             "maxSeatsPerUser" => json!(2),
+            "maxHolds" => json!(20),
+            "availableTickets" => json!(1),
             "balance" => json!(10_000),
             "walletCeiling" => json!(10_000_000),
             "required" => json!(44_000),
