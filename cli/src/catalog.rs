@@ -7,6 +7,7 @@
 mod check;
 mod error;
 mod raw;
+mod section;
 mod yaml;
 
 use std::collections::BTreeMap;

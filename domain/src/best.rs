@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 
 use crate::event::Section;
 use crate::ids::SeatNumber;
+use crate::seating::Plan;
 use crate::seats::SeatStatus;
 
 /// Buyers who ask at the same moment must not all get the same block, so one of this many best
@@ -53,29 +54,16 @@ struct Row {
 }
 
 fn rows(section: &Section) -> Vec<Row> {
-    let seats = section.seats as usize;
-    let Some(count) = section.rows else {
-        return vec![Row {
-            index: 0,
-            first: 0,
-            len: seats,
-            has_middle: false,
-        }];
-    };
-    let mut rows: Vec<Row> = Vec::with_capacity(count as usize);
-    for (at, seat) in section.seat_numbers().enumerate() {
-        let index = section.row_of(seat).unwrap_or(1) - 1;
-        match rows.last_mut() {
-            Some(row) if row.index == index => row.len += 1,
-            _ => rows.push(Row {
-                index,
-                first: at,
-                len: 1,
-                has_middle: true,
-            }),
-        }
-    }
-    rows
+    let rows = Plan::of(section);
+    (0..)
+        .zip(rows.rows())
+        .map(|(index, row)| Row {
+            index,
+            first: row.first as usize,
+            len: row.length as usize,
+            has_middle: section.rows.is_some(),
+        })
+        .collect()
 }
 
 fn distance(row: &Row, at: usize, count: usize) -> u32 {
@@ -185,6 +173,7 @@ pub fn best_seats(
 mod tests {
     use super::*;
     use crate::money::Money;
+    use crate::seating::Rows;
     use proptest::prelude::*;
 
     const FIRST: BlockPicker = BlockPicker {
@@ -198,11 +187,8 @@ mod tests {
 
     fn section(seats: u32, rows: Option<u32>) -> Section {
         Section {
-            name: "R".to_owned(),
-            price: Money(1),
-            first_seat: SeatNumber(1),
-            seats,
-            rows,
+            rows: rows.map(Rows::Equal),
+            ..Section::new("R", Money(1), SeatNumber(1), seats)
         }
     }
 

@@ -1,6 +1,7 @@
 //! Events, their dates and sections, and when they are on sale.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ use crate::clock::EpochMs;
 use crate::ids::{DateKey, EventId, Lane, SeatNumber};
 use crate::money::{Currency, Money};
 use crate::queue::{Control, Head, Order, Permutation, QueuePolicy, Ranking};
+use crate::seating::{Numbering, Plan, Rows};
 
 /// An event as the operator's catalogue defines it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -180,12 +182,37 @@ pub struct Section {
     pub price: Money,
     pub first_seat: SeatNumber,
     pub seats: u32,
-    /// The number of rows. The first row is nearest to the stage.
+    /// `None`: the section has no rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u32>,
+    pub rows: Option<Rows>,
+    /// The label of each row. Empty: the rows are numbered from 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub row_labels: Vec<String>,
+    /// How the chairs of each row are numbered. `None`: by their seat numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbering: Option<Numbering>,
+    /// There is an aisle after this many seats from the left of the longest row, in ascending order.
+    /// Shorter rows are centred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aisles: Vec<u32>,
 }
 
 impl Section {
+    /// A section without rows. Its seats are called by their seat numbers.
+    #[must_use]
+    pub fn new(name: impl Into<String>, price: Money, first_seat: SeatNumber, seats: u32) -> Self {
+        Self {
+            name: name.into(),
+            price,
+            first_seat,
+            seats,
+            rows: None,
+            row_labels: Vec::new(),
+            numbering: None,
+            aisles: Vec::new(),
+        }
+    }
+
     /// The section's last seat.
     #[must_use]
     pub fn last_seat(&self) -> SeatNumber {
@@ -202,47 +229,6 @@ impl Section {
     pub fn seat_numbers(&self) -> impl Iterator<Item = SeatNumber> + use<> {
         (self.first_seat.0..=self.last_seat().0).map(SeatNumber)
     }
-
-    /// The seat's row, counted from 1 at the stage. `None` if the section has no rows. If the seats
-    /// cannot be divided evenly, the front rows have one seat more.
-    #[must_use]
-    pub fn row_of(&self, seat: SeatNumber) -> Option<u32> {
-        let rows = self.rows?;
-        let (short, longer_rows) = (self.seats / rows, self.seats % rows);
-        let index = seat.0 - self.first_seat.0;
-        let in_longer_rows = longer_rows * (short + 1);
-        Some(if index < in_longer_rows {
-            index / (short + 1) + 1
-        } else {
-            longer_rows + (index - in_longer_rows) / short + 1
-        })
-    }
-
-    /// The first seat of the seat's row, or of the section if it has no rows.
-    fn first_of_row(&self, seat: SeatNumber) -> SeatNumber {
-        let row = self.row_of(seat);
-        let mut first = self.first_seat;
-        if let (Some(row), Some(rows)) = (row, self.rows) {
-            let (short, longer_rows) = (self.seats / rows, self.seats % rows);
-            first.0 += (row - 1) * short + (row - 1).min(longer_rows);
-        }
-        first
-    }
-
-    /// Whether the seat is the same chair in `after`: in the same section and row, with the same
-    /// number of seats before it in the row. Adding rows to a section without rows moves no seat.
-    fn keeps(&self, seat: SeatNumber, after: &Self) -> bool {
-        if self.name != after.name || !after.has(seat) {
-            return false;
-        }
-        match self.rows {
-            None => self.first_seat == after.first_seat,
-            Some(_) => {
-                self.row_of(seat) == after.row_of(seat)
-                    && self.first_of_row(seat) == after.first_of_row(seat)
-            }
-        }
-    }
 }
 
 impl EventDate {
@@ -258,16 +244,24 @@ impl EventDate {
         self.sections.iter().find(|section| section.has(seat))
     }
 
-    /// The seats that `after` does not have, or has in another section, row or place in the row,
-    /// each with its section. `None`: the date is removed.
+    /// The seats that `after` does not have, or has in another section, row or place in the row, or
+    /// with other labels; each with its section. `None`: the date is removed.
     pub fn seats_moved_by<'a>(
         &'a self,
         after: Option<&'a Self>,
     ) -> impl Iterator<Item = (&'a Section, SeatNumber)> + 'a {
+        let plans: Vec<(&Section, Plan<'_>)> = after
+            .into_iter()
+            .flat_map(|after| &after.sections)
+            .map(|section| (section, Plan::of(section)))
+            .collect();
+        let plans = Rc::new(plans);
         self.sections.iter().flat_map(move |section| {
+            let plans = Rc::clone(&plans);
+            let plan = Plan::of(section);
             section.seat_numbers().filter_map(move |seat| {
-                let kept = after.and_then(|after| after.section_of(seat));
-                let moves = !kept.is_some_and(|kept| section.keeps(seat, kept));
+                let kept = plans.iter().find(|(after, _)| after.has(seat));
+                let moves = !kept.is_some_and(|(_, after)| plan.keeps(seat, after));
                 moves.then_some((section, seat))
             })
         })
@@ -290,6 +284,7 @@ pub struct Programme {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seating::From;
     use proptest::prelude::*;
 
     fn event() -> Event {
@@ -348,11 +343,8 @@ mod tests {
         let mut first_seat = 1;
         let sections = sections.iter().zip('A'..).map(|((seats, rows), name)| {
             let section = Section {
-                name: name.to_string(),
-                price: Money(1),
-                first_seat: SeatNumber(first_seat),
-                seats: *seats,
-                rows: (*rows > 0).then_some(*rows),
+                rows: (*rows > 0).then_some(Rows::Equal(*rows)),
+                ..Section::new(name, Money(1), SeatNumber(first_seat), *seats)
             };
             first_seat += seats;
             section
@@ -395,6 +387,35 @@ mod tests {
         assert_eq!(moved(&date(&[(50, 5)]), &before).len(), 50);
     }
 
+    #[test]
+    fn a_seat_moves_with_the_labels_that_its_ticket_names() {
+        let before = date(&[(20, 2)]);
+        let changed = |change: fn(&mut Section)| {
+            let mut after = before.clone();
+            change(&mut after.sections[0]);
+            moved(&before, &after)
+        };
+        let all: Vec<_> = (1..=20).collect();
+        let second_row = &all[10..];
+        // The labels that the rows have without any.
+        let same = changed(|section| section.row_labels = vec!["1".to_owned(), "2".to_owned()]);
+        assert!(same.is_empty());
+        let renamed = changed(|section| section.row_labels = vec!["1".to_owned(), "B".to_owned()]);
+        assert_eq!(renamed, second_row);
+        let numbered = changed(|section| {
+            section.numbering = Some(Numbering {
+                from: From::Left,
+                start: 1,
+                skip: vec![],
+            });
+        });
+        assert_eq!(numbered, second_row);
+        assert!(changed(|section| section.aisles = vec![5]).is_empty());
+        let uneven = changed(|section| section.rows = Some(Rows::Lengths(vec![9, 11])));
+        assert_eq!(uneven, (10..=20).collect::<Vec<_>>());
+        assert!(changed(|section| section.rows = Some(Rows::Lengths(vec![10, 10]))).is_empty());
+    }
+
     proptest! {
         #[test]
         fn seats_that_do_not_move_have_the_same_row_and_the_same_number_of_seats_before_them(
@@ -407,8 +428,9 @@ mod tests {
             let (before, after) = (date(&rows_fit(before)), date(&rows_fit(after)));
             let place = |date: &EventDate, seat: u32| {
                 let section = date.section_of(SeatNumber(seat))?;
-                let row = section.row_of(SeatNumber(seat));
-                let before = section.seat_numbers().filter(|other| other.0 < seat && section.row_of(*other) == row);
+                let plan = Plan::of(section);
+                let row = plan.place(SeatNumber(seat)).row;
+                let before = section.seat_numbers().filter(|other| other.0 < seat && plan.place(*other).row == row);
                 Some((section.name.clone(), row, before.count()))
             };
             let moved = moved(&before, &after);
@@ -416,22 +438,5 @@ mod tests {
                 prop_assert_eq!(moved.contains(&seat), place(&before, seat) != place(&after, seat));
             }
         }
-    }
-
-    #[test]
-    fn rows_are_filled_from_the_front_and_the_front_rows_may_be_longer() {
-        let section = Section {
-            name: "R".to_owned(),
-            price: Money(99_000),
-            first_seat: SeatNumber(11),
-            seats: 10,
-            rows: Some(3),
-        };
-        let rows: Vec<_> = section
-            .seat_numbers()
-            .map(|seat| section.row_of(seat).unwrap())
-            .collect();
-        assert_eq!(rows, [1, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
-        assert!(section.has(SeatNumber(20)) && !section.has(SeatNumber(21)));
     }
 }

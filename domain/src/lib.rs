@@ -16,6 +16,7 @@ pub mod rehearsal;
 pub mod reservation;
 #[cfg(feature = "openapi")]
 pub mod schema;
+pub mod seating;
 pub mod seats;
 pub mod shortage;
 pub mod stock;

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
+use crate::event::Section;
 use crate::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
 use crate::money::Money;
+use crate::seating::Plan;
 use crate::stock::Allocation;
 
 /// A seat of a reservation, with its price at the time of the hold.
@@ -14,6 +16,27 @@ pub struct ReservedSeat {
     pub seat_number: SeatNumber,
     pub section: String,
     pub price: Money,
+    /// The labels by which an usher finds the seat. `None` in reservations that were made before
+    /// seats had labels, and `row_label` in sections without rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_label: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat_label: Option<String>,
+}
+
+impl ReservedSeat {
+    /// A seat of the section, as it is now.
+    #[must_use]
+    pub fn of(section: &Section, seat: SeatNumber) -> Self {
+        let place = Plan::of(section).place(seat);
+        Self {
+            seat_number: seat,
+            section: section.name.clone(),
+            price: section.price,
+            row_label: place.row_label,
+            seat_label: Some(place.seat_label),
+        }
+    }
 }
 
 /// The payment of a reservation.
@@ -161,10 +184,9 @@ mod tests {
             user_id: UserId::random(),
             event_name: "E".to_owned(),
             seats: [7, 8]
-                .map(|seat| ReservedSeat {
-                    seat_number: SeatNumber(seat),
-                    section: "R".to_owned(),
-                    price: Money(100),
+                .map(|seat| {
+                    let section = Section::new("R", Money(100), SeatNumber(1), 10);
+                    ReservedSeat::of(&section, SeatNumber(seat))
                 })
                 .to_vec(),
             quantity: 2,

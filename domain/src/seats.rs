@@ -468,13 +468,7 @@ mod tests {
             let claims: BTreeMap<_, _> = claimed.iter()
                 .map(|(offset, (kind, until))| (SeatNumber(first + offset), claim(*kind, *until)))
                 .collect();
-            let section = Section {
-                name: "R".to_owned(),
-                price: Money(7000),
-                first_seat: SeatNumber(first),
-                seats,
-                rows: None,
-            };
+            let section = Section::new("R", Money(7000), SeatNumber(first), seats);
             let map = SeatMap::build(&section, &claims, now);
             let statuses: Vec<_> = map.statuses().collect();
             let expected: Vec<_> = (first..first + seats)

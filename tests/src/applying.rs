@@ -359,7 +359,7 @@ async fn a_dry_run_and_apply_print_each_changed_field_with_its_old_and_its_new_v
 }
 
 #[tokio::test]
-async fn a_sold_seat_cannot_move_to_another_row() {
+async fn a_sold_seat_cannot_move_to_another_row_or_get_another_label() {
     let world = World::new().await;
     let two = |first: &str, second: &str| {
         let sections =
@@ -374,6 +374,8 @@ async fn a_sold_seat_cannot_move_to_another_row() {
     for after in [
         two("seats: 50", "seats: 50, rows: 2"),
         two("seats: 50", "seats: 50"),
+        two("seats: 50", "seats: 50, rows: 5, rowLabels: A"),
+        two("seats: 50", "seats: 50, rows: 5, numbering: {from: right}"),
         two("seats: 49", "seats: 50, rows: 5"),
     ] {
         assert_eq!(apply(&world, &after).await, Outcome::Negative);

@@ -10,12 +10,13 @@ use boxoffice::output::Output;
 use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
 use domain::ids::EventId;
+use domain::seating::Rows;
 use serde_json::json;
 use shared::store::Store;
 
 use crate::invariants;
 use crate::issuer::TestIssuer;
-use crate::world::{Buyer, EVENT, PRICE, Reply, World};
+use crate::world::{Buyer, EVENT, PRICE, Reply, World, concert};
 
 const DOCUMENT: &str = include_str!("../../docs/DATA-MODEL.md");
 
@@ -140,7 +141,9 @@ events:
     dates:
       - date: 2026-12-24
         startsAt: "2026-12-24T19:00:00+09:00"
-        sections: [{name: A, seats: 20, price: 50000, rows: 2}]
+        sections:
+          - {name: A, seats: 20, price: 50000, rows: 2}
+          - {name: B, seats: 5, price: 50000, rows: [2, 3], rowLabels: A, numbering: {skip: [2]}, aisles: [1]}
   - eventId: festival
     name: Festival
     venue: Park
@@ -274,7 +277,13 @@ async fn lots_are_drawn(world: &World) {
 
 /// Every item of both tables, after all of this.
 async fn written() -> Vec<HashMap<String, AttributeValue>> {
-    let world = World::new().await;
+    let mut concert = concert();
+    let sections = concert
+        .dates
+        .values_mut()
+        .flat_map(|date| &mut date.sections);
+    sections.for_each(|section| section.rows = Some(Rows::Equal(2)));
+    let world = World::with(concert).await;
     apply_catalogue(&world, CATALOGUE).await;
     seats_are_sold(&world).await;
     tickets_are_sold(&world).await;

@@ -384,13 +384,8 @@ fn one_at_a_time(mut programme: Programme) -> Programme {
 fn sections_of(seats: u32) -> Programme {
     let mut house = concert_for(1);
     let date = DateKey::parse(DATE).unwrap();
-    house.dates.get_mut(&date).unwrap().sections = vec![Section {
-        name: "A".to_owned(),
-        first_seat: SeatNumber(1),
-        seats,
-        rows: None,
-        price: Money(PRICE),
-    }];
+    house.dates.get_mut(&date).unwrap().sections =
+        vec![Section::new("A", Money(PRICE), SeatNumber(1), seats)];
     house
 }
 

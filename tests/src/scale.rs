@@ -154,14 +154,16 @@ async fn of_a_thousand_events_only_those_with_waiting_users_are_promoted_and_a_f
 async fn house(seats: u32, in_section: u32) -> (World, crate::world::Buyer) {
     use domain::event::Section;
     use domain::ids::{DateKey, SeatNumber};
+    use domain::seating::Rows;
     let mut concert = concert_for(10);
     let date = DateKey::parse(crate::world::DATE).unwrap();
-    let sections = (0..seats.div_ceil(in_section)).map(|n| Section {
-        name: format!("S{n:02}"),
-        price: domain::money::Money(1_000),
-        first_seat: SeatNumber(n * in_section + 1),
-        seats: seats.min(in_section),
-        rows: Some(seats.min(in_section) / 25),
+    let sections = (0..seats.div_ceil(in_section)).map(|n| {
+        let (name, price) = (format!("S{n:02}"), domain::money::Money(1_000));
+        let seats = seats.min(in_section);
+        Section {
+            rows: Some(Rows::Equal(seats / 25)),
+            ..Section::new(name, price, SeatNumber(n * in_section + 1), seats)
+        }
     });
     concert.dates.retain(|key, _| *key == date);
     concert.dates.get_mut(&date).unwrap().sections = sections.collect();

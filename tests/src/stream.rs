@@ -321,6 +321,7 @@ fn expected_reservation(change: &str, reply: &Reply, refunded: i64, at: [&Value;
             json!({ "M": {
                 "seatNumber": { "N": seat["seatNumber"].to_string() },
                 "section": { "S": seat["section"] },
+                "seatLabel": { "S": seat["seatLabel"] },
                 "price": { "N": seat["price"].to_string() },
             } })
         })

@@ -110,13 +110,7 @@ pub fn concert() -> Programme {
     let date = |key: &str, starts_at: &str| EventDate {
         date: DateKey::parse(key).expect("a date"),
         starts_at: EpochMs::parse(starts_at).expect("a time"),
-        sections: vec![Section {
-            name: "A".to_owned(),
-            price: Money(PRICE),
-            first_seat: SeatNumber(1),
-            seats: 50,
-            rows: None,
-        }],
+        sections: vec![Section::new("A", Money(PRICE), SeatNumber(1), 50)],
     };
     let dates = [
         date(DATE, "2026-12-24T19:00:00+09:00"),

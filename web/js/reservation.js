@@ -8,7 +8,7 @@ import { dayAndTime, money, t } from "./i18n.js";
 import { isTransient } from "./network.js";
 import { endTurn, refreshPlace } from "./queue.js";
 import { forgetHold, rememberHold } from "./holds.js";
-import { rowOf, seatName, withSeatRanges } from "./seating.js";
+import { seatName } from "./seating.js";
 import { refusalPanel } from "./turn.js";
 import { asyncButton, backLink, countdown, errorPanel, errorText, notice, priceText, setTitle, skeleton } from "./ui.js";
 import { poster } from "./poster.js";
@@ -69,19 +69,10 @@ class ReservationPage {
     return this.event?.dates?.find((date) => date.date === this.reservation.date);
   }
 
-  seats() {
-    const date = this.date();
-    const sections = date ? withSeatRanges(date.sections) : [];
-    return this.reservation.seats.map((seat) => {
-      const section = sections.find((it) => it.name === seat.section);
-      return { ...seat, row: section ? rowOf(section, section.first, seat.seatNumber) : undefined };
-    });
-  }
-
   facts() {
     const { reservation, event, currency } = this;
     const date = this.date();
-    const seats = this.seats();
+    const { seats } = reservation;
     const fact = (name, ...values) => h("div", {}, h("dt", {}, t(name)), values.map((value) => h("dd", {}, value)));
     return h("dl", { class: "facts" },
       reservation.date && fact("fact.when", date ? dayAndTime(date.startsAt) : reservation.date.replace("T", " ")),

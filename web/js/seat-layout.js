@@ -1,5 +1,7 @@
 // Computes where each seat is drawn: rows in arcs around the stage, sections one behind the other in catalogue order. No DOM.
 
+import { seatOf } from "./seating.js";
+
 /** Distance between neighbouring seats. Units are those of the SVG's view box. */
 export const PITCH = 26;
 const ROW_PITCH = 30;
@@ -8,25 +10,21 @@ const LABEL_SIZE = 20;
 /** A section without rows is drawn in rows of at most this many seats. */
 const LONGEST_DRAWN_ROW = 20;
 
-/** How many seats each drawn row of a section has. */
-function rowLengths(section) {
-  if (section.rows) {
-    const short = Math.floor(section.seats / section.rows);
-    const longer = section.seats % section.rows;
-    return Array.from({ length: section.rows }, (_, row) => short + (row < longer ? 1 : 0)).filter((n) => n > 0);
-  }
+/** The drawn rows of an arranged section: the length of each, and its label if it has one. */
+function drawnRows(section) {
+  if (section.rows) return section.plan;
   const count = Math.ceil(section.seats / LONGEST_DRAWN_ROW);
   const even = Math.ceil(section.seats / count);
-  return Array.from({ length: count }, (_, row) => Math.min(even, section.seats - row * even)).filter((n) => n > 0);
+  return Array.from({ length: count }, (_, row) => ({ length: Math.min(even, section.seats - row * even) })).filter((row) => row.length > 0);
 }
 
 /**
- * Lays out sections, which have `first`, their first seat number. Returns {seats, labels, labelSize, rowMarks, stage, box}: a seat is
- * {number, section (index), drawnRow (counted through the whole hall), row (its number in the section; undefined if the section has
- * no rows), x, y, turn (degrees, facing the stage)}. `labels` are section names, `rowMarks` row numbers, `box` bounds everything.
+ * Lays out arranged sections. Returns {seats, labels, labelSize, rowMarks, stage, box}: a seat is
+ * {number, label (on the chair), section (index), drawnRow (counted through the whole hall), x, y, turn (degrees, facing the stage)}.
+ * `labels` are section names, `rowMarks` row labels, `box` bounds everything.
  */
 export function layout(sections) {
-  const widest = Math.max(1, ...sections.flatMap(rowLengths));
+  const widest = Math.max(1, ...sections.flatMap(drawnRows).map((row) => row.length));
   const labelSize = LABEL_SIZE * Math.max(1, widest / 20);
   const radius = Math.max(300, widest * PITCH * 0.9);
   const at = (depth, along) => {
@@ -42,14 +40,14 @@ export function layout(sections) {
     labels.push({ section: index, ...at(depth + labelSize * 0.2, 0) });
     depth += labelSize * 1.5;
     let number = section.first;
-    rowLengths(section).forEach((count, row) => {
+    drawnRows(section).forEach(({ length: count, label }) => {
       const half = ((count - 1) * PITCH) / 2;
       for (let i = 0; i < count; i += 1) {
-        seats.push({ number, section: index, drawnRow, row: section.rows ? row + 1 : undefined, ...at(depth, i * PITCH - half) });
+        seats.push({ number, label: seatOf(section, number).seatLabel, section: index, drawnRow, ...at(depth, i * PITCH - half) });
         number += 1;
       }
-      if (section.rows) {
-        rowMarks.push({ text: String(row + 1), ...at(depth, -half - PITCH * 0.95) }, { text: String(row + 1), ...at(depth, half + PITCH * 0.95) });
+      if (label) {
+        rowMarks.push({ text: label, ...at(depth, -half - PITCH * 0.95) }, { text: label, ...at(depth, half + PITCH * 0.95) });
       }
       depth += ROW_PITCH;
       drawnRow += 1;

@@ -3,6 +3,7 @@
 
 import { h, icon, s } from "./dom.js";
 import { t } from "./i18n.js";
+import { sectionName } from "./seating.js";
 import { layout, neighbour, PITCH } from "./seat-layout.js";
 
 export const SHAPES = {
@@ -65,7 +66,7 @@ export class SeatMap {
     let last = null;
     for (const seat of plan.seats) {
       if (seat.section !== last?.section) {
-        group = s("g", { role: "rowgroup", class: `section tint-${sections[seat.section].index % 6}`, "aria-label": t("section", { name: sections[seat.section].name }) });
+        group = s("g", { role: "rowgroup", class: `section tint-${sections[seat.section].index % 6}`, "aria-label": sectionName(sections[seat.section].name) });
         grid.append(group);
       }
       if (seat.drawnRow !== last?.drawnRow) {
@@ -74,7 +75,7 @@ export class SeatMap {
       }
       const element = s("g", { class: "seat", role: "gridcell", tabindex: "-1", transform: `translate(${seat.x.toFixed(1)} ${seat.y.toFixed(1)}) rotate(${seat.turn.toFixed(1)})`, "data-seat": seat.number },
         s("path", { d: SHAPES.AVAILABLE }),
-        s("text", { y: 3, class: seat.number > 999 ? "long" : null, "aria-hidden": "true" }, String(seat.number)));
+        s("text", { y: 3, class: seat.label.length > 3 ? "long" : null, "aria-hidden": "true" }, seat.label));
       this.elements.set(seat.number, element);
       row.append(element);
       last = seat;

@@ -10,7 +10,7 @@ import { endTurn, hasTurn, refreshPlace } from "./queue.js";
 import { findHolds, refusalPanel, requireTurn, turnBar, turnOverPanel } from "./turn.js";
 import { SHAPES, SeatMap } from "./seat-map.js";
 import { rememberHold } from "./holds.js";
-import { rowOf, seatName, withSeatRanges } from "./seating.js";
+import { arrange, seatName, seatOf, sectionName } from "./seating.js";
 import { session } from "./storage.js";
 import { asyncButton, backLink, errorText, setTitle, skeleton } from "./ui.js";
 
@@ -54,7 +54,7 @@ class SeatPicker {
   /** Takes over what the catalogue says. */
   use(event, date) {
     Object.assign(this, { event, date });
-    this.sections = withSeatRanges(date.sections);
+    this.sections = arrange(date.sections);
     this.states = new Map();
     this.shown = date.totalSeats > MOST_DRAWN ? [this.sections[0]] : this.sections;
   }
@@ -88,8 +88,7 @@ class SeatPicker {
   }
 
   seat(seatNumber) {
-    const section = this.sectionOf(seatNumber);
-    return { seatNumber, section: section.name, row: rowOf(section, section.first, seatNumber), price: section.price };
+    return seatOf(this.sectionOf(seatNumber), seatNumber);
   }
 
   describe(seatNumber, state) {
@@ -147,8 +146,7 @@ class SeatPicker {
   fits(seats, all) {
     const isShown = (seat) => {
       const section = this.sectionOf(seat.seatNumber);
-      return section !== undefined && section.name === seat.section && section.price === seat.price
-        && rowOf(section, section.first, seat.seatNumber) === seat.row;
+      return section !== undefined && section.name === seat.section && section.price === seat.price && seatName(seat) === seatName(seatOf(section, seat.seatNumber));
     };
     return (!all || seats.length === this.shown.reduce((sum, section) => sum + section.seats, 0)) && seats.every(isShown);
   }
@@ -265,17 +263,17 @@ class SeatPicker {
   listSection(section) {
     const count = h("span", { class: "left" });
     const rows = h("div", { class: "list-rows" });
-    const details = h("details", { open: this.shown.length === 1 }, h("summary", {}, h("b", {}, t("section", { name: section.name })), " ", money(section.price, this.event.currency), " ", count), rows);
+    const details = h("details", { open: this.shown.length === 1 }, h("summary", {}, h("b", {}, sectionName(section.name)), " ", money(section.price, this.event.currency), " ", count), rows);
     const draw = () => {
       const free = [];
       for (let seat = section.first; seat <= section.last; seat += 1) if (this.states.get(seat) === "AVAILABLE") free.push(seat);
       setText(count, t("left.seats", { n: free.length, total: number(section.seats) }));
       if (!details.open) return;
       const focused = document.activeElement?.dataset?.seat;
-      const byRow = groupBy(free, (seat) => rowOf(section, section.first, seat));
-      put(rows, free.length === 0 && h("p", {}, t("seats.none")), [...byRow].map(([row, seats]) => h("div", { class: "list-row", role: "group", "aria-label": row ? t("row", { row: String(row) }) : t("section", { name: section.name }) },
-        row && h("span", { class: "row-name" }, t("row", { row: String(row) })),
-        h("div", { class: "list-seats" }, seats.map((seat) => h("button", { type: "button", class: "list-seat", "data-seat": seat, "aria-pressed": String(this.chosen.has(seat)), onclick: () => this.pick(seat) }, String(seat), h("span", { class: "unseen" }, ` ${this.describe(seat, this.chosen.has(seat) ? "SELECTED" : "AVAILABLE")}`)))))));
+      const byRow = groupBy(free, (seat) => this.seat(seat).rowLabel);
+      put(rows, free.length === 0 && h("p", {}, t("seats.none")), [...byRow].map(([row, seats]) => h("div", { class: "list-row", role: "group", "aria-label": row ? t("row", { row }) : sectionName(section.name) },
+        row && h("span", { class: "row-name" }, t("row", { row })),
+        h("div", { class: "list-seats" }, seats.map((seat) => h("button", { type: "button", class: "list-seat", "data-seat": seat, "aria-pressed": String(this.chosen.has(seat)), onclick: () => this.pick(seat) }, this.seat(seat).seatLabel, h("span", { class: "unseen" }, ` ${this.describe(seat, this.chosen.has(seat) ? "SELECTED" : "AVAILABLE")}`)))))));
       if (focused) rows.querySelector(`[data-seat="${focused}"]`)?.focus();
     };
     details.addEventListener("toggle", draw);
@@ -351,6 +349,7 @@ class SeatPicker {
     } catch (error) {
       this.holding = false;
       if (this.signal.aborted) return;
+      if (this.sectionOf(error.fields?.seatNumber)) error.fields.seat = seatName(this.seat(error.fields.seatNumber));
       if (error.code === "seat_taken" && error.fields.seatNumber) {
         const seat = error.fields.seatNumber;
         this.chosen.delete(seat);

@@ -17,7 +17,7 @@ export function errorText(error, values = {}) {
   const key = `error.${error.code}`;
   if (!hasText(key)) return t("error.unexpected");
   if (error.code === "sold_out" && fields.availableTickets > 0) return t("left.only", { n: fields.availableTickets });
-  return t(key, { seat: fields.seatNumber ?? "", most: fields.maxSeatsPerUser ?? "", ...values });
+  return t(key, { seat: fields.seat ?? fields.seatNumber ?? "", most: fields.maxSeatsPerUser ?? "", ...values });
 }
 
 /** Whether to offer a retry. */

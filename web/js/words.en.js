@@ -25,7 +25,8 @@ export const EN = {
   "to_event": "Back to the event",
   "to_reservation": "View my reservation",
   "other_dates": "See other dates",
-  "section": "Section {name}",
+  "section.grade": "Section {name}",
+  "section.area": "Section {name}",
   "row": "Row {row}",
   "tickets": {"one": "{n} ticket", "other": "{n} tickets"},
 
@@ -319,7 +320,7 @@ export const EN = {
   "error.already_reserved": "You already have a reservation here. Open it, or cancel it first to choose again.",
   "error.seat_taken": "Someone else was faster: a seat you chose ({seat}) has just been taken. Choose another seat.",
   "error.too_many_holds": "You have changed your choice too often in this turn. Pay for the seats that you hold, or leave and join the line again.",
-  "error.recently_held": "You held seat {seat} a short while ago, so it is someone else's turn first. Choose another seat, or try again later.",
+  "error.recently_held": "You held {seat} a short while ago, so it is someone else's turn first. Choose another seat, or try again later.",
   "error.sold_out": "Nothing is left for your choice right now. Try something else, or try again later: tickets may come back.",
   "error.insufficient_balance": "Your wallet balance is too low. Top up, then pay again; seats you are holding stay held.",
   "error.throttled": "It is very busy right now. Wait a moment, then try again.",

@@ -16,6 +16,7 @@ use super::raw::{
     AdmissionWord, Amount, Day, List, MAX_SEATS, Moment, RawCatalog, RawDate, RawEvent, RawQueue,
     RawSection, StrategyWord, Value, Whole,
 };
+use super::section::section;
 use super::yaml::{Field, Map, Scalar};
 
 /// A catalogue without errors.
@@ -60,7 +61,7 @@ const STOCK_SHARDS: u32 = 16;
 const MAX_ERRORS: usize = 50;
 
 /// Reads the fields of one map, and collects their errors.
-struct Scope<'a> {
+pub(super) struct Scope<'a> {
     errors: &'a mut Vec<CatalogError>,
     /// Where the map begins.
     line: u64,
@@ -69,7 +70,7 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    fn error(&mut self, line: u64, name: &str, message: impl Into<String>) {
+    pub(super) fn error(&mut self, line: u64, name: &str, message: impl Into<String>) {
         if self.errors.len() < MAX_ERRORS {
             let error = CatalogError {
                 line,
@@ -80,13 +81,21 @@ impl Scope<'_> {
         }
     }
 
+    /// Whether this field of the map has an error.
+    pub(super) fn has_error(&self, name: &str) -> bool {
+        let path = self.path_of(name);
+        self.errors
+            .iter()
+            .any(|error| error.field.starts_with(&path))
+    }
+
     fn path_of(&self, name: &str) -> String {
         let dot = if self.path.is_empty() { "" } else { "." };
         format!("{}{dot}{name}", self.path)
     }
 
     /// A field's line and value, if it is there and can be read.
-    fn optional<T>(&mut self, name: &str, field: Field<T>) -> Option<(u64, T)> {
+    pub(super) fn optional<T>(&mut self, name: &str, field: Field<T>) -> Option<(u64, T)> {
         let Field::Present { line, value } = field else {
             return None;
         };
@@ -99,22 +108,22 @@ impl Scope<'_> {
         }
     }
 
-    fn required<T>(&mut self, name: &str, field: Field<T>) -> Option<(u64, T)> {
+    pub(super) fn required<T>(&mut self, name: &str, field: Field<T>) -> Option<(u64, T)> {
         if !field.is_present() {
             self.error(self.line, name, "is required");
         }
         self.optional(name, field)
     }
 
-    fn value<T>(&mut self, name: &str, field: Value<T>) -> Option<T> {
+    pub(super) fn value<T>(&mut self, name: &str, field: Value<T>) -> Option<T> {
         self.optional(name, field).map(|(_, Scalar(value))| value)
     }
 
-    fn required_value<T>(&mut self, name: &str, field: Value<T>) -> Option<T> {
+    pub(super) fn required_value<T>(&mut self, name: &str, field: Value<T>) -> Option<T> {
         self.required(name, field).map(|(_, Scalar(value))| value)
     }
 
-    fn count<const MIN: i64, const MAX: i64>(
+    pub(super) fn count<const MIN: i64, const MAX: i64>(
         &mut self,
         name: &str,
         field: Value<Whole<MIN, MAX>>,
@@ -139,7 +148,7 @@ impl Scope<'_> {
     }
 
     /// Enters a map. Unknown and repeated keys are errors.
-    fn enter<T>(&mut self, name: &str, field: Field<Map<T>>) -> Option<(Scope<'_>, T)> {
+    pub(super) fn enter<T>(&mut self, name: &str, field: Field<Map<T>>) -> Option<(Scope<'_>, T)> {
         let (line, map) = self.optional(name, field)?;
         let mut scope = Scope {
             line,
@@ -152,7 +161,7 @@ impl Scope<'_> {
         Some((scope, map.fields))
     }
 
-    fn refuse<T>(&mut self, name: &str, field: &Field<T>, message: &str) {
+    pub(super) fn refuse<T>(&mut self, name: &str, field: &Field<T>, message: &str) {
         if field.is_present() {
             self.error(field.line(), name, message);
         }
@@ -160,7 +169,7 @@ impl Scope<'_> {
 }
 
 /// What the events of a catalogue have in common.
-struct Context<'a> {
+pub(super) struct Context<'a> {
     currency: Option<Currency>,
     known: &'a Known,
     /// The highest price that a wallet can pay.
@@ -524,13 +533,8 @@ fn date(
         sections(scope, raw.sections, context)
     } else {
         let seats = scope.count("seats", raw.seats, DEFAULT_SEATS);
-        let only = required_price(scope, raw.price, context).map(|price| Section {
-            name: DEFAULT_SECTION.to_owned(),
-            price,
-            first_seat: SeatNumber(1),
-            seats,
-            rows: None,
-        });
+        let only = required_price(scope, raw.price, context)
+            .map(|price| Section::new(DEFAULT_SECTION, price, SeatNumber(1), seats));
         only.into_iter().collect()
     };
     let (line, Scalar(start)) = start?;
@@ -570,7 +574,7 @@ fn is_on(date: DateKey, start: &str) -> bool {
         .is_ok_and(|start| date.is_of(PrimitiveDateTime::new(start.date(), start.time())))
 }
 
-fn required_price(
+pub(super) fn required_price(
     scope: &mut Scope<'_>,
     field: Value<Amount<0>>,
     context: &Context<'_>,
@@ -604,31 +608,6 @@ fn sections(scope: &mut Scope<'_>, field: List<RawSection>, context: &Context<'_
         sections.push(section);
     });
     sections
-}
-
-fn section(
-    scope: &mut Scope<'_>,
-    raw: RawSection,
-    context: &Context<'_>,
-    first_seat: u32,
-) -> Option<Section> {
-    let name = scope.required_value("name", raw.name);
-    let seats = scope.required_value("seats", raw.seats);
-    let price = required_price(scope, raw.price, context);
-    let rows = scope.optional("rows", raw.rows);
-    if let (Some(seats), Some((line, Scalar(rows)))) = (seats, rows)
-        && rows.count() > seats.count()
-    {
-        let message = format!("cannot be more than the {} seats", seats.count());
-        scope.error(line, "rows", message);
-    }
-    Some(Section {
-        name: name?.0,
-        price: price?,
-        first_seat: SeatNumber(first_seat),
-        seats: seats?.count(),
-        rows: rows.map(|(_, Scalar(rows))| rows.count()),
-    })
 }
 
 /// The day is counted in the offset of the start's time: `+1d` at `19:00:00+09:00` is tomorrow evening in Seoul.

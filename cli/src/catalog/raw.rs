@@ -6,10 +6,11 @@ use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId};
 use domain::money::{Currency, Money};
 use domain::queue::{Lanes, Order, Reissue, TokenEndsOn};
+use domain::seating::From;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::yaml::{Field, Map, Scalar};
+use super::yaml::{Field, Map, OneOrList, Scalar};
 use crate::output::is_hidden;
 
 /// The highest `maxActive` and `batchSize`.
@@ -20,11 +21,14 @@ pub(super) const MAX_SEATS: i64 = 50_000;
 const MAX_TICKETS: i64 = 10_000_000;
 const MAX_NAME_LENGTH: usize = 200;
 const MAX_SECTION_NAME_LENGTH: usize = 40;
+pub(super) const MAX_ROW_LABEL_LENGTH: usize = 8;
+const MAX_SEAT_LABEL: i64 = 99_999;
 /// For `+30d` and the like: ten years.
 const MAX_DAYS_AHEAD: i64 = 3650;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 pub(super) type Value<T> = Field<Scalar<T>>;
+pub(super) type Values<T> = Field<Vec<Field<Scalar<T>>>>;
 pub(super) type List<T> = Field<Vec<Field<Map<T>>>>;
 
 #[derive(Deserialize, Default)]
@@ -92,7 +96,19 @@ pub(super) struct RawSection {
     pub(super) name: Value<SectionName>,
     pub(super) seats: Value<Whole<1, MAX_SEATS>>,
     pub(super) price: Value<Amount<0>>,
-    pub(super) rows: Value<Whole<1, MAX_SEATS>>,
+    /// The number of rows, or the seats of each row.
+    pub(super) rows: Field<OneOrList<Whole<1, MAX_SEATS>>>,
+    pub(super) row_labels: Field<OneOrList<RowLabel>>,
+    pub(super) numbering: Field<Map<RawNumbering>>,
+    pub(super) aisles: Values<Whole<1, MAX_SEATS>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawNumbering {
+    pub(super) from: Value<From>,
+    pub(super) start: Value<Whole<1, MAX_SEAT_LABEL>>,
+    pub(super) skip: Values<Whole<1, MAX_SEAT_LABEL>>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +174,39 @@ impl TryFrom<String> for SectionName {
         let text = text.trim();
         check_name(text, MAX_SECTION_NAME_LENGTH)?;
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// The label of a row, or a range of labels such as `A-H`: a text or a number.
+pub(super) struct RowLabel(pub(super) String);
+
+impl<'de> Deserialize<'de> for RowLabel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RowLabelVisitor)
+    }
+}
+
+struct RowLabelVisitor;
+
+impl Visitor<'_> for RowLabelVisitor {
+    type Value = RowLabel;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a label, or a range such as A-H")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        let text = text.trim();
+        check_name(text, 2 * MAX_ROW_LABEL_LENGTH + 1).map_err(E::custom)?;
+        Ok(RowLabel(text.to_owned()))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        self.visit_str(&number.to_string())
     }
 }
 

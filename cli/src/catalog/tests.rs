@@ -3,6 +3,7 @@ use domain::event::Admission;
 use domain::ids::{DateKey, SeatNumber};
 use domain::money::{Currency, Money};
 use domain::queue::{Order, Reissue, Strategy, TokenEndsOn};
+use domain::seating::{From, Rows};
 use proptest::prelude::*;
 
 const VALID: &str = "
@@ -71,6 +72,56 @@ fn a_relative_date_counts_from_the_first_apply_in_the_offset_of_its_start() {
     let again = parse(VALID, &known, now()).unwrap();
     let date = DateKey::parse("2026-10-31").unwrap();
     assert!(again.programmes[0].dates.contains_key(&date));
+}
+
+#[test]
+fn rows_have_labels_and_their_chairs_have_numbers() {
+    let section = |text: &str| {
+        let catalog = read(&VALID.replace("rows: 3", text)).unwrap();
+        let eve = &catalog.programmes[0].dates[&DateKey::parse("2026-12-24").unwrap()];
+        eve.sections[0].clone()
+    };
+    let plain = section("rows: 3");
+    assert_eq!(plain.rows, Some(Rows::Equal(3)));
+    assert!(plain.row_labels.is_empty() && plain.numbering.is_none() && plain.aisles.is_empty());
+    let labelled = section(
+        "rows: [8, 10, 12], rowLabels: [A, C], numbering: {from: oddLeft, skip: [13]}, aisles: [6]",
+    );
+    assert_eq!(labelled.rows, Some(Rows::Lengths(vec![8, 10, 12])));
+    assert_eq!(labelled.row_labels, ["A", "C", "D"]);
+    let numbering = labelled.numbering.unwrap();
+    assert_eq!((numbering.from, numbering.start), (From::OddLeft, 1));
+    assert_eq!((numbering.skip, labelled.aisles), (vec![13], vec![6]));
+    // Labels that YAML could take for something else.
+    assert_eq!(
+        section("rows: 3, rowLabels: [N, Y, 7]").row_labels,
+        ["N", "Y", "7"]
+    );
+    assert_eq!(section("rows: 3, rowLabels: 5").row_labels, ["5", "6", "7"]);
+}
+
+#[test]
+fn rows_labels_and_numbers_that_do_not_fit_are_refused_with_their_fields() {
+    for (text, field) in [
+        ("rows: [10, 10, 11]", "rows"),
+        ("rows: [10, 20, 0]", "rows[2]"),
+        ("rows: []", "rows"),
+        ("rows: {a: 1}", "rows"),
+        ("rows: 3, rowLabels: [A-D]", "rowLabels"),
+        ("rows: 3, rowLabels: [A, true, C]", "rowLabels[1]"),
+        ("rowLabels: A", "rowLabels"),
+        ("rows: 3, numbering: left", "numbering"),
+        ("rows: 3, numbering: {from: middle}", "numbering.from"),
+        ("rows: 3, numbering: {start: 0}", "numbering.start"),
+        ("rows: 3, numbering: {skip: [13, 4]}", "numbering.skip"),
+        ("rows: 3, numbering: {odd: left}", "numbering.odd"),
+        ("rows: 3, aisles: [5, 10]", "aisles"),
+        ("rows: 3, aisles: [5, 5]", "aisles"),
+        ("rows: 3, aisles: 5", "aisles"),
+    ] {
+        let field = format!("events[0].dates[0].sections[0].{field}");
+        check("rows: 3", text, 13, &field);
+    }
 }
 
 #[test]

@@ -91,6 +91,26 @@ impl<T: DeserializeOwned> FieldValue for Scalar<T> {
     }
 }
 
+/// A single value, or a list of them.
+pub(super) enum OneOrList<T> {
+    One(T),
+    List(Vec<Field<Scalar<T>>>),
+}
+
+impl<T: DeserializeOwned> FieldValue for OneOrList<T> {
+    const KIND: &'static str = "a single value or a list";
+
+    fn from_scalar<'de>(
+        scalar: impl Deserializer<'de, Error = ScalarError>,
+    ) -> Result<Self, String> {
+        Scalar::from_scalar(scalar).map(|Scalar(value)| Self::One(value))
+    }
+
+    fn from_list<'de, A: SeqAccess<'de>>(list: A) -> Result<Result<Self, String>, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list)).map(|list| Ok(Self::List(list)))
+    }
+}
+
 impl<T: FieldValue> FieldValue for Vec<Field<T>> {
     const KIND: &'static str = "a list";
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::clock::EpochMs;
 use domain::event::{Event, EventDate, Programme};
+use domain::seating::Rows;
 use serde_json::Value;
 
 /// One line for each changed field, with its old and its new value.
@@ -31,7 +32,8 @@ pub(super) fn summary(date: &EventDate) -> String {
     let sections = date.sections.iter().map(|section| {
         let rows = section
             .rows
-            .map(|rows| format!(" in {rows} rows"))
+            .as_ref()
+            .map(|rows| format!(" in {} rows", rows.count()))
             .unwrap_or_default();
         format!(
             "{} {} seats{rows} at {}",
@@ -76,15 +78,39 @@ fn date_fields(date: &EventDate) -> Fields {
     let mut fields = Fields::from([(format!("{key}.startsAt"), date.starts_at.to_string())]);
     for section in &date.sections {
         let path = format!("{key}.sections[{}]", section.name);
-        let mut field = |name: &str, value: String| fields.insert(format!("{path}.{name}"), value);
+        let mut field = |name: &str, value: String| {
+            fields.insert(format!("{path}.{name}"), value);
+        };
         field("seats", section.seats.to_string());
         field("price", section.price.to_string());
         field("first seat", section.first_seat.to_string());
-        if let Some(rows) = section.rows {
-            field("rows", rows.to_string());
+        match &section.rows {
+            None => {}
+            Some(Rows::Equal(rows)) => field("rows", rows.to_string()),
+            Some(Rows::Lengths(lengths)) => field("rows", list(lengths)),
+        }
+        if !section.row_labels.is_empty() {
+            field("rowLabels", list(&section.row_labels));
+        }
+        if let Some(numbering) = &section.numbering {
+            let from = serde_json::to_value(numbering.from).unwrap_or_default();
+            field("numbering.from", printed("from", &from));
+            field("numbering.start", numbering.start.to_string());
+            if !numbering.skip.is_empty() {
+                field("numbering.skip", list(&numbering.skip));
+            }
+        }
+        if !section.aisles.is_empty() {
+            field("aisles", list(&section.aisles));
         }
     }
     fields
+}
+
+/// As a catalogue has it.
+fn list<T: ToString>(values: &[T]) -> String {
+    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+    format!("[{}]", values.join(", "))
 }
 
 fn to_json(terms: &domain::event::Terms) -> Value {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use domain::clock::EpochMs;
-use domain::event::{Admission, Event, EventDate, Programme, Terms};
+use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
 use domain::ids::{EventId, SeatNumber};
 use domain::money::Money;
 use domain::queue::{Order, QueuePolicy, Strategy};
+use domain::seating;
 use domain::seats::Claim;
 use shared::store::{ApplyRefused, Change, Consistency, Settings, Store};
 
@@ -330,7 +331,7 @@ async fn has_been_joined(store: &Store, event: &Event) -> Result<bool> {
     Ok(heads.into_iter().flatten().any(|head| head.issued > 0))
 }
 
-/// Sold and held seats of a date that would disappear or move to another section or row.
+/// Sold and held seats of a date that would disappear, move to another section or row, or get other labels.
 async fn lost_seats(
     store: &Store,
     id: &EventId,
@@ -338,13 +339,16 @@ async fn lost_seats(
     after: Option<&EventDate>,
     now: EpochMs,
 ) -> Result<Option<String>> {
-    let mut moved: BTreeMap<&str, BTreeSet<SeatNumber>> = BTreeMap::new();
+    let mut moved: BTreeMap<&str, (&Section, BTreeSet<SeatNumber>)> = BTreeMap::new();
     for (section, seat) in date.seats_moved_by(after) {
-        moved.entry(&section.name).or_default().insert(seat);
+        let (_, seats) = moved
+            .entry(&section.name)
+            .or_insert((section, BTreeSet::new()));
+        seats.insert(seat);
     }
     let mut lost = Vec::new();
-    for (section, moved) in moved {
-        for (seat, claim) in store.claims(id, date.date, section).await? {
+    for (section, moved) in moved.into_values() {
+        for (seat, claim) in store.claims(id, date.date, &section.name).await? {
             let is_taken = match claim {
                 Claim::Sold { .. } => true,
                 Claim::Held { held_until, .. } => held_until > now,
@@ -352,7 +356,8 @@ async fn lost_seats(
                 Claim::Withdrawn { .. } => false,
             };
             if is_taken && moved.contains(&seat) {
-                lost.push(seat.to_string());
+                let place = seating::Plan::of(section).place(seat);
+                lost.push(format!("{seat} ({place})"));
             }
         }
     }
@@ -362,7 +367,7 @@ async fn lost_seats(
     let count = lost.len();
     lost.truncate(10);
     Ok(Some(format!(
-        "{id}: dates: {}: {count} sold or held seats would disappear or move to another section or row: {}{}",
+        "{id}: dates: {}: {count} sold or held seats would disappear, move or get other labels: {}{}",
         date.date,
         lost.join(", "),
         if count > lost.len() { ", …" } else { "" }

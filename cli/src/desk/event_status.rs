@@ -6,6 +6,7 @@ use domain::event::{Admission, Programme, SaleState};
 use domain::ids::{DateKey, EventId};
 use domain::money::Money;
 use domain::refusal::Refusal;
+use domain::seating::Rows;
 use domain::seats::SeatStatus;
 use serde::Serialize;
 use shared::app::{App, SectionSeats};
@@ -214,7 +215,7 @@ pub(super) async fn read_seats(app: &App, id: &EventId, date: DateKey) -> Result
             name: section.name,
             price: section.price.0,
             first_seat: section.first_seat.0,
-            rows: section.rows,
+            rows: section.rows.as_ref().map(Rows::count),
             seats: statuses.iter().map(letter).collect(),
         })
         .collect())

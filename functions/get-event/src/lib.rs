@@ -5,6 +5,7 @@ use domain::event::{Admission, EventDate, Programme};
 use domain::ids::DateKey;
 use domain::money::Money;
 use domain::refusal::Refusal;
+use domain::seating::{Numbering, Rows};
 use serde::Serialize;
 use shared::app::{App, DateAvailability};
 use shared::http::{Answer, ApiRequest, views::EventView};
@@ -85,9 +86,27 @@ struct SectionView<'a> {
     price: Money,
     /// The number of seats.
     seats: u32,
-    /// The number of rows, if known.
+    /// Neither sold nor held. None once the performance has begun.
+    available_seats: u32,
+    /// The number of rows, if known. The first row is nearest to the stage.
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<u32>,
+    /// The number of seats of each row. If omitted, all rows have the same length; if the seats
+    /// cannot be divided evenly, the front rows have one seat more.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    row_lengths: &'a [u32],
+    /// What an usher calls each row. If omitted, the rows are numbered from 1.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    row_labels: &'a [String],
+    /// How the chairs of each row are numbered, or of the section if it has no rows. If omitted,
+    /// the number on a chair is its `seatNumber`. Within a row, seat numbers ascend from left to
+    /// right, as the audience sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    numbering: Option<&'a Numbering>,
+    /// There is an aisle after this many seats from the left of the longest row. Shorter rows are
+    /// centred.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    aisles: &'a [u32],
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
@@ -127,22 +146,35 @@ fn dates<'a>(
             available_seats: if date.has_begun(now) {
                 0
             } else {
-                left.available_seats
+                left.available_seats()
             },
             total_seats: left.total_seats,
-            sections: sections(date),
+            sections: sections(date, left, now),
         })
         .collect()
 }
 
-fn sections(date: &EventDate) -> Vec<SectionView<'_>> {
+fn sections<'a>(
+    date: &'a EventDate,
+    left: &DateAvailability,
+    now: EpochMs,
+) -> Vec<SectionView<'a>> {
     date.sections
         .iter()
-        .map(|section| SectionView {
+        .zip(&left.available)
+        .map(|(section, available)| SectionView {
             name: &section.name,
             price: section.price,
             seats: section.seats,
-            rows: section.rows,
+            available_seats: if date.has_begun(now) { 0 } else { *available },
+            rows: section.rows.as_ref().map(Rows::count),
+            row_lengths: match &section.rows {
+                Some(Rows::Lengths(lengths)) => lengths,
+                Some(Rows::Equal(_)) | None => &[],
+            },
+            row_labels: &section.row_labels,
+            numbering: section.numbering.as_ref(),
+            aisles: &section.aisles,
         })
         .collect()
 }

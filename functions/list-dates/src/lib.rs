@@ -78,7 +78,7 @@ impl From<DateAvailability> for DateAvailabilityView {
             date: date.date,
             starts_at: date.starts_at,
             total_seats: date.total_seats,
-            available_seats: date.available_seats,
+            available_seats: date.available_seats(),
         }
     }
 }
@@ -100,7 +100,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         .availability(&programme.event, dates, request.now())
         .await?
         .into_iter()
-        .filter(|date| shows_sold_out || date.available_seats > 0)
+        .filter(|date| shows_sold_out || date.available_seats() > 0)
         .map(DateAvailabilityView::from)
         .collect();
     Ok(Answer::ok(&Body { dates }))

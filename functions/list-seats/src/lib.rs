@@ -90,6 +90,11 @@ struct SeatView {
     /// The row, counted from the front, if the section has rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     row: Option<u32>,
+    /// What an usher calls the row, if the section has rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row_label: Option<String>,
+    /// The number on the chair.
+    seat_label: String,
     price: Money,
     status: SeatStatus,
 }
@@ -108,7 +113,9 @@ impl From<SeatOnSale> for SeatView {
         Self {
             seat_number: seat.seat_number,
             section: seat.section,
-            row: seat.row,
+            row: seat.place.row,
+            row_label: seat.place.row_label,
+            seat_label: seat.place.seat_label,
             price: seat.price,
             status: seat.status,
         }
@@ -215,10 +222,10 @@ async fn later_dates(
         .availability(&programme.event, later, request.now())
         .await?
         .into_iter()
-        .filter(|later| later.available_seats > 0)
+        .filter(|later| later.available_seats() > 0)
         .map(|later| LaterDate {
             date: later.date,
-            available_seats: later.available_seats,
+            available_seats: later.available_seats(),
         })
         .collect())
 }

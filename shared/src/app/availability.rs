@@ -12,6 +12,7 @@ use domain::event::{Admission, Event, EventDate, Programme, SaleState, Section};
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::Money;
 use domain::refusal::Refusal;
+use domain::seating::{Place, Plan};
 use domain::seats::{SeatMap, SeatStatus};
 
 /// By event, date and section.
@@ -73,8 +74,16 @@ pub struct DateAvailability {
     pub date: DateKey,
     pub starts_at: EpochMs,
     pub total_seats: u32,
-    /// Held seats count as taken.
-    pub available_seats: u32,
+    /// The free seats of each section, in their order. Held seats count as taken.
+    pub available: Vec<u32>,
+}
+
+impl DateAvailability {
+    /// The free seats of all sections.
+    #[must_use]
+    pub fn available_seats(&self) -> u32 {
+        self.available.iter().sum()
+    }
 }
 
 /// The seats of a section, in order.
@@ -89,7 +98,7 @@ pub struct SectionSeats {
 pub struct SeatOnSale {
     pub seat_number: SeatNumber,
     pub section: String,
-    pub row: Option<u32>,
+    pub place: Place,
     pub price: Money,
     pub status: SeatStatus,
 }
@@ -97,13 +106,14 @@ pub struct SeatOnSale {
 impl SectionSeats {
     /// Each seat with the details that buyers see.
     pub fn seats(&self) -> impl Iterator<Item = SeatOnSale> + '_ {
+        let plan = Plan::of(&self.section);
         self.section
             .seat_numbers()
             .zip(&self.statuses)
-            .map(|(seat, status)| SeatOnSale {
+            .map(move |(seat, status)| SeatOnSale {
                 seat_number: seat,
                 section: self.section.name.clone(),
-                row: self.section.row_of(seat),
+                place: plan.place(seat),
                 price: self.section.price,
                 status: *status,
             })
@@ -156,11 +166,11 @@ impl App {
                 date: date.date,
                 starts_at: date.starts_at,
                 total_seats: date.total_seats(),
-                available_seats: maps
+                available: maps
                     .by_ref()
                     .take(date.sections.len())
                     .map(|map| map.available())
-                    .sum(),
+                    .collect(),
             })
             .collect())
     }
@@ -209,7 +219,7 @@ impl App {
                 let left = dates
                     .iter()
                     .filter(|date| date.starts_at > now)
-                    .map(|date| date.available_seats)
+                    .map(DateAvailability::available_seats)
                     .sum();
                 Ok((total, left, dates))
             }

@@ -497,10 +497,6 @@ fn on_sale(programme: &Programme, date: DateKey, now: EpochMs) -> Result<&EventD
 
 fn reserved_seat(date: &EventDate, seat: SeatNumber) -> Result<ReservedSeat, Refusal> {
     date.section_of(seat)
-        .map(|section| ReservedSeat {
-            seat_number: seat,
-            section: section.name.clone(),
-            price: section.price,
-        })
+        .map(|section| ReservedSeat::of(section, seat))
         .ok_or(Refusal::SeatNotFound(seat))
 }

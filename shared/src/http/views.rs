@@ -367,6 +367,14 @@ pub struct ReservationView<'a> {
 struct ReservedSeatView<'a> {
     seat_number: SeatNumber,
     section: &'a str,
+    /// What an usher calls the row. Omitted if the section has no rows, and in reservations made
+    /// by a version without row labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row_label: Option<&'a str>,
+    /// The number on the chair. Omitted in reservations made by a version without seat labels: then
+    /// it is the `seatNumber`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seat_label: Option<&'a str>,
     price: Money,
 }
 
@@ -375,6 +383,8 @@ impl<'a> From<&'a ReservedSeat> for ReservedSeatView<'a> {
         Self {
             seat_number: seat.seat_number,
             section: &seat.section,
+            row_label: seat.row_label.as_deref(),
+            seat_label: seat.seat_label.as_deref(),
             price: seat.price,
         }
     }

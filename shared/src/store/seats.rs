@@ -304,13 +304,7 @@ mod tests {
         let at = EpochMs(1_000_000);
         let seat = || keys::seat(&event, date, "R", SeatNumber(7));
         let id = ReservationId::new(event.clone(), Some(date), at);
-        let section = Section {
-            name: "R".to_owned(),
-            price: Money(5),
-            first_seat: SeatNumber(1),
-            seats: 50,
-            rows: None,
-        };
+        let section = Section::new("R", Money(5), SeatNumber(1), 50);
         let map = SeatMap::build(&section, &BTreeMap::new(), at);
         let hold = ClaimedHold {
             user_id: UserId::random(),

@@ -199,12 +199,11 @@ impl Place {
         programme.event.terms.queue.session_seconds = 3_600;
         for date in programme.dates.values_mut() {
             date.sections = (0..seats.div_ceil(SECTION_SEATS))
-                .map(|section| Section {
-                    name: format!("S{section:03}"),
-                    price: Money(PRICE),
-                    first_seat: SeatNumber(1 + section * SECTION_SEATS),
-                    seats: SECTION_SEATS.min(seats - section * SECTION_SEATS),
-                    rows: None,
+                .map(|section| {
+                    let before = section * SECTION_SEATS;
+                    let name = format!("S{section:03}");
+                    let seats = SECTION_SEATS.min(seats - before);
+                    Section::new(name, Money(PRICE), SeatNumber(1 + before), seats)
                 })
                 .collect();
         }

@@ -100,13 +100,8 @@ fn programme(endpoint: &Endpoint) -> Programme {
     // Seats for thousands of subjects that want one each.
     if endpoint.subject == Subject::Holding || endpoint.name == "hold-seat" {
         for date in programme.dates.values_mut() {
-            date.sections.push(Section {
-                name: "B".to_owned(),
-                price: Money(PRICE),
-                first_seat: SeatNumber(10_000),
-                seats: 90_000,
-                rows: None,
-            });
+            date.sections
+                .push(Section::new("B", Money(PRICE), SeatNumber(10_000), 90_000));
         }
     }
     programme

@@ -3,6 +3,7 @@
 use domain::event::{Programme, Section};
 use domain::ids::{DateKey, SeatNumber};
 use domain::money::Money;
+use domain::seating::Rows;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -15,11 +16,8 @@ fn hall() -> Programme {
     concert.event.terms.max_seats_per_user = 4;
     concert.event.terms.queue.max_active = 200;
     let section = |name: &str, first: u32, seats: u32, rows: u32| Section {
-        name: name.to_owned(),
-        price: Money(1_000),
-        first_seat: SeatNumber(first),
-        seats,
-        rows: Some(rows),
+        rows: Some(Rows::Equal(rows)),
+        ..Section::new(name, Money(1_000), SeatNumber(first), seats)
     };
     let date = DateKey::parse(DATE).unwrap();
     concert.dates.get_mut(&date).unwrap().sections =
@@ -178,7 +176,7 @@ async fn seats_are_picked_from_a_large_section_too() {
     let section = &mut hall.dates.get_mut(&date).unwrap().sections;
     section.truncate(1);
     section[0].seats = 2_000;
-    section[0].rows = Some(40);
+    section[0].rows = Some(Rows::Equal(40));
     let world = World::with(hall).await;
     let buyers = join_all((0..12).map(|_| world.joins(EVENT))).await;
     let mut given = std::collections::BTreeSet::new();

@@ -4,6 +4,7 @@ use domain::clock::EpochMs;
 use domain::event::{Programme, Section};
 use domain::ids::{DateKey, SeatNumber};
 use domain::money::Money;
+use domain::seating::{From, Numbering, Rows};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -14,15 +15,12 @@ fn small_concert() -> Programme {
     let mut concert = concert();
     concert.event.terms.max_seats_per_user = 4;
     let section = |name: &str, price, first, seats, rows| Section {
-        name: name.to_owned(),
-        price: Money(price),
-        first_seat: SeatNumber(first),
-        seats,
         rows,
+        ..Section::new(name, Money(price), SeatNumber(first), seats)
     };
     let date = DateKey::parse(DATE).expect("a date");
     concert.dates.get_mut(&date).expect("the date").sections = vec![
-        section("R", 99_000, 1, 3, Some(2)),
+        section("R", 99_000, 1, 3, Some(Rows::Equal(2))),
         section("S", 77_000, 4, 1, None),
     ];
     concert
@@ -66,12 +64,64 @@ async fn the_seats_of_a_date_are_listed_with_section_row_and_price() {
     let buyer = world.joins(EVENT).await;
     // No message, no later dates, no cursor.
     let expected = json!({ "date": DATE, "seats": [
-        { "seatNumber": 1, "section": "R", "row": 1, "price": 99_000, "status": "AVAILABLE" },
-        { "seatNumber": 2, "section": "R", "row": 1, "price": 99_000, "status": "AVAILABLE" },
-        { "seatNumber": 3, "section": "R", "row": 2, "price": 99_000, "status": "AVAILABLE" },
-        { "seatNumber": 4, "section": "S", "price": 77_000, "status": "AVAILABLE" },
+        { "seatNumber": 1, "section": "R", "row": 1, "rowLabel": "1", "seatLabel": "1", "price": 99_000, "status": "AVAILABLE" },
+        { "seatNumber": 2, "section": "R", "row": 1, "rowLabel": "1", "seatLabel": "2", "price": 99_000, "status": "AVAILABLE" },
+        { "seatNumber": 3, "section": "R", "row": 2, "rowLabel": "2", "seatLabel": "3", "price": 99_000, "status": "AVAILABLE" },
+        { "seatNumber": 4, "section": "S", "seatLabel": "4", "price": 77_000, "status": "AVAILABLE" },
     ]});
     assert_eq!(seats(&world, &buyer, "").await, expected);
+}
+
+#[tokio::test]
+async fn seats_have_the_labels_of_the_catalogue_in_lists_holds_reservations_and_the_event() {
+    let mut concert = small_concert();
+    let date = DateKey::parse(DATE).unwrap();
+    let section = &mut concert.dates.get_mut(&date).unwrap().sections[0];
+    section.rows = Some(Rows::Lengths(vec![1, 2]));
+    section.row_labels = vec!["A".to_owned(), "C".to_owned()];
+    section.numbering = Some(Numbering {
+        from: From::Right,
+        start: 11,
+        skip: vec![13],
+    });
+    section.aisles = vec![1];
+    let world = World::with(concert).await;
+    let buyer = world.joins(EVENT).await;
+    let labels = |seats: &Value| {
+        let (rows, chairs) = (each(seats, "rowLabel"), each(seats, "seatLabel"));
+        rows.into_iter().zip(chairs).collect::<Vec<_>>()
+    };
+    let expected = [
+        (json!("A"), json!("11")),
+        (json!("C"), json!("12")),
+        (json!("C"), json!("11")),
+        (Value::Null, json!("4")),
+    ];
+    let listed = seats(&world, &buyer, "").await;
+    assert_eq!(labels(&listed["seats"]), expected);
+    // The row stays a number for older clients.
+    assert_eq!(listed["seats"][1]["row"], 2);
+    let held = hold_all(&world, &buyer, DATE, &[2, 4]).await;
+    assert_eq!(held.status, 201, "{held:?}");
+    assert_eq!(
+        labels(&held.body["seats"]),
+        [expected[1].clone(), expected[3].clone()]
+    );
+    let path = format!("/reservations/{}", held.text_of("reservationId"));
+    let read = world.get(&path, &buyer.token).await;
+    assert_eq!(read.body["seats"], held.body["seats"]);
+    world.clock.advance_seconds(3);
+    let event = world.get(&format!("/events/{EVENT}"), "").await;
+    assert_eq!(
+        event.body["dates"][0]["sections"],
+        json!([
+            {
+                "name": "R", "price": 99_000, "seats": 3, "availableSeats": 2, "rows": 2, "rowLengths": [1, 2],
+                "rowLabels": ["A", "C"], "numbering": {"from": "right", "start": 11, "skip": [13]}, "aisles": [1]
+            },
+            {"name": "S", "price": 77_000, "seats": 1, "availableSeats": 0},
+        ])
+    );
 }
 
 // C9

@@ -15,13 +15,7 @@ use crate::world::{Buyer, EVENT, PRICE, Reply, World, concert_for, festival};
 fn small_concert(max_active: u32, seats: u32) -> Programme {
     let mut concert = concert_for(max_active);
     let (key, mut date) = concert.dates.pop_first().unwrap();
-    date.sections = vec![Section {
-        name: "A".to_owned(),
-        price: Money(PRICE),
-        first_seat: SeatNumber(1),
-        seats,
-        rows: None,
-    }];
+    date.sections = vec![Section::new("A", Money(PRICE), SeatNumber(1), seats)];
     concert.event.terms.last_start = Some(date.starts_at);
     concert.dates = [(key, date)].into();
     concert

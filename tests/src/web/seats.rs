@@ -114,8 +114,8 @@ async fn a_catalogue_applied_between_two_pages_of_seats_leaves_no_mixture_on_the
         site.becomes("great", "/dates/0/sections/3/price", json!(60_000)).await;
         buyer.run("window.release()").await;
         let label = |seat: u32| format!("document.querySelector(\".seat.available[data-seat='{seat}']\")?.getAttribute('aria-label')");
-        buyer.until(&format!("{} === 'B, row 12, seat 2000, ₩60,000, available'", label(2000))).await;
-        buyer.until(&format!("{} === 'R, row 1, seat 1, ₩160,000, available'", label(1))).await;
+        buyer.until(&format!("{} === 'Section B, row 12, seat 2000, ₩60,000, available'", label(2000))).await;
+        buyer.until(&format!("{} === 'Section R, row 1, seat 1, ₩160,000, available'", label(1))).await;
         buyer.until("document.querySelectorAll('.seat.available[data-seat]').length === 2000").await;
     })
     .await;
@@ -135,7 +135,7 @@ async fn seats_taken_by_others_appear_on_the_map_and_each_state_has_its_own_shap
         let label = "return document.querySelector(\".seat[data-seat='9']\").getAttribute('aria-label')";
         assert_eq!(
             buyer.run(label).await,
-            "R, row 1, seat 9, ₩50,000, held by someone else"
+            "Section R, row 1, seat 9, ₩50,000, held by someone else"
         );
         let shapes = "return new Set(['9', '10', '11'].map((it) => document.querySelector(`.seat[data-seat='${it}'] path`).getAttribute('d'))).size";
         assert_eq!(buyer.run(shapes).await, 3);

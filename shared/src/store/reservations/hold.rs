@@ -148,7 +148,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::event::{Admission, Terms};
+    use domain::event::{Admission, Section, Terms};
     use domain::ids::{EventId, Lane, Rank};
     use domain::money::{Currency, Money};
     use domain::queue::{Control, QueuePolicy, TokenEndsOn};
@@ -181,11 +181,10 @@ mod tests {
             user_id: UserId::random(),
             event,
             date: DateKey::parse("2026-12-24").unwrap(),
-            seats: vec![ReservedSeat {
-                seat_number: SeatNumber(1),
-                section: "R".to_owned(),
-                price: Money(5),
-            }],
+            seats: vec![ReservedSeat::of(
+                &Section::new("R", Money(5), SeatNumber(1), 9),
+                SeatNumber(1),
+            )],
             session: SessionKey {
                 event_id: event.event_id.clone(),
                 lane: Lane::FIRST,

@@ -228,6 +228,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::event::Section;
     use domain::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
     use domain::reservation::ReservedSeat;
 
@@ -238,11 +239,10 @@ mod tests {
             reservation_id: ReservationId::new(event, Some(date), at),
             user_id: UserId::random(),
             event_name: "Winter Live".to_owned(),
-            seats: vec![ReservedSeat {
-                seat_number: SeatNumber(1),
-                section: "R".to_owned(),
-                price: Money(5),
-            }],
+            seats: vec![ReservedSeat::of(
+                &Section::new("R", Money(5), SeatNumber(1), 9),
+                SeatNumber(1),
+            )],
             quantity: 1,
             seat_limit: 1,
             total_price: Money(5),
