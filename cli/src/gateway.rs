@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 use crate::http_server::HttpServer;
 
 /// Every function that answers HTTP requests.
-pub const FUNCTIONS: [Function; 19] = [
+pub const FUNCTIONS: [Function; 20] = [
     balance::FUNCTION,
     cancel_reservation::FUNCTION,
     charge::FUNCTION,
@@ -45,6 +45,7 @@ pub const FUNCTIONS: [Function; 19] = [
     queue_status::FUNCTION,
     rehearsal_proof::FUNCTION,
     reserve_ticket::FUNCTION,
+    shop_page::FUNCTION,
     token_status::FUNCTION,
 ];
 

@@ -66,6 +66,7 @@ fn in_the_event(event: &str, user_id: &str) -> Vec<Request> {
     let best = json!({"date": DATE, "bestAvailable": {"count": 1}});
     vec![
         Request::new("GET", of_event("")),
+        Request::new("GET", format!("/e/{event}")),
         Request::new("GET", of_event("/queue")),
         Request::new("GET", of_event(&format!("/rehearsal/{}", "0".repeat(64)))),
         Request::new("POST", of_event("/tokens")).with(json!({"userId": user_id})),

@@ -328,7 +328,7 @@ async fn with_origin_secrets_only_requests_of_the_cdn_are_answered() {
     let hashes = format!("{},{}", hex_sha256("current"), hex_sha256("previous"));
     let variables = [(SECRETS, hashes.as_str())];
     // One function with the application state, and the one without.
-    for path in ["/events", "/"] {
+    for path in ["/events", "/wallet"] {
         let (function, event) = event_by("", ("GET", path), None);
         let mut lambda = Lambda::start_with(TIME_OUT, function, &world, &variables).await;
         for (secret, status) in [
@@ -812,7 +812,7 @@ async fn a_buyer_who_has_signed_in_buys_through_the_executables() {
 async fn the_pages_executable_sends_compressed_bodies_in_base64() {
     let world = world().await;
     let headers = [("accept-encoding", "gzip, br")];
-    let (function, event) = http_event("GET", "/", &headers, None);
+    let (function, event) = http_event("GET", "/wallet", &headers, None);
     let mut lambda = Lambda::start(function, &world).await;
     let Posted::Response(response) = lambda.invoke(event).await else {
         panic!("an error");
@@ -960,7 +960,7 @@ async fn the_first_request_uses_the_connection_opened_during_init() {
 async fn a_function_without_store_access_opens_no_connection() {
     let world = world().await;
     let proxy = CountingProxy::plain(world.endpoint_url()).await;
-    let (function, event) = event_by("", ("GET", "/"), None);
+    let (function, event) = event_by("", ("GET", "/wallet"), None);
     let mut lambda = Lambda::start_with(TIME_OUT, function, &world, &proxy.variables()).await;
     let (status, _) = lambda.answer(event).await;
     assert_eq!((status, proxy.connections()), (200, 0));

@@ -4,6 +4,7 @@ import { learnServerTime } from "./clock.js";
 import { identifiedToken, userId, uuid } from "./identity.js";
 import { ApiError, isTransient, reportNetwork, untilAnswered } from "./network.js";
 import { currentIdToken, isOffered, ready, rejectIdToken } from "./sign-in.js";
+import { takeAnswer } from "./page-answer.js";
 import { get, keys, remove, set, withLock } from "./storage.js";
 
 const TIMEOUT_MS = 30000;
@@ -63,9 +64,10 @@ const encode = encodeURIComponent;
 
 // --- Public endpoints
 
-export const listEvents = (options) => call("GET", "/events", options);
+export const listEvents = async (options) => takeAnswer("/events") ?? call("GET", "/events", options);
 export async function getEvent(event, options) {
-  const answer = await call("GET", `/events/${encode(event)}`, options);
+  const path = `/events/${encode(event)}`;
+  const answer = takeAnswer(path) ?? await call("GET", path, options);
   if (nameOf(event) !== answer.eventName) set(`name.${event}`, answer.eventName);
   return answer;
 }

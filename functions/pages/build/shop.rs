@@ -16,6 +16,8 @@ use sha2::{Digest, Sha256};
 const STYLE: &str = "<link rel=\"stylesheet\" href=\"/assets/style.css\">";
 const SCRIPT: &str = "<script type=\"module\" src=\"/assets/app.js\"></script>";
 const ICON: &str = "/assets/icon.svg";
+/// What surrounds the part of the head that depends on the view.
+const HEAD: [&str; 2] = ["<!-- head -->", "<!-- /head -->"];
 
 /// The page, with what its content security policy must allow: the hashes of its script and its style sheet.
 pub(crate) struct Shop {
@@ -63,6 +65,11 @@ pub(crate) fn join(
             return Err(format!("index.html must have {reference} once").into());
         }
         page = page.replace(reference, &content);
+    }
+    for mark in HEAD {
+        if page.matches(mark).count() != 1 {
+            return Err(format!("index.html must have {mark} once").into());
+        }
     }
     Ok(Shop {
         page,

@@ -1,9 +1,13 @@
 //! The web pages, and the 404 and 405 responses for requests that match no other route.
 
+mod encoding;
 mod routes;
+mod shop;
 mod web;
 
 pub use routes::{ROUTES, Resolved, Route, methods_of, resolve};
+pub use shop::page as shop_page;
+pub use web::REVALIDATE;
 
 use domain::refusal::Refusal;
 use shared::http::{Answer, ApiRequest};

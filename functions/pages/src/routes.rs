@@ -28,14 +28,15 @@ pub enum Resolved {
     Unmatched,
 }
 
-/// Finds the route of a request. Of several matches, the one with the fewest parameters wins.
+/// Finds the route of a request. Of several matches, the one with the fewest parameters wins; of these, one that does not take
+/// the rest of the path.
 #[must_use]
 pub fn resolve(method: &str, raw_path: &str) -> Resolved {
     ROUTES
         .iter()
         .filter(|route| route.method == method)
         .filter_map(|route| Some((route, parameters(route.path, raw_path)?)))
-        .min_by_key(|(_, parameters)| parameters.len())
+        .min_by_key(|(route, parameters)| (parameters.len(), route.path.ends_with("+}")))
         .map_or(Resolved::Unmatched, |(route, parameters)| Resolved::Route {
             function: route.function,
             route: route.path,
@@ -112,7 +113,17 @@ mod tests {
             .map(str::to_owned)
             .to_vec();
         assert_eq!(found, Some(("list-seats", expected)));
-        assert_eq!(function("GET", "/"), Some(("pages", Vec::new())));
+        assert_eq!(function("GET", "/"), Some(("shop-page", Vec::new())));
+        let event = vec!["winter-live".to_owned()];
+        assert_eq!(
+            function("GET", "/e/winter-live"),
+            Some(("shop-page", event))
+        );
+        let view = vec!["winter-live/line".to_owned()];
+        assert_eq!(
+            function("GET", "/e/winter-live/line"),
+            Some(("pages", view))
+        );
     }
 
     #[test]

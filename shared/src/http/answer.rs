@@ -125,6 +125,12 @@ impl Answer {
         self
     }
 
+    /// The body alone, for an answer that becomes a part of another one.
+    #[must_use]
+    pub fn into_body(self) -> Vec<u8> {
+        self.body.unwrap_or_default()
+    }
+
     /// Converts it to the response of the Lambda runtime.
     #[must_use]
     pub fn into_response(self) -> Response<Body> {

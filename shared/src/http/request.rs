@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use lambda_http::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use lambda_http::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST};
 use lambda_http::http::{HeaderMap, Method};
 use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::percent_decode_str;
@@ -15,6 +15,9 @@ use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId, Malformed, ReservationId, UserId};
 use domain::refusal::{FieldError, Refusal};
 use domain::rehearsal::Challenge;
+
+/// The stage variable with the origin of the CDN. Like those of [`SignIn`], it cannot be an environment variable.
+const PUBLIC_ORIGIN: &str = "publicOrigin";
 
 /// A request and the time of its arrival. The clock is read once per request.
 #[derive(Debug)]
@@ -226,6 +229,19 @@ impl ApiRequest {
         sign_in
             .inspect_err(|error| tracing::error!(%error, "the stage variables are invalid"))
             .ok()
+    }
+
+    /// The origin at which browsers reach the system: the stage variable that the template sets behind the CDN, otherwise
+    /// the one that the request was sent to.
+    #[must_use]
+    pub fn public_origin(&self) -> String {
+        let variables = self.request.stage_variables_ref();
+        if let Some(origin) = variables.and_then(|variables| variables.first(PUBLIC_ORIGIN)) {
+            return origin.to_owned();
+        }
+        let scheme = self.header("x-forwarded-proto").unwrap_or("http");
+        let host = self.header(HOST.as_str()).unwrap_or_default();
+        format!("{scheme}://{host}")
     }
 
     fn client_of_stage(&self) -> Option<&str> {

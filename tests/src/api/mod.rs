@@ -19,6 +19,7 @@ mod rehearsal;
 mod requeue;
 mod reservations;
 mod seats;
+mod shop_page;
 mod sold_out;
 mod steering;
 mod token_ends_on_hold;

@@ -1,0 +1,140 @@
+//! What the head of an event's page tells, as get-event answers it. Texts in several languages are maps of language tags.
+
+use std::collections::BTreeMap;
+
+use domain::ids::EventId;
+use domain::money::{Currency, Money};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Event {
+    #[serde(rename = "eventId")]
+    pub(crate) id: EventId,
+    #[serde(rename = "eventName")]
+    pub(crate) name: String,
+    pub(crate) venue: String,
+    pub(crate) currency: Currency,
+    #[serde(default)]
+    pub(crate) address: Option<String>,
+    #[serde(default)]
+    pub(crate) organizer: Option<String>,
+    #[serde(default)]
+    pub(crate) artists: Vec<String>,
+    #[serde(default)]
+    description: Text,
+    #[serde(default)]
+    pub(crate) image: Option<Image>,
+    #[serde(default)]
+    pub(crate) opens_at: Option<String>,
+    available_tickets: u32,
+    /// General admission only, like `starts_at` and `doors_open_at`.
+    #[serde(default)]
+    price: Option<Money>,
+    #[serde(default)]
+    starts_at: Option<String>,
+    #[serde(default)]
+    doors_open_at: Option<String>,
+    #[serde(default)]
+    dates: Vec<Date>,
+}
+
+type Text = BTreeMap<String, String>;
+
+#[derive(Deserialize)]
+pub(crate) struct Image {
+    pub(crate) sources: Vec<Source>,
+    #[serde(default)]
+    alt: Text,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Source {
+    /// A path.
+    pub(crate) url: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Date {
+    starts_at: String,
+    #[serde(default)]
+    doors_open_at: Option<String>,
+    available_seats: u32,
+    sections: Vec<Section>,
+}
+
+#[derive(Deserialize)]
+struct Section {
+    price: Money,
+}
+
+/// A performance, of either kind of admission.
+pub(crate) struct Performance<'a> {
+    pub(crate) starts_at: &'a str,
+    pub(crate) doors_open_at: Option<&'a str>,
+    pub(crate) lowest_price: Money,
+    pub(crate) is_sold_out: bool,
+}
+
+impl Event {
+    /// All performances whose start is known.
+    pub(crate) fn performances(&self) -> impl Iterator<Item = Performance<'_>> {
+        let general = self.starts_at.as_deref().map(|starts_at| Performance {
+            starts_at,
+            doors_open_at: self.doors_open_at.as_deref(),
+            lowest_price: self.price.unwrap_or(Money::ZERO),
+            is_sold_out: self.available_tickets == 0,
+        });
+        let seated = self.dates.iter().map(|date| {
+            let prices = date.sections.iter().map(|section| section.price);
+            Performance {
+                starts_at: &date.starts_at,
+                doors_open_at: date.doors_open_at.as_deref(),
+                lowest_price: prices.min().unwrap_or(Money::ZERO),
+                is_sold_out: date.available_seats == 0,
+            }
+        });
+        general.into_iter().chain(seated)
+    }
+
+    /// The first paragraph of the description, without the marks of Markdown. If there is none: the venue.
+    pub(crate) fn summary(&self) -> String {
+        let text = any_of(&self.description).unwrap_or_default();
+        let first = text.split("\n\n").find(|part| !part.trim().is_empty());
+        let Some(first) = first else {
+            return self.venue.clone();
+        };
+        first
+            .replace(['*', '\n'], " ")
+            .trim()
+            .chars()
+            .take(MOST_SUMMARY)
+            .collect()
+    }
+}
+
+/// Search engines show about this many characters.
+const MOST_SUMMARY: usize = 200;
+
+impl Image {
+    /// The widest picture.
+    pub(crate) fn widest(&self) -> Option<&Source> {
+        self.sources.iter().max_by_key(|source| source.width)
+    }
+
+    pub(crate) fn alt(&self) -> Option<&str> {
+        any_of(&self.alt)
+    }
+}
+
+/// A page is the same for all languages, because it is cached. The original text if there is one, then English, then any.
+fn any_of(text: &Text) -> Option<&str> {
+    let text = text
+        .get("und")
+        .or_else(|| text.get("en"))
+        .or_else(|| text.values().next());
+    text.map(String::as_str)
+}

@@ -1,0 +1,128 @@
+//! The head of a page: its title, Open Graph for messengers (<https://ogp.me>), and JSON-LD for search engines
+//! (<https://developers.google.com/search/docs/appearance/structured-data/event>).
+
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use crate::event::{Event, Image, Performance};
+use crate::within_script;
+
+const SITE: &str = "Boxoffice";
+const LEAD: &str = "Concert tickets: a fair line, and seats held for you while you pay.";
+/// A search engine reads no more than the next performances.
+const MOST_PERFORMANCES: usize = 60;
+
+/// The sizes at which browsers show the picture of an event, see web/js/poster.js.
+const SIZES: &str = "(min-width: 56rem) 40rem, 100vw";
+
+pub(crate) fn of_no_event() -> Markup {
+    html! {
+        title { (SITE) }
+        meta name="description" content=(LEAD);
+    }
+}
+
+pub(crate) fn of_front_page(origin: &str) -> Markup {
+    html! {
+        (of_no_event())
+        link rel="canonical" href={ (origin) "/" };
+        (open_graph(SITE, LEAD, &format!("{origin}/")))
+    }
+}
+
+pub(crate) fn of_event(event: &Event, origin: &str) -> Markup {
+    let address = format!("{origin}/e/{}", event.id);
+    let title = format!("{} · {}", event.name, event.venue);
+    let summary = event.summary();
+    html! {
+        title { (event.name) " · " (SITE) }
+        meta name="description" content=(summary);
+        link rel="canonical" href=(address);
+        (open_graph(&title, &summary, &address))
+        @if let Some(image) = &event.image { (picture(image, origin)) }
+        script type="application/ld+json" { (within_script(&structured(event, &address, origin).to_string())) }
+    }
+}
+
+fn open_graph(title: &str, summary: &str, address: &str) -> Markup {
+    html! {
+        meta property="og:site_name" content=(SITE);
+        meta property="og:type" content="website";
+        meta property="og:title" content=(title);
+        meta property="og:description" content=(summary);
+        meta property="og:url" content=(address);
+    }
+}
+
+/// The picture for messengers, and an early request for the one that the page shows first.
+fn picture(image: &Image, origin: &str) -> Markup {
+    let sources: Vec<String> = image
+        .sources
+        .iter()
+        .map(|source| format!("{} {}w", source.url, source.width))
+        .collect();
+    html! {
+        link rel="preload" as="image" imagesrcset=(sources.join(", ")) imagesizes=(SIZES) fetchpriority="high";
+        @if let Some(widest) = image.widest() {
+            meta property="og:image" content={ (origin) (widest.url) };
+            meta property="og:image:width" content=(widest.width);
+            meta property="og:image:height" content=(widest.height);
+            @if let Some(alt) = image.alt() { meta property="og:image:alt" content=(alt); }
+            meta name="twitter:card" content="summary_large_image";
+        }
+    }
+}
+
+/// An Event of schema.org for each performance.
+fn structured(event: &Event, address: &str, origin: &str) -> Value {
+    let performances = event.performances().take(MOST_PERFORMANCES);
+    performances
+        .map(|performance| one(event, &performance, address, origin))
+        .collect()
+}
+
+fn one(event: &Event, performance: &Performance<'_>, address: &str, origin: &str) -> Value {
+    let image = event.image.as_ref().and_then(Image::widest);
+    let performers = event
+        .artists
+        .iter()
+        .map(|artist| json!({"@type": "PerformingGroup", "name": artist}));
+    let mut described = json!({
+        "@context": "https://schema.org",
+        "@type": "MusicEvent",
+        "name": event.name,
+        "description": event.summary(),
+        "url": address,
+        "startDate": performance.starts_at,
+        "doorTime": performance.doors_open_at,
+        "eventStatus": "https://schema.org/EventScheduled",
+        "eventAttendanceMode": "https://schema.org/OfflineEventAttendanceMode",
+        "location": {
+            "@type": "Place",
+            "name": event.venue,
+            "address": event.address.as_deref().unwrap_or(&event.venue),
+        },
+        "image": image.map(|image| [format!("{origin}{}", image.url)]),
+        "performer": performers.collect::<Value>(),
+        "organizer": event.organizer.as_ref().map(|name| json!({"@type": "Organization", "name": name, "url": origin})),
+        "offers": {
+            "@type": "Offer",
+            "url": address,
+            "price": performance.lowest_price.in_major_units(&event.currency),
+            "priceCurrency": event.currency,
+            "availability": if performance.is_sold_out { "https://schema.org/SoldOut" } else { "https://schema.org/InStock" },
+            "validFrom": event.opens_at,
+        },
+    });
+    without_nulls(&mut described);
+    described
+}
+
+fn without_nulls(value: &mut Value) {
+    if let Value::Object(fields) = value {
+        fields.retain(|_, field| {
+            !field.is_null() && field.as_array().is_none_or(|list| !list.is_empty())
+        });
+        fields.values_mut().for_each(without_nulls);
+    }
+}
