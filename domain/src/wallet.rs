@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::clock::EpochMs;
 use crate::ids::{EntryId, ReservationId};
 use crate::money::Money;
+use crate::reservation::{Reservation, ReservedSeat};
 
 /// A wallet. One that was never charged is empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -39,8 +40,42 @@ pub struct LedgerEntry {
     /// Negative for payments.
     pub amount: Money,
     pub balance_after: Money,
-    pub reservation_id: Option<ReservationId>,
+    /// What was paid or refunded. `None` for a charge.
+    pub purchase: Option<Purchase>,
     pub at: EpochMs,
+}
+
+impl LedgerEntry {
+    /// The reservation that was paid or refunded.
+    #[must_use]
+    pub fn reservation_id(&self) -> Option<&ReservationId> {
+        let purchase = self.purchase.as_ref();
+        purchase.map(|purchase| &purchase.reservation_id)
+    }
+}
+
+/// What a payment or a refund is for, as the reservation said then. A catalogue that changes the
+/// event or its seats later does not change the ledger.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Purchase {
+    pub reservation_id: ReservationId,
+    /// Empty in entries that an earlier version wrote, like the fields below.
+    pub event_name: String,
+    pub seats: Vec<ReservedSeat>,
+    /// The number of tickets.
+    pub quantity: Option<u32>,
+}
+
+impl Purchase {
+    #[must_use]
+    pub fn of(reservation: &Reservation) -> Self {
+        Self {
+            reservation_id: reservation.reservation_id.clone(),
+            event_name: reservation.event_name.clone(),
+            seats: reservation.seats.clone(),
+            quantity: Some(reservation.quantity),
+        }
+    }
 }
 
 /// Why a wallet refuses a change.

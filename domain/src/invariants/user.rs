@@ -71,7 +71,7 @@ impl UserItems {
             let entry = self
                 .ledger
                 .iter()
-                .find(|(_, entry)| entry.value.reservation_id.as_ref() == Some(id));
+                .find(|(_, entry)| entry.value.reservation_id() == Some(id));
             let key = entry.map_or_else(String::new, |(_, entry)| entry.key.clone());
             findings.push(Finding::new(
                 Invariant::Money,
@@ -87,7 +87,7 @@ impl UserItems {
     fn paid(&self) -> HashMap<&ReservationId, Money> {
         let mut paid: HashMap<&ReservationId, Money> = HashMap::new();
         for (_, entry) in &self.ledger {
-            if let Some(id) = &entry.value.reservation_id {
+            if let Some(id) = entry.value.reservation_id() {
                 let paid = paid.entry(id).or_default();
                 *paid = *paid - entry.value.amount;
             }

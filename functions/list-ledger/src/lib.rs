@@ -1,12 +1,13 @@
 //! GET /users/{userId}/wallet/ledger: all changes of the caller's wallet, newest first.
 
 use domain::clock::{EpochMs, rfc3339};
-use domain::ids::{EntryId, ReservationId};
+use domain::ids::{DateKey, EntryId, EventId, ReservationId};
 use domain::money::Money;
 use domain::refusal::Refusal;
 use domain::wallet::{EntryKind, LedgerEntry};
 use serde::Serialize;
 use shared::app::App;
+use shared::http::views::ReservedSeatView;
 use shared::http::{Answer, ApiRequest, decode_cursor, encode_cursor};
 use shared::lambda::{Function, Init};
 
@@ -36,7 +37,7 @@ pub fn operation() -> shared::openapi::Operation {
         "All charges, payments and refunds, newest first, each with the balance after it.",
     )
     .paginated(DEFAULT_LIMIT, MOST)
-    .response::<Body>(200, "A page of entries.")
+    .response::<Body<'_>>(200, "A page of entries.")
     .problems(&[problem::INVALID_REQUEST, problem::NOT_YOURS])
 }
 
@@ -48,9 +49,9 @@ const MOST: usize = 100;
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Ledger"))]
 #[serde(rename_all = "camelCase")]
-struct Body {
+struct Body<'a> {
     /// Newest first.
-    entries: Vec<EntryView>,
+    entries: Vec<EntryView<'a>>,
     /// The `cursor` of the next page. Omitted on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -60,7 +61,7 @@ struct Body {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "LedgerEntry"))]
 #[serde(rename_all = "camelCase")]
-struct EntryView {
+struct EntryView<'a> {
     entry_id: EntryId,
     kind: EntryKind,
     /// Negative for a payment. The sum of all entries is the balance.
@@ -68,19 +69,46 @@ struct EntryView {
     balance_after: Money,
     /// For a payment or a refund.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reservation_id: Option<ReservationId>,
+    reservation_id: Option<&'a ReservationId>,
+    /// For a payment or a refund.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_id: Option<&'a EventId>,
+    /// The event's name as the reservation has it. Omitted in entries made by an earlier version,
+    /// like `seats` and `quantity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_name: Option<&'a str>,
+    /// The date of the reservation. Omitted for general admission.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<DateKey>,
+    /// The seats of the reservation. Omitted for general admission.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seats: Option<Vec<ReservedSeatView<'a>>>,
+    /// The number of tickets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantity: Option<u32>,
     #[serde(serialize_with = "rfc3339::serialize")]
     at: EpochMs,
 }
 
-impl From<LedgerEntry> for EntryView {
-    fn from(entry: LedgerEntry) -> Self {
+impl<'a> From<&'a LedgerEntry> for EntryView<'a> {
+    fn from(entry: &'a LedgerEntry) -> Self {
+        let purchase = entry.purchase.as_ref();
+        let id = entry.reservation_id();
         Self {
             entry_id: entry.entry_id,
             kind: entry.kind,
             amount: entry.amount,
             balance_after: entry.balance_after,
-            reservation_id: entry.reservation_id,
+            reservation_id: id,
+            event_id: id.map(ReservationId::event_id),
+            event_name: purchase
+                .map(|purchase| purchase.event_name.as_str())
+                .filter(|name| !name.is_empty()),
+            date: id.and_then(ReservationId::date),
+            seats: purchase
+                .filter(|purchase| !purchase.seats.is_empty())
+                .map(|purchase| purchase.seats.iter().map(Into::into).collect()),
+            quantity: purchase.and_then(|purchase| purchase.quantity),
             at: entry.at,
         }
     }
@@ -97,7 +125,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     ApiRequest::check_own(caller, user_id)?;
     let (entries, next) = app.ledger(user_id, before, limit).await?;
     Ok(Answer::ok(&Body {
-        entries: entries.into_iter().map(Into::into).collect(),
+        entries: entries.iter().map(Into::into).collect(),
         next_cursor: next.map(|next| encode_cursor(&next)),
     }))
 }

@@ -360,11 +360,12 @@ pub struct ReservationView<'a> {
     modified_at: EpochMs,
 }
 
+/// A seat of a reservation, or of what a ledger entry is for.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "ReservedSeat"))]
 #[serde(rename_all = "camelCase")]
-struct ReservedSeatView<'a> {
+pub struct ReservedSeatView<'a> {
     seat_number: SeatNumber,
     section: &'a str,
     /// What an usher calls the row. Omitted if the section has no rows, and in reservations made

@@ -12,7 +12,8 @@ use super::refused::{TransactionError, Verdict, WriteError};
 use domain::clock::EpochMs;
 use domain::ids::{EntryId, ReservationId, UserId};
 use domain::money::{Currency, Money};
-use domain::wallet::{EntryKind, IdempotencyKey, LedgerEntry, Wallet, WalletRefusal};
+use domain::reservation::ReservedSeat;
+use domain::wallet::{EntryKind, IdempotencyKey, LedgerEntry, Purchase, Wallet, WalletRefusal};
 
 /// The settings of the whole table.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -52,6 +53,12 @@ struct EntryRecord {
     balance_after: Money,
     #[serde(default)]
     reservation_id: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    event_name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    seats: Vec<ReservedSeat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantity: Option<u32>,
     at: EpochMs,
     #[serde(skip_deserializing)]
     user_id: String,
@@ -61,13 +68,21 @@ struct EntryRecord {
 
 impl EntryRecord {
     fn of(entry: &LedgerEntry, user: UserId) -> Self {
-        let id = entry.reservation_id.as_ref();
+        let purchase = entry.purchase.as_ref();
+        let id = purchase.map(|purchase| &purchase.reservation_id);
         Self {
             entry_id: entry.entry_id,
             kind: entry.kind,
             amount: entry.amount,
             balance_after: entry.balance_after,
             reservation_id: id.map(ToString::to_string).unwrap_or_default(),
+            event_name: purchase
+                .map(|purchase| purchase.event_name.clone())
+                .unwrap_or_default(),
+            seats: purchase
+                .map(|purchase| purchase.seats.clone())
+                .unwrap_or_default(),
+            quantity: purchase.and_then(|purchase| purchase.quantity),
             at: entry.at,
             user_id: user.to_string(),
             event_id: id.map(|id| id.event_id().to_string()).unwrap_or_default(),
@@ -77,16 +92,21 @@ impl EntryRecord {
 
 pub(super) fn read_entry(item: Item) -> Result<LedgerEntry> {
     let record: EntryRecord = read_item(item)?;
-    let reservation_id = match record.reservation_id.as_str() {
+    let purchase = match record.reservation_id.as_str() {
         "" => None,
-        id => Some(ReservationId::parse(id).map_err(StoreError::Unreadable)?),
+        id => Some(Purchase {
+            reservation_id: ReservationId::parse(id).map_err(StoreError::Unreadable)?,
+            event_name: record.event_name,
+            seats: record.seats,
+            quantity: record.quantity,
+        }),
     };
     Ok(LedgerEntry {
         entry_id: record.entry_id,
         kind: record.kind,
         amount: record.amount,
         balance_after: record.balance_after,
-        reservation_id,
+        purchase,
         at: record.at,
     })
 }
@@ -195,7 +215,7 @@ impl Store {
                         kind: EntryKind::Charge,
                         amount,
                         balance_after: charged.balance,
-                        reservation_id: None,
+                        purchase: None,
                         at: now,
                     };
                     let writes = vec![
@@ -303,7 +323,8 @@ fn replay(former: &ChargeRecord, amount: Money) -> std::result::Result<Charged, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::ids::EventId;
+    use domain::event::Section;
+    use domain::ids::{EventId, SeatNumber};
 
     #[test]
     fn every_placeholder_is_bound() {
@@ -322,7 +343,7 @@ mod tests {
             kind: EntryKind::Charge,
             amount: Money(5),
             balance_after: Money(5),
-            reservation_id: None,
+            purchase: None,
             at: EpochMs(0),
         };
         for write in [
@@ -338,13 +359,23 @@ mod tests {
     #[test]
     fn entries_of_this_and_of_older_versions_can_be_read() {
         let event = EventId::parse("e").unwrap();
-        for reservation_id in [None, Some(ReservationId::new(event, None, EpochMs(7)))] {
+        let section = Section::new("R", Money(5), SeatNumber(1), 9);
+        let paid = |event_name: &str, seats: &[u32]| Purchase {
+            reservation_id: ReservationId::new(event.clone(), None, EpochMs(7)),
+            event_name: event_name.to_owned(),
+            seats: seats
+                .iter()
+                .map(|seat| ReservedSeat::of(&section, SeatNumber(*seat)))
+                .collect(),
+            quantity: (!seats.is_empty()).then_some(2),
+        };
+        for purchase in [None, Some(paid("", &[])), Some(paid("E", &[4, 5]))] {
             let entry = LedgerEntry {
                 entry_id: EntryId::new(EpochMs(7)),
                 kind: EntryKind::Refund,
                 amount: Money(5),
                 balance_after: Money(9),
-                reservation_id,
+                purchase,
                 at: EpochMs(7),
             };
             let item: Item = write_item(&EntryRecord::of(&entry, UserId::random()));

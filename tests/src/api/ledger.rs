@@ -1,8 +1,8 @@
 //! The ledger: every change of a wallet, and the balance after it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::world::{Buyer, PRICE, Reply, World};
+use crate::world::{Buyer, DATE, EVENT, FESTIVAL, PRICE, Reply, World, concert, festival};
 
 async fn ledger(world: &World, buyer: &Buyer, query: &str) -> Reply {
     let path = format!("/users/{}/wallet/ledger{query}", buyer.user_id);
@@ -57,6 +57,55 @@ async fn every_change_has_a_ledger_entry_and_they_add_up_to_the_balance() {
     assert_eq!(entries[1]["reservationId"], id);
     assert!(entries[0].get("reservationId").is_none());
     assert!(entries[0]["at"].as_str().unwrap().ends_with('Z'));
+}
+
+#[tokio::test]
+async fn payments_and_refunds_name_the_event_the_date_and_the_seats_as_they_were_bought() {
+    let mut programme = concert();
+    programme.event.terms.max_seats_per_user = 2;
+    let world = World::with(programme).await;
+    let mut other = festival();
+    other.event.terms.max_seats_per_user = 3;
+    world.add(other).await;
+    let buyer = world.joins_with(5 * PRICE).await;
+    let seats = json!({ "date": DATE, "seatNumbers": [4, 5] });
+    let held = world
+        .post(&format!("/events/{EVENT}/holds"), &buyer.token, seats)
+        .await;
+    let id = held.text_of("reservationId").to_owned();
+    world.pay(&buyer, &id).await;
+    world
+        .delete(&format!("/reservations/{id}"), &buyer.token)
+        .await;
+    let visitor = world.joins_as(FESTIVAL, &buyer.user_id).await;
+    let path = format!("/events/{FESTIVAL}/reservations");
+    world
+        .post(&path, &visitor.token, json!({ "quantity": 3 }))
+        .await;
+    let entries = entries(&ledger(&world, &buyer, "").await);
+    let [tickets, refund, payment, charge] = &entries[..] else {
+        panic!("{entries:?}");
+    };
+    for entry in [refund, payment] {
+        assert_eq!(entry["eventId"], EVENT);
+        assert_eq!(entry["eventName"], held.body["eventName"]);
+        assert_eq!(entry["date"], DATE);
+        assert_eq!(entry["seats"], held.body["seats"]);
+        assert_eq!(entry["quantity"], 2);
+    }
+    assert_eq!(tickets["eventId"], FESTIVAL);
+    assert_eq!(tickets["quantity"], 3);
+    for (entry, fields) in [
+        (
+            charge,
+            &["eventId", "eventName", "date", "seats", "quantity"][..],
+        ),
+        (tickets, &["date", "seats"]),
+    ] {
+        for field in fields {
+            assert!(entry.get(field).is_none(), "{field}: {entry}");
+        }
+    }
 }
 
 #[tokio::test]

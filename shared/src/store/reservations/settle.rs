@@ -13,7 +13,7 @@ use domain::clock::EpochMs;
 use domain::ids::EntryId;
 use domain::money::Money;
 use domain::reservation::{Payment, Reservation, State};
-use domain::wallet::{EntryKind, LedgerEntry, Wallet};
+use domain::wallet::{EntryKind, LedgerEntry, Purchase, Wallet};
 
 /// Why a transaction on a reservation was not made.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl Paid {
                 kind: EntryKind::Payment,
                 amount: -held.total_price,
                 balance_after: wallet_after.balance,
-                reservation_id: Some(held.reservation_id.clone()),
+                purchase: Some(Purchase::of(held)),
                 at: now,
             },
             reservation: Reservation {
@@ -172,7 +172,7 @@ impl Refund {
                 kind: EntryKind::Refund,
                 amount,
                 balance_after: wallet_after.balance,
-                reservation_id: Some(reservation.reservation_id.clone()),
+                purchase: Some(Purchase::of(reservation)),
                 at: now,
             },
             wallet_before,

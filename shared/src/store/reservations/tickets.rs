@@ -16,7 +16,7 @@ use domain::money::Money;
 use domain::queue::{Session, TokenEndsOn};
 use domain::reservation::{Payment, Reservation, State};
 use domain::stock::Allocation;
-use domain::wallet::{EntryKind, LedgerEntry, Wallet};
+use domain::wallet::{EntryKind, LedgerEntry, Purchase, Wallet};
 
 /// A reservation of tickets to be made.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ fn reserve_writes(
             kind: EntryKind::Payment,
             amount: -payment.amount,
             balance_after: after.balance,
-            reservation_id: Some(reservation.reservation_id.clone()),
+            purchase: Some(Purchase::of(reservation)),
             at: now,
         };
         writes.push(wallets::change_wallet(user, before, after));
