@@ -197,12 +197,16 @@ export function newCharge(amount) {
   return charge;
 }
 
+/** Charges the wallet. With the same key, it is charged once. */
+export const charge = (key, amount) =>
+  asUser("POST", (user) => `/users/${user}/wallet/charges`, { action: true, body: { amount }, headers: { "idempotency-key": key } });
+
 /** Sends a charge until it is answered. Returns null if another tab has received the answer. */
 export function settleCharge({ key, amount }) {
   return withLock(CHARGE + key, async () => {
     if (get(CHARGE + key) === null) return null;
     try {
-      const answer = await asUser("POST", (user) => `/users/${user}/wallet/charges`, { action: true, body: { amount }, headers: { "idempotency-key": key } });
+      const answer = await charge(key, amount);
       remove(CHARGE + key);
       return answer;
     } catch (error) {

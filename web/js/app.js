@@ -4,11 +4,14 @@
 
 import { followLinks, go, here, href, onNavigation } from "./address.js";
 import { nameOf } from "./api.js";
-import { alarm, confirm, h, icon, put, setText } from "./dom.js";
+import { alarm, announce, confirm, h, icon, put, setText } from "./dom.js";
+import { shopAddress } from "./chosen-date.js";
 import { followOtherTabs, identifyUser, signedInUntil } from "./identity.js";
 import { language, preferredLanguage, rememberLanguage, t, useLanguage } from "./i18n.js";
 import { watchNetwork } from "./network.js";
-import { joinedEvents, keepUpdated, onCalled, placeIn } from "./queue.js";
+import { notify } from "./notify.js";
+import { finishPayments } from "./payment.js";
+import { joinedEvents, keepUpdated, onCalled, onNear, placeIn } from "./queue.js";
 import { pendingHolds } from "./holds.js";
 import { countdown, emptyPanel, errorPanel, setTitle, signInButton, skeleton } from "./ui.js";
 import { finishSignIn, isOffered, isReturning, ready, signIn, signOut, state, staySignedIn, watchSignIn } from "./sign-in.js";
@@ -137,9 +140,10 @@ function drawBars() {
       const place = placeIn(event);
       const name = nameOf(event);
       if (place?.status === "ACTIVE" && paying.has(event)) return [];
-      if (place?.status === "ACTIVE") return [{ kind: "turn", to: href("e", event, "shop"), text: t("bar.turn", { event: name }), until: place.expiresAt }];
+      if (place?.status === "ACTIVE") return [{ kind: "turn", to: href(...shopAddress(event)), text: t("bar.turn", { event: name }), until: place.expiresAt }];
       if (place?.status !== "WAITING") return [];
-      const text = place.position ? t("bar.waiting", { event: name, n: place.position }) : t("bar.waiting_draw", { event: name });
+      const text = !place.position ? t("bar.waiting_draw", { event: name })
+        : place.lanes > 1 ? t("bar.ahead", { event: name, n: place.ahead }) : t("bar.waiting", { event: name, n: place.position });
       return [{ kind: "waiting", to: href("e", event, "line"), text }];
     }),
   ];
@@ -208,11 +212,20 @@ async function start() {
     }
   });
   staySignedIn();
-  // Rings in one tab only, even if several are open.
-  onCalled(ring);
+  // In one tab only, even if several are open.
+  onCalled((event) => {
+    ring(false);
+    notify(t("room.turn"), nameOf(event), `turn-${event}`);
+  });
+  onNear((event) => {
+    ring(true);
+    notify(t("room.near"), t("room.near_text", { event: nameOf(event) }), `turn-${event}`);
+    announce(`${nameOf(event)}: ${t("room.near")}`);
+  });
   watchPlaces();
   followLinks((path) => viewOf(path) !== undefined);
   onNavigation(() => render(false));
+  finishPayments();
   await render(true);
 }
 

@@ -2,17 +2,19 @@
 
 import { go, href } from "./address.js";
 import * as api from "./api.js";
-import { alarm, announce, h, icon, put } from "./dom.js";
-import { dayAndTime, dayParts, money, t, time } from "./i18n.js";
-import { endTurn, refreshPlace } from "./queue.js";
-import { availability } from "./event.js";
+import { chosenDate } from "./chosen-date.js";
+import { dateChooser } from "./dates.js";
+import { alarm, h, icon, put, setText } from "./dom.js";
+import { dayAndTime, money, t } from "./i18n.js";
+import { pay, pendingPayment, resumePayment, stepText, ticketOrder, toppedUp, watchPayment } from "./payment.js";
 import { rememberHold } from "./holds.js";
 import { findHolds, refusalPanel, requireTurn, turnBar, turnOverPanel } from "./turn.js";
-import { asyncButton, backLink, emptyPanel, errorPanel, errorText, notice, priceText, setTitle, skeleton } from "./ui.js";
+import { backLink, emptyPanel, errorPanel, errorText, notice, priceText, setTitle, skeleton } from "./ui.js";
 
 export async function show(root, { params: [id], signal }) {
   put(root, skeleton(4));
-  if (!requireTurn(id)) return;
+  // The turn ends with the purchase, also if a reload has interrupted it.
+  if (!pendingPayment(ticketOrder(id, 1, 0).id) && !requireTurn(id)) return;
   const event = await api.getEvent(id, { signal });
   setTitle(event.eventName);
   const body = h("div", { class: "shop" });
@@ -31,93 +33,94 @@ async function dates(event, body, signal) {
       put(body, emptyPanel("calendar", t("shop.none"), t("shop.none_text"), h("a", { class: "button quiet", href: href() }, t("nav.events"))));
       return;
     }
+    // The event knows the prices of its dates.
+    const known = new Map(event.dates.map((date) => [date.date, date]));
+    const control = (date, text) => (date.availableSeats > 0
+      ? h("a", { class: "card-link", href: href("e", event.eventId, "shop", date.date), "data-testid": "date" }, text)
+      : text);
     put(body, h("p", { class: "lead" }, t("shop.lead")),
-      h("ul", { class: "dates choose" }, dates.map((date) => dateRow(event, date))));
+      dateChooser(event, dates.map((date) => ({ ...known.get(date.date), ...date })), { control, chosen: chosenDate(event.eventId) }));
   } catch (error) {
     if (signal.aborted) return;
     put(body, refusalPanel(error, event.eventId, () => dates(event, body, signal)));
   }
 }
 
-function dateRow(event, date) {
-  const { month, day, weekday } = dayParts(date.startsAt);
-  const known = event.dates.find((it) => it.date === date.date);
-  const inner = [
-    h("div", { class: "day", "aria-hidden": "true" }, h("span", {}, month), h("b", {}, day), h("span", {}, weekday)),
-    h("div", { class: "date-body" },
-      h("p", { class: "date-time" },
-        date.availableSeats > 0
-          ? h("a", { class: "card-link", href: href("e", event.eventId, "shop", date.date), "data-testid": "date" }, h("span", { class: "unseen" }, dayAndTime(date.startsAt)), h("span", { "aria-hidden": "true" }, time(date.startsAt)))
-          : [h("span", { class: "unseen" }, dayAndTime(date.startsAt)), h("span", { "aria-hidden": "true" }, time(date.startsAt))]),
-      known && h("ul", { class: "prices" }, known.sections.map((section) => h("li", {}, h("span", {}, section.name), " ", h("b", {}, money(section.price, event.currency)))))),
-    availability(date, false),
-  ];
-  return h("li", { class: `date-row ${date.availableSeats > 0 ? "open" : "none"}` }, inner);
-}
-
-/** General admission: quantity, total price, and one button. */
+/** General admission: quantity, total price, and one button that tops up what is missing, reserves and pays. */
 function general(event, body, signal) {
   let price = event.price ?? 0;
   const most = event.maxSeatsPerUser;
-  let quantity = 1;
-  let balance = null;
+  const id = ticketOrder(event.eventId, 1, price).id;
+  let quantity = pendingPayment(id)?.quantity ?? 1;
+  let isBusy = false;
   const count = h("output", { class: "count", "aria-live": "polite" });
   const left = h("p", { class: "left" });
   const total = h("b", {});
-  const wallet = h("p", { class: "wallet-line" });
+  const step = h("p", { class: "quiet-text", role: "status" });
   const problem = h("div", {});
-  const less = h("button", { type: "button", class: "round", "aria-label": t("general.less") }, icon("minus"));
-  const more = h("button", { type: "button", class: "round", "aria-label": t("general.more") }, icon("plus"));
+  const less = h("button", { type: "button", class: "round", "aria-label": t("general.less"), onclick: () => { quantity -= 1; draw(); } }, icon("minus"));
+  const more = h("button", { type: "button", class: "round", "aria-label": t("general.more"), onclick: () => { quantity += 1; draw(); } }, icon("plus"));
   const buy = h("button", { type: "button", class: "button big", "data-testid": "reserve" });
   const draw = () => {
+    const payment = pendingPayment(id);
+    const isPaying = isBusy || payment !== null;
     put(left, event.availableTickets === 0 ? t("sold_out") : t("left.tickets", { n: event.availableTickets }));
     put(count, t("tickets", { n: quantity }));
     put(total, priceText(price * quantity, event.currency));
-    less.disabled = quantity <= 1;
-    more.disabled = quantity >= most;
-    const short = price > 0 && balance !== null && balance < price * quantity;
-    put(buy, price === 0 ? t("general.reserve") : t("general.pay", { price: money(price * quantity, event.currency) }));
-    put(wallet, price === 0 ? null : [icon("wallet"), balance === null ? t("wallet.loading") : t("wallet.has", { amount: money(balance, event.currency) }),
-      short && [" ", h("a", { href: href("wallet") }, t("wallet.too_little"))]]);
+    less.disabled = isPaying || quantity <= 1;
+    more.disabled = isPaying || quantity >= most;
+    buy.disabled = isPaying;
+    if (isPaying) buy.setAttribute("aria-busy", "true");
+    else buy.removeAttribute("aria-busy");
+    setText(buy, price === 0 ? t("general.reserve") : t("hold.pay", { price: money(price * quantity, event.currency) }));
+    setText(step, stepText(payment, event.currency));
   };
-  less.addEventListener("click", () => { quantity -= 1; draw(); });
-  more.addEventListener("click", () => { quantity += 1; draw(); });
-  asyncButton(buy, async () => {
+  const resume = () => resumePayment(id, signal);
+  const run = async (work) => {
+    if (isBusy) return;
+    isBusy = true;
     put(problem);
+    draw();
     try {
-      // Tickets are paid in the same request, so the price must still be the one that is shown.
-      const current = await api.getEvent(event.eventId, { signal });
-      if ((current.price ?? 0) !== price) {
-        price = current.price ?? 0;
-        draw();
-        const text = t("general.new_price", { price: priceText(price, event.currency) });
-        put(problem, notice(text));
-        alarm(text);
-        return;
-      }
-      const reservation = await api.reserve(event.eventId, quantity);
-      announce(t("reservation.done"));
-      refreshPlace(event.eventId).catch(() => endTurn(event.eventId));
-      if (!signal.aborted) go("tickets", reservation.reservationId);
-    } catch (error) {
+      const outcome = await work();
       if (signal.aborted) return;
-      if (Number.isFinite(error.fields?.availableTickets)) {
-        event.availableTickets = error.fields.availableTickets;
-        draw();
-      }
-      // Without dates there is nothing else to look at.
-      put(problem, error.code === "sold_out" ? errorPanel(error) : refusalPanel(error, event.eventId, () => buy.click()));
-      alarm(errorText(error));
+      if (outcome?.reservationId) go("tickets", outcome.reservationId);
+      // Another tab has bought the tickets.
+      else if (outcome) go("tickets");
+    } catch (error) {
+      if (!signal.aborted) refused(error, work);
+    } finally {
+      isBusy = false;
+      draw();
+      if (!signal.aborted && document.activeElement === document.body) buy.focus();
     }
-  });
+  };
+  const refused = (error, work) => {
+    const kept = toppedUp(id);
+    const note = kept && h("p", {}, t(kept.isSure ? "hold.topped_up" : "hold.topped_up_maybe", { amount: money(kept.amount, event.currency) }));
+    if (error.code === "new_price") {
+      price = error.fields.price;
+      const text = t("general.new_price", { price: priceText(price, event.currency) });
+      put(problem, notice(text), note);
+      alarm(text);
+      return;
+    }
+    if (Number.isFinite(error.fields?.availableTickets)) event.availableTickets = error.fields.availableTickets;
+    const again = () => run(pendingPayment(id) ? resume : work);
+    // Without dates there is nothing else to look at.
+    put(problem, error.code === "sold_out" ? errorPanel(error) : refusalPanel(error, event.eventId, again), note);
+    alarm(errorText(error));
+  };
+  buy.addEventListener("click", () => run(() => pay(ticketOrder(event.eventId, quantity, price), signal)));
+  watchPayment(id, draw, signal);
   put(body, h("div", { class: "panel general-shop" },
     left,
     h("div", { class: "stepper", role: "group", "aria-label": t("general.quantity") }, less, count, more),
     h("p", { class: "quiet-text" }, t("rules.most", { n: most })),
+    event.cancelUntil && h("p", { class: "quiet-text" }, t("return.until", { time: dayAndTime(event.cancelUntil, event.timeZone) })),
     h("p", { class: "total" }, h("span", {}, t("total")), total),
-    wallet, buy, problem));
+    buy, step, problem));
   draw();
-  if (price > 0) {
-    api.balance({ signal }).then((answer) => { balance = answer.balance; draw(); }).catch(() => {});
-  }
+  // A payment that was interrupted by a reload goes on by itself.
+  if (pendingPayment(id)) run(resume);
 }

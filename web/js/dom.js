@@ -45,6 +45,7 @@ export function setText(element, text) {
 const PATHS = {
   calendar: "M4 7h16v13H4zM4 11h16M8 4v4m8-4v4",
   pin: "M12 21s7-6.2 7-11a7 7 0 0 0-14 0c0 4.8 7 11 7 11Zm0-8.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Z",
+  bell: "M6 17V11a6 6 0 0 1 12 0v6l1.5 1.5h-15ZM10.3 21h3.4",
   clock: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18Zm0-14v5.5l3.5 2",
   check: "m5 12.5 4.5 4.5L19 7.5",
   pause: "M9 6v12m6-12v12",
@@ -58,6 +59,8 @@ const PATHS = {
   whole: "M4 9V4h5m6 0h5v5m0 6v5h-5m-6 0H4v-5",
   print: "M7 9V4h10v5M7 17H4V9h16v8h-3M7 14h10v6H7z",
   back: "m14.5 5-7 7 7 7",
+  next: "m9.5 5 7 7-7 7",
+  search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13Zm4.8-1.7L20 20",
   spark: "M12 3v6m0 6v6m9-9h-6m-6 0H3",
 };
 
@@ -83,13 +86,14 @@ function speak(id, text) {
   setTimeout(() => { region.textContent = text; }, 60);
 }
 
-/** Asks the user to confirm an action that cannot be undone. Resolves to the decision. */
-export function confirm({ title, text, yes, no, danger }) {
+/** Asks the user to confirm an action. `more`: an element below the text. Resolves to the decision. */
+export function confirm({ title, text, more, yes, no, danger }) {
   return new Promise((resolve) => {
     const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title", "aria-describedby": "dialog-text" },
       h("form", { method: "dialog" },
         h("h2", { id: "dialog-title" }, title),
         h("p", { id: "dialog-text" }, text),
+        more,
         h("div", { class: "actions" },
           h("button", { value: "no", class: "button quiet", autofocus: true }, no),
           h("button", { value: "yes", class: danger ? "button danger" : "button" }, yes))));

@@ -2,20 +2,28 @@
 
 import { href } from "./address.js";
 import * as api from "./api.js";
-import { h, icon, put } from "./dom.js";
-import { day, dayAndTime, money, number, t } from "./i18n.js";
+import { now } from "./clock.js";
+import { announce, h, icon, put, setText } from "./dom.js";
+import { isPast, matching, nextStart, sorted } from "./event-search.js";
+import { dayAndTime, dayKey, days, money, monthName, number, t } from "./i18n.js";
+import { picture } from "./picture.js";
 import { placeIn } from "./queue.js";
 import { emptyPanel, setTitle, skeleton, stateChip } from "./ui.js";
-import { poster } from "./poster.js";
 
 /** At most this many requests for event details run at a time. */
 const AT_ONCE = 4;
-
-const ORDER = ["OPEN", "NOT_OPEN", "PAUSED", "CLOSED"];
+/** With fewer events there is nothing to search. */
+const FEWEST_TO_SEARCH = 4;
+/** Cards that are seen at once on a phone: their pictures are not loaded lazily. */
+const FIRST_SEEN = 2;
+/** The periods to choose from, in days. */
+const PERIODS = ["7", "30"];
+const FILTERS = ["q", "city", "when"];
+/** The user has stopped typing. */
+const TYPING_MS = 250;
 
 export async function show(root, { signal }) {
   setTitle("");
-  const list = h("ul", { class: "events" });
   const hero = h("div", { class: "hero" },
     h("p", { class: "eyebrow" }, t("events.eyebrow")),
     h("h1", {}, t("events.title")),
@@ -26,28 +34,110 @@ export async function show(root, { signal }) {
     put(root, hero, emptyPanel("calendar", t("events.none"), t("events.none_text")));
     return;
   }
-  const sorted = [...events].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
-  const waiting = sorted.map((event) => {
-    const { item, facts, tail } = card(event);
-    list.append(item);
-    return { event, item, facts, tail };
-  });
-  put(root, hero, list);
-  fillAsSeen(waiting, signal);
+  const list = new EventList(events, signal);
+  put(root, hero, events.length >= FEWEST_TO_SEARCH && list.search(), list.count, list.shown);
+  list.draw();
 }
 
-function card(event) {
-  const facts = h("div", { class: "card-facts", "aria-busy": "true" }, h("span", { class: "ghost" }), h("span", { class: "ghost short" }));
-  const tail = h("p", { class: "card-tail" });
+class EventList {
+  constructor(events, signal) {
+    Object.assign(this, { events, signal });
+    const query = new URLSearchParams(location.search);
+    this.filter = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]));
+    this.count = h("p", { class: "quiet-text", role: "status", "data-testid": "count" });
+    this.shown = h("div", { class: "event-lists" });
+  }
+
+  /** The form. Its state is in the address, so that it can be shared, and is the same after going back. */
+  search() {
+    const cities = [...new Set(this.events.map((event) => event.city).filter(Boolean))].sort((a, b) => a.localeCompare(b));
+    const months = [...new Set(this.events.flatMap((event) => (event.startTimes ?? []).filter((start) => Date.parse(start) > now()).map((start) => monthOf(start, event))))].sort();
+    const select = (name, any, options) => {
+      const box = h("select", { name, onchange: () => this.change(name, box.value) }, h("option", { value: "" }, any), options.map(([value, text]) => h("option", { value }, text)));
+      box.value = this.filter[name];
+      return box;
+    };
+    let timer;
+    const words = h("input", { type: "search", name: "q", value: this.filter.q, placeholder: t("search.placeholder"), autocomplete: "off", oninput: () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => this.change("q", words.value.trim()), TYPING_MS);
+    } });
+    return h("form", { class: "search", role: "search", onsubmit: (event) => { event.preventDefault(); this.change("q", words.value.trim()); } },
+      h("label", { class: "search-words" }, h("span", {}, t("search.words")), words),
+      months.length > 0 && h("label", {}, h("span", {}, t("search.when")), select("when", t("search.any_date"), [...PERIODS.map((n) => [n, t("search.next_days", { n: Number(n) })]), ...months.map((month) => [month, monthName(month)])])),
+      cities.length > 1 && h("label", {}, h("span", {}, t("search.city")), select("city", t("search.any_city"), cities.map((city) => [city, city]))));
+  }
+
+  change(name, value) {
+    if (this.signal.aborted || this.filter[name] === value) return;
+    this.filter[name] = value;
+    const query = new URLSearchParams(FILTERS.filter((it) => this.filter[it]).map((it) => [it, this.filter[it]])).toString();
+    history.replaceState(null, "", query ? `?${query}` : location.pathname);
+    this.draw();
+    announce(this.count.textContent);
+  }
+
+  draw() {
+    const isFiltered = FILTERS.some((name) => this.filter[name]);
+    const found = matching(this.events, this.filter, now(), monthOf);
+    const { upcoming, past } = sorted(found, now());
+    setText(this.count, isFiltered ? t("search.found", { n: found.length }) : "");
+    this.observer?.disconnect();
+    const cards = [];
+    const listOf = (events) => h("ul", { class: "events" }, events.map((event) => {
+      const card = cardOf(event, cards.length < FIRST_SEEN);
+      cards.push(card);
+      return card.item;
+    }));
+    const reset = h("button", { type: "button", class: "button quiet", onclick: () => this.reset() }, t("search.reset"));
+    put(this.shown,
+      found.length === 0 && emptyPanel("search", t("search.none"), t("search.none_text"), reset),
+      upcoming.length > 0 && listOf(upcoming),
+      past.length > 0 && h("details", { class: "past-events", open: upcoming.length === 0 }, h("summary", {}, h("h2", {}, t("events.past", { n: past.length }))), listOf(past)));
+    this.observer = fillAsSeen(cards, this.signal);
+  }
+
+  reset() {
+    for (const box of document.querySelectorAll(".search input, .search select")) box.value = "";
+    for (const name of FILTERS.slice(1)) this.filter[name] = "";
+    this.change("q", "");
+    if (this.filter.q === "") this.draw();
+  }
+}
+
+const monthOf = (start, event) => dayKey(start, event.timeZone).slice(0, 7);
+
+function cardOf(event, isFirst) {
+  const left = h("span", { class: "left" });
+  const dates = h("div", {}, when(event));
+  const price = h("span", { class: "from" }, priceFrom(event));
+  const chips = h("div", { class: "card-chips" }, stateChip(event.state), mine(event.eventId));
   const item = h("li", {},
-    h("article", { class: `card ${event.state === "CLOSED" ? "past" : ""}` },
-      h("div", { class: "card-art" }, poster(event.eventId), h("div", { class: "card-chips" }, stateChip(event.state), mine(event.eventId))),
+    h("article", { class: `card ${isPast(event, now()) ? "past" : ""}` },
+      h("div", { class: "card-art" }, picture(event, "(min-width: 64rem) 22rem, (min-width: 44rem) 45vw, 100vw", isFirst), chips),
       h("div", { class: "card-body" },
         h("h2", {}, h("a", { class: "card-link", href: href("e", event.eventId) }, event.eventName)),
-        h("p", { class: "where" }, icon("pin"), event.venue),
-        facts,
-        tail)));
-  return { item, facts, tail };
+        event.artists?.length > 0 && h("p", { class: "artists" }, event.artists.join(" · ")),
+        dates,
+        h("p", { class: "where" }, icon("pin"), [event.venue, !event.venue.includes(event.city) && event.city].filter(Boolean).join(", ")),
+        event.state === "NOT_OPEN" && event.opensAt && h("p", { class: "when" }, icon("clock"), t("opens_at", { time: dayAndTime(event.opensAt, event.timeZone) })),
+        h("p", { class: "card-tail" }, price, left))));
+  return { event, item, dates, price, left, chips };
+}
+
+/** The next date, and how many more there are. */
+function when(event) {
+  const starts = event.startTimes ?? [];
+  if (starts.length === 0) return event.admission === "general" && h("p", { class: "when" }, icon("ticket"), t("events.general"));
+  const next = new Date(nextStart(event, now())).toISOString();
+  const text = starts.length === 1 ? dayAndTime(next, event.timeZone) : t("dates.span", { n: starts.length, days: days(starts[0], starts.at(-1), event.timeZone) });
+  return h("p", { class: "when" }, icon("calendar"), text);
+}
+
+function priceFrom({ lowestPrice, highestPrice, currency }) {
+  if (lowestPrice === undefined) return "";
+  if (highestPrice === 0) return t("free");
+  return lowestPrice === highestPrice ? money(lowestPrice, currency) : t("from", { price: money(lowestPrice, currency) });
 }
 
 /** A chip that says that the user is in line, or that it is their turn. */
@@ -57,7 +147,7 @@ function mine(event) {
   return h("span", { class: "chip mine" }, icon("spark"), t(place.status === "ACTIVE" ? "events.inside" : "events.waiting"));
 }
 
-/** Loads the details of cards when they come into view, a few at a time. */
+/** Loads what is left of the events whose cards come into view, a few at a time. */
 function fillAsSeen(cards, signal) {
   const queue = [];
   let running = 0;
@@ -78,24 +168,30 @@ function fillAsSeen(cards, signal) {
     next();
   }, { rootMargin: "300px" });
   signal.addEventListener("abort", () => seen.disconnect());
-  for (const card of cards) seen.observe(card.item);
+  for (const card of cards.filter((card) => card.event.state !== "CLOSED")) seen.observe(card.item);
+  return seen;
 }
 
-async function fillIn({ event, facts, tail }, signal) {
+/** What a list of an earlier version does not tell. */
+function overviewOf(details) {
+  const prices = details.admission === "general" ? [details.price ?? 0] : details.dates.flatMap((date) => date.sections.map((section) => section.price));
+  return { startTimes: details.dates?.map((date) => date.startsAt), lowestPrice: Math.min(...prices), highestPrice: Math.max(...prices) };
+}
+
+async function fillIn({ event, dates, price, left, chips }, signal) {
   try {
     const details = await api.getEvent(event.eventId, { signal });
-    const { first, last, from } = summary(details);
-    put(facts,
-      h("p", { class: "when" }, icon("calendar"), first ? (last && last !== first ? `${day(first)} – ${day(last)}` : dayAndTime(first)) : t("events.general")),
-      event.state === "NOT_OPEN" && event.opensAt && h("p", { class: "when" }, icon("clock"), t("opens_at", { time: dayAndTime(event.opensAt) })));
-    put(tail,
-      h("span", { class: "from" }, from === null ? t("free") : t("from", { price: money(from, event.currency) })),
-      h("span", { class: `left ${details.availableTickets === 0 ? "none" : ""}` }, leftText(details)));
+    if (event.lowestPrice === undefined) {
+      const full = { ...event, ...overviewOf(details) };
+      put(dates, when(full));
+      setText(price, priceFrom(full));
+    }
+    left.classList.toggle("none", details.availableTickets === 0);
+    setText(left, leftText(details));
+    chips.firstElementChild.replaceWith(stateChip(details.state, details.availableTickets, details.totalTickets));
   } catch {
     // The card keeps what the list said. The event's own page reports the error.
-    put(facts);
   }
-  facts.removeAttribute("aria-busy");
 }
 
 export function leftText(details) {
@@ -103,12 +199,4 @@ export function leftText(details) {
   return details.admission === "general"
     ? t("left.tickets", { n: details.availableTickets })
     : t("left.seats", { n: details.availableTickets, total: number(details.totalTickets) });
-}
-
-/** First and last start, and the lowest price (null: free). */
-export function summary(details) {
-  const dates = details.dates ?? [];
-  const prices = details.admission === "general" ? [details.price ?? 0] : dates.flatMap((date) => date.sections.map((section) => section.price));
-  const lowest = prices.length ? Math.min(...prices) : 0;
-  return { first: dates[0]?.startsAt, last: dates.at(-1)?.startsAt, from: lowest === 0 ? null : lowest };
 }

@@ -42,6 +42,13 @@ export function t(key, values = {}) {
     typeof values[name] === "number" ? number(values[name]) : String(values[name] ?? ""));
 }
 
+/** A text of the catalogue in the page's language, or in another one that it has: {"en": …, "ko": …}. Undefined if there is none. */
+export function localized(texts) {
+  if (!texts) return undefined;
+  const tag = [chosen, ...Object.keys(texts).filter((it) => it.startsWith(`${chosen}-`)), "und", "en"].find((it) => it in texts);
+  return texts[tag ?? Object.keys(texts)[0]];
+}
+
 export const number = (n) => new Intl.NumberFormat(chosen).format(n);
 
 export const percent = (share) =>
@@ -76,25 +83,88 @@ export function numberLocales() {
   return [chosen, ...(navigator.languages ?? [navigator.language]).filter(isKnown)];
 }
 
-/** Day and time in the browser's time zone, with its name: the venue may be in another one. */
-export function dayAndTime(instant) {
-  return new Intl.DateTimeFormat(chosen, {
-    weekday: "short", year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit",
-    timeZoneName: "short",
-  }).format(new Date(instant));
+// Times of a concert are shown in the venue's time zone if the catalogue says which, otherwise in the reader's.
+
+const formats = new Map();
+
+/** Making a formatter takes longer than using it. */
+function format(options) {
+  const key = JSON.stringify([chosen, options]);
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(chosen, options));
+  return formats.get(key);
 }
 
-export function day(instant) {
-  return new Intl.DateTimeFormat(chosen, { weekday: "short", month: "short", day: "numeric" }).format(new Date(instant));
+const zones = new Map();
+
+/** The zone if this browser knows it, otherwise undefined, which is the reader's. */
+function knownZone(zone) {
+  if (!zone) return undefined;
+  if (!zones.has(zone)) {
+    try {
+      new Intl.DateTimeFormat("en", { timeZone: zone });
+      zones.set(zone, zone);
+    } catch {
+      zones.set(zone, undefined);
+    }
+  }
+  return zones.get(zone);
 }
 
-export function dayParts(instant) {
-  const of = (options) => new Intl.DateTimeFormat(chosen, options).format(new Date(instant));
+/** Hours and minutes between a zone and UTC at an instant, as text. */
+const offset = (at, timeZone) => format({ timeZone, timeZoneName: "longOffset" }).formatToParts(at).find((part) => part.type === "timeZoneName").value;
+
+/** The zone's options for a time of day: the zone is named where the reader's clock differs, or where the venue's zone is unknown. */
+function zoned(at, zone) {
+  const timeZone = knownZone(zone);
+  if (!timeZone) return { timeZoneName: "short" };
+  return offset(at, timeZone) === offset(at) ? { timeZone } : { timeZone, timeZoneName: "longGeneric" };
+}
+
+function formatted(instant, zone, options) {
+  const at = new Date(instant);
+  return format({ ...options, ...zoned(at, zone) }).format(at);
+}
+
+/** Day and time, in the zone of the venue. */
+export const dayAndTime = (instant, zone) =>
+  formatted(instant, zone, { weekday: "short", year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+
+/** The time of day, in the zone of the venue. */
+export const time = (instant, zone) => formatted(instant, zone, { hour: "numeric", minute: "2-digit" });
+
+/** The time of day of the reader's own clock, e.g. of a deadline in a few minutes. */
+export const clockTime = (instant) => format({ hour: "numeric", minute: "2-digit" }).format(new Date(instant));
+
+/** The days from the first instant to the last. */
+export const days = (first, last, zone) =>
+  format({ year: "numeric", month: "short", day: "numeric", timeZone: knownZone(zone) }).formatRange(new Date(first), new Date(last));
+
+export function dayParts(instant, zone) {
+  const of = (options) => format({ ...options, timeZone: knownZone(zone) }).format(new Date(instant));
   return { month: of({ month: "short" }), day: of({ day: "2-digit" }).replace(/\D/g, ""), weekday: of({ weekday: "short" }) };
 }
 
-export function time(instant) {
-  return new Intl.DateTimeFormat(chosen, { hour: "numeric", minute: "2-digit", timeZoneName: "short" }).format(new Date(instant));
+/** The calendar day of an instant as YYYY-MM-DD, which sorts and compares. */
+export const dayKey = (instant, zone) =>
+  new Intl.DateTimeFormat("en-CA", { timeZone: knownZone(zone), year: "numeric", month: "2-digit", day: "2-digit" }).format(new Date(instant));
+
+/** A day (YYYY-MM-DD) in full. */
+export const wholeDay = (day) => format({ weekday: "long", month: "long", day: "numeric", timeZone: "UTC" }).format(new Date(`${day}T00:00:00Z`));
+
+/** A month (YYYY-MM) with its year. */
+export const monthName = (month) => format({ year: "numeric", month: "long", timeZone: "UTC" }).format(new Date(`${month}-01T00:00:00Z`));
+
+/** The days of the week from Sunday on. */
+export const weekdays = () => Array.from({ length: 7 }, (_, i) => {
+  const sunday = new Date(Date.UTC(2023, 0, 1 + i));
+  return { short: format({ weekday: "narrow", timeZone: "UTC" }).format(sunday), long: format({ weekday: "long", timeZone: "UTC" }).format(sunday) };
+});
+
+/** A date of the API (YYYY-MM-DD, with THH:MM if a day has several performances), which is already the venue's. */
+export function dateText(date) {
+  const hasTime = date.includes("T");
+  return format({ weekday: "short", month: "short", day: "numeric", timeZone: "UTC", ...(hasTime && { hour: "numeric", minute: "2-digit" }) })
+    .format(new Date(hasTime ? `${date}:00Z` : `${date}T00:00:00Z`));
 }
 
 /** 4:05, or 1:04:05. */

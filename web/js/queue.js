@@ -9,11 +9,15 @@ import { now, sleep } from "./clock.js";
 import { canVerify, rankOf } from "./draw.js";
 import { backoff } from "./network.js";
 import { get, keys, remove, set, watch, withLock } from "./storage.js";
+import { nextEstimate } from "./wait-estimate.js";
 
 const key = (event) => `line.${event}`;
 
 const SHORTEST_SECONDS = 1;
 const LONGEST_SECONDS = 30;
+/** The turn is near if the wait is not expected to be longer than this, or, without an estimate, if at most so many are ahead. */
+const NEAR_SECONDS = 120;
+const NEAR_AHEAD = 2;
 /** During a turn: often enough to notice that the user has paid or left on another device. */
 const TURN_POLL_SECONDS = 30;
 
@@ -37,10 +41,16 @@ export function watchPlace(event, callback, signal) {
 export const joinedEvents = () => keys("line.").map((key) => key.slice("line.".length));
 
 let notifyCalled = () => {};
+let notifyNear = () => {};
 
 /** Sets the callback for when the user is called. It runs once, in the tab that polled. */
 export function onCalled(callback) {
   notifyCalled = callback;
+}
+
+/** Sets the callback for when the user's turn is near. It runs once for each place, in the tab that polled. */
+export function onNear(callback) {
+  notifyNear = callback;
 }
 
 const schedule = (seconds) => ({ checkedAt: Date.now(), delayMs: Math.max(SHORTEST_SECONDS, seconds) * 1000 });
@@ -63,13 +73,13 @@ function savePlace(event, answer, before) {
     ...schedule(answer.status === "ACTIVE" ? secondsToNextCheck(answer.expiresAt) : answer.pollAfterSeconds ?? TURN_POLL_SECONDS),
   };
   if (answer.status === "WAITING") {
-    advance(place, answer.position, answer.estimatedWaitSeconds);
+    advance(event, place, answer.position, answer.estimatedWaitSeconds);
     // The public numbers say more (e.g. whether the sale is paused, and the draw), so poll them soon.
     if (!same) Object.assign(place, schedule(1 + Math.random()));
   }
   if (answer.status === "ACTIVE") place.progress = 1;
   set(key(event), place);
-  if (place.status === "ACTIVE" && same && before.status === "WAITING") notifyCalled();
+  if (place.status === "ACTIVE" && same && before.status === "WAITING") notifyCalled(event);
   return place;
 }
 
@@ -90,14 +100,24 @@ function secondsToNextCheck(expiresAt) {
   return Math.min(TURN_POLL_SECONDS, Math.max(SHORTEST_SECONDS, left + 1));
 }
 
-/** Updates position and progress. The progress bar never goes back, even if the position does. */
-function advance(place, position, waitSeconds) {
+/**
+ * Updates position, expected wait, and progress: how many of those who were ahead at the start are ahead no more. The progress never goes
+ * back, even if the position does.
+ */
+function advance(event, place, position, waitSeconds) {
   place.position = position ?? null;
   place.waitSeconds = waitSeconds ?? null;
-  if (position === undefined || position === null) return;
-  place.firstPosition = Math.max(place.firstPosition ?? 0, position);
-  const come = (place.firstPosition - position) / place.firstPosition;
+  const isStopped = place.saleState === "PAUSED" || Boolean(place.shortage);
+  place.estimate = nextEstimate(place.estimate ?? null, { waitSeconds: place.waitSeconds, isStopped }, Date.now());
+  if (place.position === null) return;
+  place.ahead = Math.max(0, position - (place.lanes ?? 1));
+  place.aheadAtStart = Math.max(place.aheadAtStart ?? 0, place.ahead);
+  const come = place.aheadAtStart === 0 ? 1 : 1 - place.ahead / place.aheadAtStart;
   place.progress = Math.max(place.progress ?? 0, Math.min(0.99, come));
+  const isNear = !isStopped && (place.waitSeconds === null ? place.ahead <= NEAR_AHEAD : place.waitSeconds <= NEAR_SECONDS);
+  // Who has just joined is looking at the page.
+  if (isNear && place.isFar) notifyNear(event);
+  place.isFar = !isNear && (place.isFar ?? true);
 }
 
 /** Joins the queue, or returns the existing place. Two tabs get the same place. */
@@ -165,9 +185,12 @@ async function check(event, place, signal) {
   const ahead = mine.rank === null ? null : positionIn(lane, mine.rank) * queue.lanes.length;
   const perMinute = queue.admittedPerMinute;
   const waitSeconds = ahead && perMinute ? Math.ceil(ahead * 60 / perMinute) : null;
-  advance(mine, ahead, waitSeconds);
   mine.saleState = queue.state;
   mine.shortage = shortageOf(queue);
+  // Until the number of lanes is known, it counts as one.
+  if (mine.lanes === undefined && queue.lanes.length > 1) mine.aheadAtStart = 0;
+  mine.lanes = queue.lanes.length;
+  advance(event, mine, ahead, waitSeconds);
   mine.waiting = queue.waiting;
   mine.draw = queue.draw && { ...queue.draw, noted: mine.draw?.noted ?? queue.draw.commitment };
   set(key(event), { ...mine, ...schedule(secondsToNextPoll(queue, mine)) });

@@ -85,3 +85,28 @@ function chairNumber({ from, start, skip = [] }, column, length) {
     ? nth(isOddLeft ? odd : even, 2, middle - 1 - column)
     : nth(isOddLeft ? even : odd, 2, column - middle);
 }
+
+/** Seats in few words, by section and row: "R, row 3, seats 4–5". */
+export function seatsText(seats) {
+  const groups = new Map();
+  for (const seat of seats) {
+    const key = JSON.stringify([seat.section, seat.rowLabel ?? null]);
+    groups.set(key, [...(groups.get(key) ?? []), seat]);
+  }
+  return [...groups.values()].map((group) => {
+    const [{ section, rowLabel }] = group;
+    const values = { n: group.length, section, row: rowLabel, seats: ranges(group.map((seat) => String(seat.seatLabel ?? seat.seatNumber))) };
+    return t(rowLabel ? "seats.in_row" : "seats.in_section", values);
+  }).join("; ");
+}
+
+/** "4", "5" and "6" become "4–6"; "4" and "8" stay "4, 8". */
+function ranges(labels) {
+  const runs = [];
+  for (const label of labels) {
+    const run = runs.at(-1);
+    if (run && /^\d+$/.test(label) && Number(run.at(-1)) + 1 === Number(label)) run.push(label);
+    else runs.push([label]);
+  }
+  return runs.map((run) => (run.length === 1 ? run[0] : `${run[0]}–${run.at(-1)}`)).join(", ");
+}

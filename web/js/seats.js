@@ -27,11 +27,11 @@ export async function show(root, { params: [id, key], signal }) {
   const event = await api.getEvent(id, { signal });
   const date = event.dates?.find((it) => it.date === key);
   if (!date) throw new ApiError("date_not_found");
-  setTitle(`${event.eventName} · ${dayAndTime(date.startsAt)}`);
+  setTitle(`${event.eventName} · ${dayAndTime(date.startsAt, event.timeZone)}`);
   const body = h("div", { class: "seats-view" });
   const bar = turnBar(event, signal, () => put(body, turnOverPanel(id)));
   put(root, backLink(t("shop.title"), "e", id, "shop"),
-    h("div", { class: "view-head" }, h("div", {}, h("h1", {}, t("seats.title")), h("p", { class: "lead" }, `${event.eventName} · ${dayAndTime(date.startsAt)}`)), bar),
+    h("div", { class: "view-head" }, h("div", {}, h("h1", {}, t("seats.title")), h("p", { class: "lead" }, `${event.eventName} · ${dayAndTime(date.startsAt, event.timeZone)}`)), bar),
     body);
   findHolds(id, rememberHold, signal);
   await new SeatPicker(event, date, body, signal).start();
@@ -191,7 +191,7 @@ class SeatPicker {
     if (!laterDates) return;
     const links = laterDates.map((later) => {
       const known = this.event.dates.find((date) => date.date === later.date);
-      return h("a", { class: "button small quiet", href: href("e", this.event.eventId, "shop", later.date) }, known ? dayAndTime(known.startsAt) : later.date);
+      return h("a", { class: "button small quiet", href: href("e", this.event.eventId, "shop", later.date) }, known ? dayAndTime(known.startsAt, this.event.timeZone) : later.date);
     });
     put(this.message, h("div", { class: "notice" }, icon("calendar"), h("div", {}, h("p", {}, t(links.length ? "seats.none_later" : "seats.none")), h("div", { class: "actions" }, links))));
   }

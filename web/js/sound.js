@@ -10,7 +10,7 @@ export function setOn(on) {
   set("sound", on);
   if (on) {
     unlock();
-    chime();
+    chime([659.25, 987.77]);
   }
 }
 
@@ -21,18 +21,18 @@ export function unlock() {
   if (context.state === "suspended") context.resume().catch(() => {});
 }
 
-/** Plays the sound, and vibrates if possible, if the user has switched it on. */
-export function ring() {
+/** Plays the sound, and vibrates if possible, if the user has switched it on. `isNear`: the turn has not come yet, so there is one tone. */
+export function ring(isNear) {
   if (!isOn()) return;
-  chime();
+  chime(isNear ? [659.25] : [659.25, 987.77]);
   if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([200, 100, 200]);
 }
 
-/** Two soft bell tones. */
-function chime() {
+/** Soft bell tones. */
+function chime(frequencies) {
   unlock();
   if (!context) return;
-  for (const [i, frequency] of [659.25, 987.77].entries()) {
+  for (const [i, frequency] of frequencies.entries()) {
     const from = context.currentTime + i * 0.22;
     const tone = context.createOscillator();
     const volume = context.createGain();

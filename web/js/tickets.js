@@ -59,7 +59,7 @@ function item(reservation, events, signal) {
   events.get(reservation.eventId).then((event) => {
     const date = event?.dates?.find((it) => it.date === reservation.date);
     if (event) {
-      put(when, [date && dayAndTime(date.startsAt), event.venue].filter(Boolean).join(" · "));
+      put(when, [date && dayAndTime(date.startsAt, event.timeZone), event.venue].filter(Boolean).join(" · "));
       put(price, priceText(reservation.totalPrice, event.currency));
     }
   });

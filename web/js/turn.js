@@ -2,6 +2,7 @@
 
 import { go, href, redirect } from "./address.js";
 import * as api from "./api.js";
+import { shopAddress } from "./chosen-date.js";
 import { h, icon, put } from "./dom.js";
 import { t } from "./i18n.js";
 import { endTurn, hasTurn, joinQueue, placeIn, watchPlace } from "./queue.js";
@@ -49,8 +50,6 @@ export function refusalPanel(error, event, again) {
       return errorPanel(error, null, rejoin(event));
     case "already_reserved":
       return errorPanel(error, null, h("a", { class: "button small", href: href("tickets", error.fields.reservationId ?? "") }, t("to_reservation")));
-    case "insufficient_balance":
-      return errorPanel(error, null, h("a", { class: "button small", href: href("wallet") }, t("nav.wallet")));
     case "sold_out":
     case "date_not_found":
       return errorPanel(error, null, h("a", { class: "button small", href: href("e", event, "shop") }, t("other_dates")));
@@ -74,7 +73,7 @@ function rejoin(event) {
   const button = asyncButton(h("button", { type: "button", class: "button small" }, t("room.again")), async () => {
     try {
       await joinQueue(event);
-      if (button.isConnected) go("e", event, hasTurn(event) ? "shop" : "line");
+      if (button.isConnected) go(...(hasTurn(event) ? shopAddress(event) : ["e", event, "line"]));
     } catch (error) {
       put(problem, errorPanel(error));
     }

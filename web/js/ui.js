@@ -6,6 +6,7 @@ import { alarm, announce, h, icon, put, setText } from "./dom.js";
 import { clockText, hasText, money, t } from "./i18n.js";
 import { isTransient } from "./network.js";
 import { isOffered, signIn } from "./sign-in.js";
+import { get } from "./storage.js";
 
 export function setTitle(text) {
   document.title = text ? `${text} · Boxoffice` : "Boxoffice";
@@ -17,6 +18,7 @@ export function errorText(error, values = {}) {
   const key = `error.${error.code}`;
   if (!hasText(key)) return t("error.unexpected");
   if (error.code === "sold_out" && fields.availableTickets > 0) return t("left.only", { n: fields.availableTickets });
+  if (fields.walletCeiling) return t("wallet.over_ceiling", { most: money(fields.walletCeiling, get("currency") ?? "KRW") });
   return t(key, { seat: fields.seat ?? fields.seatNumber ?? "", most: fields.maxSeatsPerUser ?? "", ...values });
 }
 
@@ -72,8 +74,14 @@ export function backLink(text, ...segments) {
 
 const STATES = { OPEN: "check", NOT_OPEN: "clock", PAUSED: "pause", CLOSED: "lock" };
 
-/** The state of a sale as text and icon, not by colour alone. */
-export function stateChip(state) {
+/** Of an open sale: few tickets are left, with at most this share of them. */
+const FEW_SHARE = 0.1;
+
+/** The state of a sale as text and icon, not by colour alone. While it is open, also whether it is sold out or nearly, if that is known. */
+export function stateChip(state, left, total) {
+  const isOpen = state === "OPEN";
+  if (isOpen && left === 0) return h("span", { class: "chip state-sold_out" }, icon("lock"), t("sold_out"));
+  if (isOpen && left <= total * FEW_SHARE) return h("span", { class: "chip state-few" }, icon("spark"), t("left.few"));
   return h("span", { class: `chip state-${state.toLowerCase()}` }, icon(STATES[state] ?? "clock"), t(`state.${state}`));
 }
 
@@ -98,7 +106,7 @@ export function asyncButton(button, work) {
 const SPOKEN = [300, 120, 60, 30, 10];
 
 /** A countdown to an instant (or to what a function returns), updated each second and announced to screen readers now and then. */
-export function countdown(instant, signal, { label, onZero } = {}) {
+export function countdown(instant, signal, { label, onZero, spoken: marks = SPOKEN } = {}) {
   const face = h("span", { class: "clock", role: "timer", "aria-label": label }, "");
   let spoken = Infinity;
   let ended = false;
@@ -107,7 +115,7 @@ export function countdown(instant, signal, { label, onZero } = {}) {
     const left = secondsUntil(typeof instant === "function" ? instant() : instant);
     setText(face, clockText(left));
     face.classList.toggle("soon", left <= 60);
-    const mark = SPOKEN.find((mark) => left <= mark && left > mark - 2);
+    const mark = marks.find((mark) => left <= mark && left > mark - 2);
     if (mark && mark !== spoken && label) {
       spoken = mark;
       announce(t("clock.left", { label, time: clockText(left) }));

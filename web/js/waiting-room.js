@@ -2,21 +2,29 @@
 
 import { go, href, redirect } from "./address.js";
 import * as api from "./api.js";
-import { drawPanel } from "./draw-page.js";
+import { shopAddress } from "./chosen-date.js";
+import { drawResult } from "./draw-page.js";
 import { announce, confirm, h, icon, put, s, setText } from "./dom.js";
-import { dayAndTime, duration, number, percent, t } from "./i18n.js";
+import { dayAndTime, duration, number, t } from "./i18n.js";
+import { askToNotify, canNotify, notifications, stopNotifying } from "./notify.js";
 import { checkSoon, joinQueue, leaveQueue, placeIn, watchPlace } from "./queue.js";
+import { isOn, setOn } from "./sound.js";
+import { watch } from "./storage.js";
 import { asyncButton, backLink, countdown, errorPanel, notice, setTitle, skeleton } from "./ui.js";
 
 /** Screen readers announce the position at most this often. */
 const SPEAK_EVERY_MS = 20000;
+
+/** Why the expected wait has changed. */
+const REASONS = { slower: "room.slower", faster: "room.faster", resumed: "room.resumed" };
 
 /** Why nobody is called. */
 const STOPPED = { paused: "room.paused", sold_out: "room.sold_out", all_held: "room.all_held" };
 
 export async function show(root, { params: [id], signal }) {
   put(root, skeleton(4));
-  const event = await api.getEvent(id, { signal });
+  // The place knows the number of lanes after its first poll only.
+  const [event, queue] = await Promise.all([api.getEvent(id, { signal }), placeIn(id)?.lanes ? null : api.queueStatus(id, { signal }).catch(() => null)]);
   if (!placeIn(id)) {
     redirect("e", id);
     return;
@@ -24,14 +32,14 @@ export async function show(root, { params: [id], signal }) {
   const problem = h("div", {});
   const body = h("div", { class: "room" });
   put(root, backLink(event.eventName, "e", id), body, problem);
-  const view = new WaitingRoom(event, body, problem, signal);
+  const view = new WaitingRoom(event, queue?.lanes.length ?? 1, body, problem, signal);
   view.draw();
   watchPlace(id, () => view.draw(), signal);
 }
 
 class WaitingRoom {
-  constructor(event, body, problem, signal) {
-    Object.assign(this, { event, body, problem, signal, shown: null, spokenAt: 0, spoken: null });
+  constructor(event, lanesAtFirst, body, problem, signal) {
+    Object.assign(this, { event, lanesAtFirst, body, problem, signal, shown: null, spokenAt: 0, spoken: null });
   }
 
   draw() {
@@ -56,9 +64,12 @@ class WaitingRoom {
     this.number = h("p", { class: "position", "data-testid": "position" });
     this.caption = h("p", { class: "position-caption" });
     this.bar = h("div", { class: "progress", role: "progressbar", "aria-label": t("room.progress"), "aria-valuemin": "0", "aria-valuemax": "100" }, h("i", {}));
+    this.gone = h("p", { class: "quiet-text", "data-testid": "gone" });
     this.ahead = h("dd", {});
-    this.wait = h("dd", {});
+    this.wait = h("dd", { "data-testid": "wait" });
     this.queueNumber = h("dd", {});
+    this.why = h("p", { class: "why", role: "status", "data-testid": "why" });
+    this.lanes = h("p", { class: "quiet-text" });
     this.state = h("div", { class: "room-state" });
     this.drawPanel = h("div", {});
     return [
@@ -66,13 +77,15 @@ class WaitingRoom {
         h("h1", {}, t("room.title")),
         h("p", { class: "lead" }, event.eventName),
         this.state,
-        this.number, this.caption, this.bar,
+        this.number, this.caption, this.bar, this.gone,
         h("dl", { class: "facts" },
           h("div", {}, h("dt", {}, t("room.ahead")), this.ahead),
           h("div", {}, h("dt", {}, t("room.wait")), this.wait),
           h("div", {}, h("dt", {}, t("room.number")), this.queueNumber)),
+        this.why, this.lanes,
         h("p", { class: "calm" }, t("room.calm"))),
       this.drawPanel,
+      tellMe(this.signal),
       h("div", { class: "actions spread" },
         h("a", { class: "button quiet", href: href("wallet") }, icon("wallet"), t("room.wallet")),
         this.leaveButton()),
@@ -82,21 +95,29 @@ class WaitingRoom {
   update(place) {
     const { event } = this;
     const known = place.position !== null && place.position !== undefined;
-    this.number.hidden = !known;
+    // With several lanes, the API knows the place in the user's own lane, and estimates from it how many are ahead in all.
+    const lanes = place.lanes ?? this.lanesAtFirst;
+    const isNext = known && place.ahead === 0;
+    const about = (n) => (lanes > 1 && n > 0 ? t("room.about", { n }) : number(n));
+    this.number.hidden = !known || (lanes > 1 && isNext);
     this.bar.hidden = !known;
-    setText(this.number, known ? number(place.position) : "");
-    setText(this.caption, known ? t("room.position") : t("room.no_position"));
-    setText(this.ahead, known ? number(Math.max(0, place.position - 1)) : t("unknown"));
-    setText(this.wait, place.waitSeconds ? t("about", { time: duration(place.waitSeconds) }) : t("unknown"));
-    setText(this.queueNumber, number(place.queueNumber));
-    const share = place.progress ?? 0;
+    setText(this.number, !known ? "" : lanes > 1 ? number(place.ahead) : number(place.position));
+    setText(this.caption, captionOf(place, known, lanes));
+    setText(this.ahead, known ? about(place.ahead) : t("unknown"));
+    setText(this.wait, waitText(place));
+    setText(this.queueNumber, lanes > 1 ? t("room.number_lane", { n: place.queueNumber, lane: place.lane + 1 }) : number(place.queueNumber));
+    setText(this.lanes, lanes > 1 ? t("room.lanes", { n: lanes, lane: place.lane + 1 }) : "");
+    setText(this.why, place.estimate?.reason ? t(REASONS[place.estimate.reason]) : "");
+    const share = known ? place.progress ?? 0 : 0;
+    const gone = !known || !place.aheadAtStart ? "" : t(lanes > 1 ? "room.gone_about" : "room.gone", { n: place.ahead, start: place.aheadAtStart });
+    setText(this.gone, gone);
     this.bar.firstElementChild.style.setProperty("--share", String(share));
     this.bar.setAttribute("aria-valuenow", String(Math.round(share * 100)));
-    this.bar.setAttribute("aria-valuetext", known ? t("room.progress_text", { n: place.position, share: percent(share) }) : t("room.no_position"));
-    setTitle(known ? t("room.tab", { n: place.position }) : event.eventName);
+    this.bar.setAttribute("aria-valuetext", gone || (known ? captionOf(place, known, lanes) : t("room.no_position")));
+    setTitle(known ? t("room.tab", { n: lanes > 1 ? place.ahead : place.position }) : event.eventName);
     this.updateState(place);
     this.updateDraw(place);
-    this.speak(place, known);
+    this.speak(place, known, lanes);
   }
 
   updateState(place) {
@@ -105,7 +126,7 @@ class WaitingRoom {
     if (this.state.dataset.kind === kind) return;
     this.state.dataset.kind = kind;
     if (kind === "early") {
-      put(this.state, h("p", { class: "opens" }, t("opens_at", { time: dayAndTime(this.event.opensAt) })),
+      put(this.state, h("p", { class: "opens" }, t("opens_at", { time: dayAndTime(this.event.opensAt, this.event.timeZone) })),
         h("p", { class: "opens-in" }, h("span", {}, t("opens_in")), " ", countdown(this.event.opensAt, this.signal, { label: t("opens_in"), onZero: () => checkSoon(this.event.eventId) })));
     } else if (kind !== "none") {
       const text = t(STOPPED[kind]);
@@ -118,17 +139,18 @@ class WaitingRoom {
 
   updateDraw(place) {
     if (!place.draw) return;
-    const stage = `${place.draw.commitment}|${place.draw.secret ?? ""}|${place.draw.beacon?.value ?? ""}|${place.rank}`;
+    const stage = `${place.draw.secret ?? ""}|${place.draw.beacon?.value ?? ""}|${place.rank}`;
     if (this.drawPanel.dataset.stage === stage) return;
     this.drawPanel.dataset.stage = stage;
-    put(this.drawPanel, drawPanel(this.event, place));
+    drawResult(this.event, place).then((shown) => put(this.drawPanel, shown));
   }
 
-  speak(place, known) {
+  speak(place, known, lanes) {
     if (!known || place.position === this.spoken || Date.now() - this.spokenAt < SPEAK_EVERY_MS) return;
     this.spokenAt = Date.now();
     this.spoken = place.position;
-    announce(t("room.spoken", { n: place.position, wait: place.waitSeconds ? t("about", { time: duration(place.waitSeconds) }) : "" }));
+    const said = lanes > 1 ? `${number(place.ahead)} ${captionOf(place, known, lanes)}.` : t("room.spoken", { n: place.position });
+    announce(`${said} ${place.estimate?.dueAt ? `${t("room.wait")}: ${waitText(place)}` : ""}`);
   }
 
   ACTIVE(place, before) {
@@ -138,7 +160,7 @@ class WaitingRoom {
     } else {
       setTitle(event.eventName);
     }
-    const enterShop = h("a", { class: "button big", href: href("e", event.eventId, "shop"), "data-testid": "to-shop" }, t("room.to_shop"));
+    const enterShop = h("a", { class: "button big", href: href(...shopAddress(event.eventId)), "data-testid": "to-shop" }, t("room.to_shop"));
     setTimeout(() => { if (!signal.aborted && before === "WAITING") enterShop.focus(); }, 0);
     return h("div", { class: "panel room-panel turn" },
       confetti(),
@@ -179,6 +201,45 @@ class WaitingRoom {
       }
     });
   }
+}
+
+/** What the large number means. */
+function captionOf(place, known, lanes) {
+  if (!known) return t("room.no_position");
+  if (lanes === 1) return t("room.position");
+  return t(place.ahead === 0 ? "room.next_in_lane" : "room.about_ahead");
+}
+
+/** The expected wait in words; while nobody is called, there is none. */
+function waitText({ estimate, saleState, shortage }) {
+  if (saleState === "PAUSED") return t("state.PAUSED");
+  if (shortage || !estimate?.dueAt) return t("unknown");
+  return t("about", { time: duration(Math.max(1, (estimate.dueAt - Date.now()) / 1000)) });
+}
+
+/** Offers a notification and a sound for when the turn is near and when it comes. The browser asks for permission after the click only. */
+function tellMe(signal) {
+  const panel = h("section", { class: "panel tell-me", "aria-labelledby": "tell-title" });
+  const toggle = (testid, isOn, text, work) => h("button", { type: "button", class: "button quiet small", "aria-pressed": String(isOn), "data-testid": testid, onclick: work }, icon(isOn ? "check" : "bell"), text);
+  const draw = () => {
+    const state = canNotify() ? notifications() : "none";
+    const focused = document.activeElement?.dataset?.testid;
+    put(panel,
+      h("h2", { id: "tell-title" }, t("tell.title")),
+      h("p", {}, t("tell.text")),
+      h("div", { class: "actions" },
+        (state === "on" || state === "off") && toggle("notify", state === "on", t("tell.notify"), async () => {
+          if (state === "on") stopNotifying();
+          else await askToNotify();
+          draw();
+        }),
+        toggle("ring", isOn(), t("tell.sound"), () => setOn(!isOn()))),
+      state === "blocked" && h("p", { class: "quiet-text" }, t("tell.blocked")));
+    if (focused && !panel.contains(document.activeElement)) panel.querySelector(`[data-testid=${focused}]`)?.focus();
+  };
+  watch((key) => { if (key === "sound" || key === "notify" || key === "") draw(); }, signal);
+  draw();
+  return panel;
 }
 
 /** Confetti. It does not move if the user prefers reduced motion (style.css). */

@@ -4,8 +4,9 @@ import { href } from "./address.js";
 import * as api from "./api.js";
 import { readings, written } from "./amount.js";
 import { alarm, announce, h, icon, put, setText } from "./dom.js";
-import { dayAndTime, decimals, language, money, numberLocales, t } from "./i18n.js";
+import { dateText, dayAndTime, decimals, language, money, numberLocales, t } from "./i18n.js";
 import { asyncButton, emptyPanel, errorPanel, errorText, notice, setTitle, signInButton, skeleton } from "./ui.js";
+import { seatsText } from "./seating.js";
 import { isOffered } from "./sign-in.js";
 import { set, watch } from "./storage.js";
 
@@ -37,10 +38,10 @@ export async function show(root, { signal }) {
 }
 
 /**
- * The form that charges the wallet. Submitting it several times charges once. `onBalance(balance, isOwn)`: a charge was
- * made, by this form or in another tab.
+ * The form that charges the wallet. Submitting it several times charges once. `onBalance(balance)`: a charge was made, by this form or
+ * in another tab.
  */
-export function charger(currency, { suggested, signal, onBalance }) {
+function charger(currency, { signal, onBalance }) {
   const digits = decimals(currency);
   const presets = PRESETS.map((preset) => (digits === 0 ? preset * 1000 : preset * 10 ** digits));
   const input = h("input", { type: "text", inputmode: "decimal", id: "charge-amount", autocomplete: "off", required: true, "aria-describedby": "charge-note", oninput: () => showReading() });
@@ -68,7 +69,6 @@ export function charger(currency, { suggested, signal, onBalance }) {
   };
 
   let running = 0;
-  const own = new Set();
   const settle = async (charge) => {
     running += 1;
     input.disabled = true;
@@ -112,9 +112,7 @@ export function charger(currency, { suggested, signal, onBalance }) {
     put(problem);
     input.value = "";
     showReading();
-    const charge = api.newCharge(amount);
-    own.add(charge.key);
-    settle(charge);
+    settle(api.newCharge(amount));
   });
   // Charges of another tab, or of this one before it was reloaded, whose answers are not known here.
   for (const charge of api.pendingCharges()) {
@@ -123,10 +121,9 @@ export function charger(currency, { suggested, signal, onBalance }) {
   }
   watch((name) => {
     const key = api.answeredCharge(name);
-    if (key) api.balance({ signal }).then(({ balance }) => { if (!signal.aborted) onBalance(balance, own.has(key)); }).catch(() => {});
+    if (key) api.balance({ signal }).then(({ balance }) => { if (!signal.aborted) onBalance(balance); }).catch(() => {});
   }, signal);
-  if (suggested) fill(suggested);
-  else showReading();
+  showReading();
   return form;
 }
 
@@ -151,11 +148,18 @@ async function entries(section, currency, signal) {
 
 function row(entry, currency) {
   const sign = entry.amount > 0 ? "+" : "−";
+  const kind = t(`ledger.${entry.kind}`);
   return h("li", {},
     h("div", {},
-      h("p", {}, entry.reservationId ? h("a", { href: href("tickets", entry.reservationId) }, t(`ledger.${entry.kind}`)) : t(`ledger.${entry.kind}`)),
+      h("p", {}, entry.reservationId ? h("a", { href: href("tickets", entry.reservationId) }, kind) : kind),
+      entry.eventName && h("p", { class: "entry-for" }, t("ledger.for", { event: entry.eventName, what: what(entry) })),
       h("p", { class: "quiet-text" }, dayAndTime(entry.at))),
     h("div", { class: "entry-sums" },
       h("p", { class: entry.amount > 0 ? "plus" : "" }, `${sign}${money(Math.abs(entry.amount), currency)}`),
       h("p", { class: "quiet-text" }, t("ledger.after", { amount: money(entry.balanceAfter, currency) }))));
+}
+
+/** The date and the seats that were paid or refunded: "Thu, Dec 24, R, row 3, seats 4–5". */
+function what({ date, seats, quantity }) {
+  return [date && dateText(date), seats ? seatsText(seats) : t("tickets", { n: quantity })].filter(Boolean).join(", ");
 }

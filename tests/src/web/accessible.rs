@@ -16,7 +16,7 @@ async fn by_day_and_night(buyer: &Browser, what: &str) {
 async fn every_view(buyer: &Browser) {
     let site = Site::with(&[HALL, NARROW, LOTTERY_TOMORROW, FIELD]).await;
     buyer.open(&site.home).await;
-    buyer.shows(".card .from").await;
+    buyer.shows(".card .from:not(:empty)").await;
     by_day_and_night(buyer, "events").await;
     for (view, shown) in [
         ("tickets", ".empty"),
@@ -41,9 +41,11 @@ async fn every_view(buyer: &Browser) {
     buyer.shows(".list-seat[aria-pressed=true]").await;
     by_day_and_night(buyer, "list").await;
     buyer.holds().await;
-    buyer.shows("[data-testid=charge]").await;
     by_day_and_night(buyer, "paying").await;
-    buyer.charges().await;
+    buyer.click("[data-testid=pay]").await;
+    buyer.shows("dialog[open]").await;
+    by_day_and_night(buyer, "confirming a payment").await;
+    buyer.click("dialog button[value=no]").await;
     buyer.pays().await;
     by_day_and_night(buyer, "ticket").await;
     for (view, shown) in [("tickets", ".reservation"), ("wallet", ".entries li")] {

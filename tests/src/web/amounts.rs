@@ -75,7 +75,7 @@ const CURRENCIES: &[&str] = &[
 ];
 
 /// Serves the shop's modules as they are written, so that a test can import one. Returns the address.
-async fn serve_modules() -> String {
+pub(super) async fn serve_modules() -> String {
     let modules = Router::new().fallback(async |uri: Uri| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/js");
         match std::fs::read_to_string(folder.join(uri.path().trim_start_matches('/'))) {
@@ -90,7 +90,7 @@ async fn serve_modules() -> String {
 }
 
 /// Calls functions of a module.
-async fn of_module(browser: &Browser, module: &str, body: &str) -> Value {
+pub(super) async fn of_module(browser: &Browser, module: &str, body: &str) -> Value {
     let script = format!(
         "const done = arguments[0];
         import('/{module}.js').then(async (module) => done(await (async () => {{ {body} }})()))"

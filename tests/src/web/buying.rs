@@ -22,7 +22,6 @@ async fn a_buyer_buys_and_cancels_on_a_narrow_phone_and_gets_the_money_back() {
         buyer.holds().await;
         buyer.says("your seats go back on sale").await;
         site.has_left("hall", 78).await;
-        buyer.charges().await;
         buyer.pays().await;
         buyer.says("R, row 1, seat 3").await;
         let shown = buyer.text(".ticket-id").await;
@@ -105,26 +104,25 @@ async fn a_lapsed_hold_is_reported_and_its_owner_can_come_back_and_buy() {
         // Seat 7 is for others first.
         buyer.chooses(&[8]).await;
         buyer.holds().await;
-        buyer.charges().await;
         buyer.pays().await;
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_double_click_or_a_reload_pays_and_charges_once() {
+async fn a_double_click_or_a_reload_holds_and_pays_once() {
     browse([DESKTOP], async |[buyer]| {
         let site = Site::with(&[HALL]).await;
         buyer.goes_to_the_seats(&site, "hall").await;
         buyer.chooses(&[1]).await;
         buyer.run("for (let i = 0; i < 3; i += 1) document.querySelector('[data-testid=hold]').click()").await;
         buyer.shows(".hold-clock").await;
-        buyer.shows("[data-testid=charge]").await;
-        buyer.run("for (let i = 0; i < 3; i += 1) document.querySelector('[data-testid=charge]').click()").await;
-        buyer.shows("[data-testid=pay]:not(:disabled)").await;
         buyer.reload().await;
         buyer.shows("[data-testid=pay]:not(:disabled)").await;
         buyer.run("for (let i = 0; i < 3; i += 1) document.querySelector('[data-testid=pay]').click()").await;
+        buyer.shows("dialog[open]").await;
+        assert_eq!(buyer.run("return document.querySelectorAll('dialog').length").await, 1);
+        buyer.run("for (let i = 0; i < 3; i += 1) document.querySelector('dialog button[value=yes]')?.click()").await;
         buyer.shows(".ticket .qr").await;
         buyer.reload().await;
         buyer.shows(".ticket .qr").await;
@@ -138,26 +136,26 @@ async fn a_double_click_or_a_reload_pays_and_charges_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn general_admission_is_bought_from_the_wallet_in_one_step() {
+async fn general_admission_is_topped_up_and_bought_in_one_step() {
     browse([PHONE], async |[buyer]| {
         let site = Site::with(&[FIELD]).await;
-        buyer.expects(&[402]);
         buyer.joins(&site, "field").await;
-        buyer.click("[aria-label='Add one ticket']").await;
-        buyer.says("Pay ₩40,000").await;
-        buyer.click("[data-testid=reserve]").await;
-        buyer.says("Your wallet balance is too low").await;
-        buyer.click("[data-testid=problem] a").await;
+        buyer.click("[data-nav=wallet]").await;
         buyer.shows("#charge-amount").await;
-        buyer.write("#charge-amount", "50,000").await;
+        buyer.write("#charge-amount", "15,000").await;
         buyer.click("[data-testid=charge]").await;
         buyer
-            .until("document.querySelector('[data-testid=balance]').textContent === '₩50,000'")
+            .until("document.querySelector('[data-testid=balance]').textContent === '₩15,000'")
             .await;
         // The turn continues: the bar above every page leads back.
         buyer.click(".bar.turn").await;
         buyer.click("[aria-label='Add one ticket']").await;
+        buyer.says("Pay ₩40,000").await;
         buyer.click("[data-testid=reserve]").await;
+        buyer
+            .says("We top up the missing ₩25,000, and pay ₩40,000 from your wallet.")
+            .await;
+        buyer.confirms().await;
         buyer.shows(".ticket .qr").await;
         buyer.says("2 tickets").await;
         site.has_left("field", 98).await;
@@ -170,20 +168,17 @@ async fn a_ticket_is_not_sold_for_another_price_than_the_page_shows() {
     browse([PHONE], async |[buyer]| {
         let site = Site::with(&[FIELD]).await;
         buyer.joins(&site, "field").await;
-        buyer.open(&site.view("wallet")).await;
-        buyer.shows("#charge-amount").await;
-        buyer.write("#charge-amount", "50,000").await;
-        buyer.click("[data-testid=charge]").await;
-        buyer.says("₩50,000").await;
-        buyer.open(&site.view("e/field/shop")).await;
         buyer.says("Pay ₩20,000").await;
         site.apply(&FIELD.replace("price: 20000", "price: 30000"))
             .await;
         site.becomes("field", "/price", json!(30_000)).await;
         buyer.click("[data-testid=reserve]").await;
+        buyer.confirms().await;
         buyer.says("a ticket now costs ₩30,000").await;
         buyer.says("Pay ₩30,000").await;
         buyer.click("[data-testid=reserve]").await;
+        buyer.says("We top up the missing ₩30,000").await;
+        buyer.confirms().await;
         buyer.shows(".ticket .qr").await;
         buyer.says("₩30,000").await;
     })
@@ -211,6 +206,7 @@ async fn a_buyer_who_wants_more_than_is_left_is_told_how_many_there_are() {
             buyer.shows("[data-testid=reserve]").await;
             buyer.run("for (let i = 0; i < 2; i += 1) document.querySelectorAll('.stepper button')[1].click()").await;
             buyer.click("[data-testid=reserve]").await;
+            buyer.confirms().await;
             buyer.says(text).await;
             buyer.goes_to_the_seats(&site, "hall").await;
             buyer.run("document.getElementById('best-count').value = '3'; document.getElementById('best-section').value = 'R'").await;
@@ -258,8 +254,8 @@ async fn everything_can_be_reached_by_keyboard() {
         buyer.until("document.getElementById('polite').textContent.includes('1 seat selected')").await;
         for (stop, next) in [
             ("[data-testid=hold]", ".hold-clock"),
-            ("[data-testid=charge]", "[data-testid=pay]:not(:disabled)"),
-            ("[data-testid=pay]", ".ticket .qr"),
+            ("[data-testid=pay]", "dialog[open]"),
+            ("dialog button[value=yes]", ".ticket .qr"),
         ] {
             buyer.tab_to(stop).await;
             buyer.press(Key::Enter).await;

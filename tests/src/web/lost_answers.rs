@@ -9,20 +9,21 @@ use super::site::{FIELD, HALL, Site};
 async fn loses_the_answer(browser: &Browser, method: &str, path: &str) {
     let script = format!(
         "const fetched = window.fetch;
-        window.lost = false;
+        const losses = window.losses ??= [];
+        const index = losses.push(false) - 1;
         window.fetch = async (path, options) => {{
             const answer = await fetched(path, options);
-            if (window.lost || options.method !== '{method}' || !/{path}$/.test(path)) return answer;
-            window.lost = true;
-            window.fetch = fetched;
+            if (losses[index] || options.method !== '{method}' || !/{path}$/.test(path)) return answer;
+            losses[index] = true;
             throw new TypeError('the answer is lost');
         }}"
     );
     browser.run(&script).await;
 }
 
+/// Waits until all these answers have been lost.
 async fn has_lost_it(browser: &Browser) {
-    browser.until("window.lost").await;
+    browser.until("window.losses.every(Boolean)").await;
 }
 
 /// The kinds and amounts of the buyer's ledger, newest first.
@@ -62,13 +63,11 @@ async fn every_lost_answer_is_made_good_without_a_click_and_nothing_happens_twic
         buyer.says("R, row 1, seat 3").await;
         site.has_left("hall", 78).await;
 
+        // Topping up and paying are two requests, after one confirmation.
         loses_the_answer(buyer, "POST", "charges").await;
-        buyer.click("[data-testid=charge]").await;
-        has_lost_it(buyer).await;
-        buyer.shows("[data-testid=pay]:not(:disabled)").await;
-
         loses_the_answer(buyer, "POST", "payment").await;
         buyer.click("[data-testid=pay]").await;
+        buyer.confirms().await;
         has_lost_it(buyer).await;
         buyer.shows(".ticket .qr").await;
         buyer.says("You're all set!").await;
@@ -84,6 +83,7 @@ async fn every_lost_answer_is_made_good_without_a_click_and_nothing_happens_twic
         buyer.shows("[data-testid=reserve]").await;
         loses_the_answer(buyer, "POST", "reservations").await;
         buyer.click("[data-testid=reserve]").await;
+        buyer.confirms().await;
         has_lost_it(buyer).await;
         buyer.shows(".ticket .qr").await;
         buyer.says("1 ticket").await;
@@ -137,9 +137,10 @@ async fn a_payment_goes_on_by_itself_when_the_network_returns() {
             buyer.goes_to_the_seats(&site, "hall").await;
             buyer.chooses(&[seat]).await;
             buyer.holds().await;
-            buyer.charges().await;
-            buyer.set_offline(true).await;
             buyer.click("[data-testid=pay]").await;
+            buyer.shows("dialog[open]").await;
+            buyer.set_offline(true).await;
+            buyer.confirms().await;
             buyer.says(offline).await;
             // The notice is visible, although the button is far below the top of the page.
             let seen = "(() => { const box = document.getElementById('network').getBoundingClientRect(); return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight })()";
@@ -177,7 +178,6 @@ async fn a_box_office_that_is_too_busy_is_asked_again_until_it_answers() {
         buyer.goes_to_the_seats(&site, "hall").await;
         buyer.chooses(&[1]).await;
         buyer.holds().await;
-        buyer.charges().await;
         buyer.run("const fetched = window.fetch;
             let refusals = 5;
             window.fetch = async (path, options) => {
@@ -186,6 +186,7 @@ async fn a_box_office_that_is_too_busy_is_asked_again_until_it_answers() {
                 return new Response('{\"code\":\"busy\",\"status\":503,\"retryAfterSeconds\":0.1}', {status: 503});
             }").await;
         buyer.click("[data-testid=pay]").await;
+        buyer.confirms().await;
         buyer.says("It's very busy right now.").await;
         buyer.shows(".ticket .qr").await;
     })

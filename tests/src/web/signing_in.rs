@@ -59,7 +59,6 @@ async fn a_buyer_signs_in_when_joining_and_buys_a_ticket() {
         assert_eq!(buyer.run("return location.search").await, "");
         buyer.chooses(&[3]).await;
         buyer.holds().await;
-        buyer.charges().await;
         buyer.pays().await;
         let user = buyer
             .run("return JSON.parse(localStorage['boxoffice.user'])")
@@ -87,7 +86,6 @@ async fn the_place_in_a_draw_and_the_tickets_follow_the_user_to_another_device()
         first.click("[data-testid=date]").await;
         first.chooses(&[7]).await;
         first.holds().await;
-        first.charges().await;
         first.pays().await;
         let ticket = first.text(".ticket-id").await;
         for buyer in [first, second] {
@@ -169,7 +167,6 @@ async fn a_buyer_whose_sign_in_ends_signs_in_again_and_keeps_turn_and_chosen_sea
                 .await;
         }
         buyer.holds().await;
-        buyer.charges().await;
         buyer.pays().await;
         buyer.says("seat 10").await;
     })

@@ -248,14 +248,16 @@ impl Browser {
         self.shows(".hold-clock").await;
     }
 
-    /// Charges the wallet with the missing amount.
-    pub(super) async fn charges(&self) {
-        self.click("[data-testid=charge]").await;
-        self.shows("[data-testid=pay]:not(:disabled)").await;
-    }
-
+    /// Pays for held seats. What is missing in the wallet is topped up.
     pub(super) async fn pays(&self) {
         self.click("[data-testid=pay]").await;
+        self.confirms().await;
         self.shows(".ticket .qr").await;
+    }
+
+    /// Says yes to a question.
+    pub(super) async fn confirms(&self) {
+        self.click("dialog button[value=yes]").await;
+        self.until("!document.querySelector('dialog')").await;
     }
 }

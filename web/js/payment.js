@@ -1,0 +1,215 @@
+// Paying: the only place where a purchase moves money. One confirmation tops up exactly what is missing in the wallet, and pays.
+//
+// A confirmed payment is stored before its first request, and until its outcome is known. So it is finished after a reload, a lost
+// answer or a sign-in, and in one tab only: topping up has an idempotency key, and the API makes paying idempotent.
+//
+// A payment provider plugs in here: `topUp` is where money comes in, and `planFor` is what the buyer confirms.
+
+import * as api from "./api.js";
+import { secondsUntil } from "./clock.js";
+import { announce, confirm, h } from "./dom.js";
+import { forgetHold } from "./holds.js";
+import { uuid } from "./identity.js";
+import { money, t } from "./i18n.js";
+import { ApiError, isTransient } from "./network.js";
+import { endTurn, refreshPlace } from "./queue.js";
+import { get, keys, remove, set, watch, withLock } from "./storage.js";
+
+const PAYMENT = "payment.";
+const TOPPED_UP = "toppedup.";
+
+/** How often the buyer is asked again because the balance has changed since the confirmation was shown. */
+const MOST_PLANS = 5;
+
+/** After these errors the outcome is unknown, or the user has to sign in first: the payment stays stored. */
+const goesOn = (error) => isTransient(error) || ["sign_in", "sign_in_failed"].includes(error.code);
+
+/** What to pay for: held seats. */
+export const holdOrder = ({ reservationId, eventId, totalPrice, heldUntil }) =>
+  ({ id: reservationId, event: eventId, total: totalPrice, reservation: reservationId, until: heldUntil });
+
+/** What to pay for: tickets of general admission, which are reserved and paid in one request. */
+export const ticketOrder = (event, quantity, price) =>
+  ({ id: `tickets-${event}`, event, total: price * quantity, quantity, price });
+
+/** This user's confirmed payment whose outcome is not known yet, or null. */
+export function pendingPayment(id) {
+  const payment = get(PAYMENT + id);
+  return payment?.userId === get("user") ? payment : null;
+}
+
+/** Calls back when a payment begins, takes its next step, or ends, here or in another tab. */
+export function watchPayment(id, callback, signal) {
+  watch((key) => { if (key === PAYMENT + id || key === "") callback(pendingPayment(id)); }, signal);
+}
+
+/** What is being done at the moment, in words. */
+export function stepText(payment, currency) {
+  if (!payment || payment.total === 0) return "";
+  return t(`pay.step_${payment.step}`, { amount: money(payment.step === "top_up" ? payment.charge.amount : payment.total, currency) });
+}
+
+/** Money that was topped up for a reservation that could then not be paid: it is in the wallet. {amount, isSure}, or null. */
+export const toppedUp = (id) => get(TOPPED_UP + id);
+
+/** What a payment does to the wallet. */
+async function planFor(order, options) {
+  const { balance, currency } = await api.balance(options);
+  const missing = Math.max(0, order.total - balance);
+  return { total: order.total, balance, currency, missing, after: balance + missing - order.total };
+}
+
+/** Shows what a payment does. Resolves to whether the buyer wants it. */
+function confirmPlan(plan, hasChanged) {
+  const amount = (value) => money(value, plan.currency);
+  const row = (name, value) => h("div", {}, h("dt", {}, t(name)), h("dd", {}, amount(value)));
+  return confirm({
+    title: t("pay.title", { price: amount(plan.total) }),
+    text: [hasChanged && t("pay.changed"), plan.missing > 0 ? t("pay.tops_up", { missing: amount(plan.missing), price: amount(plan.total) }) : t("pay.from_wallet", { price: amount(plan.total) })].filter(Boolean).join(" "),
+    more: h("div", {},
+      h("dl", { class: "sums" },
+        row("wallet.balance", plan.balance),
+        plan.missing > 0 && row("pay.topped_up", plan.missing),
+        row("pay.paid", -plan.total),
+        row("wallet.after", plan.after)),
+      plan.missing > 0 && h("p", { class: "quiet-text" }, t("wallet.demo"))),
+    yes: t("hold.pay", { price: amount(plan.total) }),
+    no: t("pay.no"),
+  });
+}
+
+/** Refused because the balance is not the one that the buyer has seen: the buyer is asked again. */
+const asksAgain = (error) => ["balance_changed", "insufficient_balance"].includes(error.code);
+
+/**
+ * Asks the buyer to confirm, and pays. Resolves to {reservationId}, to {} if another tab has already paid, or to null if the buyer does
+ * not want to pay. Refusals are thrown.
+ */
+export async function pay(order, signal, hasChanged = false) {
+  if (order.total === 0) return begin(order, null);
+  let error = null;
+  for (let i = 0; i < MOST_PLANS; i += 1) {
+    const plan = await planFor(order, { signal });
+    if (!(await confirmPlan(plan, hasChanged || error)) || signal.aborted) return null;
+    try {
+      return await begin(order, plan);
+    } catch (refusal) {
+      if (!asksAgain(refusal)) throw refusal;
+      error = refusal;
+    }
+  }
+  throw error;
+}
+
+/** Goes on with a stored payment. Resolves like `pay`. */
+export async function resumePayment(id, signal) {
+  const order = pendingPayment(id);
+  try {
+    return await finishPayment(id);
+  } catch (error) {
+    if (!asksAgain(error)) throw error;
+    return pay(order, signal, true);
+  }
+}
+
+/** Stores a confirmed payment, and makes it. If another tab has begun one for the same order, makes that one. */
+async function begin(order, plan) {
+  await withLock(PAYMENT + order.id, () => {
+    if (pendingPayment(order.id)) return;
+    remove(TOPPED_UP + order.id);
+    const charge = plan?.missing > 0 ? { key: uuid(), amount: plan.missing } : null;
+    set(PAYMENT + order.id, { ...order, userId: get("user"), balance: plan?.balance, charge, step: "check" });
+  });
+  return finishPayment(order.id);
+}
+
+/** Whether there is still something to pay, and the balance is the one that the buyer has seen: another tab may have paid meanwhile. */
+async function check(order) {
+  const options = { action: true, attempts: undefined };
+  const isUnpaid = async () => (order.reservation
+    ? (await api.getReservation(order.reservation, options)).status === "HELD"
+    : (await api.tokenStatus(order.event, options)).status === "ACTIVE");
+  const [isOpen, plan] = await Promise.all([isUnpaid(), order.total > 0 && planFor(order, options)]);
+  if (isOpen && plan && plan.balance !== order.balance) throw new ApiError("balance_changed");
+  return isOpen;
+}
+
+/** The payments that this tab is making. */
+const running = new Map();
+
+/** Makes a stored payment, until its outcome is known. */
+function finishPayment(id) {
+  if (!running.has(id)) running.set(id, withLock(PAYMENT + id, () => make(id)).finally(() => running.delete(id)));
+  return running.get(id);
+}
+
+/** Makes the payments that were interrupted, e.g. by a reload. */
+export function finishPayments() {
+  for (const key of keys(PAYMENT)) {
+    const id = key.slice(PAYMENT.length);
+    // The page of the reservation shows an error; the payment stays stored if it can be repeated.
+    if (pendingPayment(id)) finishPayment(id).catch(() => {});
+  }
+}
+
+async function make(id) {
+  let payment = pendingPayment(id);
+  if (!payment) return {};
+  const next = (changes) => {
+    payment = { ...payment, ...changes };
+    set(PAYMENT + id, payment);
+  };
+  try {
+    if (payment.step === "check") {
+      if (!(await check(payment))) {
+        remove(PAYMENT + id);
+        return {};
+      }
+      next({ step: payment.charge ? "top_up" : "pay" });
+    }
+    const found = payment.quantity ? await checkPrice(payment) : null;
+    if (payment.step === "top_up" && !found && !isOver(payment)) {
+      next({ isTried: true });
+      await topUp(payment.charge).catch((error) => {
+        if (!goesOn(error)) next({ isTried: false });
+        throw error;
+      });
+      next({ step: "pay", isToppedUp: true });
+    }
+    if (payment.quantity && !found) next({ isSent: true });
+    const paid = found ?? (payment.quantity ? await api.reserve(payment.event, payment.quantity) : await api.pay(id));
+    remove(PAYMENT + id);
+    forgetHold(id);
+    announce(t("pay.done"));
+    refreshPlace(payment.event).catch(() => endTurn(payment.event));
+    return { reservationId: paid.reservationId };
+  } catch (error) {
+    if (goesOn(error)) throw error;
+    remove(PAYMENT + id);
+    // The confirmation of the next attempt shows the balance.
+    if (payment.isTried && !asksAgain(error)) set(TOPPED_UP + id, { amount: payment.charge.amount, isSure: Boolean(payment.isToppedUp) });
+    throw error;
+  }
+}
+
+/** Too late to pay: then nothing more is topped up. */
+const isOver = (payment) => payment.until && secondsUntil(payment.until) <= 0;
+
+/** Where money comes in. The key makes sure that it comes in once, however often this is repeated. */
+const topUp = ({ key, amount }) => api.charge(key, amount);
+
+/**
+ * Tickets are paid in the request that reserves them, so the price must still be the one that was confirmed. Returns the
+ * reservation if an interrupted attempt had already made it at that price.
+ */
+async function checkPrice(payment) {
+  const event = await api.getEvent(payment.event);
+  const price = event.price ?? 0;
+  if (price === payment.price) return null;
+  if (payment.isSent) {
+    const { reservations } = await api.listReservations();
+    const made = reservations.find((it) => it.eventId === payment.event && it.status === "CONFIRMED" && it.totalPrice === payment.total && it.quantity === payment.quantity);
+    if (made) return made;
+  }
+  throw new ApiError("new_price", { price });
+}
