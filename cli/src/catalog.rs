@@ -6,8 +6,11 @@
 
 mod check;
 mod error;
+mod profile;
 mod raw;
 mod section;
+mod texts;
+mod times;
 mod yaml;
 
 use std::collections::BTreeMap;

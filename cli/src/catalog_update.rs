@@ -91,9 +91,9 @@ pub async fn apply_text(
         match step.make(store, now).await? {
             Ok(step) => {
                 print(out, &step);
-                if let Some(Change::Update { programme, .. }) = &step.change {
+                if let Some(Change::Update { described, .. }) = &step.change {
                     let app = App::new(store.clone());
-                    steering::promote_lanes(&app, &programme.event).await;
+                    steering::promote_lanes(&app, &described.programme.event).await;
                 }
             }
             Err(conflicts) => {

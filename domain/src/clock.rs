@@ -65,6 +65,14 @@ impl EpochMs {
     pub fn parse(text: &str) -> Result<Self, String> {
         let moment = OffsetDateTime::parse(text, &Rfc3339)
             .map_err(|e| format!("not an RFC 3339 time: {e}"))?;
+        Self::from_time(moment)
+    }
+
+    /// The same moment.
+    ///
+    /// # Errors
+    /// If it is before 1970 or after 9999.
+    pub fn from_time(moment: OffsetDateTime) -> Result<Self, String> {
         i64::try_from(moment.unix_timestamp_nanos() / 1_000_000)
             .ok()
             .filter(|ms| (0..=Self::MAX.0).contains(ms))

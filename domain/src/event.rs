@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::EpochMs;
 use crate::ids::{DateKey, EventId, Lane, SeatNumber};
 use crate::money::{Currency, Money};
+use crate::profile::{Overview, Profile};
 use crate::queue::{Control, Head, Order, Permutation, QueuePolicy, Ranking};
+use crate::reservation::Performance;
 use crate::seating::{Numbering, Plan, Rows};
 
 /// An event as the operator's catalogue defines it.
@@ -34,11 +36,27 @@ pub struct Terms {
     /// The start of the last date. `None` for general admission without a start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_start: Option<EpochMs>,
+    /// When the doors open, for general admission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doors_open_at: Option<EpochMs>,
+    #[serde(default)]
+    pub profile: Profile,
+    /// Derived from the dates when the catalogue is applied. Empty if an earlier version applied it.
+    #[serde(default)]
+    pub overview: Overview,
     pub queue: QueuePolicy,
     /// The announced source of the random value that is mixed into the draw. `None`: the draw does
     /// not wait for a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beacon: Option<String>,
+}
+
+impl Terms {
+    /// Until when a paid reservation for a start can be cancelled.
+    #[must_use]
+    pub fn cancel_until(&self, starts_at: EpochMs) -> EpochMs {
+        starts_at.plus_ms(-i64::from(self.cancel_until_hours) * 3_600_000)
+    }
 }
 
 /// How an event admits people: to a numbered seat on a date, or to the whole event.
@@ -96,6 +114,48 @@ pub enum SaleState {
     Paused,
     /// On sale.
     Open,
+}
+
+impl Programme {
+    /// The start of a date, or of the event for general admission. `None` if there is no such date,
+    /// or no start.
+    #[must_use]
+    pub fn starts_at(&self, date: Option<DateKey>) -> Option<EpochMs> {
+        match date {
+            Some(date) => self.dates.get(&date).map(|date| date.starts_at),
+            None => self.event.terms.last_start,
+        }
+    }
+
+    /// What a ticket for a date, or for the event for general admission, says about it.
+    #[must_use]
+    pub fn performance(&self, date: Option<DateKey>) -> Performance {
+        let terms = &self.event.terms;
+        let starts_at = self.starts_at(date);
+        Performance {
+            venue: Some(terms.venue.clone()),
+            starts_at,
+            cancel_until: starts_at.map(|start| terms.cancel_until(start)),
+            time_zone: terms.profile.time_zone.clone(),
+            currency: Some(terms.currency.clone()),
+        }
+    }
+
+    /// What the list of events shows about the dates.
+    #[must_use]
+    pub fn overview(&self) -> Overview {
+        let sections = self.dates.values().flat_map(|date| &date.sections);
+        let prices = sections.map(|section| section.price);
+        match self.event.terms.admission {
+            Admission::Seated => {
+                Overview::of(self.dates.values().map(|date| date.starts_at), prices)
+            }
+            Admission::General { price, .. } => {
+                let start = self.event.terms.last_start;
+                Overview::of(start.into_iter(), std::iter::once(price))
+            }
+        }
+    }
 }
 
 impl Event {
@@ -171,6 +231,8 @@ impl Event {
 pub struct EventDate {
     pub date: DateKey,
     pub starts_at: EpochMs,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doors_open_at: Option<EpochMs>,
     pub sections: Vec<Section>,
 }
 
@@ -301,6 +363,9 @@ mod tests {
                 opens_at: Some(EpochMs(1_000_000)),
                 closes_at: None,
                 last_start: Some(EpochMs(9_000_000)),
+                doors_open_at: None,
+                profile: Profile::default(),
+                overview: Overview::default(),
                 queue: QueuePolicy::default(),
                 beacon: None,
             },
@@ -352,6 +417,7 @@ mod tests {
         EventDate {
             date: DateKey::parse("2026-12-24").unwrap(),
             starts_at: EpochMs(0),
+            doors_open_at: None,
             sections: sections.collect(),
         }
     }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::EpochMs;
 use crate::event::Section;
 use crate::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
-use crate::money::Money;
+use crate::money::{Currency, Money};
+use crate::profile::TimeZoneName;
 use crate::seating::Plan;
 use crate::stock::Allocation;
 
@@ -35,6 +36,41 @@ impl ReservedSeat {
             price: section.price,
             row_label: place.row_label,
             seat_label: Some(place.seat_label),
+        }
+    }
+}
+
+/// What a ticket says about the performance, as it was when the seats were held. Empty if an earlier
+/// version wrote the reservation.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Performance {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub venue: Option<String>,
+    /// `None` also for general admission without a start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<EpochMs>,
+    /// Until when the reservation can be cancelled once it is paid. `None` also if there is no
+    /// start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_until: Option<EpochMs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZoneName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+}
+
+impl Performance {
+    /// The performance as the catalogue describes it now. The promise to the buyer stays: a ticket
+    /// can be cancelled until the later of the two times. A catalogue without a start sets no
+    /// limit.
+    #[must_use]
+    pub fn as_described_by(&self, current: Self) -> Self {
+        Self {
+            cancel_until: current
+                .cancel_until
+                .map(|now| self.cancel_until.map_or(now, |promised| promised.max(now))),
+            ..current
         }
     }
 }
@@ -71,6 +107,7 @@ pub struct Reservation {
     pub reservation_id: ReservationId,
     pub user_id: UserId,
     pub event_name: String,
+    pub performance: Performance,
     pub seats: Vec<ReservedSeat>,
     pub quantity: u32,
     /// The event's `maxSeatsPerUser` when this was made. The audit compares the quantity with it.
@@ -183,6 +220,7 @@ mod tests {
             reservation_id: ReservationId::new(event, Some(date), EpochMs(0)),
             user_id: UserId::random(),
             event_name: "E".to_owned(),
+            performance: Performance::default(),
             seats: [7, 8]
                 .map(|seat| {
                     let section = Section::new("R", Money(100), SeatNumber(1), 10);
@@ -210,6 +248,23 @@ mod tests {
         assert!(held.is_live(EpochMs(999)));
         assert_eq!(held.status(EpochMs(1000)), Status::Expired);
         assert!(!held.is_live(EpochMs(1000)));
+    }
+
+    #[test]
+    fn a_ticket_can_be_cancelled_until_the_later_of_the_promise_and_the_catalogue() {
+        let until = |at: Option<i64>| Performance {
+            cancel_until: at.map(EpochMs),
+            ..Performance::default()
+        };
+        for (promised, now, expected) in [
+            (Some(5), Some(3), Some(5)),
+            (Some(3), Some(5), Some(5)),
+            (None, Some(5), Some(5)),
+            (Some(5), None, None),
+        ] {
+            let described = until(promised).as_described_by(until(now));
+            assert_eq!(described.cancel_until, expected.map(EpochMs));
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::clock::EpochMs;
 use crate::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
+use crate::localized::LocalizedText;
 use crate::money::{Currency, Money};
+use crate::profile::TimeZoneName;
 use crate::queue::PollAfter;
 use crate::rehearsal::Challenge;
 
@@ -89,6 +91,19 @@ scalars! {
         "type": "string",
         "pattern": "^[A-Z]{3}$",
         "examples": ["KRW"]
+    }
+    TimeZoneName {
+        "description": "The venue's time zone: a name of the IANA database.",
+        "type": "string",
+        "examples": ["Asia/Seoul"]
+    }
+    LocalizedText {
+        "description": "A text by language (a BCP 47 tag; `und` if the language is not stated).",
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+        "propertyNames": {"pattern": "^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$"},
+        "minProperties": 1,
+        "examples": [{"en": "Jazz under the city", "ko": "도시 아래의 재즈"}]
     }
     EpochMs {
         "description": "A time in RFC 3339, UTC, with milliseconds.",

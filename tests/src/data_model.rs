@@ -133,6 +133,15 @@ events:
   - eventId: drawn
     name: Drawn
     venue: Hall
+    city: Seoul
+    address: 1 Hall Street
+    timeZone: Asia/Seoul
+    artists: [One, Two]
+    organizer: Someone
+    ageLimit: 8
+    durationMinutes: 120
+    description: {en: What it is., ko: 소개}
+    terms: {en: Conditions., ko: 약관}
     admission: seated
     maxSeatsPerUser: 4
     opensAt: "2026-11-20T11:00:00Z"
@@ -141,12 +150,16 @@ events:
     dates:
       - date: 2026-12-24
         startsAt: "2026-12-24T19:00:00+09:00"
+        doorsOpenAt: "18:00"
         sections:
           - {name: A, seats: 20, price: 50000, rows: 2}
           - {name: B, seats: 5, price: 50000, rows: [2, 3], rowLabels: A, numbering: {skip: [2]}, aisles: [1]}
   - eventId: festival
     name: Festival
     venue: Park
+    timeZone: Asia/Seoul
+    startsAt: "2026-12-24T19:00:00"
+    doorsOpenAt: "18:00"
     admission: general
     totalTickets: 100
     price: 50000

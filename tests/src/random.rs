@@ -354,7 +354,7 @@ impl Crowd {
                 let found = self
                     .world
                     .app
-                    .reservation(user_id, &reservation)
+                    .reservation(user_id, &reservation, self.world.clock.now())
                     .await
                     .unwrap();
                 let is_kept = match &found.state {

@@ -11,6 +11,7 @@ use domain::clock::{Clock, EpochMs, ManualClock};
 use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::{Currency, Money};
+use domain::profile::{Overview, Profile};
 use domain::queue::{Control, QueuePolicy};
 use dynoxide::Database;
 use lambda_http::Body;
@@ -110,6 +111,7 @@ pub fn concert() -> Programme {
     let date = |key: &str, starts_at: &str| EventDate {
         date: DateKey::parse(key).expect("a date"),
         starts_at: EpochMs::parse(starts_at).expect("a time"),
+        doors_open_at: None,
         sections: vec![Section::new("A", Money(PRICE), SeatNumber(1), 50)],
     };
     let dates = [
@@ -130,6 +132,9 @@ pub fn concert() -> Programme {
                 opens_at: None,
                 closes_at: None,
                 last_start: Some(dates[1].starts_at),
+                doors_open_at: None,
+                profile: Profile::default(),
+                overview: Overview::default(),
                 queue: QueuePolicy::default(),
                 beacon: None,
             },
@@ -262,7 +267,7 @@ impl World {
     pub async fn add(&self, programme: Programme) {
         self.app
             .store()
-            .apply(&Change::Create(programme))
+            .apply(&Change::Create(programme.into()))
             .await
             .expect("an event");
     }

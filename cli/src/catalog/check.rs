@@ -6,17 +6,19 @@ use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::{Currency, Money};
+use domain::profile::Overview;
 use domain::queue::{Control, Lanes, Order, QueuePolicy, Strategy};
-use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime, PrimitiveDateTime};
+use shared::store::Described;
 
 use super::Known;
 use super::error::CatalogError;
+use super::profile;
 use super::raw::{
-    AdmissionWord, Amount, Day, List, MAX_SEATS, Moment, RawCatalog, RawDate, RawEvent, RawQueue,
+    AdmissionWord, Amount, Day, List, MAX_SEATS, Opening, RawCatalog, RawDate, RawEvent, RawQueue,
     RawSection, StrategyWord, Value, Whole,
 };
 use super::section::section;
+use super::times::{DayOfTime, ResolvedTime, WrittenTime, Zone};
 use super::yaml::{Field, Map, Scalar};
 
 /// A catalogue without errors.
@@ -25,7 +27,7 @@ pub struct Catalog {
     pub currency: Currency,
     /// `None`: the table keeps its own, or the default if it is new.
     pub wallet_ceiling: Option<Money>,
-    pub programmes: Vec<Programme>,
+    pub events: Vec<Described>,
     pub doubts: Vec<Doubt>,
 }
 
@@ -57,6 +59,8 @@ const DEFAULT_SEATS: u32 = 50;
 const DEFAULT_SECTION: &str = "A";
 /// Parts of a general-admission event's stock: enough that the sales of one second rarely meet in one part.
 const STOCK_SHARDS: u32 = 16;
+/// Doors open at most a day before the start.
+const MAX_DOORS_MS: i64 = 86_400_000;
 /// Further errors of a catalogue are not reported.
 const MAX_ERRORS: usize = 50;
 
@@ -230,12 +234,12 @@ pub(super) fn catalog(
     scope.value("currency", raw.currency);
     let mut doubts = Vec::new();
     let mut ids = BTreeSet::new();
-    let mut programmes = Vec::new();
+    let mut events = Vec::new();
     scope.each("events", raw.events, |scope, raw| {
         let id_line = raw.event_id.line();
         let mut of_event = Vec::new();
-        if let Some(programme) = event(scope, raw, &context, &mut of_event) {
-            let id = &programme.event.event_id;
+        if let Some(described) = event(scope, raw, &context, &mut of_event) {
+            let id = &described.programme.event.event_id;
             doubts.extend(of_event.into_iter().map(|doubt| Doubt {
                 event: id.clone(),
                 date: doubt.date,
@@ -245,7 +249,7 @@ pub(super) fn catalog(
             if !ids.insert(id.clone()) {
                 scope.error(id_line, "eventId", format!("is already used: {id}"));
             }
-            programmes.push(programme);
+            events.push(described);
         }
     });
     let has_currency_error = |error: &CatalogError| error.field.ends_with("currency");
@@ -255,7 +259,7 @@ pub(super) fn catalog(
     Some(Catalog {
         currency: context.currency?,
         wallet_ceiling,
-        programmes,
+        events,
         doubts,
     })
 }
@@ -275,10 +279,14 @@ fn table_currency<'a>(
 
 fn event(
     scope: &mut Scope<'_>,
-    raw: RawEvent,
+    mut raw: RawEvent,
     context: &Context<'_>,
     doubts: &mut Vec<RawDoubt>,
-) -> Option<Programme> {
+) -> Option<Described> {
+    let zone = time_zone(scope, std::mem::take(&mut raw.time_zone));
+    let zone = zone.as_ref();
+    let profile = profile::profile(scope, &mut raw, zone);
+    let texts = profile::texts(scope, &mut raw);
     let event_id = scope.required_value("eventId", raw.event_id);
     let name = scope.required_value("name", raw.name);
     let venue = scope.required_value("venue", raw.venue);
@@ -298,24 +306,36 @@ fn event(
         .unwrap_or(context.now);
     let has_opening = raw.opens_at.is_present();
     let opening_line = raw.opens_at.line();
-    let opens_at = scope
-        .value("opensAt", raw.opens_at)
-        .map(|opening| opening.moment(first_applied_at));
+    let opens_at = match scope.value("opensAt", raw.opens_at) {
+        None => None,
+        Some(Opening::After(seconds)) => Some(first_applied_at.plus_ms(seconds * 1000)),
+        Some(Opening::At(time)) => moment(scope, ("opensAt", opening_line), time, zone),
+    };
     let closing_line = raw.closes_at.line();
-    let closes_at = scope.value("closesAt", raw.closes_at).map(|Moment(at)| at);
+    let closes_at = scope
+        .value("closesAt", raw.closes_at)
+        .and_then(|time| moment(scope, ("closesAt", closing_line), time, zone));
     let (queue, beacon) = match scope.enter("queue", raw.queue) {
         Some((mut scope, raw)) => queue(&mut scope, raw, has_opening),
         None => (QueuePolicy::default(), None),
     };
+    let calendar = Calendar {
+        now: context.now,
+        first_applied_at,
+        zone,
+    };
     let mut dates = BTreeMap::new();
-    let last_start;
+    let mut last_start = None;
+    let mut doors_open_at = None;
     let admission = match scope.required_value("admission", raw.admission)? {
         AdmissionWord::Seated => {
             let message = "is only for events of admission general";
             scope.refuse("totalTickets", &raw.total_tickets, message);
             scope.refuse("price", &raw.price, message);
+            scope.refuse("date", &raw.date, message);
             scope.refuse("startsAt", &raw.starts_at, message);
-            dates = self::dates(scope, raw.dates, context, first_applied_at, doubts);
+            scope.refuse("doorsOpenAt", &raw.doors_open_at, message);
+            dates = self::dates(scope, raw.dates, context, &calendar, doubts);
             last_start = dates.values().map(|date| date.starts_at).max();
             Admission::Seated
         }
@@ -324,12 +344,15 @@ fn event(
             scope.refuse("dates", &raw.dates, message);
             let total_tickets = scope.required_value("totalTickets", raw.total_tickets);
             let price = price(scope, raw.price, context);
-            let start_line = raw.starts_at.line();
-            last_start = scope.value("startsAt", raw.starts_at).map(|Moment(at)| at);
-            if last_start.is_some_and(|start| start <= context.now) {
-                let message = "has passed: nothing is on sale";
-                let at = (start_line, "startsAt");
-                doubts.push(doubt(scope, at, None, DoubtReason::Past, message));
+            let times = RawTimes {
+                date: raw.date,
+                starts_at: raw.starts_at,
+                doors_open_at: raw.doors_open_at,
+            };
+            if times.is_present() {
+                let times = times.read(scope, &calendar, doubts)?;
+                last_start = Some(times.starts_at);
+                doors_open_at = times.doors_open_at;
             }
             let total_tickets = total_tickets?.count();
             Admission::General {
@@ -339,7 +362,7 @@ fn event(
             }
         }
     };
-    let times = Times {
+    let times = SaleTimes {
         opens_at,
         closes_at,
         last_start,
@@ -364,6 +387,9 @@ fn event(
             opens_at,
             closes_at,
             last_start,
+            doors_open_at,
+            profile,
+            overview: Overview::default(),
             queue,
             beacon,
         },
@@ -371,11 +397,41 @@ fn event(
         first_applied_at,
         revision: 0,
     };
-    Some(Programme { event, dates })
+    let mut programme = Programme { event, dates };
+    programme.event.terms.overview = programme.overview();
+    Some(Described { programme, texts })
+}
+
+fn time_zone(scope: &mut Scope<'_>, field: Value<String>) -> Option<Zone> {
+    let line = field.line();
+    let name = scope.value("timeZone", field)?;
+    match Zone::named(&name) {
+        Ok(zone) => Some(zone),
+        Err(message) => {
+            scope.error(line, "timeZone", message);
+            None
+        }
+    }
+}
+
+/// A time with its own day.
+fn moment(
+    scope: &mut Scope<'_>,
+    (name, line): (&str, u64),
+    time: WrittenTime,
+    zone: Option<&Zone>,
+) -> Option<EpochMs> {
+    match time.resolve(DayOfTime::Own, zone) {
+        Ok(time) => Some(time.at),
+        Err(message) => {
+            scope.error(line, name, message);
+            None
+        }
+    }
 }
 
 /// The times of an event's sale.
-struct Times {
+struct SaleTimes {
     opens_at: Option<EpochMs>,
     closes_at: Option<EpochMs>,
     last_start: Option<EpochMs>,
@@ -383,12 +439,12 @@ struct Times {
 
 fn check_times(
     scope: &mut Scope<'_>,
-    times: &Times,
+    times: &SaleTimes,
     (opening_line, closing_line): (u64, u64),
     now: EpochMs,
     doubts: &mut Vec<RawDoubt>,
 ) {
-    let Times {
+    let SaleTimes {
         opens_at,
         closes_at,
         last_start,
@@ -496,17 +552,24 @@ fn queue(scope: &mut Scope<'_>, raw: RawQueue, has_opening: bool) -> (QueuePolic
     (policy, beacon)
 }
 
+/// What turns the times of an event's dates into moments.
+struct Calendar<'a> {
+    now: EpochMs,
+    first_applied_at: EpochMs,
+    zone: Option<&'a Zone>,
+}
+
 fn dates(
     scope: &mut Scope<'_>,
     field: List<RawDate>,
     context: &Context<'_>,
-    first_applied_at: EpochMs,
+    calendar: &Calendar<'_>,
     doubts: &mut Vec<RawDoubt>,
 ) -> BTreeMap<DateKey, EventDate> {
     let mut dates = BTreeMap::new();
     scope.each("dates", field, |scope, raw| {
         let line = raw.date.line();
-        if let Some(date) = date(scope, raw, context, first_applied_at, doubts) {
+        if let Some(date) = date(scope, raw, context, calendar, doubts) {
             let key = date.date;
             if dates.insert(key, date).is_some() {
                 scope.error(line, "date", format!("appears more than once: {key}"));
@@ -520,12 +583,18 @@ fn date(
     scope: &mut Scope<'_>,
     raw: RawDate,
     context: &Context<'_>,
-    first_applied_at: EpochMs,
+    calendar: &Calendar<'_>,
     doubts: &mut Vec<RawDoubt>,
 ) -> Option<EventDate> {
-    let date_line = raw.date.line();
-    let day = scope.required_value("date", raw.date);
-    let start = scope.required("startsAt", raw.starts_at);
+    if !raw.date.is_present() {
+        scope.error(scope.line, "date", "is required");
+    }
+    let times = RawTimes {
+        date: raw.date,
+        starts_at: raw.starts_at,
+        doors_open_at: raw.doors_open_at,
+    };
+    let times = times.read(scope, calendar, doubts);
     let sections = if raw.sections.is_present() {
         let message = "is not allowed beside sections, which have their own";
         scope.refuse("seats", &raw.seats, message);
@@ -537,41 +606,115 @@ fn date(
             .map(|price| Section::new(DEFAULT_SECTION, price, SeatNumber(1), seats));
         only.into_iter().collect()
     };
-    let (line, Scalar(start)) = start?;
-    let found = match day? {
-        Day::On(date) => EpochMs::parse(&start).map(|starts_at| {
-            if !is_on(date, &start) {
-                let message = "is not the day and time of startsAt, in the offset of startsAt";
-                let at = (date_line, "date");
-                doubts.push(doubt(scope, at, Some(date), DoubtReason::OtherDay, message));
+    let times = times?;
+    Some(EventDate {
+        date: times.date?,
+        starts_at: times.starts_at,
+        doors_open_at: times.doors_open_at,
+        sections,
+    })
+}
+
+/// The times of a date, or of a general-admission event, as they are written.
+struct RawTimes {
+    date: Value<Day>,
+    starts_at: Value<WrittenTime>,
+    doors_open_at: Value<WrittenTime>,
+}
+
+struct Times {
+    /// `None` for general admission without a date.
+    date: Option<DateKey>,
+    starts_at: EpochMs,
+    doors_open_at: Option<EpochMs>,
+}
+
+impl RawTimes {
+    fn is_present(&self) -> bool {
+        self.date.is_present() || self.starts_at.is_present() || self.doors_open_at.is_present()
+    }
+
+    fn read(
+        self,
+        scope: &mut Scope<'_>,
+        calendar: &Calendar<'_>,
+        doubts: &mut Vec<RawDoubt>,
+    ) -> Option<Times> {
+        let has_date = self.date.is_present();
+        let date_line = self.date.line();
+        let date = scope.value("date", self.date);
+        let start = scope.required("startsAt", self.starts_at);
+        let doors = scope.optional("doorsOpenAt", self.doors_open_at);
+        let day = match date {
+            None if has_date => return None,
+            None => DayOfTime::Own,
+            Some(Day::On(date)) => DayOfTime::On(date.day()),
+            Some(Day::After(days)) => DayOfTime::After {
+                days,
+                first_applied_at: calendar.first_applied_at,
+            },
+        };
+        let (line, Scalar(start)) = start?;
+        let start = match start.resolve(day, calendar.zone) {
+            Ok(start) => start,
+            Err(message) => {
+                scope.error(line, "startsAt", message);
+                return None;
             }
-            (date, starts_at)
-        }),
-        Day::After(days) => days_after(first_applied_at, days, &start),
-    };
-    match found {
-        Ok((date, starts_at)) => {
-            if starts_at <= context.now {
-                let message = "has passed: nothing can be sold for this date";
-                let at = (line, "startsAt");
-                doubts.push(doubt(scope, at, Some(date), DoubtReason::Past, message));
+        };
+        let key = match date {
+            None => None,
+            Some(Day::On(date)) => {
+                if !start.is_on(date) {
+                    let message = match calendar.zone {
+                        None => "is not the day and time of startsAt, in the offset of startsAt",
+                        Some(_) => "is not the day and time of startsAt at the venue",
+                    };
+                    let at = (date_line, "date");
+                    doubts.push(doubt(scope, at, Some(date), DoubtReason::OtherDay, message));
+                }
+                Some(date)
             }
-            Some(EventDate {
-                date,
-                starts_at,
-                sections,
-            })
+            Some(Day::After(_)) => Some(DateKey::on_day(start.local.date())),
+        };
+        if start.at <= calendar.now {
+            let message = "has passed: nothing can be sold for this start";
+            let at = (line, "startsAt");
+            doubts.push(doubt(scope, at, key, DoubtReason::Past, message));
         }
-        Err(message) => {
-            scope.error(line, "startsAt", message);
-            None
-        }
+        Some(Times {
+            date: key,
+            starts_at: start.at,
+            doors_open_at: doors
+                .and_then(|(line, Scalar(time))| doors_open_at(scope, line, time, start, calendar)),
+        })
     }
 }
 
-fn is_on(date: DateKey, start: &str) -> bool {
-    OffsetDateTime::parse(start, &Rfc3339)
-        .is_ok_and(|start| date.is_of(PrimitiveDateTime::new(start.date(), start.time())))
+/// A time of day is on the day of the start.
+fn doors_open_at(
+    scope: &mut Scope<'_>,
+    line: u64,
+    time: WrittenTime,
+    start: ResolvedTime,
+    calendar: &Calendar<'_>,
+) -> Option<EpochMs> {
+    let opening = time
+        .resolve(DayOfTime::On(start.local.date()), calendar.zone)
+        .and_then(|opening| {
+            let before = start.at.ms_since(opening.at);
+            (0..=MAX_DOORS_MS)
+                .contains(&before)
+                .then_some(opening.at)
+                .ok_or_else(|| "must be at most a day before startsAt, and not after it".to_owned())
+        });
+    match opening {
+        Ok(opening) => Some(opening),
+        Err(message) => {
+            scope.error(line, "doorsOpenAt", message);
+            None
+        }
+    }
 }
 
 pub(super) fn required_price(
@@ -608,26 +751,4 @@ fn sections(scope: &mut Scope<'_>, field: List<RawSection>, context: &Context<'_
         sections.push(section);
     });
     sections
-}
-
-/// The day is counted in the offset of the start's time: `+1d` at `19:00:00+09:00` is tomorrow evening in Seoul.
-fn days_after(
-    first_applied_at: EpochMs,
-    days: i64,
-    time: &str,
-) -> Result<(DateKey, EpochMs), String> {
-    // The day here is arbitrary: only the time and the offset are used.
-    let start = OffsetDateTime::parse(&format!("2000-01-01T{time}"), &Rfc3339).map_err(|_| {
-        "must be a time with an offset, such as 19:00:00+09:00, because the date is relative"
-            .to_owned()
-    })?;
-    let day = first_applied_at
-        .to_utc()
-        .to_offset(start.offset())
-        .date()
-        .checked_add(Duration::days(days))
-        .ok_or("is too far in the future")?;
-    let starts_at = start.replace_date(day).unix_timestamp_nanos() / 1_000_000;
-    let starts_at = i64::try_from(starts_at).map_err(|_| "is too far in the future")?;
-    Ok((DateKey::on_day(day), EpochMs(starts_at)))
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId};
 use domain::money::{Currency, Money};
 use domain::queue::{Lanes, Order, Reissue, TokenEndsOn};
@@ -10,6 +9,8 @@ use domain::seating::From;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::texts::WrittenText;
+use super::times::WrittenTime;
 use super::yaml::{Field, Map, OneOrList, Scalar};
 use crate::output::is_hidden;
 
@@ -25,6 +26,8 @@ pub(super) const MAX_ROW_LABEL_LENGTH: usize = 8;
 const MAX_SEAT_LABEL: i64 = 99_999;
 /// For `+30d` and the like: ten years.
 const MAX_DAYS_AHEAD: i64 = 3650;
+/// A week.
+const MAX_DURATION_MINUTES: i64 = 10_080;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 pub(super) type Value<T> = Field<Scalar<T>>;
@@ -49,8 +52,17 @@ pub(super) struct RawEvent {
     pub(super) max_seats_per_user: Value<Whole<1, 20>>,
     pub(super) hold_seconds: Value<Seconds>,
     pub(super) cancel_until_hours: Value<Whole<0, 8760>>,
+    pub(super) artists: Field<Vec<Field<Scalar<Name>>>>,
+    pub(super) city: Value<Name>,
+    pub(super) address: Value<Name>,
+    pub(super) time_zone: Value<String>,
+    pub(super) organizer: Value<Name>,
+    pub(super) age_limit: Value<Whole<1, 99>>,
+    pub(super) duration_minutes: Value<Whole<1, MAX_DURATION_MINUTES>>,
+    pub(super) description: Field<WrittenText>,
+    pub(super) terms: Field<WrittenText>,
     pub(super) opens_at: Value<Opening>,
-    pub(super) closes_at: Value<Moment>,
+    pub(super) closes_at: Value<WrittenTime>,
     pub(super) queue: Field<Map<RawQueue>>,
     pub(super) admission: Value<AdmissionWord>,
     /// Seated events only.
@@ -58,7 +70,9 @@ pub(super) struct RawEvent {
     /// This and the following: general admission only.
     pub(super) total_tickets: Value<Whole<1, MAX_TICKETS>>,
     pub(super) price: Value<Amount<0>>,
-    pub(super) starts_at: Value<Moment>,
+    pub(super) date: Value<Day>,
+    pub(super) starts_at: Value<WrittenTime>,
+    pub(super) doors_open_at: Value<WrittenTime>,
 }
 
 #[derive(Deserialize, Default)]
@@ -82,8 +96,9 @@ pub(super) struct RawQueue {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct RawDate {
     pub(super) date: Value<Day>,
-    /// A time of day with an offset if `date` is relative, else a moment.
-    pub(super) starts_at: Value<String>,
+    /// A time of day if `date` is relative.
+    pub(super) starts_at: Value<WrittenTime>,
+    pub(super) doors_open_at: Value<WrittenTime>,
     pub(super) sections: List<RawSection>,
     /// This and `price`: for a date without sections.
     pub(super) seats: Value<Whole<1, MAX_SEATS>>,
@@ -210,35 +225,13 @@ impl Visitor<'_> for RowLabelVisitor {
     }
 }
 
-/// A moment, as RFC 3339.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct Moment(pub(super) EpochMs);
-
-impl TryFrom<String> for Moment {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        EpochMs::parse(&text).map(Self)
-    }
-}
-
 /// When a sale opens.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 pub(super) enum Opening {
-    At(EpochMs),
+    At(WrittenTime),
     /// `+10m`: this many seconds after the event was first applied.
     After(i64),
-}
-
-impl Opening {
-    pub(super) fn moment(&self, first_applied_at: EpochMs) -> EpochMs {
-        match *self {
-            Self::At(moment) => moment,
-            Self::After(seconds) => first_applied_at.plus_ms(seconds * 1000),
-        }
-    }
 }
 
 impl TryFrom<String> for Opening {
@@ -246,7 +239,7 @@ impl TryFrom<String> for Opening {
 
     fn try_from(text: String) -> Result<Self, String> {
         let Some(relative) = text.strip_prefix('+') else {
-            return EpochMs::parse(&text).map(Self::At);
+            return WrittenTime::try_from(text).map(Self::At);
         };
         [('s', 1), ('m', 60), ('h', 3_600), ('d', SECONDS_PER_DAY)]
             .into_iter()

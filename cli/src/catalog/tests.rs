@@ -38,7 +38,7 @@ fn a_valid_catalogue_gets_defaults() {
     assert_eq!(catalog.currency.to_string(), "KRW");
     assert_eq!(catalog.wallet_ceiling, None);
     assert_eq!(catalog.doubts, []);
-    let concert = &catalog.programmes[0];
+    let concert = &catalog.events[0].programme;
     assert_eq!(concert.event.terms.queue.max_active, 10);
     assert_eq!(concert.event.terms.queue.grace_seconds, 120);
     assert_eq!(concert.event.terms.hold_seconds, 300);
@@ -49,7 +49,7 @@ fn a_valid_catalogue_gets_defaults() {
         total_tickets,
         price,
         stock_shards,
-    } = catalog.programmes[1].event.terms.admission
+    } = catalog.events[1].programme.event.terms.admission
     else {
         panic!("not general");
     };
@@ -61,7 +61,7 @@ fn a_relative_date_counts_from_the_first_apply_in_the_offset_of_its_start() {
     // 16:00 UTC on the 20th is the 21st in Seoul.
     let date = DateKey::parse("2026-12-21").unwrap();
     let catalog = read(VALID).unwrap();
-    let found = &catalog.programmes[0].dates[&date];
+    let found = &catalog.events[0].programme.dates[&date];
     assert_eq!(found.starts_at.to_string(), "2026-12-21T10:00:00.000Z");
     assert_eq!(found.total_seats(), 50);
     let first = EpochMs::parse("2026-10-01T00:00:00Z").unwrap();
@@ -71,14 +71,14 @@ fn a_relative_date_counts_from_the_first_apply_in_the_offset_of_its_start() {
     };
     let again = parse(VALID, &known, now()).unwrap();
     let date = DateKey::parse("2026-10-31").unwrap();
-    assert!(again.programmes[0].dates.contains_key(&date));
+    assert!(again.events[0].programme.dates.contains_key(&date));
 }
 
 #[test]
 fn rows_have_labels_and_their_chairs_have_numbers() {
     let section = |text: &str| {
         let catalog = read(&VALID.replace("rows: 3", text)).unwrap();
-        let eve = &catalog.programmes[0].dates[&DateKey::parse("2026-12-24").unwrap()];
+        let eve = &catalog.events[0].programme.dates[&DateKey::parse("2026-12-24").unwrap()];
         eve.sections[0].clone()
     };
     let plain = section("rows: 3");
@@ -128,7 +128,7 @@ fn rows_labels_and_numbers_that_do_not_fit_are_refused_with_their_fields() {
 fn json_is_a_catalogue_too() {
     let json = r#"{"currency":"KRW","events":[{"eventId":"a","name":"A","venue":"V","admission":"seated",
         "dates":[{"date":"2026-12-24","startsAt":"2026-12-24T19:00:00+09:00","seats":9,"price":1}]}]}"#;
-    assert_eq!(read(json).unwrap().programmes[0].dates.len(), 1);
+    assert_eq!(read(json).unwrap().events[0].programme.dates.len(), 1);
 }
 
 /// Replaces `from` by `to`, and expects exactly one error.
@@ -174,7 +174,7 @@ fn a_wrong_value_is_refused_with_its_line_and_field() {
         "date: +30d",
         "date: 2026-12-24",
         15,
-        "events[0].dates[1].startsAt",
+        "events[0].dates[1].date",
     );
     check("+30d", "+9999d", 15, "events[0].dates[1].date");
     check(
@@ -314,7 +314,7 @@ fn every_queue_option_is_read() {
         .replacen("reissue: keep", "reissue: requeue", 1)
         .replacen("tokenEndsOn: payment", "tokenEndsOn: hold", 1)
         .replacen("overbookPercent: 0", "overbookPercent: 10", 1);
-    let queue = read(&text).unwrap().programmes[0].event.terms.queue;
+    let queue = read(&text).unwrap().events[0].programme.event.terms.queue;
     let batch = Strategy::Batch {
         batch_size: 8,
         batch_seconds: 30,
@@ -355,7 +355,7 @@ fn an_opening_can_be_relative_to_the_first_apply() {
     let opening = |text: &str| {
         let line = format!("    opensAt: {text}\n    venue:");
         read(&VALID.replacen("    venue:", &line, 1))
-            .map(|catalog| catalog.programmes[0].event.terms.opens_at.unwrap())
+            .map(|catalog| catalog.events[0].programme.event.terms.opens_at.unwrap())
     };
     assert_eq!(opening("+10m").unwrap(), now().plus_seconds(600));
     assert_eq!(opening("+2h").unwrap(), now().plus_seconds(7_200));
@@ -374,7 +374,7 @@ fn a_draw_needs_an_opening_time() {
             "    opensAt: 2026-12-01T11:00:00+09:00\n    venue:",
             1,
         );
-    let terms = read(&text).unwrap().programmes[0].event.terms.clone();
+    let terms = read(&text).unwrap().events[0].programme.event.terms.clone();
     assert_eq!(terms.queue.order, Order::Draw);
     assert_eq!(terms.beacon.as_deref(), Some("drand 5"));
 }
@@ -517,7 +517,7 @@ fn names_can_be_in_any_script_and_have_any_visible_character() {
             .replacen("name: S,", &format!("name: {quoted},"), 1)
             .replacen("Winter Live 2026", &quoted, 1);
         let catalog = read(&text).unwrap();
-        let programme = &catalog.programmes[0];
+        let programme = &catalog.events[0].programme;
         assert_eq!(programme.event.terms.name, name);
         let eve = &programme.dates[&DateKey::parse("2026-12-24").unwrap()];
         assert_eq!(eve.sections[1].name, name);
@@ -551,7 +551,7 @@ fn names_with_hidden_characters_or_nothing_visible_are_refused() {
 #[test]
 fn an_event_can_be_called_yes() {
     let catalog = read(&VALID.replacen("Winter Live 2026", "Yes", 1)).unwrap();
-    assert_eq!(catalog.programmes[0].event.terms.name, "Yes");
+    assert_eq!(catalog.events[0].programme.event.terms.name, "Yes");
 }
 
 #[test]
@@ -611,7 +611,7 @@ fn text_that_is_not_yaml_is_refused_with_its_line() {
 fn the_example_catalogue_is_valid() {
     let example = include_str!("../../../infra/catalog.example.yaml");
     let catalog = read(example).unwrap();
-    assert!(catalog.programmes.len() >= 3);
+    assert!(catalog.events.len() >= 3);
 }
 
 proptest! {
@@ -633,4 +633,218 @@ proptest! {
             prop_assert!(errors.iter().all(|error| error.line >= 1));
         }
     }
+}
+
+/// The first start of a concert in a time zone.
+fn start_in(zone: &str, date: &str, start: &str) -> Result<String, String> {
+    let text = VALID
+        .replacen(
+            "    venue:",
+            &format!("    timeZone: {zone}\n    venue:"),
+            1,
+        )
+        .replacen("date: 2026-12-24", &format!("date: {date}"), 1)
+        .replacen("2026-12-24T19:00:00+09:00", &format!("'{start}'"), 1);
+    let only_first = text
+        .lines()
+        .filter(|line| !line.contains("date: +30d"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    match read(&only_first) {
+        Ok(catalog) => {
+            let programme = &catalog.events[0].programme;
+            let first = programme.dates.values().next().unwrap();
+            Ok(first.starts_at.to_string())
+        }
+        Err(errors) => Err(format!("{}: {}", errors[0].field, errors[0].message)),
+    }
+}
+
+#[test]
+fn times_without_an_offset_are_those_of_the_venue() {
+    for (zone, date, start, expected) in [
+        (
+            "Asia/Seoul",
+            "2026-12-24",
+            "2026-12-24T20:00:00",
+            "2026-12-24T11:00:00.000Z",
+        ),
+        (
+            "Asia/Seoul",
+            "2026-12-24",
+            "2026-12-24T20:00",
+            "2026-12-24T11:00:00.000Z",
+        ),
+        // Winter and summer.
+        (
+            "Europe/Berlin",
+            "2026-12-24",
+            "20:00",
+            "2026-12-24T19:00:00.000Z",
+        ),
+        (
+            "Europe/Berlin",
+            "2027-07-01",
+            "20:00:00",
+            "2027-07-01T18:00:00.000Z",
+        ),
+        // With an offset, as ever.
+        (
+            "Asia/Seoul",
+            "2026-12-24",
+            "2026-12-24T20:00:00+09:00",
+            "2026-12-24T11:00:00.000Z",
+        ),
+        // The day counts at the venue.
+        (
+            "Asia/Seoul",
+            "2026-12-25",
+            "2026-12-24T20:00:00Z",
+            "2026-12-24T20:00:00.000Z",
+        ),
+        // Of two equal times, the offset says which.
+        (
+            "Europe/Berlin",
+            "2027-10-31",
+            "2027-10-31T02:30:00+01:00",
+            "2027-10-31T01:30:00.000Z",
+        ),
+        // A relative date counts from the 21st in Seoul and the 20th in New York.
+        ("Asia/Seoul", "+1d", "20:00:00", "2026-11-22T11:00:00.000Z"),
+        (
+            "America/New_York",
+            "+1d",
+            "20:00:00",
+            "2026-11-22T01:00:00.000Z",
+        ),
+    ] {
+        assert_eq!(
+            start_in(zone, date, start).as_deref(),
+            Ok(expected),
+            "{zone} {date} {start}"
+        );
+    }
+}
+
+#[test]
+fn times_that_the_venues_clocks_skip_or_repeat_are_refused() {
+    for (zone, date, start, message) in [
+        (
+            "Europe/Berlin",
+            "2027-03-28",
+            "2027-03-28T02:30:00",
+            "does not exist in Europe/Berlin",
+        ),
+        (
+            "Europe/Berlin",
+            "2027-10-31",
+            "02:30",
+            "occurs twice in Europe/Berlin",
+        ),
+        (
+            "Europe/Berlin",
+            "+1d",
+            "2027-10-31T20:00:00",
+            "must be a time of day",
+        ),
+        (
+            "Europe/Atlantis",
+            "2026-12-24",
+            "20:00:00+01:00",
+            "is not a time zone",
+        ),
+    ] {
+        let error = start_in(zone, date, start).unwrap_err();
+        assert!(error.contains(message), "{error}");
+    }
+    check(
+        "startsAt: 2026-12-24T19:00:00+09:00",
+        "startsAt: 2026-12-24T19:00:00",
+        11,
+        "events[0].dates[0].startsAt",
+    );
+}
+
+#[test]
+fn general_admission_can_have_a_date_a_start_and_doors() {
+    let fair = |fields: &str| {
+        let text = VALID.replacen("totalTickets: 5", &format!("totalTickets: 5, {fields}"), 1);
+        read(&text).map(|catalog| catalog.events[1].programme.event.terms.clone())
+    };
+    let terms =
+        fair("timeZone: asia/seoul, date: +7d, startsAt: '11:00', doorsOpenAt: '10:30'").unwrap();
+    assert_eq!(
+        terms.last_start.unwrap().to_string(),
+        "2026-11-28T02:00:00.000Z"
+    );
+    assert_eq!(
+        terms.doors_open_at.unwrap().to_string(),
+        "2026-11-28T01:30:00.000Z"
+    );
+    assert_eq!(terms.profile.time_zone.unwrap().0, "Asia/Seoul");
+    assert_eq!(terms.overview.start_times, [terms.last_start.unwrap()]);
+    for (fields, field) in [
+        ("date: +7d", "startsAt"),
+        ("doorsOpenAt: 2027-01-01T10:00:00Z", "startsAt"),
+        ("startsAt: '11:00:00Z'", "startsAt"),
+        (
+            "startsAt: 2027-01-01T10:00:00Z, doorsOpenAt: 2027-01-01T10:00:01Z",
+            "doorsOpenAt",
+        ),
+        (
+            "startsAt: 2027-01-02T10:00:01Z, doorsOpenAt: 2027-01-01T10:00:00Z",
+            "doorsOpenAt",
+        ),
+    ] {
+        let errors = fair(fields).unwrap_err();
+        assert_eq!(errors[0].field, format!("events[1].{field}"), "{errors:?}");
+    }
+    check(
+        "    admission: seated",
+        "    doorsOpenAt: '18:00'\n    admission: seated",
+        7,
+        "events[0].doorsOpenAt",
+    );
+}
+
+#[test]
+fn facts_and_texts_of_an_event_are_read_and_checked() {
+    let with = |fields: &str| {
+        let lines = fields.replace('\n', "\n    ");
+        read(&VALID.replacen("    venue:", &format!("    {lines}\n    venue:"), 1))
+            .map(|catalog| catalog.events[0].clone())
+    };
+    let described = with("artists: [One, Two]\ncity: Seoul\nageLimit: 8").unwrap();
+    let profile = &described.programme.event.terms.profile;
+    assert_eq!((profile.artists.len(), profile.age_limit), (2, Some(8)));
+    assert!(described.texts.is_empty());
+    let overview = &described.programme.event.terms.overview;
+    assert_eq!(
+        (overview.lowest_price, overview.highest_price),
+        (Some(Money(50_000)), Some(Money(99_000)))
+    );
+    for (fields, field) in [
+        ("artists: []", "artists"),
+        ("artists: One", "artists"),
+        ("artists: [One, '']", "artists[1]"),
+        ("city: ''", "city"),
+        ("ageLimit: 100", "ageLimit"),
+        ("durationMinutes: 0", "durationMinutes"),
+        ("timeZone: KST", "timeZone"),
+        ("description: {}", "description"),
+        ("description: [a]", "description"),
+        ("description: '<b>a</b>'", "description"),
+        ("description: {EN: a}", "description"),
+        ("description: {en: ''}", "description"),
+        ("description: {en: a, en: b}", "description"),
+        ("terms: '[a](http://example.com)'", "terms"),
+    ] {
+        let errors = with(fields).unwrap_err();
+        assert_eq!(errors[0].field, format!("events[0].{field}"), "{errors:?}");
+        assert_eq!(errors.len(), 1, "{errors:?}");
+    }
+    let long = "가".repeat(9_000);
+    let many =
+        format!("description: {{en: {long}, ko: {long}, ja: {long}}}\nterms: {{en: {long}}}");
+    assert_eq!(with(&many).unwrap_err()[0].field, "events[0].description");
 }

@@ -3,16 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::clock::EpochMs;
-use domain::event::{Event, EventDate, Programme};
+use domain::event::{Event, EventDate};
+use domain::localized::LocalizedText;
+use domain::profile::Texts;
 use domain::seating::Rows;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use shared::store::Described;
 
 /// One line for each changed field, with its old and its new value.
-pub(super) fn differences(former: &Programme, programme: &Programme) -> Vec<String> {
+pub(super) fn differences(before: &Described, after: &Described) -> Vec<String> {
+    let (former, programme) = (&before.programme, &after.programme);
     let mut lines = changes(
         &event_fields(&former.event),
         &event_fields(&programme.event),
     );
+    lines.extend(changes(
+        &text_fields(&before.texts),
+        &text_fields(&after.texts),
+    ));
     let keys: BTreeSet<_> = former.dates.keys().chain(programme.dates.keys()).collect();
     for key in keys {
         match (former.dates.get(key), programme.dates.get(key)) {
@@ -73,9 +82,32 @@ fn event_fields(event: &Event) -> Fields {
     fields
 }
 
+/// The beginning of each text by field and language.
+fn text_fields(texts: &Texts) -> Fields {
+    const SHOWN: usize = 60;
+    let named = [("description", &texts.description), ("terms", &texts.terms)];
+    let mut fields = Fields::new();
+    for (name, text) in named {
+        for (language, text) in text.iter().flat_map(LocalizedText::iter) {
+            let count = text.chars().count();
+            let mut shown: String = text.chars().take(SHOWN).collect();
+            if count > SHOWN {
+                // Texts that begin alike differ by their hash.
+                let hash = hex::encode(Sha256::digest(text));
+                shown.push_str(&format!("… ({count} characters, {})", &hash[..8]));
+            }
+            fields.insert(format!("{name}.{language}"), shown);
+        }
+    }
+    fields
+}
+
 fn date_fields(date: &EventDate) -> Fields {
     let key = format!("dates[{}]", date.date);
     let mut fields = Fields::from([(format!("{key}.startsAt"), date.starts_at.to_string())]);
+    if let Some(doors) = date.doors_open_at {
+        fields.insert(format!("{key}.doorsOpenAt"), doors.to_string());
+    }
     for section in &date.sections {
         let path = format!("{key}.sections[{}]", section.name);
         let mut field = |name: &str, value: String| {
@@ -121,7 +153,7 @@ fn to_json(terms: &domain::event::Terms) -> Value {
 /// Names that the terms have and a catalogue does not, because it has their fields one level higher.
 const WITHOUT_LEVEL: [&str; 2] = ["general", "batch"];
 /// Derived from other fields.
-const DERIVED: [&str; 2] = ["lastStart", "stockShards"];
+const DERIVED: [&str; 3] = ["lastStart", "stockShards", "overview"];
 
 fn flatten(path: &str, value: &Value, fields: &mut Fields) {
     let Value::Object(map) = value else {
@@ -135,6 +167,7 @@ fn flatten(path: &str, value: &Value, fields: &mut Fields) {
     for (name, value) in map {
         match (name.as_str(), value) {
             (name, _) if DERIVED.contains(&name) => {}
+            ("profile", profile) => flatten(path, profile, fields),
             ("admission" | "strategy", Value::Object(inner)) => {
                 // `{"general": {…}}` stands for `admission: general` and the fields within.
                 for (word, inner) in inner {

@@ -10,7 +10,7 @@ use domain::money::Money;
 use domain::queue::{Order, QueuePolicy, Strategy};
 use domain::seating;
 use domain::seats::Claim;
-use shared::store::{ApplyRefused, Change, Consistency, Settings, Store};
+use shared::store::{ApplyRefused, Change, Consistency, Described, Settings, Store};
 
 use super::differences::{differences, summary};
 use crate::catalog::{Catalog, CatalogError, DEFAULT_WALLET_CEILING, Doubt, DoubtReason, Known};
@@ -78,9 +78,9 @@ impl Plan {
         }
         if former_ceiling.is_some_and(|former| plan.settings.wallet_ceiling < former) {
             let named: BTreeSet<_> = catalog
-                .programmes
+                .events
                 .iter()
-                .map(|programme| &programme.event.event_id)
+                .map(|described| &described.programme.event.event_id)
                 .collect();
             let others = known.first_applied.keys().filter(|id| !named.contains(id));
             for id in others {
@@ -94,13 +94,13 @@ impl Plan {
             }
         }
         let mut doubts = catalog.doubts;
-        for programme in catalog.programmes {
-            let id = &programme.event.event_id;
-            let former = store.programme(id, Consistency::Strong).await?;
+        for described in catalog.events {
+            let id = &described.programme.event.event_id;
+            let former = store.described(id).await?;
             for doubt in doubts.extract_if(.., |doubt| doubt.event == *id) {
-                plan.judge(doubt, former.as_ref());
+                plan.judge(doubt, former.as_ref().map(|former| &former.programme));
             }
-            match step(store, former, &programme, now).await? {
+            match step(store, former, &described, now).await? {
                 Ok(step) => plan.steps.push(step),
                 Err(conflicts) => plan.conflicts.extend(conflicts),
             }
@@ -143,19 +143,19 @@ fn highest_price(programme: &Programme, now: EpochMs) -> Option<Money> {
 /// What has to be done for one event, or why it is not allowed.
 async fn step(
     store: &Store,
-    former: Option<Programme>,
-    programme: &Programme,
+    former: Option<Described>,
+    described: &Described,
     now: EpochMs,
 ) -> Result<Result<Step, Vec<String>>> {
     let Some(former) = former else {
         return Ok(Ok(Step {
-            description: created(programme),
-            change: Some(Change::Create(programme.clone())),
+            description: created(&described.programme),
+            change: Some(Change::Create(described.clone())),
         }));
     };
-    let conflicts = conflicts(store, &former, programme, now).await?;
+    let conflicts = conflicts(store, &former.programme, &described.programme, now).await?;
     Ok(if conflicts.is_empty() {
-        Ok(update(&former, programme.clone()))
+        Ok(update(&former, described.clone()))
     } else {
         Err(conflicts)
     })
@@ -173,16 +173,16 @@ impl Step {
             let Some(change) = &self.change else {
                 return Ok(Ok(self));
             };
-            let (Change::Create(programme) | Change::Update { programme, .. }) = change;
-            let id = &programme.event.event_id;
+            let (Change::Create(described) | Change::Update { described, .. }) = change;
+            let id = &described.programme.event.event_id;
             match store.apply(change).await {
                 Ok(()) => return Ok(Ok(self)),
                 Err(ApplyRefused::Raced) => {}
                 Err(ApplyRefused::Store(error)) => return Err(error.into()),
                 Err(refused) => return Ok(Err(vec![format!("{id}: {refused}")])),
             }
-            let former = store.programme(id, Consistency::Strong).await?;
-            match step(store, former, programme, now).await? {
+            let former = store.described(id).await?;
+            match step(store, former, described, now).await? {
                 Ok(step) => self = step,
                 Err(conflicts) => return Ok(Err(conflicts)),
             }
@@ -199,7 +199,9 @@ fn created(programme: &Programme) -> Vec<String> {
         .collect()
 }
 
-fn update(former: &Programme, mut programme: Programme) -> Step {
+fn update(before: &Described, mut described: Described) -> Step {
+    let former = &before.programme;
+    let programme = &mut described.programme;
     programme.event.control = former
         .event
         .control
@@ -215,20 +217,20 @@ fn update(former: &Programme, mut programme: Programme) -> Step {
         &mut programme.event.terms.admission,
     );
     let id = programme.event.event_id.clone();
-    if programme == *former {
+    if described == *before {
         return Step {
             description: vec![format!("unchanged {id}")],
             change: None,
         };
     }
     let mut description = vec![format!("update {id}")];
-    let changes = differences(former, &programme).into_iter();
+    let changes = differences(before, &described).into_iter();
     description.extend(changes.map(|change| format!("  {change}")));
     Step {
         description,
         change: Some(Change::Update {
-            programme,
-            former: Box::new(former.clone()),
+            described,
+            former: Box::new(before.clone()),
         }),
     }
 }

@@ -128,7 +128,8 @@ pub async fn run(args: &PlanArgs, out: &mut Output) -> Result<Outcome> {
             return Ok(Outcome::Negative);
         }
     };
-    let programme = chosen(catalog.programmes, args.event.as_ref(), &name)?;
+    let programmes = catalog.events.into_iter().map(|event| event.programme);
+    let programme = chosen(programmes.collect(), args.event.as_ref(), &name)?;
     let scenario = scenario(programme, args, now)?;
     let account = args.account.quotas().await?;
     let proposal = if args.as_is {

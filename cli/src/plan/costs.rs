@@ -245,10 +245,10 @@ impl Operation {
             | Self::ActivePoll
             | Self::Dates
             | Self::SeatsOfMap
-            | Self::ViewTicket
             | Self::Hold { .. }
             | Self::HoldRefused { .. } => 1,
             Self::Leave
+            | Self::ViewTicket
             | Self::Seats { .. }
             | Self::Reserve
             | Self::Release { .. }
@@ -274,7 +274,8 @@ impl Operation {
             ],
             Self::JoinAgain => vec![reads(Own, 0.5)],
             Self::WaitingPoll | Self::PublicPoll | Self::ViewEvent => vec![],
-            Self::ViewTicket => vec![reads(Own, 1.0)],
+            // The event and the date, by eventually consistent reads.
+            Self::ViewTicket => vec![reads(Own, 1.0), reads(Event, 1.0)],
             Self::Arrival => vec![
                 reads(Sessions, 0.5),
                 reads(Own, 1.0),

@@ -52,6 +52,12 @@ impl DateKey {
         self.day == start.date() && self.minute.is_none_or(|own| own == minute)
     }
 
+    /// Its day.
+    #[must_use]
+    pub fn day(self) -> Date {
+        self.day
+    }
+
     /// Whether its day is not before the day of `day`.
     #[must_use]
     pub fn is_from(self, day: Self) -> bool {

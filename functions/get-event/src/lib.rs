@@ -3,6 +3,7 @@
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, EventDate, Programme};
 use domain::ids::DateKey;
+use domain::localized::LocalizedText;
 use domain::money::Money;
 use domain::refusal::Refusal;
 use domain::seating::{Numbering, Rows};
@@ -58,6 +59,41 @@ struct Body<'a> {
     /// The price of a ticket, for general admission.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Money>,
+    /// The start, for general admission. Omitted if there is none.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    starts_at: Option<EpochMs>,
+    /// When the doors open, for general admission.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    doors_open_at: Option<EpochMs>,
+    /// Until when paid tickets can be cancelled, for general admission with a start.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    cancel_until: Option<EpochMs>,
+    /// The street address of the venue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organizer: Option<&'a str>,
+    /// The minimum age in years.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_minutes: Option<u32>,
+    /// What the event is, in a subset of Markdown: paragraphs, bullet lists, bold, italics and
+    /// https links.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a LocalizedText>,
+    /// The conditions of a purchase, in the same subset of Markdown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terms: Option<&'a LocalizedText>,
     /// For seated admission: all dates including past ones, in ascending order.
     #[serde(skip_serializing_if = "Option::is_none")]
     dates: Option<Vec<DateDetailsView<'a>>>,
@@ -71,6 +107,14 @@ struct DateDetailsView<'a> {
     date: DateKey,
     #[serde(serialize_with = "rfc3339::serialize")]
     starts_at: EpochMs,
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    doors_open_at: Option<EpochMs>,
+    /// Until when paid tickets can be cancelled.
+    #[serde(serialize_with = "rfc3339::serialize")]
+    cancel_until: EpochMs,
     /// Neither sold nor held. None once the performance has begun.
     available_seats: u32,
     total_seats: u32,
@@ -114,10 +158,12 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let programme = app.programme(&event_id, request.now()).await?;
     let (total_tickets, available_tickets, left) =
         app.tickets_left(&programme, request.now()).await?;
+    let texts = app.texts(&programme.event).await?;
     let terms = &programme.event.terms;
-    let (price, dates) = match terms.admission {
-        Admission::General { price, .. } => (Some(price), None),
-        Admission::Seated => (None, Some(dates(&programme, &left, request.now()))),
+    let profile = &terms.profile;
+    let (price, starts_at, dates) = match terms.admission {
+        Admission::General { price, .. } => (Some(price), terms.last_start, None),
+        Admission::Seated => (None, None, Some(dates(&programme, &left, request.now()))),
     };
     let body = Body {
         event: EventView::of(&programme.event, request.now()),
@@ -126,6 +172,15 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         max_seats_per_user: terms.max_seats_per_user,
         hold_seconds: terms.hold_seconds,
         price,
+        starts_at,
+        doors_open_at: terms.doors_open_at,
+        cancel_until: starts_at.map(|start| terms.cancel_until(start)),
+        address: profile.address.as_deref(),
+        organizer: profile.organizer.as_deref(),
+        age_limit: profile.age_limit,
+        duration_minutes: profile.duration_minutes,
+        description: texts.description.as_ref(),
+        terms: texts.terms.as_ref(),
         dates,
     };
     Ok(Answer::ok(&body).public())
@@ -143,6 +198,8 @@ fn dates<'a>(
         .map(|(date, left)| DateDetailsView {
             date: date.date,
             starts_at: date.starts_at,
+            doors_open_at: date.doors_open_at,
+            cancel_until: programme.event.terms.cancel_until(date.starts_at),
             available_seats: if date.has_begun(now) {
                 0
             } else {

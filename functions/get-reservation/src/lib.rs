@@ -34,7 +34,7 @@ pub fn operation() -> shared::openapi::Operation {
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let user_id = request.caller(app).await?;
     let id = request.path_reservation()?;
-    let reservation = app.reservation(user_id, &id).await?;
+    let reservation = app.reservation(user_id, &id, request.now()).await?;
     Ok(Answer::ok(&ReservationView::of(
         &reservation,
         request.now(),

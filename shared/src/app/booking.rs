@@ -1,5 +1,7 @@
 //! Payments, cancellations, and the user's reservations and wallet.
 
+use std::collections::HashSet;
+
 use super::App;
 use crate::metrics::Count;
 use crate::store::{
@@ -93,8 +95,41 @@ impl App {
         Ok((reservation, wallet))
     }
 
-    /// A reservation of the user. One of another user is reported as not found.
+    /// A reservation of the user, with the performance as it is now. One of another user is reported
+    /// as not found.
     pub async fn reservation(
+        &self,
+        user: UserId,
+        id: &ReservationId,
+        now: EpochMs,
+    ) -> Result<Reservation, Refusal> {
+        let mut reservation = self.stored_reservation(user, id).await?;
+        self.describe(std::slice::from_mut(&mut reservation), now)
+            .await?;
+        Ok(reservation)
+    }
+
+    /// Replaces what tickets say about their performances by what the catalogue says now, because a
+    /// date can be postponed. Ended reservations stay as they are.
+    async fn describe(
+        &self,
+        reservations: &mut [Reservation],
+        now: EpochMs,
+    ) -> Result<(), Refusal> {
+        let key = |reservation: &Reservation| (reservation.event_id().clone(), reservation.date());
+        let live = |reservation: &&Reservation| reservation.is_live(now);
+        let wanted: HashSet<_> = reservations.iter().filter(live).map(key).collect();
+        let current = self.store.performances(&wanted).await?;
+        for reservation in reservations.iter_mut().filter(|of| of.is_live(now)) {
+            if let Some(current) = current.get(&key(reservation)) {
+                let performance = &mut reservation.performance;
+                *performance = performance.as_described_by(current.clone());
+            }
+        }
+        Ok(())
+    }
+
+    async fn stored_reservation(
         &self,
         user: UserId,
         id: &ReservationId,
@@ -115,7 +150,7 @@ impl App {
     ) -> Result<Reservation, Refusal> {
         let mut now = now;
         for attempt in 1..=ATTEMPTS {
-            let reservation = self.reservation(user, id).await?;
+            let reservation = self.stored_reservation(user, id).await?;
             let wallet = match &reservation.state {
                 State::Cancelled { .. } => return Ok(reservation),
                 State::Held { held_until } if *held_until <= now => {
@@ -200,6 +235,7 @@ impl App {
         } else {
             archived_before
         };
+        self.describe(&mut page, now).await?;
         Ok((page, next))
     }
 
@@ -241,20 +277,20 @@ impl App {
         Ok((page.into_iter().map(|(_, entry)| entry).collect(), next))
     }
 
-    /// A confirmed reservation can be cancelled until `cancelUntilHours` before the start.
+    /// A confirmed reservation can be cancelled until `cancelUntilHours` before the start, or until
+    /// the time that was promised when its seats were held, if that is later.
     async fn check_cancellable(
         &self,
         reservation: &Reservation,
         now: EpochMs,
     ) -> Result<(), Refusal> {
         let programme = self.programme(reservation.event_id(), now).await?;
-        let starts_at = match reservation.date() {
-            Some(date) => programme.dates.get(&date).map(|date| date.starts_at),
-            None => programme.event.terms.last_start,
-        };
-        let hours = i64::from(programme.event.terms.cancel_until_hours);
-        let is_too_late = starts_at.is_some_and(|start| now >= start.plus_ms(-hours * 3_600_000));
-        if is_too_late {
+        let current = programme.performance(reservation.date());
+        let until = reservation
+            .performance
+            .as_described_by(current)
+            .cancel_until;
+        if until.is_some_and(|until| now >= until) {
             return Err(Refusal::NotCancellable("it is too late to cancel"));
         }
         Ok(())

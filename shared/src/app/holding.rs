@@ -230,6 +230,7 @@ impl App {
             user_id: token.user_id,
             event: &programme.event,
             date,
+            performance: programme.performance(Some(date)),
             seats: reserved,
             session: session_key(token, rank),
         };

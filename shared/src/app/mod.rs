@@ -22,6 +22,7 @@ use domain::clock::{Clock, EpochMs};
 use domain::event::{Event, Programme};
 use domain::ids::{EventId, Lane};
 use domain::money::Money;
+use domain::profile::Texts;
 use domain::queue::Head;
 use domain::refusal::Refusal;
 
@@ -51,6 +52,7 @@ pub struct App {
     settings: Cache<(), Settings>,
     events: Cache<(), Vec<Event>>,
     programmes: Cache<EventId, Programme>,
+    texts: Cache<EventId, TextsOfRevision>,
     heads: Cache<(EventId, Lane), Head>,
     seat_maps: availability::SeatMapCache,
     seat_map_turns: cache::Turns<EventId>,
@@ -60,6 +62,13 @@ pub struct App {
     stocks: Cache<EventId, Vec<u32>>,
     /// Identifies users. `None` if requests state the user id.
     issuer: Option<issuer::CachedIssuer>,
+}
+
+/// An event's texts. They change only together with its revision.
+#[derive(Debug)]
+struct TextsOfRevision {
+    revision: u64,
+    texts: Arc<Texts>,
 }
 
 impl App {
@@ -73,6 +82,7 @@ impl App {
             settings: Cache::default(),
             events: Cache::default(),
             programmes: Cache::default(),
+            texts: Cache::default(),
             heads: Cache::default(),
             seat_maps: Cache::default(),
             seat_map_turns: cache::Turns::default(),
@@ -183,6 +193,23 @@ impl App {
         self.programmes
             .fresh_or_read(id, now, self.clock(), PROGRAMME_CACHE_MS, read)
             .await
+    }
+
+    /// An event's long texts. They are read once for each revision of the event.
+    pub async fn texts(&self, event: &Event) -> Result<Arc<Texts>, Refusal> {
+        let id = &event.event_id;
+        if let Some(known) = self.texts.any(id)
+            && known.revision == event.revision
+        {
+            return Ok(known.texts.clone());
+        }
+        let texts = Arc::new(self.store.texts(id).await?);
+        let read = TextsOfRevision {
+            revision: event.revision,
+            texts: texts.clone(),
+        };
+        self.texts.put(id.clone(), read, self.clock().now());
+        Ok(texts)
     }
 
     /// An event and its dates as they are now.

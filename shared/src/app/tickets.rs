@@ -107,6 +107,7 @@ impl App {
         let mut request = TicketRequest {
             user_id: token.user_id,
             event,
+            performance: programme.performance(None),
             quantity,
             total_price: stock.price.times(quantity),
             session: session_key(token, rank),

@@ -9,6 +9,7 @@ use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, Event, SaleState};
 use domain::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
 use domain::money::{Currency, Money};
+use domain::profile::TimeZoneName;
 use domain::queue::{Head, Order, PROCEDURE, PollAfter, TokenStatus, Turn};
 use domain::reservation::{Reservation, ReservedSeat, State, Status};
 use domain::shortage::Shortage;
@@ -50,12 +51,49 @@ pub struct EventView<'a> {
     )]
     closes_at: Option<EpochMs>,
     state: SaleState,
+    /// The performers, the most important first. Omitted if unknown, like the fields below.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    artists: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    city: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<&'a TimeZoneName>,
+    /// The starts of all dates, including past ones, in ascending order; for general admission at
+    /// most one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    start_times: Vec<Rfc3339>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lowest_price: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    highest_price: Option<Money>,
+}
+
+/// A time in a list.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Rfc3339(#[serde(serialize_with = "rfc3339::serialize")] EpochMs);
+
+#[cfg(feature = "openapi")]
+impl schemars::JsonSchema for Rfc3339 {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        EpochMs::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        EpochMs::json_schema(generator)
+    }
 }
 
 impl<'a> EventView<'a> {
     /// The event as it is at `now`.
     #[must_use]
     pub fn of(event: &'a Event, now: EpochMs) -> Self {
+        let profile = &event.terms.profile;
+        let overview = &event.terms.overview;
         Self {
             event_id: &event.event_id,
             event_name: &event.terms.name,
@@ -68,6 +106,12 @@ impl<'a> EventView<'a> {
             opens_at: event.terms.opens_at,
             closes_at: event.closes_at(),
             state: event.sale_state(now),
+            artists: &profile.artists,
+            city: profile.city.as_deref(),
+            time_zone: profile.time_zone.as_ref(),
+            start_times: overview.start_times.iter().copied().map(Rfc3339).collect(),
+            lowest_price: overview.lowest_price,
+            highest_price: overview.highest_price,
         }
     }
 }
@@ -336,6 +380,27 @@ pub struct ReservationView<'a> {
     /// Omitted for general admission.
     #[serde(skip_serializing_if = "Option::is_none")]
     date: Option<DateKey>,
+    /// Omitted in reservations that an earlier version made, like the fields up to `currency`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    venue: Option<&'a str>,
+    /// The start of the performance. Also omitted for general admission without a start.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    starts_at: Option<EpochMs>,
+    /// Until when the reservation can be cancelled once it is paid. What was promised when the seats
+    /// were held stays: a later catalogue can only extend it. Also omitted if there is no start.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    cancel_until: Option<EpochMs>,
+    /// The venue's time zone. Also omitted if unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<&'a TimeZoneName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<&'a Currency>,
     /// Empty for general admission.
     seats: Vec<ReservedSeatView<'a>>,
     /// The number of tickets.
@@ -400,12 +465,18 @@ impl<'a> ReservationView<'a> {
             State::Confirmed { payment } => (None, payment.as_ref(), None),
             State::Cancelled { payment, refunded } => (None, payment.as_ref(), Some(*refunded)),
         };
+        let performance = &reservation.performance;
         Self {
             reservation_id: &reservation.reservation_id,
             event_id: reservation.event_id(),
             event_name: &reservation.event_name,
             user_id: reservation.user_id,
             date: reservation.date(),
+            venue: performance.venue.as_deref(),
+            starts_at: performance.starts_at,
+            cancel_until: performance.cancel_until,
+            time_zone: performance.time_zone.as_ref(),
+            currency: performance.currency.as_ref(),
             seats: reservation.seats.iter().map(Into::into).collect(),
             quantity: reservation.quantity,
             total_price: reservation.total_price,

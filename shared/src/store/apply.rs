@@ -10,19 +10,38 @@ use super::stock::{change_stock, put_stock};
 use super::withdrawal::{MOST_SEATS, TakenSeat, WithdrawRefused, Withdrawal};
 use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Programme};
+use domain::ids::EventId;
+use domain::profile::Texts;
 use domain::stock::{equal_parts, stock_changes};
 
 /// What applying a catalogue writes for one event.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// A new event.
-    Create(Programme),
-    /// New terms and dates for an existing event. Operators' changes to its queue remain.
+    Create(Described),
+    /// New terms, dates and texts for an existing event. Operators' changes to its queue remain.
     Update {
-        programme: Programme,
+        described: Described,
         /// The event as it was read. If it has changed since, the update is refused.
-        former: Box<Programme>,
+        former: Box<Described>,
     },
+}
+
+/// An event as a catalogue describes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Described {
+    pub programme: Programme,
+    pub texts: Texts,
+}
+
+impl From<Programme> for Described {
+    /// An event without texts.
+    fn from(programme: Programme) -> Self {
+        Self {
+            programme,
+            texts: Texts::default(),
+        }
+    }
 }
 
 /// Why an event was not written.
@@ -61,7 +80,7 @@ impl From<WithdrawRefused> for ApplyRefused {
 }
 
 /// Dates that are written in one transaction, which has at most 100 items: these, the event, its
-/// entry in the catalogue, and at most 16 stock shards.
+/// entry in the catalogue, its texts, and at most 16 stock shards.
 const DATES_AT_ONCE: usize = 80;
 /// If buyers change the stock at the same time, its change is decided again, at most this many
 /// times.
@@ -75,18 +94,31 @@ impl Store {
     /// event that is updated is written last, so a reader who sees the new terms sees all dates.
     pub async fn apply(&self, change: &Change) -> Result<(), ApplyRefused> {
         match change {
-            Change::Create(programme) => self.create(programme).await,
-            Change::Update { programme, former } => self.update(programme, former).await,
+            Change::Create(described) => self.create(described).await,
+            Change::Update { described, former } => self.update(described, former).await,
         }
     }
 
-    async fn create(&self, programme: &Programme) -> Result<(), ApplyRefused> {
+    /// An event with its dates and texts, as the last catalogue described it.
+    pub async fn described(&self, id: &EventId) -> Result<Option<Described>, StoreError> {
+        let Some(programme) = self.programme(id, Consistency::Strong).await? else {
+            return Ok(None);
+        };
+        // If another process changes the event between the two reads, the write is refused because
+        // of the event's revision.
+        let texts = self.texts(id).await?;
+        Ok(Some(Described { programme, texts }))
+    }
+
+    async fn create(&self, described: &Described) -> Result<(), ApplyRefused> {
+        let Described { programme, texts } = described;
         let event = &programme.event;
         self.prepare_queue(event).await?;
         let mut writes = programme.dates.values().map(|date| put_date(event, date));
         let mut first: Vec<Write> = writes.by_ref().take(DATES_AT_ONCE).collect();
         let rest: Vec<Write> = writes.collect();
         first.extend(new_stock(event));
+        first.extend(changed_texts(&event.event_id, &Texts::default(), texts));
         let mut written = self.write_event(event, 0, &first).await?;
         for dates in rest.chunks(DATES_AT_ONCE) {
             written = self.write_event(event, written.revision, dates).await?;
@@ -94,7 +126,13 @@ impl Store {
         Ok(())
     }
 
-    async fn update(&self, programme: &Programme, former: &Programme) -> Result<(), ApplyRefused> {
+    async fn update(&self, described: &Described, former: &Described) -> Result<(), ApplyRefused> {
+        let texts = changed_texts(
+            &former.programme.event.event_id,
+            &former.texts,
+            &described.texts,
+        );
+        let (programme, former) = (&described.programme, &former.programme);
         let event = &programme.event;
         let changes: Vec<(&EventDate, Option<&EventDate>)> = former
             .dates
@@ -105,7 +143,7 @@ impl Store {
         let dates = changed_dates(programme, former);
         let is_one_transaction = dates.len() <= DATES_AT_ONCE;
         let result = self
-            .write_update(programme, former, dates, &withdrawal)
+            .write_update(programme, former, dates, texts, &withdrawal)
             .await;
         if result.is_err() && event.terms.opens_at != former.event.terms.opens_at {
             self.restore_opening(&event.event_id).await?;
@@ -126,13 +164,16 @@ impl Store {
         programme: &Programme,
         former: &Programme,
         mut dates: Vec<Write>,
+        texts: Option<Write>,
         withdrawal: &Withdrawal,
     ) -> Result<(), ApplyRefused> {
         let event = &programme.event;
         self.prepare_queue(event).await?;
         self.close_lanes(&former.event, event.terms.queue.lanes)
             .await?;
-        let last = dates.split_off(dates.len().saturating_sub(1) / DATES_AT_ONCE * DATES_AT_ONCE);
+        let mut last =
+            dates.split_off(dates.len().saturating_sub(1) / DATES_AT_ONCE * DATES_AT_ONCE);
+        last.extend(texts);
         let mut revision = former.event.revision;
         for dates in dates.chunks(DATES_AT_ONCE) {
             self.check_in_time(withdrawal)?;
@@ -257,6 +298,18 @@ fn changed_dates(programme: &Programme, former: &Programme) -> Vec<Write> {
         .collect()
 }
 
+/// Writes the texts if they have changed.
+fn changed_texts(id: &EventId, former: &Texts, texts: &Texts) -> Option<Write> {
+    let key = keys::texts(id);
+    if texts == former {
+        None
+    } else if texts.is_empty() {
+        Some(Write::delete(key))
+    } else {
+        Some(Write::put(key, write_item(texts)))
+    }
+}
+
 fn put_date(event: &Event, date: &EventDate) -> Write {
     Write::put(keys::date(&event.event_id, date.date), write_item(date))
 }
@@ -298,7 +351,6 @@ enum EventWritten {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::ids::EventId;
 
     #[test]
     fn every_placeholder_is_bound() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
 use futures::future::try_join_all;
 use serde::de::DeserializeOwned;
@@ -19,6 +20,9 @@ use domain::clock::{Clock, EpochMs};
 
 /// The number of attempts of a write that meets a conflict.
 const CONFLICT_ATTEMPTS: u32 = 6;
+
+/// The condition that an item does not exist.
+pub(super) const ABSENT: &str = "attribute_not_exists(#pk)";
 
 /// The consistency of a read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -235,6 +239,35 @@ impl Store {
             Ok(_) => Ok(true),
             Err(WriteError::Refused(_)) => Ok(false),
             Err(WriteError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Puts an item into the table of keys if the condition holds. Returns whether it did.
+    pub(super) async fn put_key<const N: usize>(
+        &self,
+        key: &Key,
+        item: Item,
+        condition: &str,
+        values: [(&str, AttributeValue); N],
+    ) -> Result<bool> {
+        let mut whole = key.to_item();
+        whole.extend(item);
+        let values = values.map(|(name, value)| (name.to_owned(), value));
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.tables.keys)
+            .set_item(Some(whole))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(expression::names_in(condition)))
+            // DynamoDB refuses an empty map.
+            .set_expression_attribute_values((N > 0).then(|| values.into()))
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+            Err(error) => Err(store_error(error)),
         }
     }
 

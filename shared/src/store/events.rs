@@ -1,6 +1,6 @@
 //! Events, their dates and lanes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 
@@ -12,8 +12,13 @@ use super::item::read_item;
 use super::keys;
 use domain::clock::EpochMs;
 use domain::event::{Event, EventDate, Programme};
-use domain::ids::{EventId, Lane};
+use domain::ids::{DateKey, EventId, Lane};
+use domain::profile::Texts;
 use domain::queue::{Control, Draw, Head, Lanes, Order, Secret};
+use domain::reservation::Performance;
+
+/// A date of an event, or the event itself for general admission.
+pub type PerformanceKey = (EventId, Option<DateKey>);
 
 impl Store {
     /// All events of the catalogue.
@@ -54,6 +59,47 @@ impl Store {
             }
         }
         Ok(event.map(|event| Programme { event, dates }))
+    }
+
+    /// An event's long texts; empty if it has none.
+    pub async fn texts(&self, id: &EventId) -> Result<Texts> {
+        let texts: Option<Texts> = self.get(&keys::texts(id), Consistency::Strong).await?;
+        Ok(texts.unwrap_or_default())
+    }
+
+    /// These performances as the catalogue describes them now. Those that it does not have are left
+    /// out.
+    pub async fn performances(
+        &self,
+        wanted: &HashSet<PerformanceKey>,
+    ) -> Result<HashMap<PerformanceKey, Performance>> {
+        let keys: HashSet<_> = wanted
+            .iter()
+            .flat_map(|(event, date)| {
+                let date = date.map(|date| keys::date(event, date));
+                std::iter::once(keys::event(event)).chain(date)
+            })
+            .collect();
+        let keys: Vec<_> = keys.into_iter().collect();
+        let items = self.items(&keys, Consistency::Eventual).await?;
+        let mut found = HashMap::new();
+        for (id, date) in wanted {
+            let Some(event) = items.get(&keys::event(id)) else {
+                continue;
+            };
+            let mut programme = Programme {
+                event: read_item(event.clone())?,
+                dates: BTreeMap::new(),
+            };
+            if let Some(date) = date {
+                let Some(item) = items.get(&keys::date(id, *date)) else {
+                    continue;
+                };
+                programme.dates.insert(*date, read_item(item.clone())?);
+            }
+            found.insert((id.clone(), *date), programme.performance(*date));
+        }
+        Ok(found)
     }
 
     /// Creates a head for each lane, with the draw's secret if the order is drawn. Existing heads

@@ -93,7 +93,7 @@ impl Write {
 
     /// Requires that the item does not exist.
     pub(super) fn when_absent(self) -> Self {
-        self.when("attribute_not_exists(#pk)")
+        self.when(super::client::ABSENT)
     }
 
     /// Binds the value `:name`.

@@ -125,7 +125,7 @@ fn subject_of(item: &Item) -> Option<Subject> {
                 _ => unknown(Invariant::OneOwner),
             }
         }
-        "SESSIONS" | "QUEUE" | "STOCK" | "EVENT" | "CATALOG" | "SETTINGS" | "SEATMAP"
+        "SESSIONS" | "QUEUE" | "STOCK" | "EVENT" | "TEXTS" | "CATALOG" | "SETTINGS" | "SEATMAP"
         | "PROMOTE" | "DEPARTED" => None,
         _ => unknown(Invariant::OneReservation),
     }

@@ -1,12 +1,11 @@
 //! The public keys of the OpenID Connect issuer, shared by all processes, so that one of them reads
 //! them for all.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Consistency, Query, Store};
-use super::error::{Result, store_error};
-use super::expression::{IntoAttribute, names_in};
+use super::client::{ABSENT, Consistency, Query, Store};
+use super::error::Result;
+use super::expression::IntoAttribute;
 use super::item::{read_item, write_item};
 use super::keys;
 use domain::clock::EpochMs;
@@ -70,30 +69,17 @@ impl Store {
         seen: Option<EpochMs>,
         shared: &SharedIssuerKeys,
     ) -> Result<bool> {
+        let key = keys::issuer_keys(issuer);
         let mut item = write_item(shared);
-        item.extend(keys::issuer_keys(issuer).to_item());
         let ttl = shared.next_read_at.plus_seconds(KEPT_SECONDS);
         item.insert("ttl".to_owned(), ttl.ttl_seconds().into_attribute());
-        let condition = match seen {
-            None => "attribute_not_exists(#pk)",
-            Some(_) => "#nextReadAt = :seen",
-        };
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.keys)
-            .set_item(Some(item))
-            .condition_expression(condition)
-            .set_expression_attribute_names(Some(names_in(condition)))
-            .set_expression_attribute_values(
-                seen.map(|seen| [(":seen".to_owned(), seen.into_attribute())].into()),
-            )
-            .send()
-            .await;
-        match put {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(store_error(error)),
+        match seen {
+            None => self.put_key(&key, item, ABSENT, []).await,
+            Some(seen) => {
+                let values = [(":seen", seen.into_attribute())];
+                self.put_key(&key, item, "#nextReadAt = :seen", values)
+                    .await
+            }
         }
     }
 }

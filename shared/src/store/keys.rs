@@ -34,6 +34,12 @@ pub(super) fn date(event: &EventId, date: DateKey) -> Key {
     key(event_pk(event), format!("{DATE_PREFIX}{date}"))
 }
 
+/// An event's long texts. They have a partition key of their own, so that reading an event with its
+/// dates does not read them.
+pub(super) fn texts(event: &EventId) -> Key {
+    key(format!("TEXTS#{event}"), "TEXTS")
+}
+
 pub(super) fn seats_pk(event: &EventId, date: DateKey, section: &str) -> String {
     format!("SEATS#{event}#{date}#{section}")
 }

@@ -24,10 +24,11 @@ mod tables;
 mod wallets;
 mod withdrawal;
 
-pub use apply::{ApplyRefused, Change};
+pub use apply::{ApplyRefused, Change, Described};
 pub use client::{Consistency, Store, TableNames, back_off};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
+pub use events::PerformanceKey;
 pub use inspection::{
     InspectedClaim, InspectedUser, PageStart, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN,
     event_key, first_stock_key, head_key, sessions_key,

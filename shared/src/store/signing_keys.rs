@@ -1,12 +1,11 @@
 //! The signing keys, in their own small table.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 
-use super::client::{Consistency, Query, Store};
+use super::client::{ABSENT, Consistency, Query, Store};
 use super::error::{Result, StoreError, store_error};
-use super::expression::{IntoAttribute, Write, names_in};
+use super::expression::{IntoAttribute, names_in};
 use super::item::{Item, read_item};
 use super::keys;
 use crate::token::{KeyRing, SETTLING_SECONDS, SigningKey};
@@ -135,24 +134,8 @@ impl Store {
             ),
             ("createdAt".to_owned(), key.created_at.into_attribute()),
         ];
-        let write = Write::put(keys::signing_key(&key.kid), item.into()).when_absent();
-        let super::expression::Action::Put(item) = write.action else {
-            return Ok(false);
-        };
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.keys)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(#pk)")
-            .set_expression_attribute_names(Some(names_in("#pk")))
-            .send()
-            .await;
-        match put {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(store_error(error)),
-        }
+        self.put_key(&keys::signing_key(&key.kid), item.into(), ABSENT, [])
+            .await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use domain::ids::EventId;
 use domain::queue::Strategy;
-use shared::store::{Change, Consistency};
+use shared::store::Change;
 
 use crate::queue_steps::{crowd, leaves, statuses, steer, the_queue_moves};
 use crate::world::{DATE, EVENT, World, concert_for};
@@ -84,15 +84,11 @@ async fn a_longer_grace_soon_after_a_pause_revives_nobody_whose_slot_was_given_a
     assert_eq!(statuses(&world, &three).await, "EEA");
     let store = world.app.store();
     let id = EventId::parse(EVENT).unwrap();
-    let former = store
-        .programme(&id, Consistency::Strong)
-        .await
-        .unwrap()
-        .unwrap();
-    let mut programme = former.clone();
-    programme.event.terms.queue.grace_seconds = 3_600;
+    let former = store.described(&id).await.unwrap().unwrap();
+    let mut described = former.clone();
+    described.programme.event.terms.queue.grace_seconds = 3_600;
     let change = Change::Update {
-        programme,
+        described,
         former: Box::new(former),
     };
     store.apply(&change).await.unwrap();

@@ -9,7 +9,7 @@ use domain::event::Programme;
 use domain::ids::{EventId, Lane};
 use domain::queue::{Lanes, Order, Permutation, Reissue, Secret};
 use serde_json::Value;
-use shared::store::{ApplyRefused, Change, Consistency, Store};
+use shared::store::{ApplyRefused, Change, Store};
 
 use crate::call_gate::CallGate;
 use crate::invariants;
@@ -419,13 +419,12 @@ async fn moves_opening(world: &World, opens_at: EpochMs) -> Result<(), ApplyRefu
     let other = world.another_process();
     let id = EventId::parse(EVENT).unwrap();
     let store = other.app.store();
-    let former = store.programme(&id, Consistency::Strong).await.unwrap();
-    let former = former.unwrap();
-    let mut programme = former.clone();
-    programme.event.terms.opens_at = Some(opens_at);
-    programme.event.terms.queue.order = Order::Draw;
+    let former = store.described(&id).await.unwrap().unwrap();
+    let mut described = former.clone();
+    described.programme.event.terms.opens_at = Some(opens_at);
+    described.programme.event.terms.queue.order = Order::Draw;
     let change = Change::Update {
-        programme,
+        described,
         former: Box::new(former),
     };
     store.apply(&change).await

@@ -6,6 +6,7 @@ mod buying;
 mod clocks;
 mod conventions;
 mod cool_down;
+mod describing;
 mod draw;
 mod general_admission;
 mod identity;

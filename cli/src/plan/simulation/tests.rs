@@ -31,7 +31,7 @@ events:
     );
     let catalog = catalog::parse(&text, &Known::default(), NOW).unwrap();
     Scenario {
-        programme: catalog.programmes.into_iter().next().unwrap(),
+        programme: catalog.events.into_iter().next().unwrap().programme,
         crowd: Crowd {
             people,
             arrivals: ArrivalCurve::opening(Duration::from_mins(1)),

@@ -14,7 +14,7 @@ use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::ids::{DateKey, ReservationId, SeatNumber, UserId};
 use domain::queue::Session;
-use domain::reservation::{Reservation, ReservedSeat, State};
+use domain::reservation::{Performance, Reservation, ReservedSeat, State};
 use domain::seats::{Claim, ContinuedHold, cool_off_seconds};
 
 /// A hold to be made: the reservation except for its id and times.
@@ -23,6 +23,7 @@ pub struct HoldRequest<'a> {
     pub user_id: UserId,
     pub event: &'a Event,
     pub date: DateKey,
+    pub performance: Performance,
     pub seats: Vec<ReservedSeat>,
     /// The session that makes the hold.
     pub session: SessionKey,
@@ -56,6 +57,7 @@ impl HoldRequest<'_> {
             reservation_id: ReservationId::new(self.event.event_id.clone(), Some(self.date), now),
             user_id: self.user_id,
             event_name: self.event.terms.name.clone(),
+            performance: self.performance.clone(),
             seats: self.seats.clone(),
             quantity: u32::try_from(self.seats.len()).unwrap_or(u32::MAX),
             seat_limit: self.event.terms.max_seats_per_user,
@@ -151,6 +153,7 @@ mod tests {
     use domain::event::{Admission, Section, Terms};
     use domain::ids::{EventId, Lane, Rank};
     use domain::money::{Currency, Money};
+    use domain::profile::{Overview, Profile};
     use domain::queue::{Control, QueuePolicy, TokenEndsOn};
 
     fn event() -> Event {
@@ -167,6 +170,9 @@ mod tests {
                 opens_at: None,
                 closes_at: None,
                 last_start: None,
+                doors_open_at: None,
+                profile: Profile::default(),
+                overview: Overview::default(),
                 queue: QueuePolicy::default(),
                 beacon: None,
             },
@@ -181,6 +187,7 @@ mod tests {
             user_id: UserId::random(),
             event,
             date: DateKey::parse("2026-12-24").unwrap(),
+            performance: Performance::default(),
             seats: vec![ReservedSeat::of(
                 &Section::new("R", Money(5), SeatNumber(1), 9),
                 SeatNumber(1),

@@ -7,7 +7,7 @@ use crate::store::item::{Item, read_item, write_item};
 use domain::clock::EpochMs;
 use domain::ids::{Lane, Rank, ReservationId, UserId};
 use domain::money::Money;
-use domain::reservation::{Payment, Reservation, ReservedSeat, State};
+use domain::reservation::{Payment, Performance, Reservation, ReservedSeat, State};
 use domain::stock::Allocation;
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub(super) struct ReservationRecord {
     reservation_id: ReservationId,
     user_id: UserId,
     event_name: String,
+    /// Always written, if only empty, so that every stream image has it.
+    #[serde(default)]
+    performance: Performance,
     seats: Vec<ReservedSeat>,
     quantity: u32,
     seat_limit: u32,
@@ -99,6 +102,7 @@ impl From<Reservation> for ReservationRecord {
             reservation_id: r.reservation_id,
             user_id: r.user_id,
             event_name: r.event_name,
+            performance: r.performance,
             seats: r.seats,
             quantity: r.quantity,
             seat_limit: r.seat_limit,
@@ -138,6 +142,7 @@ impl TryFrom<ReservationRecord> for Reservation {
             reservation_id: r.reservation_id,
             user_id: r.user_id,
             event_name: r.event_name,
+            performance: r.performance,
             seats: r.seats,
             quantity: r.quantity,
             seat_limit: r.seat_limit,

@@ -230,7 +230,7 @@ mod tests {
     use super::*;
     use domain::event::Section;
     use domain::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
-    use domain::reservation::ReservedSeat;
+    use domain::reservation::{Performance, ReservedSeat};
 
     fn held(at: EpochMs) -> Reservation {
         let event = EventId::parse("winter-live").unwrap();
@@ -239,6 +239,7 @@ mod tests {
             reservation_id: ReservationId::new(event, Some(date), at),
             user_id: UserId::random(),
             event_name: "Winter Live".to_owned(),
+            performance: Performance::default(),
             seats: vec![ReservedSeat::of(
                 &Section::new("R", Money(5), SeatNumber(1), 9),
                 SeatNumber(1),

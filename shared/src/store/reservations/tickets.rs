@@ -14,7 +14,7 @@ use domain::event::Event;
 use domain::ids::{EntryId, ReservationId, UserId};
 use domain::money::Money;
 use domain::queue::{Session, TokenEndsOn};
-use domain::reservation::{Payment, Reservation, State};
+use domain::reservation::{Payment, Performance, Reservation, State};
 use domain::stock::Allocation;
 use domain::wallet::{EntryKind, LedgerEntry, Purchase, Wallet};
 
@@ -23,6 +23,7 @@ use domain::wallet::{EntryKind, LedgerEntry, Purchase, Wallet};
 pub struct TicketRequest<'a> {
     pub user_id: UserId,
     pub event: &'a Event,
+    pub performance: Performance,
     pub quantity: u32,
     pub total_price: Money,
     /// The session that reserves. It ends with the reservation.
@@ -100,6 +101,7 @@ impl TicketRequest<'_> {
             reservation_id: ReservationId::new(self.event.event_id.clone(), None, now),
             user_id: self.user_id,
             event_name: self.event.terms.name.clone(),
+            performance: self.performance.clone(),
             seats: Vec::new(),
             quantity: self.quantity,
             seat_limit: self.event.terms.max_seats_per_user,

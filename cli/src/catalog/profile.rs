@@ -1,0 +1,81 @@
+//! What a catalogue says about an event for its pages and tickets.
+
+use domain::localized::LocalizedText;
+use domain::profile::{Profile, Texts};
+
+use super::check::Scope;
+use super::raw::{Name, RawEvent, Whole};
+use super::texts::{MAX_BYTES_PER_EVENT, WrittenText};
+use super::times::Zone;
+use super::yaml::{Field, Scalar};
+
+/// Artists of one event.
+const MAX_ARTISTS: usize = 30;
+
+/// Takes the fields out of `raw`.
+pub(super) fn profile(scope: &mut Scope<'_>, raw: &mut RawEvent, zone: Option<&Zone>) -> Profile {
+    let mut take = |name, field: &mut Field<Scalar<Name>>| {
+        scope
+            .value(name, std::mem::take(field))
+            .map(|Name(text)| text)
+    };
+    let city = take("city", &mut raw.city);
+    let address = take("address", &mut raw.address);
+    let organizer = take("organizer", &mut raw.organizer);
+    Profile {
+        artists: artists(scope, std::mem::take(&mut raw.artists)),
+        city,
+        address,
+        time_zone: zone.map(|zone| zone.name.clone()),
+        organizer,
+        age_limit: scope
+            .value("ageLimit", std::mem::take(&mut raw.age_limit))
+            .map(Whole::count),
+        duration_minutes: scope
+            .value("durationMinutes", std::mem::take(&mut raw.duration_minutes))
+            .map(Whole::count),
+    }
+}
+
+fn artists(scope: &mut Scope<'_>, field: Field<Vec<Field<Scalar<Name>>>>) -> Vec<String> {
+    let Some((line, artists)) = scope.optional("artists", field) else {
+        return Vec::new();
+    };
+    if !(1..=MAX_ARTISTS).contains(&artists.len()) {
+        let message = format!("must have 1 to {MAX_ARTISTS} names");
+        scope.error(line, "artists", message);
+    }
+    let read = artists.into_iter().enumerate();
+    read.filter_map(|(index, artist)| scope.value(&format!("artists[{index}]"), artist))
+        .map(|Name(artist)| artist)
+        .collect()
+}
+
+/// Takes the long texts out of `raw`.
+pub(super) fn texts(scope: &mut Scope<'_>, raw: &mut RawEvent) -> Texts {
+    let line = raw.description.line().max(raw.terms.line());
+    let texts = Texts {
+        description: markdown(scope, "description", std::mem::take(&mut raw.description)),
+        terms: markdown(scope, "terms", std::mem::take(&mut raw.terms)),
+    };
+    let all = [&texts.description, &texts.terms];
+    let bytes: usize = all.into_iter().flatten().map(LocalizedText::bytes).sum();
+    if bytes > MAX_BYTES_PER_EVENT {
+        let message = format!(
+            "description and terms have {bytes} bytes in all languages; at most {MAX_BYTES_PER_EVENT} are allowed"
+        );
+        scope.error(line, "description", message);
+    }
+    texts
+}
+
+fn markdown(scope: &mut Scope<'_>, name: &str, field: Field<WrittenText>) -> Option<LocalizedText> {
+    let (line, text) = scope.optional(name, field)?;
+    match text.markdown() {
+        Ok(text) => Some(text),
+        Err(message) => {
+            scope.error(line, name, message);
+            None
+        }
+    }
+}
