@@ -23,7 +23,7 @@ export function facts(event, date) {
     event.startsAt && fact("fact.when", dayAndTime(event.startsAt, event.timeZone)),
     doors && fact("about.doors", time(doors, event.timeZone)),
     event.durationMinutes && fact("about.duration", duration(event.durationMinutes * 60)),
-    event.ageLimit !== undefined && fact("about.age", event.ageLimit === 0 ? t("about.all_ages") : t("about.from_age", { n: event.ageLimit })),
+    event.ageLimit && fact("about.age", t("about.from_age", { n: event.ageLimit })),
     fact("about.organizer", event.organizer),
   ].filter(Boolean);
   return known.length > 0 ? h("dl", { class: "facts" }, known) : null;

@@ -88,9 +88,9 @@ export function numberLocales() {
 const formats = new Map();
 
 /** Making a formatter takes longer than using it. */
-function format(options) {
-  const key = JSON.stringify([chosen, options]);
-  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(chosen, options));
+function format(options, locale = chosen) {
+  const key = JSON.stringify([locale, options]);
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(locale, options));
   return formats.get(key);
 }
 
@@ -146,7 +146,7 @@ export function dayParts(instant, zone) {
 
 /** The calendar day of an instant as YYYY-MM-DD, which sorts and compares. */
 export const dayKey = (instant, zone) =>
-  new Intl.DateTimeFormat("en-CA", { timeZone: knownZone(zone), year: "numeric", month: "2-digit", day: "2-digit" }).format(new Date(instant));
+  format({ timeZone: knownZone(zone), year: "numeric", month: "2-digit", day: "2-digit" }, "en-CA").format(new Date(instant));
 
 /** A day (YYYY-MM-DD) in full. */
 export const wholeDay = (day) => format({ weekday: "long", month: "long", day: "numeric", timeZone: "UTC" }).format(new Date(`${day}T00:00:00Z`));

@@ -112,7 +112,6 @@ export const EN = {
   "about.doors": "Doors",
   "about.duration": "Duration",
   "about.age": "Age",
-  "about.all_ages": "All ages",
   "about.from_age": {"one": "From {n} year", "other": "From {n} years"},
   "about.organizer": "Organizer",
 

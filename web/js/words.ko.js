@@ -112,7 +112,6 @@ export const KO = {
   "about.doors": "입장 시작",
   "about.duration": "공연 시간",
   "about.age": "관람 연령",
-  "about.all_ages": "전체 관람가",
   "about.from_age": {"other": "{n}세 이상 관람가"},
   "about.organizer": "주최",
 

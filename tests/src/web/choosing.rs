@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use domain::clock::EpochMs;
 use serde_json::json;
 
+use super::amounts::{of_module, serve_modules};
 use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
 use super::site::{FIELD, HALL, LOTTERY_TOMORROW, NARROW, Site};
 
@@ -202,6 +203,36 @@ async fn the_list_is_sorted_by_date_and_is_filtered_by_words_whatever_their_case
                 .await;
             assert_eq!(buyer.run("return location.search").await, "");
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn past_events_are_apart_and_the_next_performance_decides_the_order() {
+    browse([DESKTOP], async |[buyer]| {
+        buyer.open(&serve_modules().await).await;
+        let body = "const at = (day) => `2026-12-${String(day).padStart(2, '0')}T10:00:00.000Z`;
+            const event = (eventName, city, state, ...days) => ({ eventName, venue: 'Hall', city, state, artists: ['Björk'], startTimes: days.map(at) });
+            const events = [event('Later', 'Seoul', 'OPEN', 20), event('Over', 'Busan', 'CLOSED', 1, 2), event('Long', 'Seoul', 'OPEN', 3, 15, 30),
+                { eventName: 'Undated', venue: 'Park', state: 'OPEN' }, event('Just over', 'Seoul', 'CLOSED', 9), event('Soon', 'Seoul', 'CLOSED', 12)];
+            const now = Date.parse(at(10));
+            const names = (list) => list.map((event) => event.eventName).join(' ');
+            const { upcoming, past } = module.sorted(events, now);
+            const month = (start) => start.slice(0, 7);
+            const find = (filter) => names(module.matching(events, filter, now, month));
+            return [names(upcoming), names(past), find({ q: 'bjork HALL' }), find({ q: 'park' }), find({ city: 'Busan' }), find({ when: '7' }), find({ when: '2026-12', q: 'lo' }), find({ when: '2027-01' })]";
+        let found = of_module(buyer, "event-search", body).await;
+        let expected = json!([
+            "Soon Long Later Undated",
+            "Just over Over",
+            "Later Over Long Just over Soon",
+            "Undated",
+            "Over",
+            "Long Soon",
+            "Long",
+            "",
+        ]);
+        assert_eq!(found, expected);
     })
     .await;
 }

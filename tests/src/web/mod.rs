@@ -2,6 +2,7 @@
 
 mod accessible;
 mod amounts;
+mod at_the_venue;
 mod browser;
 mod buying;
 mod calendar_file;
