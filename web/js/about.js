@@ -1,7 +1,7 @@
 // What an event is: artists, facts, description and terms. What the catalogue leaves out is not shown.
 
 import { h, icon } from "./dom.js";
-import { dayAndTime, duration, localized, t, time } from "./i18n.js";
+import { duration, localized, t, time } from "./i18n.js";
 import { markdown } from "./markdown.js";
 
 /** A map of the place. The page itself loads nothing from there. */
@@ -20,7 +20,6 @@ export function facts(event, date) {
   const doors = date?.doorsOpenAt ?? event.doorsOpenAt;
   const fact = (name, value) => value && h("div", {}, h("dt", {}, t(name)), h("dd", {}, value));
   const known = [
-    event.startsAt && fact("fact.when", dayAndTime(event.startsAt, event.timeZone)),
     doors && fact("about.doors", time(doors, event.timeZone)),
     event.durationMinutes && fact("about.duration", duration(event.durationMinutes * 60)),
     event.ageLimit && fact("about.age", t("about.from_age", { n: event.ageLimit })),

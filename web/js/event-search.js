@@ -12,7 +12,7 @@ function hasWords(event, text) {
 const starts = (event) => (event.startTimes ?? []).map((start) => Date.parse(start));
 
 /** The next start, or the last one if all are past; infinite without a start. */
-export function nextStart(event, now) {
+function nextStart(event, now) {
   const all = starts(event);
   return all.find((start) => start > now) ?? all.at(-1) ?? Infinity;
 }

@@ -4,7 +4,7 @@ import { href } from "./address.js";
 import * as api from "./api.js";
 import { now } from "./clock.js";
 import { announce, h, icon, put, setText } from "./dom.js";
-import { isPast, matching, nextStart, sorted } from "./event-search.js";
+import { isPast, matching, sorted } from "./event-search.js";
 import { dayAndTime, dayKey, days, money, monthName, number, t } from "./i18n.js";
 import { picture } from "./picture.js";
 import { placeIn } from "./queue.js";
@@ -109,8 +109,6 @@ const monthOf = (start, event) => dayKey(start, event.timeZone).slice(0, 7);
 
 function cardOf(event, isFirst) {
   const left = h("span", { class: "left" });
-  const dates = h("div", {}, when(event));
-  const price = h("span", { class: "from" }, priceFrom(event));
   const chips = h("div", { class: "card-chips" }, stateChip(event.state), mine(event.eventId));
   const item = h("li", {},
     h("article", { class: `card ${isPast(event, now()) ? "past" : ""}` },
@@ -118,19 +116,20 @@ function cardOf(event, isFirst) {
       h("div", { class: "card-body" },
         h("h2", {}, h("a", { class: "card-link", href: href("e", event.eventId) }, event.eventName)),
         event.artists?.length > 0 && h("p", { class: "artists" }, event.artists.join(" · ")),
-        dates,
+        when(event),
         h("p", { class: "where" }, icon("pin"), [event.venue, !event.venue.includes(event.city) && event.city].filter(Boolean).join(", ")),
         event.state === "NOT_OPEN" && event.opensAt && h("p", { class: "when" }, icon("clock"), t("opens_at", { time: dayAndTime(event.opensAt, event.timeZone) })),
-        h("p", { class: "card-tail" }, price, left))));
-  return { event, item, dates, price, left, chips };
+        h("p", { class: "card-tail" }, h("span", { class: "from" }, priceFrom(event)), left))));
+  return { event, item, left, chips };
 }
 
-/** The next date, and how many more there are. */
+/** The dates to come; if there are none, those that have been. */
 function when(event) {
-  const starts = event.startTimes ?? [];
-  if (starts.length === 0) return event.admission === "general" && h("p", { class: "when" }, icon("ticket"), t("events.general"));
-  const next = new Date(nextStart(event, now())).toISOString();
-  const text = starts.length === 1 ? dayAndTime(next, event.timeZone) : t("dates.span", { n: starts.length, days: days(starts[0], starts.at(-1), event.timeZone) });
+  const all = event.startTimes ?? [];
+  if (all.length === 0) return event.admission === "general" && h("p", { class: "when" }, icon("ticket"), t("events.general"));
+  const coming = all.filter((start) => Date.parse(start) > now());
+  const starts = coming.length > 0 ? coming : all;
+  const text = starts.length === 1 ? dayAndTime(starts[0], event.timeZone) : t("dates.span", { n: starts.length, days: days(starts[0], starts.at(-1), event.timeZone) });
   return h("p", { class: "when" }, icon("calendar"), text);
 }
 
@@ -172,20 +171,9 @@ function fillAsSeen(cards, signal) {
   return seen;
 }
 
-/** What a list of an earlier version does not tell. */
-function overviewOf(details) {
-  const prices = details.admission === "general" ? [details.price ?? 0] : details.dates.flatMap((date) => date.sections.map((section) => section.price));
-  return { startTimes: details.dates?.map((date) => date.startsAt), lowestPrice: Math.min(...prices), highestPrice: Math.max(...prices) };
-}
-
-async function fillIn({ event, dates, price, left, chips }, signal) {
+async function fillIn({ event, left, chips }, signal) {
   try {
     const details = await api.getEvent(event.eventId, { signal });
-    if (event.lowestPrice === undefined) {
-      const full = { ...event, ...overviewOf(details) };
-      put(dates, when(full));
-      setText(price, priceFrom(full));
-    }
     left.classList.toggle("none", details.availableTickets === 0);
     setText(left, leftText(details));
     chips.firstElementChild.replaceWith(stateChip(details.state, details.availableTickets, details.totalTickets));

@@ -12,7 +12,7 @@ import { forgetHold } from "./holds.js";
 import { uuid } from "./identity.js";
 import { money, t } from "./i18n.js";
 import { ApiError, isTransient } from "./network.js";
-import { endTurn, refreshPlace } from "./queue.js";
+import { endTurn, hasTurn, refreshPlace } from "./queue.js";
 import { get, keys, remove, set, watch, withLock } from "./storage.js";
 
 const PAYMENT = "payment.";
@@ -193,7 +193,7 @@ async function make(id) {
 }
 
 /** Too late to pay: then nothing more is topped up. */
-const isOver = (payment) => payment.until && secondsUntil(payment.until) <= 0;
+const isOver = (payment) => (payment.quantity ? !hasTurn(payment.event) : secondsUntil(payment.until) <= 0);
 
 /** Where money comes in. The key makes sure that it comes in once, however often this is repeated. */
 const topUp = ({ key, amount }) => api.charge(key, amount);

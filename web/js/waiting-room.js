@@ -92,11 +92,12 @@ class WaitingRoom {
     ];
   }
 
-  update(place) {
+  update(stored) {
     const { event } = this;
-    const known = place.position !== null && place.position !== undefined;
+    const known = stored.position !== null && stored.position !== undefined;
     // With several lanes, the API knows the place in the user's own lane, and estimates from it how many are ahead in all.
-    const lanes = place.lanes ?? this.lanesAtFirst;
+    const lanes = stored.lanes ?? this.lanesAtFirst;
+    const place = { ...stored, ahead: known ? Math.max(0, stored.position - lanes) : null };
     const isNext = known && place.ahead === 0;
     const about = (n) => (lanes > 1 && n > 0 ? t("room.about", { n }) : number(n));
     this.number.hidden = !known || (lanes > 1 && isNext);

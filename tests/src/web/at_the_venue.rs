@@ -24,7 +24,7 @@ const DESCRIBED: &str = "
     durationMinutes: 120
     description:
       en: |
-        Songs of **winter** and <b>no markup</b>.
+        Songs of **winter** & **more**.
 
         - [The band](https://example.com/band)
         - *Guests*
@@ -118,7 +118,7 @@ async fn the_page_of_an_event_tells_what_it_is_and_until_when_tickets_can_be_ret
                     "Doors",
                     "2 hours",
                     "You can return it for a refund until",
-                    "<b>no markup</b>",
+                    "Songs of winter & more.",
                 ],
             ),
             (

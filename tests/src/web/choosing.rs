@@ -218,7 +218,7 @@ async fn past_events_are_apart_and_the_next_performance_decides_the_order() {
             const now = Date.parse(at(10));
             const names = (list) => list.map((event) => event.eventName).join(' ');
             const { upcoming, past } = module.sorted(events, now);
-            const month = (start) => start.slice(0, 7);
+            const month = (start) => new Date(start).toISOString().slice(0, 7);
             const find = (filter) => names(module.matching(events, filter, now, month));
             return [names(upcoming), names(past), find({ q: 'bjork HALL' }), find({ q: 'park' }), find({ city: 'Busan' }), find({ when: '7' }), find({ when: '2026-12', q: 'lo' }), find({ when: '2027-01' })]";
         let found = of_module(buyer, "event-search", body).await;
