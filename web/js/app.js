@@ -15,6 +15,7 @@ import { joinedEvents, keepUpdated, onCalled, onNear, placeIn } from "./queue.js
 import { pendingHolds } from "./holds.js";
 import { countdown, emptyPanel, errorPanel, setTitle, signInButton, skeleton } from "./ui.js";
 import { finishSignIn, isOffered, isReturning, ready, signIn, signOut, state, staySignedIn, watchSignIn } from "./sign-in.js";
+import { keepPage } from "./offline.js";
 import { isOn, ring, setOn, unlock } from "./sound.js";
 import { watch } from "./storage.js";
 import * as buy from "./buy.js";
@@ -23,6 +24,7 @@ import * as event from "./event.js";
 import * as events from "./events.js";
 import * as reservation from "./reservation.js";
 import * as seats from "./seats.js";
+import * as ticket from "./ticket.js";
 import * as tickets from "./tickets.js";
 import * as waitingRoom from "./waiting-room.js";
 import * as wallet from "./wallet.js";
@@ -36,6 +38,7 @@ const VIEWS = [
   [new RegExp(`^e/${ID}/shop$`), buy, "events"],
   [new RegExp(`^e/${ID}/shop/([^/]+)$`), seats, "events"],
   [/^tickets\/([\w-]{1,128})$/, reservation, "tickets"],
+  [/^tickets\/([\w-]{1,128})\/([0-9]{1,10})$/, ticket, "tickets"],
   [/^tickets$/, tickets, "tickets"],
   [/^wallet$/, wallet, "wallet"],
 ];
@@ -227,6 +230,7 @@ async function start() {
   onNavigation(() => render(false));
   finishPayments();
   await render(true);
+  keepPage();
 }
 
 start();

@@ -61,6 +61,8 @@ const PATHS = {
   back: "m14.5 5-7 7 7 7",
   next: "m9.5 5 7 7-7 7",
   search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13Zm4.8-1.7L20 20",
+  share: "M12 15V4m0 0L8 8m4-4 4 4M5 12v8h14v-8",
+  code: "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h2v2h-2zM18 18h2v2h-2zM18 14h2M14 18v2",
   spark: "M12 3v6m0 6v6m9-9h-6m-6 0H3",
 };
 

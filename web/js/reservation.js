@@ -3,35 +3,21 @@
 import { href } from "./address.js";
 import * as api from "./api.js";
 import { now } from "./clock.js";
-import { alarm, announce, confirm, h, icon, put, s } from "./dom.js";
+import { saveCalendarFile } from "./calendar-file.js";
+import { alarm, announce, confirm, h, icon, put } from "./dom.js";
 import { money, t } from "./i18n.js";
-import { isTransient } from "./network.js";
 import { forgetHold, rememberHold } from "./holds.js";
+import { loadTicket } from "./kept-tickets.js";
 import { pendingPayment, toppedUp } from "./payment.js";
 import { payingView } from "./paying.js";
-import { currencyOf, purchaseFacts, startOf } from "./purchase.js";
+import { currencyOf, purchaseFacts, startOf, whenText } from "./purchase.js";
+import { seatName } from "./seating.js";
+import { shareButton } from "./share.js";
+import { codeImage, codeText } from "./ticket-code.js";
 import { refusalPanel } from "./turn.js";
 import { asyncButton, backLink, errorPanel, errorText, notice, priceText, setTitle, skeleton } from "./ui.js";
 import { poster } from "./poster.js";
 import { get, set, watch } from "./storage.js";
-import { qr } from "./qr.js";
-
-const storageKey = (id) => `reservation.${id}`;
-
-/** Loads a reservation. Without a network, returns the stored copy of a ticket, so that it can be shown at the entrance. */
-async function load(id, signal) {
-  const options = { signal, ...(get(storageKey(id)) && { attempts: 2 }) };
-  try {
-    const reservation = await api.getReservation(id, options);
-    const event = await api.getEvent(reservation.eventId, options).catch(() => get(storageKey(id))?.event ?? null);
-    if (reservation.status === "CONFIRMED") set(storageKey(id), { reservation, event });
-    return { reservation, event, isFresh: true };
-  } catch (error) {
-    const before = get(storageKey(id));
-    if (before && isTransient(error)) return { ...before, isFresh: false };
-    throw error;
-  }
-}
 
 export async function show(root, { params: [id], signal }) {
   put(root, skeleton(5));
@@ -48,7 +34,7 @@ class ReservationPage {
 
   async reload() {
     const wasPaying = pendingPayment(this.id) !== null;
-    const { reservation, event, isFresh } = await load(this.id, this.signal);
+    const { reservation, event, isFresh } = await loadTicket(this.id, this.signal);
     if (this.signal.aborted) return;
     // It was paid just after it was loaded.
     if (wasPaying && !pendingPayment(this.id) && reservation.status === "HELD") {
@@ -109,12 +95,40 @@ class ReservationPage {
           h("p", { class: "eyebrow" }, t("ticket.eyebrow")),
           h("h1", { id: "ticket-title" }, reservation.eventName),
           purchaseFacts(reservation, this.event)),
-        h("div", { class: "ticket-stub" }, code(reservation.reservationId, t("ticket.code")), h("p", { class: "ticket-id" }, reservation.reservationId))),
+        h("div", { class: "ticket-stub" }, codeImage(codeText(reservation), t("ticket.code")), h("p", { class: "ticket-id" }, reservation.reservationId))),
+      this.passes(),
       h("div", { class: "actions spread no-print" },
-        h("button", { type: "button", class: "button", onclick: () => window.print() }, icon("print"), t("ticket.print")),
+        startsAt && !started && h("button", { type: "button", class: "button quiet", "data-testid": "calendar", onclick: () => this.saveToCalendar(startsAt) }, icon("calendar"), t("ticket.calendar")),
+        // The event, not the ticket: whoever has the ticket's code could enter with it.
+        shareButton(t("ticket.share"), { title: reservation.eventName, text: t("ticket.share_text", { event: reservation.eventName, when: whenText(reservation, this.event) ?? "" }), url: location.origin + href("e", reservation.eventId) }),
+        h("button", { type: "button", class: "button quiet", onclick: () => window.print() }, icon("print"), t("ticket.print")),
         !started && give),
       this.problem,
     ];
+  }
+
+  /** A link to the ticket of each seat. */
+  passes() {
+    const { reservation } = this;
+    const { seats } = reservation;
+    return seats.length > 0 && h("nav", { class: "passes no-print", "aria-label": t("pass.list") },
+      h("h2", {}, t("pass.list")),
+      h("ul", {}, seats.map((seat) => h("li", {}, h("a", { class: "button quiet", "data-testid": "pass", href: href("tickets", reservation.reservationId, String(seat.seatNumber)) },
+        icon("code"), seatName(seat))))));
+  }
+
+  saveToCalendar(startsAt) {
+    const { reservation, event } = this;
+    saveCalendarFile(reservation.eventId, {
+      uid: `${reservation.reservationId}@${location.hostname}`,
+      title: reservation.eventName,
+      startsAt,
+      minutes: event?.durationMinutes,
+      place: [reservation.venue ?? event?.venue, event?.address].filter(Boolean).join(", "),
+      text: reservation.seats.map(seatName).join("\n"),
+      url: location.origin + href("tickets", reservation.reservationId),
+      remindMinutes: 180,
+    });
   }
 
   async cancel(words) {
@@ -156,13 +170,4 @@ class ReservationPage {
         purchaseFacts(reservation, this.event),
         h("div", { class: "actions" }, h("a", { class: "button", href: href("e", reservation.eventId) }, t("hold.start_again"))))];
   }
-}
-
-/** The QR code of a text. It is dark on light in every colour scheme because scanners need that. */
-function code(text, label) {
-  const rows = qr(text);
-  const size = rows.length + 8;
-  const path = rows.flatMap((row, y) => row.flatMap((isDark, x) => (isDark ? [`M${x + 4} ${y + 4}h1v1h-1z`] : []))).join("");
-  return s("svg", { class: "qr", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
-    s("rect", { width: size, height: size, fill: "#fff" }), s("path", { d: path, fill: "#000" }));
 }

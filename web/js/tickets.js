@@ -1,73 +1,131 @@
-// My tickets: the user's reservations, newest first.
+// My tickets: the user's reservations. Upcoming ones first, the soonest at the top, then past and cancelled ones.
 
 import { href } from "./address.js";
 import * as api from "./api.js";
+import { now } from "./clock.js";
 import { h, icon, put } from "./dom.js";
-import { dayAndTime, money, t } from "./i18n.js";
+import { t } from "./i18n.js";
+import { canStandIn, keepTicket, keptTickets } from "./kept-tickets.js";
 import { rememberHold } from "./holds.js";
-import { asyncButton, emptyPanel, errorPanel, priceText, setTitle, signInButton, skeleton } from "./ui.js";
+import { currencyOf, startOf, whenText } from "./purchase.js";
+import { asyncButton, emptyPanel, errorPanel, notice, priceText, setTitle, signInButton, skeleton } from "./ui.js";
 import { poster } from "./poster.js";
 import { isOffered } from "./sign-in.js";
-import { get } from "./storage.js";
 
 const ICONS = { HELD: "clock", CONFIRMED: "check", CANCELLED: "minus", EXPIRED: "lock" };
+/** How long after its start a concert counts as past: long enough for latecomers. */
+const PAST_AFTER_MS = 6 * 3600000;
+
+/** When the concert starts, in epoch milliseconds. If only the day is known, its end. Infinity if nothing is. */
+function startMs({ reservation, event }) {
+  const start = startOf(reservation, event);
+  if (start) return Date.parse(start);
+  return reservation.date ? Date.parse(`${reservation.date.slice(0, 10)}T23:59:59Z`) : Infinity;
+}
+
+const isUpcoming = (item) => item.reservation.status === "HELD"
+  || (item.reservation.status === "CONFIRMED" && startMs(item) + PAST_AFTER_MS > now());
+
+/** Unpaid ones first, because their time runs, and then the soonest. */
+const bySoonest = (a, b) => Number(b.reservation.status === "HELD") - Number(a.reservation.status === "HELD") || startMs(a) - startMs(b);
 
 export async function show(root, { signal }) {
   setTitle(t("nav.tickets"));
-  const head = h("h1", {}, t("nav.tickets"));
-  const none = () => put(root, head, emptyPanel("ticket", t("tickets.none"), t("tickets.none_text"), h("a", { class: "button", href: href() }, t("nav.events"))));
-  if (!(await api.hasToken())) {
-    if (isOffered()) put(root, head, emptyPanel("lock", t("tickets.sign_in"), t("tickets.sign_in_text"), signInButton()));
-    else none();
-    return;
-  }
-  put(root, head, skeleton(4));
-  const list = h("ul", { class: "reservations" });
-  const more = h("div", { class: "actions" });
-  const events = new Map();
-  let cursor;
-  const page = async () => {
-    try {
-      const answer = await api.listReservations({ cursor, signal });
-      cursor = answer.nextCursor;
-      if (!list.isConnected) {
-        if (answer.reservations.length === 0) {
-          none();
-          return;
-        }
-        put(root, head, list, more);
-      }
-      for (const reservation of answer.reservations) {
-        rememberHold(reservation);
-        list.append(item(reservation, events, signal));
-      }
-      put(more, cursor && asyncButton(h("button", { type: "button", class: "button quiet" }, t("more")), page));
-    } catch (error) {
-      if (!signal.aborted) put(list.isConnected ? more : root, list.isConnected ? null : head, errorPanel(error, page));
-    }
-  };
-  await page();
+  const page = new TicketsPage(root, signal);
+  const canAsk = keptTickets().length > 0 && navigator.onLine === false ? false : await api.hasToken();
+  if (signal.aborted) return;
+  if (canAsk) await page.load();
+  else if (keptTickets().length > 0) page.drawKept();
+  else if (isOffered()) put(root, page.head, emptyPanel("lock", t("tickets.sign_in"), t("tickets.sign_in_text"), signInButton()));
+  else page.drawNone();
 }
 
-function item(reservation, events, signal) {
-  const currency = get("currency") ?? "KRW";
-  const when = h("p", { class: "quiet-text" }, reservation.date ? reservation.date.replace("T", " ") : "");
-  const price = h("p", { class: "price" }, reservation.totalPrice === 0 ? t("free") : money(reservation.totalPrice, currency));
-  const places = reservation.seats.length ? t("seats.count", { n: reservation.seats.length }) : t("tickets", { n: reservation.quantity });
-  // Each event is loaded once, for the time of the date and the currency.
-  if (!events.has(reservation.eventId)) events.set(reservation.eventId, api.getEvent(reservation.eventId, { signal }).catch(() => null));
-  events.get(reservation.eventId).then((event) => {
-    const date = event?.dates?.find((it) => it.date === reservation.date);
-    if (event) {
-      put(when, [date && dayAndTime(date.startsAt, event.timeZone), event.venue].filter(Boolean).join(" · "));
-      put(price, priceText(reservation.totalPrice, event.currency));
+class TicketsPage {
+  constructor(root, signal) {
+    Object.assign(this, { root, signal, items: [], events: new Map() });
+    this.head = h("h1", {}, t("nav.tickets"));
+    this.lists = h("div", { class: "ticket-lists" });
+    this.more = h("div", { class: "actions" });
+  }
+
+  async load() {
+    put(this.root, this.head, skeleton(4));
+    try {
+      await this.page();
+    } catch (error) {
+      if (this.signal.aborted) return;
+      if (canStandIn(error) && keptTickets().length > 0) this.drawKept();
+      else put(this.root, this.head, errorPanel(error, () => this.load()));
     }
-  });
-  return h("li", { class: `reservation ${reservation.status.toLowerCase()}` },
+  }
+
+  async page() {
+    const attempts = keptTickets().length > 0 && this.items.length === 0 ? { attempts: 2 } : {};
+    const answer = await api.listReservations({ cursor: this.cursor, signal: this.signal, ...attempts });
+    this.cursor = answer.nextCursor;
+    const items = await Promise.all(answer.reservations.map(async (reservation) => ({ reservation, event: await this.eventOf(reservation) })));
+    if (this.signal.aborted) return;
+    for (const { reservation, event } of items) {
+      rememberHold(reservation);
+      keepTicket(reservation, event);
+    }
+    this.items.push(...items);
+    if (this.items.length === 0) this.drawNone();
+    else this.draw();
+  }
+
+  /** The event, loaded once, if the reservation does not tell what is shown. */
+  eventOf(reservation) {
+    if (reservation.startsAt && reservation.venue && reservation.currency) return null;
+    const { eventId } = reservation;
+    if (!this.events.has(eventId)) this.events.set(eventId, api.getEvent(eventId, { signal: this.signal, attempts: 2 }).catch(() => null));
+    return this.events.get(eventId);
+  }
+
+  draw() {
+    const upcoming = this.items.filter(isUpcoming).sort(bySoonest);
+    const others = this.items.filter((item) => !isUpcoming(item));
+    const list = (name, title, items) => items.length > 0 && h("section", { class: "ticket-list", "aria-labelledby": `list-${name}`, "data-testid": name },
+      h("h2", { id: `list-${name}` }, title),
+      h("ul", { class: "reservations" }, items.map(row)));
+    put(this.lists,
+      upcoming.length === 0 && h("p", { class: "quiet-text" }, t("tickets.none_upcoming")),
+      list("upcoming", t("tickets.upcoming"), upcoming), list("past", t("tickets.past"), others));
+    put(this.more, this.cursor && asyncButton(h("button", { type: "button", class: "button quiet" }, t("more")), async () => {
+      try {
+        await this.page();
+      } catch (error) {
+        if (!this.signal.aborted) put(this.more, errorPanel(error, () => this.page()));
+      }
+    }));
+    put(this.root, this.head, this.lists, this.more);
+  }
+
+  /** The tickets that this browser keeps, until the network is back. */
+  drawKept() {
+    this.items = keptTickets();
+    this.draw();
+    this.head.after(notice(t("tickets.stored")));
+    window.addEventListener("online", () => {
+      this.items = [];
+      this.cursor = undefined;
+      this.load();
+    }, { once: true, signal: this.signal });
+  }
+
+  drawNone() {
+    put(this.root, this.head, emptyPanel("ticket", t("tickets.none"), t("tickets.none_text"), h("a", { class: "button", href: href() }, t("nav.events"))));
+  }
+}
+
+function row({ reservation, event }) {
+  const status = reservation.status.toLowerCase();
+  const places = reservation.seats.length ? t("seats.count", { n: reservation.seats.length }) : t("tickets", { n: reservation.quantity });
+  return h("li", { class: `reservation ${status}` },
     h("div", { class: "thumb" }, poster(reservation.eventId)),
     h("div", { class: "reservation-body" },
-      h("p", {}, h("span", { class: `chip reservation-${reservation.status.toLowerCase()}` }, icon(ICONS[reservation.status]), t(`reservation.${reservation.status}`))),
-      h("h2", {}, h("a", { class: "card-link", href: href("tickets", reservation.reservationId) }, reservation.eventName)),
-      when),
-    h("div", { class: "reservation-sum" }, h("p", {}, places), price));
+      h("p", {}, h("span", { class: `chip reservation-${status}` }, icon(ICONS[reservation.status]), t(`reservation.${reservation.status}`))),
+      h("h3", {}, h("a", { class: "card-link", href: href("tickets", reservation.reservationId) }, reservation.eventName)),
+      h("p", { class: "quiet-text" }, [whenText(reservation, event), reservation.venue ?? event?.venue].filter(Boolean).join(" · "))),
+    h("div", { class: "reservation-sum" }, h("p", {}, places), h("p", { class: "price" }, priceText(reservation.totalPrice, currencyOf(reservation, event)))));
 }

@@ -321,6 +321,17 @@ export const EN = {
   "ticket.cancel_title": "Cancel this ticket?",
   "ticket.cancel_text": "Your seats go back on sale right away, and {price} is refunded to your wallet. This cannot be undone.",
   "ticket.cancel_yes": "Cancel ticket",
+  "ticket.calendar": "Add to calendar",
+  "ticket.share": "Share the event",
+  "ticket.share_text": "I'm going to {event}. {when}",
+  "share.copied": "The link is copied.",
+  "share.failed": "The link could not be copied. It is shown beside the button.",
+  "pass.list": "Show at the entrance",
+  "pass.code": "QR code for {seat}, to show at the entrance",
+  "pass.all": "All tickets of this booking",
+  "pass.position": "Ticket {n} of {of}",
+  "pass.previous": "Previous",
+  "pass.next": "Next",
   "cancelled.refunded": "{amount} was refunded to your wallet.",
   "cancelled.nothing": "You were not charged.",
 
@@ -332,6 +343,10 @@ export const EN = {
 
   "tickets.none": "No tickets yet",
   "tickets.none_text": "Seats you hold and tickets you buy appear here.",
+  "tickets.upcoming": "Upcoming",
+  "tickets.past": "Past and cancelled",
+  "tickets.none_upcoming": "You have no upcoming tickets.",
+  "tickets.stored": "We can't reach the box office. These are the tickets saved in this browser.",
   "tickets.sign_in": "Sign in to see your tickets",
   "tickets.sign_in_text": "You'll find your tickets here, whichever device you bought them on.",
 

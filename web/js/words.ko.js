@@ -321,6 +321,17 @@ export const KO = {
   "ticket.cancel_title": "예매를 취소하시겠습니까?",
   "ticket.cancel_text": "좌석은 바로 다시 판매되며, 결제 금액({price})은 지갑으로 환불됩니다. 취소 후에는 되돌릴 수 없습니다.",
   "ticket.cancel_yes": "예매 취소",
+  "ticket.calendar": "캘린더에 추가",
+  "ticket.share": "공연 공유하기",
+  "ticket.share_text": "{event} 보러 가요! {when}",
+  "share.copied": "링크를 복사했습니다.",
+  "share.failed": "링크를 복사하지 못했습니다. 버튼 옆에 표시된 주소를 직접 복사해 주세요.",
+  "pass.list": "입장할 때 보여 주세요",
+  "pass.code": "입장 시 제시할 QR 코드: {seat}",
+  "pass.all": "이 예매의 전체 티켓",
+  "pass.position": "{of}장 중 {n}번째",
+  "pass.previous": "이전",
+  "pass.next": "다음",
   "cancelled.refunded": "환불 금액({amount})이 지갑에 입금되었습니다.",
   "cancelled.nothing": "결제된 금액이 없습니다.",
 
@@ -332,6 +343,10 @@ export const KO = {
 
   "tickets.none": "예매 내역이 없습니다",
   "tickets.none_text": "선점하거나 구매한 티켓이 이곳에 표시됩니다.",
+  "tickets.upcoming": "예정된 공연",
+  "tickets.past": "지난 공연 및 취소 내역",
+  "tickets.none_upcoming": "예정된 공연의 티켓이 없습니다.",
+  "tickets.stored": "서버에 연결할 수 없어, 이 브라우저에 저장된 티켓을 보여 드립니다.",
   "tickets.sign_in": "로그인하고 내 티켓을 확인하세요",
   "tickets.sign_in_text": "어느 기기에서 예매하셨든 여기에서 티켓을 확인하실 수 있습니다.",
 

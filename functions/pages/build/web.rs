@@ -20,8 +20,9 @@ use sha2::{Digest, Sha256};
 const NAME_DIGITS: usize = 12;
 
 /// Files with a path of their own. All others are assets.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     (SHOP, "/"),
+    (WORKER, "/sw.js"),
     ("docs.html", "/docs"),
     ("errors.html", "/docs/errors"),
     (OPENAPI, "/openapi.json"),
@@ -29,6 +30,9 @@ const PAGES: [(&str, &str); 4] = [
 
 const SHOP: &str = "index.html";
 const OPENAPI: &str = "openapi.json";
+const WORKER: &str = "sw.js";
+/// The placeholder in the service worker for the hash of the shop's page, so that browsers get a new worker with each new page.
+const VERSION: &str = "{version}";
 /// Both the shop and the documentation show it.
 const ICON: &str = "icon.svg";
 
@@ -70,13 +74,22 @@ pub(crate) fn write_table() -> Result<(), Box<dyn Error>> {
         return Err(format!("errors.html has no placeholder {PROBLEMS}").into());
     }
     *errors = errors.replace(PROBLEMS, &problems);
+    let worker = shop_files.remove(WORKER).ok_or("web/ has no sw.js")?;
+    if !worker.contains(VERSION) {
+        return Err(format!("sw.js has no placeholder {VERSION}").into());
+    }
+    let worker = worker.replace(VERSION, &hash(&shop.page));
     let swagger_ui = docs::swagger_ui()?;
     let names: Vec<String> = texts.keys().cloned().collect();
     let mut sources = Sources {
         texts,
         verbatim: swagger_ui
             .into_iter()
-            .chain([(OPENAPI.to_owned(), document), (SHOP.to_owned(), shop.page)])
+            .chain([
+                (OPENAPI.to_owned(), document),
+                (SHOP.to_owned(), shop.page),
+                (WORKER.to_owned(), worker),
+            ])
             .collect(),
         hashed_names: BTreeMap::new(),
         reference_chain: Vec::new(),
@@ -84,6 +97,7 @@ pub(crate) fn write_table() -> Result<(), Box<dyn Error>> {
     };
     sources.hashed_name(SHOP)?;
     sources.hashed_name(OPENAPI)?;
+    sources.hashed_name(WORKER)?;
     for name in &names {
         sources.hashed_name(name)?;
     }
@@ -121,6 +135,13 @@ fn content_type(name: &str) -> Option<&'static str> {
     })
 }
 
+/// The hash of a content, as it appears in names.
+fn hash(text: &str) -> String {
+    let mut digits = hex::encode(Sha256::digest(text));
+    digits.truncate(NAME_DIGITS);
+    digits
+}
+
 /// The path of a page. None: the file is an asset.
 fn path_of(name: &str) -> Option<&'static str> {
     let page = PAGES.iter().find(|(page, _)| *page == name)?;
@@ -142,15 +163,14 @@ impl Sources {
         } else {
             self.text(name)?
         };
-        let hash = hex::encode(Sha256::digest(&text));
-        let hash = &hash[..NAME_DIGITS];
+        let hash = hash(&text);
         let hashed = match name.rsplit_once('.') {
             Some((stem, extension)) if path_of(name).is_none() => {
                 format!("{stem}.{hash}.{extension}")
             }
             _ => name.to_owned(),
         };
-        self.write(&hashed, name, hash, &text)?;
+        self.write(&hashed, name, &hash, &text)?;
         self.hashed_names.insert(name.to_owned(), hashed.clone());
         Ok(hashed)
     }

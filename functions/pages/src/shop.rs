@@ -25,7 +25,8 @@ const TAG_BYTES: usize = 6;
 const HEAD: [&str; 2] = ["<!-- head -->", "<!-- /head -->"];
 
 /// For the shop, which is one file. Allows its script and style sheet, the API of this origin, and the issuer that users sign
-/// in with, if any. Allows no conversion of text to markup: a script in an event's name stays text.
+/// in with, if any. Allows no conversion of text to markup: a script in an event's name stays text. The one policy of trusted
+/// types makes nothing but the address of the service worker (web/js/offline.js).
 pub(crate) fn policy(sign_in: Option<&SignIn>) -> String {
     let mut connect = vec!["'self'".to_owned()];
     connect.extend(sign_in.into_iter().flat_map(SignIn::origins));
@@ -35,8 +36,8 @@ pub(crate) fn policy(sign_in: Option<&SignIn>) -> String {
             env!("BOXOFFICE_SHOP_SCRIPT"),
             "; style-src ",
             env!("BOXOFFICE_SHOP_STYLE"),
-            "; img-src 'self' data:; connect-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-             require-trusted-types-for 'script'; trusted-types 'none'"
+            "; img-src 'self' data:; connect-src {}; worker-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types service-worker"
         ),
         connect.join(" ")
     )

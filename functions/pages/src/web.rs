@@ -1,5 +1,5 @@
 //! Serves the files of `web/` as prepared by build.rs: the shop at the paths of its views, the API documentation at `/docs`, and
-//! their assets at `/assets/<name>.<hash>.<extension>`. How the shop signs users in is at `/assets/sign-in.json`.
+//! their assets at `/assets/<name>.<hash>.<extension>`. The service worker is at `/sw.js`, from where it can serve the whole shop. How the shop signs users in is at `/assets/sign-in.json`.
 
 use std::borrow::Cow;
 

@@ -413,7 +413,34 @@ async fn the_shop_runs_its_own_script_only_and_makes_no_markup_of_texts() {
     }
     assert_eq!(policy["img-src"], "'self' data:");
     assert_eq!(policy["require-trusted-types-for"], "'script'");
-    assert_eq!(policy["trusted-types"], "'none'");
+    // The one policy makes the address of the service worker.
+    assert_eq!(policy["trusted-types"], "service-worker");
+    assert_eq!(policy["worker-src"], "'self'");
+    let files = web();
+    let made = files
+        .iter()
+        .map(|(_, text)| text.matches("createPolicy(").count());
+    assert_eq!(made.sum::<usize>(), 1);
+}
+
+#[tokio::test]
+async fn the_service_worker_is_of_the_pages_version_and_is_never_kept_for_long() {
+    let site = Site::open().await;
+    let shop = site.get("/tickets", &[]).await;
+    let sent = site.get("/sw.js", &[]).await;
+    assert_eq!(sent.status, 200);
+    assert_eq!(
+        sent.header("content-type"),
+        "text/javascript; charset=utf-8"
+    );
+    let kept = "public, max-age=0, s-maxage=5, must-revalidate";
+    assert_eq!(sent.header("cache-control"), kept);
+    let version = shop
+        .header("etag")
+        .trim_start_matches("W/")
+        .trim_matches('"');
+    let name = format!("\"shop-{version}\"");
+    assert_eq!(sent.text().matches(&name).count(), 1);
 }
 
 #[test]

@@ -48,6 +48,9 @@ async fn every_view(buyer: &Browser) {
     buyer.click("dialog button[value=no]").await;
     buyer.pays().await;
     by_day_and_night(buyer, "ticket").await;
+    buyer.click("[data-testid=pass]").await;
+    buyer.shows(".pass .qr").await;
+    by_day_and_night(buyer, "ticket of a seat").await;
     for (view, shown) in [("tickets", ".reservation"), ("wallet", ".entries li")] {
         buyer.open(&site.view(view)).await;
         buyer.shows(shown).await;

@@ -144,6 +144,38 @@ pub(super) async fn browse<const N: usize>(eyes: [Eyes; N], test: impl AsyncFnOn
     }
 }
 
+/// Runs `before` in a browser, closes it, and runs `after` in a new one with the same profile. Skipped if the tools are missing.
+pub(super) async fn browse_again<T>(
+    eyes: Eyes,
+    before: impl AsyncFnOnce(&Browser) -> T,
+    after: impl AsyncFnOnce(&Browser, T),
+) {
+    let Some(tools) = wanted() else { return };
+    let permit = FREE.acquire().await.unwrap();
+    let first = Browser::start(&tools, eyes).await;
+    let outcome = AssertUnwindSafe(before(&first)).catch_unwind().await;
+    let outcome = match outcome {
+        Ok(kept) => {
+            let second = first.reopened(&tools).await;
+            let outcome = AssertUnwindSafe(after(&second, kept)).catch_unwind().await;
+            if outcome.is_err() {
+                second.keep_a_picture(1).await;
+            }
+            second.quit().await;
+            outcome
+        }
+        Err(panic) => {
+            first.keep_a_picture(0).await;
+            first.quit().await;
+            Err(panic)
+        }
+    };
+    drop(permit);
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
 /// Starts the driver on a free port. The driver ends if another process has just taken the port that it chose.
 async fn start_driver(chromedriver: &Path) -> (Child, u16) {
     for _ in 0..5 {
@@ -186,8 +218,18 @@ pub(super) struct Browser {
 
 impl Browser {
     async fn start(tools: &Tools, eyes: Eyes) -> Self {
+        Self::start_in(tools, eyes, tempfile::tempdir().unwrap()).await
+    }
+
+    /// Closes the browser, and opens one with the same profile.
+    async fn reopened(mut self, tools: &Tools) -> Self {
+        let _ = tokio::time::timeout(PATIENCE, self.driver.clone().quit()).await;
+        let _ = self.driver_process.kill().await;
+        Self::start_in(tools, self.eyes, self.folder).await
+    }
+
+    async fn start_in(tools: &Tools, eyes: Eyes, folder: tempfile::TempDir) -> Self {
         let (process, port) = start_driver(&tools.chromedriver).await;
-        let folder = tempfile::tempdir().unwrap();
         let mut wishes = DesiredCapabilities::chrome();
         wishes.set_binary(tools.chromium.to_str().unwrap()).unwrap();
         for flag in FLAGS {

@@ -15,6 +15,7 @@ mod pictures;
 mod seats;
 mod signing_in;
 mod site;
+mod tickets;
 mod upgrades;
 mod waiting;
 mod waiting_room;
