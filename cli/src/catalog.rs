@@ -24,7 +24,9 @@ use shared::store::Settings;
 
 pub use check::{Catalog, DEFAULT_WALLET_CEILING, Doubt, DoubtReason};
 pub use error::CatalogError;
+pub use profile::WantedPicture;
 pub use raw::MAX_ACTIVE_LIMIT;
+pub use raw::PictureSource;
 
 /// Far more than a catalogue needs.
 const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;

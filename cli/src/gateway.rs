@@ -26,11 +26,12 @@ use tokio::sync::Semaphore;
 use crate::http_server::HttpServer;
 
 /// Every function that answers HTTP requests.
-pub const FUNCTIONS: [Function; 20] = [
+pub const FUNCTIONS: [Function; 21] = [
     balance::FUNCTION,
     cancel_reservation::FUNCTION,
     charge::FUNCTION,
     get_event::FUNCTION,
+    get_image::FUNCTION,
     get_reservation::FUNCTION,
     hold_seat::FUNCTION,
     issue_token::FUNCTION,

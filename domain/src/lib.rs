@@ -8,6 +8,7 @@ pub mod best;
 pub mod clock;
 pub mod event;
 pub mod ids;
+pub mod image;
 pub mod invariants;
 pub mod localized;
 pub mod money;

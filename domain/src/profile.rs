@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
+use crate::image::Image;
 use crate::localized::LocalizedText;
 use crate::money::Money;
 
@@ -33,6 +34,8 @@ pub struct Profile {
     pub age_limit: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_minutes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
 }
 
 /// What the list of events shows about an event's dates. It is stored with the event, so that the

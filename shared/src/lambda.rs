@@ -32,7 +32,7 @@ pub type StatelessHandler = fn(&mut ApiRequest) -> Result<Answer, Refusal>;
 /// What is prepared before the first request, which then finds an open connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Init {
-    /// Nothing: the function never uses the store.
+    /// Nothing: the function never uses the store, or only for requests that the CDN rarely passes on.
     Nothing,
     /// Reads the list of events, which opens the connection.
     Catalog,

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use boxoffice::catalog_update::{Mode, apply_text};
+use boxoffice::Outcome;
+use boxoffice::catalog_update::{self, Files, Mode, Source};
 use boxoffice::output::Output;
 use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
@@ -140,6 +141,7 @@ events:
     organizer: Someone
     ageLimit: 8
     durationMinutes: 120
+    image: {file: a.jpg, alt: {en: A hall, ko: 공연장}}
     description: {en: What it is., ko: 소개}
     terms: {en: Conditions., ko: 약관}
     admission: seated
@@ -175,15 +177,23 @@ events:
 const DRAWN: &str = "drawn";
 
 async fn apply_catalogue(world: &World, text: &str) {
-    apply_text(
-        world.app.store(),
-        "catalogue.yaml",
+    let source = Source {
+        name: "catalogue.yaml",
         text,
-        Mode::Apply,
-        &mut Output::log(),
-    )
-    .await
-    .unwrap();
+        files: Files::Embedded(&[
+            (
+                "a.jpg",
+                include_bytes!("../../infra/pictures/maru-trio.jpg"),
+            ),
+            (
+                "b.jpg",
+                include_bytes!("../../infra/pictures/river-sound.jpg"),
+            ),
+        ]),
+    };
+    let mut out = Output::log();
+    let outcome = catalog_update::apply(world.app.store(), source, Mode::Apply, &mut out).await;
+    assert_eq!(outcome.unwrap(), Outcome::Done);
     world.clock.advance_seconds(3);
 }
 
@@ -283,7 +293,9 @@ async fn lots_are_drawn(world: &World) {
     }
     apply_catalogue(
         world,
-        &CATALOGUE.replace("maxSeatsPerUser: 4", "maxSeatsPerUser: 2"),
+        &CATALOGUE
+            .replace("maxSeatsPerUser: 4", "maxSeatsPerUser: 2")
+            .replace("a.jpg", "b.jpg"),
     )
     .await;
 }

@@ -67,6 +67,7 @@ fn in_the_event(event: &str, user_id: &str) -> Vec<Request> {
     vec![
         Request::new("GET", of_event("")),
         Request::new("GET", format!("/e/{event}")),
+        Request::new("GET", format!("/images/{event}/{}-480.jpg", "0".repeat(24))),
         Request::new("GET", of_event("/queue")),
         Request::new("GET", of_event(&format!("/rehearsal/{}", "0".repeat(64)))),
         Request::new("POST", of_event("/tokens")).with(json!({"userId": user_id})),

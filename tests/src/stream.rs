@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification, StreamViewType};
+use domain::clock::EpochMs;
 use domain::event::{Admission, Programme};
 use domain::ids::EventId;
 use domain::money::Money;
@@ -171,7 +172,7 @@ struct Streamed {
 
 impl Streamed {
     async fn of(programme: Programme) -> Self {
-        let world = World::with(programme).await;
+        let world = Box::pin(World::with(programme)).await;
         let view = template().resources["Table"]
             .properties
             .stream_specification
@@ -326,8 +327,20 @@ fn expected_reservation(change: &str, reply: &Reply, refunded: i64, at: [&Value;
             } })
         })
         .collect();
+    let mut performance = serde_json::Map::new();
+    for field in ["venue", "timeZone", "currency"] {
+        if let Some(text) = reply.body.get(field) {
+            performance.insert(field.to_owned(), json!({ "S": text }));
+        }
+    }
+    for field in ["startsAt", "cancelUntil"] {
+        if let Ok(at) = EpochMs::parse(reply.text_of(field)) {
+            performance.insert(field.to_owned(), json!({ "N": at.0.to_string() }));
+        }
+    }
     json!({
         "change": change,
+        "performance": performance,
         "reservationId": reply.body["reservationId"],
         "eventId": reply.body["eventId"],
         "eventName": reply.body["eventName"],

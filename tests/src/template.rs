@@ -553,7 +553,7 @@ fn is_public(method: &str, path: &str) -> bool {
     let success = &document["paths"][path][method.to_ascii_lowercase()]["responses"]["200"];
     let cache = success["headers"]["Cache-Control"]["$ref"].as_str();
     let first = path.split('/').nth(1).unwrap_or_default();
-    matches!(first, "" | "e" | "tickets" | "wallet" | "assets")
+    matches!(first, "" | "e" | "tickets" | "wallet" | "assets" | "images")
         || cache.is_some_and(|cache| cache.ends_with("/Public"))
 }
 

@@ -12,10 +12,10 @@ use shared::store::Described;
 
 use super::Known;
 use super::error::CatalogError;
-use super::profile;
+use super::profile::{self, WantedPicture};
 use super::raw::{
-    AdmissionWord, Amount, Day, List, MAX_SEATS, Opening, RawCatalog, RawDate, RawEvent, RawQueue,
-    RawSection, StrategyWord, Value, Whole,
+    AdmissionWord, Amount, Day, List, MAX_SEATS, MAX_TICKETS, Opening, RawCatalog, RawDate,
+    RawEvent, RawQueue, RawSection, StrategyWord, Value, Whole,
 };
 use super::section::section;
 use super::times::{DayOfTime, ResolvedTime, WrittenTime, Zone};
@@ -28,6 +28,8 @@ pub struct Catalog {
     /// `None`: the table keeps its own, or the default if it is new.
     pub wallet_ceiling: Option<Money>,
     pub events: Vec<Described>,
+    /// Loaded by what applies the catalogue.
+    pub pictures: Vec<WantedPicture>,
     pub doubts: Vec<Doubt>,
 }
 
@@ -93,7 +95,7 @@ impl Scope<'_> {
             .any(|error| error.field.starts_with(&path))
     }
 
-    fn path_of(&self, name: &str) -> String {
+    pub(super) fn path_of(&self, name: &str) -> String {
         let dot = if self.path.is_empty() { "" } else { "." };
         format!("{}{dot}{name}", self.path)
     }
@@ -235,10 +237,12 @@ pub(super) fn catalog(
     let mut doubts = Vec::new();
     let mut ids = BTreeSet::new();
     let mut events = Vec::new();
+    let mut pictures = Vec::new();
     scope.each("events", raw.events, |scope, raw| {
         let id_line = raw.event_id.line();
         let mut of_event = Vec::new();
-        if let Some(described) = event(scope, raw, &context, &mut of_event) {
+        if let Some((described, picture)) = event(scope, raw, &context, &mut of_event) {
+            pictures.extend(picture);
             let id = &described.programme.event.event_id;
             doubts.extend(of_event.into_iter().map(|doubt| Doubt {
                 event: id.clone(),
@@ -260,6 +264,7 @@ pub(super) fn catalog(
         currency: context.currency?,
         wallet_ceiling,
         events,
+        pictures,
         doubts,
     })
 }
@@ -282,21 +287,16 @@ fn event(
     mut raw: RawEvent,
     context: &Context<'_>,
     doubts: &mut Vec<RawDoubt>,
-) -> Option<Described> {
+) -> Option<(Described, Option<WantedPicture>)> {
     let zone = time_zone(scope, std::mem::take(&mut raw.time_zone));
     let zone = zone.as_ref();
     let profile = profile::profile(scope, &mut raw, zone);
     let texts = profile::texts(scope, &mut raw);
-    let event_id = scope.required_value("eventId", raw.event_id);
+    let event_id = scope.required_value("eventId", std::mem::take(&mut raw.event_id));
+    let picture = profile::picture(scope, &mut raw, event_id.as_ref());
     let name = scope.required_value("name", raw.name);
     let venue = scope.required_value("venue", raw.venue);
-    if let Some((line, Scalar(own))) = scope.optional("currency", raw.currency)
-        && let Some(currency) = &context.currency
-        && own != *currency
-    {
-        let message = format!("must be {currency} like the others: a table has one currency");
-        scope.error(line, "currency", message);
-    }
+    check_currency(scope, raw.currency, context);
     let max_seats_per_user = scope.count("maxSeatsPerUser", raw.max_seats_per_user, 1);
     let hold_seconds = scope.count("holdSeconds", raw.hold_seconds, 300);
     let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
@@ -306,11 +306,7 @@ fn event(
         .unwrap_or(context.now);
     let has_opening = raw.opens_at.is_present();
     let opening_line = raw.opens_at.line();
-    let opens_at = match scope.value("opensAt", raw.opens_at) {
-        None => None,
-        Some(Opening::After(seconds)) => Some(first_applied_at.plus_ms(seconds * 1000)),
-        Some(Opening::At(time)) => moment(scope, ("opensAt", opening_line), time, zone),
-    };
+    let opens_at = opening(scope, raw.opens_at, first_applied_at, zone);
     let closing_line = raw.closes_at.line();
     let closes_at = scope
         .value("closesAt", raw.closes_at)
@@ -342,24 +338,18 @@ fn event(
         AdmissionWord::General => {
             let message = "is only for events of admission seated";
             scope.refuse("dates", &raw.dates, message);
-            let total_tickets = scope.required_value("totalTickets", raw.total_tickets);
-            let price = price(scope, raw.price, context);
             let times = RawTimes {
                 date: raw.date,
                 starts_at: raw.starts_at,
                 doors_open_at: raw.doors_open_at,
             };
+            let admission = general_admission(scope, raw.total_tickets, raw.price, context);
             if times.is_present() {
                 let times = times.read(scope, &calendar, doubts)?;
                 last_start = Some(times.starts_at);
                 doors_open_at = times.doors_open_at;
             }
-            let total_tickets = total_tickets?.count();
-            Admission::General {
-                total_tickets,
-                price: price.unwrap_or(Money::ZERO),
-                stock_shards: STOCK_SHARDS.min(total_tickets),
-            }
+            admission?
         }
     };
     let times = SaleTimes {
@@ -367,13 +357,8 @@ fn event(
         closes_at,
         last_start,
     };
-    check_times(
-        scope,
-        &times,
-        (opening_line, closing_line),
-        context.now,
-        doubts,
-    );
+    let lines = (opening_line, closing_line);
+    check_times(scope, &times, lines, context.now, doubts);
     let event = Event {
         event_id: event_id?,
         terms: Terms {
@@ -399,7 +384,33 @@ fn event(
     };
     let mut programme = Programme { event, dates };
     programme.event.terms.overview = programme.overview();
-    Some(Described { programme, texts })
+    Some((Described { programme, texts }, picture))
+}
+
+fn check_currency(scope: &mut Scope<'_>, field: Value<Currency>, context: &Context<'_>) {
+    if let Some((line, Scalar(own))) = scope.optional("currency", field)
+        && let Some(currency) = &context.currency
+        && own != *currency
+    {
+        let message = format!("must be {currency} like the others: a table has one currency");
+        scope.error(line, "currency", message);
+    }
+}
+
+fn general_admission(
+    scope: &mut Scope<'_>,
+    total_tickets: Value<Whole<1, MAX_TICKETS>>,
+    price: Value<Amount<0>>,
+    context: &Context<'_>,
+) -> Option<Admission> {
+    let total_tickets = scope.required_value("totalTickets", total_tickets);
+    let price = self::price(scope, price, context);
+    let total_tickets = total_tickets?.count();
+    Some(Admission::General {
+        total_tickets,
+        price: price.unwrap_or(Money::ZERO),
+        stock_shards: STOCK_SHARDS.min(total_tickets),
+    })
 }
 
 fn time_zone(scope: &mut Scope<'_>, field: Value<String>) -> Option<Zone> {
@@ -411,6 +422,19 @@ fn time_zone(scope: &mut Scope<'_>, field: Value<String>) -> Option<Zone> {
             scope.error(line, "timeZone", message);
             None
         }
+    }
+}
+
+fn opening(
+    scope: &mut Scope<'_>,
+    field: Value<Opening>,
+    first_applied_at: EpochMs,
+    zone: Option<&Zone>,
+) -> Option<EpochMs> {
+    let line = field.line();
+    match scope.value("opensAt", field)? {
+        Opening::After(seconds) => Some(first_applied_at.plus_ms(seconds * 1000)),
+        Opening::At(time) => moment(scope, ("opensAt", line), time, zone),
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a catalogue says about an event for its pages and tickets.
 
+use domain::ids::EventId;
 use domain::localized::LocalizedText;
 use domain::profile::{Profile, Texts};
 
 use super::check::Scope;
-use super::raw::{Name, RawEvent, Whole};
+use super::raw::{Name, PictureSource, RawEvent, Whole};
 use super::texts::{MAX_BYTES_PER_EVENT, WrittenText};
 use super::times::Zone;
 use super::yaml::{Field, Scalar};
@@ -34,6 +35,8 @@ pub(super) fn profile(scope: &mut Scope<'_>, raw: &mut RawEvent, zone: Option<&Z
         duration_minutes: scope
             .value("durationMinutes", std::mem::take(&mut raw.duration_minutes))
             .map(Whole::count),
+        // Set once the picture has been loaded.
+        image: None,
     }
 }
 
@@ -49,6 +52,37 @@ fn artists(scope: &mut Scope<'_>, field: Field<Vec<Field<Scalar<Name>>>>) -> Vec
     read.filter_map(|(index, artist)| scope.value(&format!("artists[{index}]"), artist))
         .map(|Name(artist)| artist)
         .collect()
+}
+
+/// A picture that has to be loaded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WantedPicture {
+    pub event: EventId,
+    pub source: PictureSource,
+    pub alt: LocalizedText,
+    /// For errors: where the catalogue names the source.
+    pub line: u64,
+    pub field: String,
+}
+
+/// Takes the picture out of `raw`.
+pub(super) fn picture(
+    scope: &mut Scope<'_>,
+    raw: &mut RawEvent,
+    event: Option<&EventId>,
+) -> Option<WantedPicture> {
+    let (mut scope, raw) = scope.enter("image", std::mem::take(&mut raw.image))?;
+    let source = scope.required("file", raw.file);
+    let alt = scope.required("alt", raw.alt);
+    let alt = alt.and_then(|(line, alt)| checked(&mut scope, (line, "alt"), alt.plain()));
+    let (line, Scalar(source)) = source?;
+    Some(WantedPicture {
+        event: event?.clone(),
+        source,
+        alt: alt?,
+        line,
+        field: scope.path_of("file"),
+    })
 }
 
 /// Takes the long texts out of `raw`.
@@ -71,7 +105,15 @@ pub(super) fn texts(scope: &mut Scope<'_>, raw: &mut RawEvent) -> Texts {
 
 fn markdown(scope: &mut Scope<'_>, name: &str, field: Field<WrittenText>) -> Option<LocalizedText> {
     let (line, text) = scope.optional(name, field)?;
-    match text.markdown() {
+    checked(scope, (line, name), text.markdown())
+}
+
+fn checked(
+    scope: &mut Scope<'_>,
+    (line, name): (u64, &str),
+    text: Result<LocalizedText, String>,
+) -> Option<LocalizedText> {
+    match text {
         Ok(text) => Some(text),
         Err(message) => {
             scope.error(line, name, message);

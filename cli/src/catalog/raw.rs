@@ -9,7 +9,7 @@ use domain::seating::From;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::texts::WrittenText;
+use super::texts::{WrittenText, is_https};
 use super::times::WrittenTime;
 use super::yaml::{Field, Map, OneOrList, Scalar};
 use crate::output::is_hidden;
@@ -19,7 +19,7 @@ pub const MAX_ACTIVE_LIMIT: i64 = 100_000;
 /// Seats of one date. Seat numbers are stored with five digits, and a reservation is one transaction.
 pub(super) const MAX_SEATS: i64 = 50_000;
 /// Tickets of a general-admission event.
-const MAX_TICKETS: i64 = 10_000_000;
+pub(super) const MAX_TICKETS: i64 = 10_000_000;
 const MAX_NAME_LENGTH: usize = 200;
 const MAX_SECTION_NAME_LENGTH: usize = 40;
 pub(super) const MAX_ROW_LABEL_LENGTH: usize = 8;
@@ -59,6 +59,7 @@ pub(super) struct RawEvent {
     pub(super) organizer: Value<Name>,
     pub(super) age_limit: Value<Whole<1, 99>>,
     pub(super) duration_minutes: Value<Whole<1, MAX_DURATION_MINUTES>>,
+    pub(super) image: Field<Map<RawImage>>,
     pub(super) description: Field<WrittenText>,
     pub(super) terms: Field<WrittenText>,
     pub(super) opens_at: Value<Opening>,
@@ -73,6 +74,13 @@ pub(super) struct RawEvent {
     pub(super) date: Value<Day>,
     pub(super) starts_at: Value<WrittenTime>,
     pub(super) doors_open_at: Value<WrittenTime>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawImage {
+    pub(super) file: Value<PictureSource>,
+    pub(super) alt: Field<WrittenText>,
 }
 
 #[derive(Deserialize, Default)]
@@ -142,7 +150,7 @@ pub(super) enum StrategyWord {
 
 /// Checks a name: any text that is visible and has one reading, of at most `most` characters. Joiners are allowed, because
 /// Hindi and Persian need them, but a name must not consist of them.
-fn check_name(text: &str, most: usize) -> Result<(), String> {
+pub(super) fn check_name(text: &str, most: usize) -> Result<(), String> {
     let is_blank = |c: char| {
         c.is_whitespace()
             || matches!(
@@ -174,6 +182,33 @@ impl TryFrom<String> for Name {
         let text = text.trim();
         check_name(text, MAX_NAME_LENGTH)?;
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// Where a picture is.
+#[derive(Deserialize, Clone, PartialEq, Eq, Debug)]
+#[serde(try_from = "String")]
+pub enum PictureSource {
+    /// Relative to the folder of the catalogue.
+    File(String),
+    /// An https address.
+    Url(String),
+}
+
+impl TryFrom<String> for PictureSource {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.contains("://") {
+            if is_https(&text) {
+                Ok(Self::Url(text))
+            } else {
+                Err("must be a file, or an https address".to_owned())
+            }
+        } else {
+            check_name(&text, MAX_NAME_LENGTH)?;
+            Ok(Self::File(text))
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use pulldown_cmark::{Event, LinkType, Options, Parser, Tag};
 use serde::de::value::Error as ScalarError;
 use serde::de::{Deserialize, Deserializer, MapAccess};
 
+use super::raw::check_name;
 use super::yaml::FieldValue;
 use crate::output::is_hidden;
 
@@ -14,6 +15,8 @@ use crate::output::is_hidden;
 const MAX_LANGUAGES: usize = 20;
 /// Characters of a text in Markdown, in each language.
 const MAX_MARKDOWN_LENGTH: usize = 10_000;
+/// Characters of a text without markup, in each language.
+const MAX_PLAIN_LENGTH: usize = 300;
 /// Bytes of an event's texts in Markdown, in all languages: a quarter of what an item of DynamoDB can hold.
 pub(super) const MAX_BYTES_PER_EVENT: usize = 100_000;
 
@@ -56,6 +59,11 @@ impl WrittenText {
     /// The text, if it is in Markdown that the pages can show.
     pub(super) fn markdown(self) -> Result<LocalizedText, String> {
         self.each(check_markdown)
+    }
+
+    /// The text, if it is a short one without markup.
+    pub(super) fn plain(self) -> Result<LocalizedText, String> {
+        self.each(|text| check_name(text, MAX_PLAIN_LENGTH))
     }
 
     fn each(self, check: impl Fn(&str) -> Result<(), String>) -> Result<LocalizedText, String> {

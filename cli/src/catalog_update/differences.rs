@@ -90,12 +90,14 @@ fn text_fields(texts: &Texts) -> Fields {
     for (name, text) in named {
         for (language, text) in text.iter().flat_map(LocalizedText::iter) {
             let count = text.chars().count();
-            let mut shown: String = text.chars().take(SHOWN).collect();
-            if count > SHOWN {
-                // Texts that begin alike differ by their hash.
-                let hash = hex::encode(Sha256::digest(text));
-                shown.push_str(&format!("… ({count} characters, {})", &hash[..8]));
-            }
+            let shown: String = text.chars().take(SHOWN).collect();
+            // Texts that begin alike differ by their hash.
+            let hash = hex::encode(Sha256::digest(text));
+            let shown = if count > SHOWN {
+                format!("{shown}… ({count} characters, {})", &hash[..8])
+            } else {
+                shown
+            };
             fields.insert(format!("{name}.{language}"), shown);
         }
     }
@@ -153,7 +155,7 @@ fn to_json(terms: &domain::event::Terms) -> Value {
 /// Names that the terms have and a catalogue does not, because it has their fields one level higher.
 const WITHOUT_LEVEL: [&str; 2] = ["general", "batch"];
 /// Derived from other fields.
-const DERIVED: [&str; 3] = ["lastStart", "stockShards", "overview"];
+const DERIVED: [&str; 4] = ["lastStart", "stockShards", "overview", "sizes"];
 
 fn flatten(path: &str, value: &Value, fields: &mut Fields) {
     let Value::Object(map) = value else {

@@ -173,7 +173,7 @@ impl Step {
             let Some(change) = &self.change else {
                 return Ok(Ok(self));
             };
-            let (Change::Create(described) | Change::Update { described, .. }) = change;
+            let described = change.described();
             let id = &described.programme.event.event_id;
             match store.apply(change).await {
                 Ok(()) => return Ok(Ok(self)),

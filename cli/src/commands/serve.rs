@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::catalog_update::{self, Mode};
+use crate::catalog_update::{self, Files, Mode, Source};
 use crate::desk::{self, Desk, RefusalSource};
 use crate::embedded_dynamodb::{EmbeddedDynamoDb, Storage};
 use crate::outcome::Outcome;
@@ -96,6 +96,24 @@ impl Default for ServeArgs {
 }
 
 const EXAMPLE_CATALOG: &str = include_str!("../../../infra/catalog.example.yaml");
+
+macro_rules! example_pictures {
+    ($($file:literal)+) => {
+        /// The files beside the example catalogue.
+        const EXAMPLE_PICTURES: &[(&str, &[u8])] =
+            &[$(($file, include_bytes!(concat!("../../../infra/", $file)))),+];
+    };
+}
+
+example_pictures! {
+    "pictures/harbour-jazz.jpg"
+    "pictures/maru-trio.jpg"
+    "pictures/resurrection.jpg"
+    "pictures/river-sound.jpg"
+    "pictures/tigers-and-persimmons.jpg"
+    "pictures/winter-light.jpg"
+    "pictures/zephyr-choir.jpg"
+}
 
 /// The schedule of template.yaml.
 const PROMOTE_EVERY: Duration = Duration::from_mins(1);
@@ -214,8 +232,12 @@ async fn apply_catalog(store: &Store, args: &ServeArgs) -> Result<Outcome> {
         // A catalogue has been applied before.
         return Ok(Outcome::Done);
     }
-    let name = "the example catalogue";
-    catalog_update::apply_text(store, name, EXAMPLE_CATALOG, Mode::Apply, &mut log).await
+    let example = Source {
+        name: "the example catalogue",
+        text: EXAMPLE_CATALOG,
+        files: Files::Embedded(EXAMPLE_PICTURES),
+    };
+    catalog_update::apply(store, example, Mode::Apply, &mut log).await
 }
 
 async fn stopped_signal(mut stopped: watch::Receiver<bool>) {

@@ -255,7 +255,8 @@ impl ApiRequest {
         (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
     }
 
-    fn parameter<T>(
+    /// A parameter of the path.
+    pub fn path_parameter<T>(
         &self,
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, Malformed>,
@@ -266,7 +267,7 @@ impl ApiRequest {
     }
 
     fn event_id_in_path(&self) -> Result<EventId, FieldError> {
-        self.parameter("eventId", EventId::parse)
+        self.path_parameter("eventId", EventId::parse)
     }
 
     /// The event in the path.
@@ -276,22 +277,22 @@ impl ApiRequest {
 
     /// The user in the path.
     pub fn path_user(&self) -> Result<UserId, Refusal> {
-        Ok(self.parameter("userId", UserId::parse)?)
+        Ok(self.path_parameter("userId", UserId::parse)?)
     }
 
     /// The challenge in the path.
     pub fn path_challenge(&self) -> Result<Challenge, Refusal> {
-        Ok(self.parameter("challenge", Challenge::parse)?)
+        Ok(self.path_parameter("challenge", Challenge::parse)?)
     }
 
     /// The date in the path.
     pub fn path_date(&self) -> Result<DateKey, FieldError> {
-        self.parameter("date", DateKey::parse)
+        self.path_parameter("date", DateKey::parse)
     }
 
     /// The reservation in the path. A malformed id is reported as not found.
     pub fn path_reservation(&self) -> Result<ReservationId, Refusal> {
-        self.parameter("reservationId", ReservationId::parse)
+        self.path_parameter("reservationId", ReservationId::parse)
             .map_err(|_| Refusal::ReservationNotFound)
     }
 

@@ -8,6 +8,8 @@ use crate::token::Token;
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, Event, SaleState};
 use domain::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
+use domain::image::Image;
+use domain::localized::LocalizedText;
 use domain::money::{Currency, Money};
 use domain::profile::TimeZoneName;
 use domain::queue::{Head, Order, PROCEDURE, PollAfter, TokenStatus, Turn};
@@ -51,6 +53,9 @@ pub struct EventView<'a> {
     )]
     closes_at: Option<EpochMs>,
     state: SaleState,
+    /// The event's picture. Omitted if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<ImageView<'a>>,
     /// The performers, the most important first. Omitted if unknown, like the fields below.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     artists: &'a [String],
@@ -66,6 +71,46 @@ pub struct EventView<'a> {
     lowest_price: Option<Money>,
     #[serde(skip_serializing_if = "Option::is_none")]
     highest_price: Option<Money>,
+}
+
+/// A picture in several sizes.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Image"))]
+struct ImageView<'a> {
+    /// In ascending order of width.
+    sources: Vec<ImageSourceView>,
+    /// What the picture shows, for people who do not see it.
+    alt: &'a LocalizedText,
+}
+
+/// A JPEG file.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "ImageSource"))]
+struct ImageSourceView {
+    /// A path of this origin. What it shows never changes.
+    url: String,
+    /// In pixels.
+    width: u32,
+    height: u32,
+}
+
+impl<'a> ImageView<'a> {
+    fn of(event: &EventId, image: &'a Image) -> Self {
+        let sources = image
+            .names()
+            .zip(&image.sizes)
+            .map(|(name, size)| ImageSourceView {
+                url: format!("/images/{event}/{name}.jpg"),
+                width: size.width,
+                height: size.height,
+            });
+        Self {
+            sources: sources.collect(),
+            alt: &image.alt,
+        }
+    }
 }
 
 /// A time in a list.
@@ -106,6 +151,10 @@ impl<'a> EventView<'a> {
             opens_at: event.terms.opens_at,
             closes_at: event.closes_at(),
             state: event.sale_state(now),
+            image: profile
+                .image
+                .as_ref()
+                .map(|image| ImageView::of(&event.event_id, image)),
             artists: &profile.artists,
             city: profile.city.as_deref(),
             time_zone: profile.time_zone.as_ref(),

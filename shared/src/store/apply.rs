@@ -27,6 +27,16 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The event as it will be.
+    #[must_use]
+    pub fn described(&self) -> &Described {
+        match self {
+            Self::Create(described) | Self::Update { described, .. } => described,
+        }
+    }
+}
+
 /// An event as a catalogue describes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Described {

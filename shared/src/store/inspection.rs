@@ -125,8 +125,8 @@ fn subject_of(item: &Item) -> Option<Subject> {
                 _ => unknown(Invariant::OneOwner),
             }
         }
-        "SESSIONS" | "QUEUE" | "STOCK" | "EVENT" | "TEXTS" | "CATALOG" | "SETTINGS" | "SEATMAP"
-        | "PROMOTE" | "DEPARTED" => None,
+        "SESSIONS" | "QUEUE" | "STOCK" | "EVENT" | "TEXTS" | "IMAGE" | "CATALOG" | "SETTINGS"
+        | "SEATMAP" | "PROMOTE" | "DEPARTED" => None,
         _ => unknown(Invariant::OneReservation),
     }
 }

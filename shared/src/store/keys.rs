@@ -3,6 +3,7 @@
 use super::expression::Key;
 use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
+use domain::image::ImageName;
 
 fn key(pk: String, sk: impl Into<String>) -> Key {
     Key { pk, sk: sk.into() }
@@ -38,6 +39,11 @@ pub(super) fn date(event: &EventId, date: DateKey) -> Key {
 /// dates does not read them.
 pub(super) fn texts(event: &EventId) -> Key {
     key(format!("TEXTS#{event}"), "TEXTS")
+}
+
+/// One size of an event's picture.
+pub(super) fn image(event: &EventId, name: &ImageName) -> Key {
+    key(format!("IMAGE#{event}"), name.to_string())
 }
 
 pub(super) fn seats_pk(event: &EventId, date: DateKey, section: &str) -> String {

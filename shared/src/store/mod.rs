@@ -10,6 +10,7 @@ mod connect;
 mod error;
 mod events;
 mod expression;
+mod images;
 mod inspection;
 mod issuer_keys;
 mod item;
@@ -29,6 +30,7 @@ pub use client::{Consistency, Store, TableNames, back_off};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
 pub use events::PerformanceKey;
+pub use images::Picture;
 pub use inspection::{
     InspectedClaim, InspectedUser, PageStart, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN,
     event_key, first_stock_key, head_key, sessions_key,

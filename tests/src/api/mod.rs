@@ -15,6 +15,7 @@ mod lanes;
 mod ledger;
 mod overbooking;
 mod pages;
+mod pictures;
 mod queue;
 mod rehearsal;
 mod requeue;

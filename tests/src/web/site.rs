@@ -12,7 +12,7 @@ use crate::serve::{Server, run};
 pub(super) struct Site {
     pub(super) server: Server,
     pub(super) home: String,
-    _catalog: tempfile::NamedTempFile,
+    _catalog: Option<tempfile::NamedTempFile>,
 }
 
 /// A hall of forty seats in two sections, with up to two for each buyer.
@@ -125,13 +125,18 @@ impl Site {
 
     /// The example catalogue.
     pub(super) async fn of_the_example() -> Self {
-        Self::of(include_str!("../../../infra/catalog.example.yaml"), &[]).await
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/catalog.example.yaml");
+        Self::start(file, &[], None).await
     }
 
     async fn of(text: &str, options: &[&str]) -> Self {
         let catalog = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(catalog.path(), text).unwrap();
-        let file = catalog.path().to_str().unwrap();
+        let file = catalog.path().to_str().unwrap().to_owned();
+        Self::start(&file, options, Some(catalog)).await
+    }
+
+    async fn start(file: &str, options: &[&str], catalog: Option<tempfile::NamedTempFile>) -> Self {
         let catalogue = ["--in-memory", "--catalog", file];
         let server = Server::start(&[&catalogue[..], options].concat()).await;
         let home = server.api.clone();
