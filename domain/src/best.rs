@@ -1,7 +1,9 @@
-//! Best available: picks seats next to each other, near the stage and the middle, preferably
-//! without leaving a single free seat between taken ones.
+//! Best available: picks seats next to each other, near the stage and the middle of the row, without
+//! leaving a single free seat where that can be avoided. An aisle separates neighbours.
+//!
+//! The rows are those of the map, also in sections whose rows the catalogue does not define.
 
-use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use crate::event::Section;
 use crate::ids::SeatNumber;
@@ -28,107 +30,113 @@ impl BlockPicker {
     }
 }
 
-/// A block of seats in one section.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Block {
-    pub seats: Vec<SeatNumber>,
-    /// The number of single free seats between taken ones that it would leave: nobody wants to sit
-    /// alone.
+/// One row further back counts as this many half seats to the side.
+const ROW_DISTANCE: u32 = 4;
+/// Seats that cannot be together are picked in this many neighbouring rows, if these have enough.
+const NEIGHBOURING_ROWS: u32 = 3;
+
+/// Free seats next to each other, between taken seats, aisles or the ends of the row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Run {
+    /// The row, counted from 0 at the stage.
+    row: u32,
+    /// The number of the section's seats before the row, and the seats of the row.
+    first: u32,
+    row_length: u32,
+    /// The seats to the left in the row.
+    column: u32,
+    length: u32,
+}
+
+/// Adjacent seats of one run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Block {
+    /// The number of single free seats that it would leave in its run: nobody wants to sit alone.
     orphans: u32,
     /// The distance from the middle of the front row, in half seats.
     distance: u32,
+    /// The number of the section's seats before the block.
+    start: u32,
+    length: u32,
 }
 
-/// One row further back counts as this many half seats to the side.
-const ROW_DISTANCE: u32 = 4;
-
-/// A row of adjacent seats.
-struct Row {
-    /// Counted from 0 at the stage.
-    index: u32,
-    first: usize,
-    len: usize,
-    /// `false` if the catalogue does not define rows. Then there is no middle, and low numbers
-    /// count as better.
-    has_middle: bool,
-}
-
-fn rows(section: &Section) -> Vec<Row> {
-    let rows = Plan::of(section);
-    (0..)
-        .zip(rows.rows())
-        .map(|(index, row)| Row {
-            index,
-            first: row.first as usize,
-            len: row.length as usize,
-            has_middle: section.rows.is_some(),
-        })
-        .collect()
-}
-
-fn distance(row: &Row, at: usize, count: usize) -> u32 {
-    let sideways = if row.has_middle {
-        (2 * at + count).abs_diff(row.len)
-    } else {
-        2 * at
-    };
-    row.index * ROW_DISTANCE + u32::try_from(sideways).unwrap_or(u32::MAX / 2)
-}
-
-/// All blocks of `count` adjacent seats, best first. `statuses` has the section's seats in order.
-fn blocks(section: &Section, statuses: &[SeatStatus], count: usize) -> Vec<Block> {
-    let is_free = |at: usize| statuses.get(at) == Some(&SeatStatus::Available);
-    let mut blocks = Vec::new();
-    for row in rows(section) {
-        let mut at = 0;
-        while at < row.len {
-            let run = (at..row.len)
-                .take_while(|seat| is_free(row.first + seat))
-                .count();
-            for start in (at..at + run).take((run + 1).saturating_sub(count)) {
-                let (before, after) = (start - at, at + run - start - count);
-                blocks.push(Block {
-                    seats: numbers(section, row.first + start..row.first + start + count),
-                    orphans: u32::from(before == 1) + u32::from(after == 1),
-                    distance: distance(&row, start, count),
-                });
-            }
-            at += run.max(1);
+impl Run {
+    /// The `count` seats of the run after the first `skipped`.
+    fn block(&self, skipped: u32, count: u32) -> Block {
+        let column = self.column + skipped;
+        let left = self.length - skipped - count;
+        Block {
+            orphans: u32::from(skipped == 1) + u32::from(left == 1),
+            distance: self.row * ROW_DISTANCE + (2 * column + count).abs_diff(self.row_length),
+            start: self.first + column,
+            length: count,
         }
     }
-    blocks.sort_by_key(|block| (block.orphans, block.distance, block.seats[0]));
-    blocks
+
+    /// All blocks of this many seats.
+    fn blocks(&self, count: u32) -> impl Iterator<Item = Block> + '_ {
+        let starts = (self.length + 1).saturating_sub(count);
+        (0..starts).map(move |skipped| self.block(skipped, count))
+    }
+
+    /// The distance between the middles of a block of this run and a block of another, in half
+    /// seats.
+    fn apart(&self, block: Block, other: &Self, of_other: Block) -> u32 {
+        let sideways = |run: &Self, block: Block| {
+            let column = block.start - run.first;
+            i64::from(2 * column + block.length) - i64::from(run.row_length)
+        };
+        let aside = sideways(self, block).abs_diff(sideways(other, of_other));
+        let rows = self.row.abs_diff(other.row);
+        rows * ROW_DISTANCE + u32::try_from(aside).unwrap_or(u32::MAX / 2)
+    }
 }
 
-/// Used if no block is left: the free seats of the section that are closest to each other.
-fn scattered(section: &Section, statuses: &[SeatStatus], count: usize) -> Option<Block> {
-    let free: Vec<SeatNumber> = section
-        .seat_numbers()
-        .zip(statuses)
-        .filter(|(_, status)| **status == SeatStatus::Available)
-        .map(|(seat, _)| seat)
-        .collect();
-    let closest = free
-        .windows(count)
-        .min_by_key(|seats| seats[count - 1].0 - seats[0].0)?;
-    Some(Block {
-        seats: closest.to_vec(),
-        orphans: 0,
-        distance: 0,
-    })
+impl Block {
+    fn overlaps(&self, other: &Self) -> bool {
+        self.start < other.start + other.length && other.start < self.start + self.length
+    }
+
+    fn seats(self, section: &Section) -> impl Iterator<Item = SeatNumber> {
+        let first = section.first_seat.0 + self.start;
+        (first..first + self.length).map(SeatNumber)
+    }
 }
 
-fn numbers(section: &Section, range: std::ops::Range<usize>) -> Vec<SeatNumber> {
-    range
-        .filter_map(|at| u32::try_from(at).ok())
-        .map(|at| SeatNumber(section.first_seat.0 + at))
-        .collect()
+/// The free runs of a section, row by row. `statuses` has the section's seats in order.
+fn runs(section: &Section, statuses: &[SeatStatus]) -> Vec<Run> {
+    let plan = Plan::of(section);
+    let mut runs: Vec<Run> = Vec::new();
+    for (row, of_row) in (0..).zip(plan.drawn_rows().iter().copied()) {
+        for block in plan.blocks(of_row) {
+            let mut length = 0;
+            for column in block.clone() {
+                let at = (of_row.first + column) as usize;
+                let is_free = statuses.get(at) == Some(&SeatStatus::Available);
+                length = if is_free { length + 1 } else { 0 };
+                match runs.last_mut() {
+                    Some(run) if length > 1 => run.length = length,
+                    _ if length == 1 => runs.push(Run {
+                        row,
+                        first: of_row.first,
+                        row_length: of_row.length,
+                        column,
+                        length,
+                    }),
+                    _ => {}
+                }
+            }
+        }
+    }
+    runs
 }
 
 /// Up to `most` of the best blocks that do not overlap, best first.
-fn choices(section: &Section, statuses: &[SeatStatus], count: usize, most: usize) -> Vec<Block> {
+fn choices(runs: &[Run], count: u32, most: usize) -> Vec<Block> {
+    let mut blocks: Vec<Block> = runs.iter().flat_map(|run| run.blocks(count)).collect();
+    blocks.sort_unstable();
     let mut chosen: Vec<Block> = Vec::new();
-    for block in blocks(section, statuses, count) {
+    for block in blocks {
         // A block that leaves a single seat is used only if there is no other.
         let is_worse = chosen
             .first()
@@ -136,12 +144,75 @@ fn choices(section: &Section, statuses: &[SeatStatus], count: usize, most: usize
         if chosen.len() == most || is_worse {
             break;
         }
-        let overlaps = |other: &Block| other.seats.iter().any(|seat| block.seats.contains(seat));
-        if !chosen.iter().any(overlaps) {
+        if !chosen.iter().any(|other| block.overlaps(other)) {
             chosen.push(block);
         }
     }
     chosen
+}
+
+/// Seats that are not all together: the fewest parts in neighbouring rows.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Split {
+    /// The number of parts.
+    count: usize,
+    rows: u32,
+    distance: u32,
+    parts: Vec<Block>,
+}
+
+/// Used if no block is left. If few neighbouring rows have not enough seats, twice as many are
+/// tried, and so on. `None` if the section has not enough.
+fn split(runs: &[Run], count: u32) -> Option<Split> {
+    let last = runs.last()?.row;
+    let mut height = NEIGHBOURING_ROWS;
+    loop {
+        let found = (0..runs.len())
+            .filter(|start| *start == 0 || runs[start - 1].row < runs[*start].row)
+            .filter_map(|start| {
+                let end = runs[start].row.saturating_add(height);
+                let window = runs[start..].iter().take_while(|run| run.row < end);
+                split_window(window.copied().collect(), count)
+            })
+            .min();
+        if found.is_some() || height > last {
+            return found;
+        }
+        height = height.saturating_mul(2);
+    }
+}
+
+/// The fewest parts within some rows: the longest runs, and of the last one what is missing. The
+/// first is the best, and the others are close to it.
+fn split_window(mut runs: Vec<Run>, count: u32) -> Option<Split> {
+    let mut missing = count;
+    let mut parts: Vec<(Run, Block)> = Vec::new();
+    while missing > 0 {
+        let longest = runs.iter().map(|run| run.length).max()?;
+        let length = longest.min(missing);
+        let (index, block) = runs
+            .iter()
+            .enumerate()
+            .filter(|(_, run)| run.length >= length)
+            .flat_map(|(index, run)| run.blocks(length).map(move |block| (index, block)))
+            .min_by_key(|(index, block)| {
+                let apart = parts
+                    .first()
+                    .map(|(first, part)| first.apart(*part, &runs[*index], *block));
+                (block.orphans, apart, *block)
+            })?;
+        missing -= length;
+        parts.push((runs.swap_remove(index), block));
+    }
+    let rows: BTreeSet<u32> = parts.iter().map(|(run, _)| run.row).collect();
+    let mut parts: Vec<Block> = parts.into_iter().map(|(_, part)| part).collect();
+    parts.sort_by_key(|part| part.start);
+    Some(Split {
+        count: parts.len(),
+        rows: rows.last()? - rows.first()?,
+        distance: parts.iter().map(|part| part.distance).sum(),
+        parts,
+    })
 }
 
 /// Picks `count` seats in one of the sections, which are in order of preference. Adjacent seats in
@@ -153,20 +224,23 @@ pub fn best_seats(
     count: usize,
     picker: BlockPicker,
 ) -> Option<Vec<SeatNumber>> {
-    if count == 0 {
-        return None;
-    }
+    let count = u32::try_from(count).ok().filter(|count| *count > 0)?;
+    let mut all_runs = Vec::with_capacity(sections.len());
     for (section, statuses) in sections {
-        let mut choices = choices(section, statuses, count, picker.choices());
+        let runs = runs(section, statuses);
+        let choices = choices(&runs, count, picker.choices());
         if !choices.is_empty() {
-            return Some(choices.swap_remove(picker.random % choices.len()).seats);
+            let block = choices[picker.random % choices.len()];
+            return Some(block.seats(section).collect());
         }
+        all_runs.push((*section, runs));
     }
-    sections
+    let splits = all_runs
         .iter()
-        .filter_map(|(section, statuses)| scattered(section, statuses, count))
-        .max_by_key(|block| Reverse(block.seats[count - 1].0 - block.seats[0].0))
-        .map(|block| block.seats)
+        .filter_map(|(section, runs)| Some((split(runs, count)?, *section)));
+    let (split, section) = splits.min_by_key(|(split, _)| (split.count, split.rows))?;
+    let parts = split.parts.into_iter();
+    Some(parts.flat_map(|part| part.seats(section)).collect())
 }
 
 #[cfg(test)]
@@ -233,18 +307,45 @@ mod tests {
     }
 
     #[test]
-    fn without_rows_low_numbers_are_preferred() {
-        assert_eq!(best("x.........", None, 2), Some(vec![2, 3]));
+    fn without_rows_seats_are_picked_as_the_map_draws_them() {
+        assert_eq!(best("x.........", None, 2), Some(vec![5, 6]));
+        // Two drawn rows of 15: seats 15 and 16 are not next to each other.
+        let taken = "xxxxxxxxxxxxxx. .xxxxxxxxxxxxx.";
+        assert_eq!(best(&taken.replace(' ', ""), None, 2), Some(vec![16, 30]));
+        let all = ".".repeat(50);
+        assert_eq!(best(&all, None, 3), Some(vec![8, 9, 10]));
     }
 
     #[test]
-    fn without_a_block_the_closest_seats_are_picked() {
-        assert_eq!(
-            best(".x....... x.x.x.x.x .x.x.x.xx", Some(3), 8).map(|seats| seats.len()),
-            Some(8)
-        );
+    fn without_a_block_the_seats_are_in_the_fewest_parts_of_neighbouring_rows() {
+        let plan = ".x....... x.x.x.x.x .x.x.x.xx";
+        // Seat 15 is right behind the seven.
+        assert_eq!(best(plan, Some(3), 8), Some(vec![3, 4, 5, 6, 7, 8, 9, 15]));
         assert_eq!(best(".x.x..x.x", Some(1), 3), Some(vec![3, 5, 6]));
         assert_eq!(best(".xx", Some(1), 2), None);
+        // Three and the single seat beside them, not two and two further back.
+        let plan = "...x.x xx..xx xx..xx xxxxxx xxxxxx ...xxx";
+        assert_eq!(best(plan, Some(6), 4), Some(vec![1, 2, 3, 5]));
+        let plan = "x.x.x. xx..xx xx..xx";
+        assert_eq!(best(plan, Some(3), 4), Some(vec![9, 10, 15, 16]));
+        // No three rows have enough.
+        let plan = ".xxx xxxx xxxx xxxx xxx. xxxx .xxx";
+        assert_eq!(best(plan, Some(7), 2), Some(vec![20, 25]));
+    }
+
+    #[test]
+    fn an_aisle_separates_neighbours() {
+        let mut section = section(10, Some(1));
+        section.aisles = vec![5];
+        let best = |plan: &str, count| {
+            let seats = best_seats(&[(&section, &statuses(plan))], count, FIRST).unwrap();
+            seats.into_iter().map(|seat| seat.0).collect::<Vec<_>>()
+        };
+        assert_eq!(best("..........", 2), [4, 5]);
+        // 5 and 6 are free, but not together.
+        assert_eq!(best("xxxx..xx..", 2), [9, 10]);
+        // 5 would be left alone beside the aisle.
+        assert_eq!(best("xx...xxx..", 2), [9, 10]);
     }
 
     #[test]
@@ -300,20 +401,105 @@ mod tests {
         }
 
         #[test]
-        fn adjacent_seats_are_picked_if_there_are_any(
-            free in proptest::collection::vec(any::<bool>(), 1..60),
-            count in 1..5_usize,
+        fn seats_are_together_and_leave_no_single_seat_wherever_that_is_possible(
+            hall in halls(),
+            count in 1..6_u32,
             random: usize,
         ) {
-            let plan: Vec<_> = free.iter()
-                .map(|free| if *free { SeatStatus::Available } else { SeatStatus::Sold })
-                .collect();
-            let section = section(u32::try_from(free.len()).unwrap(), Some(1));
-            let together = free.windows(count).any(|window| window.iter().all(|free| *free));
-            if together && free.len() >= count {
-                let seats = best_seats(&[(&section, &plan)], count, pick(random)).unwrap();
-                prop_assert_eq!(seats[count - 1].0 - seats[0].0 + 1, u32::try_from(count).unwrap());
+            let (section, statuses) = hall;
+            let runs = runs_of(&section, &statuses);
+            let orphans = |run: &[u32], start: usize| {
+                let left = run.len() - start - count as usize;
+                usize::from(start == 1) + usize::from(left == 1)
+            };
+            let blocks = runs.iter().flat_map(|run| {
+                let windows = run.windows(count as usize).enumerate();
+                windows.map(|(start, block)| (orphans(run, start), block.to_vec()))
+            });
+            let blocks: Vec<_> = blocks.collect();
+            let given = best_seats(&[(&section, &statuses)], count as usize, pick(random));
+            if let Some(fewest) = blocks.iter().map(|(orphans, _)| *orphans).min() {
+                let given: Vec<u32> = given.unwrap().into_iter().map(|seat| seat.0).collect();
+                prop_assert!(blocks.contains(&(fewest, given)));
             }
         }
+
+        #[test]
+        fn seats_that_cannot_be_together_are_in_the_fewest_parts_of_neighbouring_rows(
+            hall in halls(),
+            count in 2..9_usize,
+        ) {
+            let (section, statuses) = hall;
+            let runs = runs_of(&section, &statuses);
+            prop_assume!(runs.iter().all(|run| run.len() < count));
+            let plan = Plan::of(&section);
+            let row_of = |seat: u32| {
+                let at = seat - section.first_seat.0;
+                plan.drawn_rows().iter().rposition(|row| row.first <= at).unwrap()
+            };
+            // The fewest runs that have enough seats together, in three neighbouring rows.
+            let rows = plan.drawn_rows().len();
+            let fewest = (0..rows).filter_map(|first| {
+                let near = runs.iter().filter(|run| (first..first + 3).contains(&row_of(run[0])));
+                let mut lengths: Vec<usize> = near.map(Vec::len).collect();
+                lengths.sort_unstable();
+                let mut together = 0;
+                let needed = lengths.iter().rev().position(|length| {
+                    together += length;
+                    together >= count
+                });
+                needed.map(|last| last + 1)
+            }).min();
+            if let Some(fewest) = fewest {
+                let given = best_seats(&[(&section, &statuses)], count, FIRST).unwrap();
+                let rows: BTreeSet<_> = given.iter().map(|seat| row_of(seat.0)).collect();
+                prop_assert!(rows.last().unwrap() - rows.first().unwrap() < 3);
+                let parts = runs.iter().filter(|run| given.iter().any(|seat| run.contains(&seat.0)));
+                prop_assert_eq!(parts.count(), fewest);
+            }
+        }
+    }
+
+    /// Sections of many shapes, with and without rows and aisles, more or less sold.
+    fn halls() -> impl Strategy<Value = (Section, Vec<SeatStatus>)> {
+        let aisles = proptest::collection::btree_set(1..12_u32, 0..3);
+        let rows = proptest::collection::vec(1..14_u32, 1..9);
+        (rows, aisles, 1..10_u32, any::<bool>()).prop_flat_map(
+            |(lengths, aisles, sold, has_rows)| {
+                let seats: u32 = lengths.iter().sum();
+                let section = Section {
+                    rows: has_rows.then_some(Rows::Lengths(lengths)),
+                    aisles: aisles.into_iter().filter(|_| has_rows).collect(),
+                    ..Section::new("R", Money(1), SeatNumber(7), seats)
+                };
+                let statuses = (0..10_u32).prop_map(move |random| {
+                    if random < sold {
+                        SeatStatus::Sold
+                    } else {
+                        SeatStatus::Available
+                    }
+                });
+                let statuses = proptest::collection::vec(statuses, seats as usize);
+                (Just(section), statuses)
+            },
+        )
+    }
+
+    /// The free seats of a section that are next to each other, by a second way.
+    fn runs_of(section: &Section, statuses: &[SeatStatus]) -> Vec<Vec<u32>> {
+        let plan = Plan::of(section);
+        let mut runs = Vec::new();
+        for row in plan.drawn_rows().iter() {
+            for block in plan.blocks(*row) {
+                let seats: Vec<u32> = block.map(|column| row.first + column).collect();
+                let parts = seats.split(|at| statuses[*at as usize] != SeatStatus::Available);
+                let parts = parts.filter(|part| !part.is_empty());
+                runs.extend(parts.map(|part| {
+                    let number = |at: &u32| section.first_seat.0 + at;
+                    part.iter().map(number).collect::<Vec<_>>()
+                }));
+            }
+        }
+        runs
     }
 }

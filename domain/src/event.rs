@@ -11,7 +11,7 @@ use crate::money::{Currency, Money};
 use crate::profile::{Overview, Profile};
 use crate::queue::{Control, Head, Order, Permutation, QueuePolicy, Ranking};
 use crate::reservation::Performance;
-use crate::seating::{Numbering, Plan, Rows};
+use crate::seating::{Drawing, Numbering, Plan, Rows};
 
 /// An event as the operator's catalogue defines it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -257,6 +257,9 @@ pub struct Section {
     /// Shorter rows are centred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aisles: Vec<u32>,
+    /// Where and how the map draws the section. `None`: behind the section before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<Drawing>,
 }
 
 impl Section {
@@ -272,6 +275,7 @@ impl Section {
             row_labels: Vec::new(),
             numbering: None,
             aisles: Vec::new(),
+            drawing: None,
         }
     }
 

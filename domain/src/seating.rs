@@ -1,6 +1,7 @@
 //! How the seats of a section are arranged and named: rows, aisles, row labels, and the numbers on
 //! the chairs.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -8,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Section;
 use crate::ids::SeatNumber;
+
+/// A section without rows is drawn in rows of at most this many seats.
+const LONGEST_DRAWN_ROW: u32 = 20;
 
 /// The rows of a section. The first row is nearest to the stage.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -111,6 +115,26 @@ impl Numbering {
     }
 }
 
+/// How the map draws a section. Lengths are in seats, angles in degrees.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Drawing {
+    /// How far the middle of the front row is to the right of the middle of the stage.
+    #[serde(default)]
+    pub x: i32,
+    /// How far the middle of the front row is behind the front of the stage.
+    #[serde(default)]
+    pub y: i32,
+    /// How far the section is turned clockwise around the middle of its front row. Without a turn,
+    /// it faces the stage.
+    #[serde(default)]
+    pub rotate: i32,
+    /// How far the front row bends around the stage: 0 is straight, 180 half a circle.
+    #[serde(default)]
+    pub curve: u32,
+}
+
 /// A row of a section, or all seats of a section without rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Row {
@@ -180,10 +204,25 @@ impl<'a> Plan<'a> {
         &self.rows
     }
 
+    /// The rows of the map. A section without rows is drawn in several rows.
+    #[must_use]
+    pub fn drawn_rows(&self) -> Cow<'_, [Row]> {
+        if self.section.rows.is_some() {
+            return Cow::Borrowed(&self.rows);
+        }
+        let seats = self.section.seats;
+        let length = seats.div_ceil(seats.div_ceil(LONGEST_DRAWN_ROW).max(1));
+        let rows = (0..seats).step_by(length.max(1) as usize).map(|first| Row {
+            first,
+            length: length.min(seats - first),
+        });
+        rows.collect()
+    }
+
     /// The columns of a row between two aisles. People in different blocks are no neighbours.
     pub fn blocks(&self, row: Row) -> impl Iterator<Item = Range<u32>> {
         // Shorter rows are centred, so that an aisle is straight.
-        let indent = (self.longest - row.length) / 2;
+        let indent = self.longest.saturating_sub(row.length) / 2;
         let ends = self
             .section
             .aisles

@@ -155,7 +155,7 @@ events:
         doorsOpenAt: "18:00"
         sections:
           - {name: A, seats: 20, price: 50000, rows: 2}
-          - {name: B, seats: 5, price: 50000, rows: [2, 3], rowLabels: A, numbering: {skip: [2]}, aisles: [1]}
+          - {name: B, seats: 5, price: 50000, rows: [2, 3], rowLabels: A, numbering: {skip: [2]}, aisles: [1], drawing: {x: 3}}
   - eventId: festival
     name: Festival
     venue: Park

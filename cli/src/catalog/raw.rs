@@ -124,7 +124,20 @@ pub(super) struct RawSection {
     pub(super) row_labels: Field<OneOrList<RowLabel>>,
     pub(super) numbering: Field<Map<RawNumbering>>,
     pub(super) aisles: Values<Whole<1, MAX_SEATS>>,
+    pub(super) drawing: Field<Map<RawDrawing>>,
 }
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawDrawing {
+    pub(super) x: Value<Offset>,
+    pub(super) y: Value<Offset>,
+    pub(super) rotate: Value<Whole<-180, 180>>,
+    pub(super) curve: Value<Whole<0, 360>>,
+}
+
+/// In seats.
+pub(super) type Offset = Whole<-1_000, 1_000>;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
@@ -328,6 +341,10 @@ impl<const MIN: i64, const MAX: i64> Whole<MIN, MAX> {
     pub(super) fn count(self) -> u32 {
         // The limits of everything that is counted are far below.
         u32::try_from(self.0).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn signed(self) -> i32 {
+        i32::try_from(self.0).unwrap_or(i32::MAX)
     }
 
     pub(super) fn money(self) -> Money {

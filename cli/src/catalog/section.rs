@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use domain::event::Section;
 use domain::ids::SeatNumber;
-use domain::seating::{Numbering, Rows};
+use domain::seating::{Drawing, Numbering, Rows};
 
 use super::check::{Context, Scope, required_price};
 use super::raw::{
-    MAX_ROW_LABEL_LENGTH, MAX_SEATS, RawNumbering, RawSection, RowLabel, Values, Whole,
+    MAX_ROW_LABEL_LENGTH, MAX_SEATS, RawDrawing, RawNumbering, RawSection, RowLabel, Values, Whole,
 };
 use super::yaml::{Field, OneOrList, Scalar};
 
@@ -33,16 +33,25 @@ pub(super) fn section(
         .enter("numbering", raw.numbering)
         .map(|(mut scope, raw)| numbering(&mut scope, raw));
     let longest = match &rows {
-        None => seats,
+        None => {
+            if !scope.has_error("rows") {
+                scope.refuse("aisles", &raw.aisles, "is only for sections with rows");
+            }
+            None
+        }
         Some(Rows::Equal(rows)) => seats.map(|seats| seats.div_ceil(*rows)),
         Some(Rows::Lengths(lengths)) => lengths.iter().copied().max(),
     };
     let aisles = aisles(scope, raw.aisles, longest);
+    let drawing = scope
+        .enter("drawing", raw.drawing)
+        .map(|(mut scope, raw)| drawing(&mut scope, raw));
     Some(Section {
         rows,
         row_labels,
         numbering,
         aisles,
+        drawing,
         ..Section::new(name?.0, price?, SeatNumber(first_seat), seats?)
     })
 }
@@ -122,6 +131,15 @@ fn numbering(scope: &mut Scope<'_>, raw: RawNumbering) -> Numbering {
         from: scope.value("from", raw.from).unwrap_or_default(),
         start: scope.count("start", raw.start, 1),
         skip: ascending(scope, "skip", raw.skip, MOST_SKIPPED),
+    }
+}
+
+fn drawing(scope: &mut Scope<'_>, raw: RawDrawing) -> Drawing {
+    Drawing {
+        x: scope.value("x", raw.x).map_or(0, Whole::signed),
+        y: scope.value("y", raw.y).map_or(0, Whole::signed),
+        rotate: scope.value("rotate", raw.rotate).map_or(0, Whole::signed),
+        curve: scope.count("curve", raw.curve, 0),
     }
 }
 

@@ -85,13 +85,18 @@ fn rows_have_labels_and_their_chairs_have_numbers() {
     assert_eq!(plain.rows, Some(Rows::Equal(3)));
     assert!(plain.row_labels.is_empty() && plain.numbering.is_none() && plain.aisles.is_empty());
     let labelled = section(
-        "rows: [8, 10, 12], rowLabels: [A, C], numbering: {from: oddLeft, skip: [13]}, aisles: [6]",
+        "rows: [8, 10, 12], rowLabels: [A, C], numbering: {from: oddLeft, skip: [13]}, aisles: [6], drawing: {x: -12, rotate: 30}",
     );
     assert_eq!(labelled.rows, Some(Rows::Lengths(vec![8, 10, 12])));
     assert_eq!(labelled.row_labels, ["A", "C", "D"]);
     let numbering = labelled.numbering.unwrap();
     assert_eq!((numbering.from, numbering.start), (From::OddLeft, 1));
     assert_eq!((numbering.skip, labelled.aisles), (vec![13], vec![6]));
+    let drawing = labelled.drawing.unwrap();
+    assert_eq!(
+        (drawing.x, drawing.y, drawing.rotate, drawing.curve),
+        (-12, 0, 30, 0)
+    );
     // Labels that YAML could take for something else.
     assert_eq!(
         section("rows: 3, rowLabels: [N, Y, 7]").row_labels,
@@ -118,6 +123,11 @@ fn rows_labels_and_numbers_that_do_not_fit_are_refused_with_their_fields() {
         ("rows: 3, aisles: [5, 10]", "aisles"),
         ("rows: 3, aisles: [5, 5]", "aisles"),
         ("rows: 3, aisles: 5", "aisles"),
+        ("aisles: [5]", "aisles"),
+        ("drawing: left", "drawing"),
+        ("drawing: {rotate: 181}", "drawing.rotate"),
+        ("drawing: {curve: -1}", "drawing.curve"),
+        ("drawing: {x: 1001}", "drawing.x"),
     ] {
         let field = format!("events[0].dates[0].sections[0].{field}");
         check("rows: 3", text, 13, &field);

@@ -6,7 +6,7 @@ use domain::clock::EpochMs;
 use domain::event::{Event, EventDate};
 use domain::localized::LocalizedText;
 use domain::profile::Texts;
-use domain::seating::Rows;
+use domain::seating::{Drawing, Rows};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use shared::store::Described;
@@ -136,6 +136,18 @@ fn date_fields(date: &EventDate) -> Fields {
         }
         if !section.aisles.is_empty() {
             field("aisles", list(&section.aisles));
+        }
+        if let Some(drawing) = &section.drawing {
+            let Drawing {
+                x,
+                y,
+                rotate,
+                curve,
+            } = drawing;
+            field(
+                "drawing",
+                format!("x {x}, y {y}, rotate {rotate}, curve {curve}"),
+            );
         }
     }
     fields

@@ -6,7 +6,7 @@ use domain::ids::DateKey;
 use domain::localized::LocalizedText;
 use domain::money::Money;
 use domain::refusal::Refusal;
-use domain::seating::{Numbering, Rows};
+use domain::seating::{Drawing, Numbering, Rows};
 use serde::Serialize;
 use shared::app::{App, DateAvailability};
 use shared::http::{Answer, ApiRequest, views::EventView};
@@ -151,6 +151,10 @@ struct SectionView<'a> {
     /// centred.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     aisles: &'a [u32],
+    /// How to draw the section. If omitted, it is behind the section before it that has no drawing
+    /// either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drawing: Option<Drawing>,
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
@@ -232,6 +236,7 @@ fn sections<'a>(
             row_labels: &section.row_labels,
             numbering: section.numbering.as_ref(),
             aisles: &section.aisles,
+            drawing: section.drawing,
         })
         .collect()
 }

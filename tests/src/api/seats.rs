@@ -4,7 +4,7 @@ use domain::clock::EpochMs;
 use domain::event::{Programme, Section};
 use domain::ids::{DateKey, SeatNumber};
 use domain::money::Money;
-use domain::seating::{From, Numbering, Rows};
+use domain::seating::{Drawing, From, Numbering, Rows};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -85,6 +85,11 @@ async fn seats_have_the_labels_of_the_catalogue_in_lists_holds_reservations_and_
         skip: vec![13],
     });
     section.aisles = vec![1];
+    section.drawing = Some(Drawing {
+        x: -3,
+        curve: 60,
+        ..Drawing::default()
+    });
     let world = World::with(concert).await;
     let buyer = world.joins(EVENT).await;
     let labels = |seats: &Value| {
@@ -117,7 +122,7 @@ async fn seats_have_the_labels_of_the_catalogue_in_lists_holds_reservations_and_
         json!([
             {
                 "name": "R", "price": 99_000, "seats": 3, "availableSeats": 2, "rows": 2, "rowLengths": [1, 2],
-                "rowLabels": ["A", "C"], "numbering": {"from": "right", "start": 11, "skip": [13]}, "aisles": [1]
+                "rowLabels": ["A", "C"], "numbering": {"from": "right", "start": 11, "skip": [13]}, "aisles": [1], "drawing": {"x": -3, "y": 0, "rotate": 0, "curve": 60}
             },
             {"name": "S", "price": 77_000, "seats": 1, "availableSeats": 0},
         ])
