@@ -14,8 +14,8 @@ import { arrange, seatName, seatOf, sectionName } from "./seating.js";
 import { session } from "./storage.js";
 import { asyncButton, backLink, errorText, setTitle, skeleton } from "./ui.js";
 
-/** Halls with more seats are drawn one section at a time. */
-const MOST_DRAWN = 3000;
+/** Of halls with more seats, only the seats of the sections in view are loaded. */
+const MOST_AT_ONCE = 2000;
 /** Seats are reloaded this often while the page is visible, times the number of pages of the seat list. */
 const REFRESH_SECONDS = 5;
 /** Seats per page of the API's seat list. */
@@ -33,14 +33,20 @@ export async function show(root, { params: [id, key], signal }) {
   put(root, backLink(t("shop.title"), "e", id, "shop"),
     h("div", { class: "view-head" }, h("div", {}, h("h1", {}, t("seats.title")), h("p", { class: "lead" }, `${event.eventName} · ${dayAndTime(date.startsAt, event.timeZone)}`)), bar),
     body);
-  findHolds(id, rememberHold, signal);
-  await new SeatPicker(event, date, body, signal).start();
+  const picker = new SeatPicker(event, date, body, signal);
+  findHolds(id, (reservation) => {
+    rememberHold(reservation);
+    picker.own(reservation);
+  }, signal);
+  await picker.start();
 }
 
 class SeatPicker {
   constructor(event, date, body, signal) {
     Object.assign(this, { body, signal });
     this.chosen = new Set();
+    /** The seats that the user holds. */
+    this.held = new Set();
     // The choice survives a reload, and leaving to sign in.
     this.draft = `chosen.${event.eventId}.${date.date}`;
     this.mode = "map";
@@ -56,13 +62,23 @@ class SeatPicker {
     Object.assign(this, { event, date });
     this.sections = arrange(date.sections);
     this.states = new Map();
-    this.shown = date.totalSeats > MOST_DRAWN ? [this.sections[0]] : this.sections;
+    this.isLarge = date.totalSeats > MOST_AT_ONCE;
+  }
+
+  /** The reservation is an unpaid hold of the user. */
+  own(reservation) {
+    if (reservation.date !== this.date.date) return;
+    for (const seat of reservation.seats) {
+      this.held.add(seat.seatNumber);
+      if (this.states.has(seat.seatNumber)) this.learn(seat.seatNumber, this.states.get(seat.seatNumber), true);
+    }
+    this.drawList();
   }
 
   draw() {
     put(this.body,
       this.best(),
-      h("div", { class: "seat-tools" }, this.sectionPicker(), this.modePicker()),
+      h("div", { class: "seat-tools" }, this.modePicker()),
       this.message,
       h("div", { class: "seats-columns" }, h("div", { class: "seats-main" }, this.stage, this.legend()), this.tray));
     this.drawStage();
@@ -75,7 +91,7 @@ class SeatPicker {
     await this.refresh(true);
     let last = Date.now();
     eachSecond(() => {
-      const pages = Math.ceil(this.date.totalSeats / PAGE);
+      const pages = this.isLarge ? 2 : Math.ceil(this.date.totalSeats / PAGE);
       if (!hasTurn(this.event.eventId) || document.visibilityState !== "visible" || Date.now() - last < REFRESH_SECONDS * 1000 * Math.max(1, pages)) return;
       last = Date.now();
       this.refresh(false);
@@ -93,42 +109,28 @@ class SeatPicker {
 
   describe(seatNumber, state) {
     const seat = this.seat(seatNumber);
+    if (state === "UNKNOWN") return seatName(seat);
     return t("seat.described", { seat: seatName(seat), price: money(seat.price, this.event.currency), state: t(`seat.${state}`) });
   }
 
   // --- Loading seats
 
   async refresh(first) {
-    if (this.refreshing) return;
+    if (this.refreshing) {
+      this.again = true;
+      return;
+    }
     this.refreshing = true;
     try {
-      const section = this.shown.length < this.sections.length ? this.shown[0].name : undefined;
-      const { shown } = this;
-      const seats = [];
-      let cursor;
-      // A bound: 100 pages are 100,000 seats, more than anybody looks at.
-      for (let page = 0; page < 100; page += 1) {
-        const answer = await api.listSeats(this.event.eventId, this.date.date, { section, cursor, signal: this.signal, ...(first ? {} : { attempts: 1 }) });
-        seats.push(...answer.seats);
-        if (page === 0) this.nothingLeft(answer);
-        cursor = answer.nextCursor;
-        if (!cursor) break;
-      }
-      if (shown !== this.shown) {
-        // Another section was selected meanwhile.
-        this.again = true;
-        return;
-      }
-      if (!this.fits(seats, !cursor)) {
-        await this.adopt();
-        return;
-      }
-      for (const seat of seats) this.learn(seat.seatNumber, seat.status, first);
+      const sections = this.wanted();
+      if (this.isLarge) await this.count();
+      for (const section of sections) if (!await this.load(section, first)) return;
+      this.map?.tellAll();
       this.drawList();
     } catch (error) {
       if (this.signal.aborted || (!first && isTransient(error))) return;
       if (error.code === "invalid_request") {
-        // The section that is shown does not exist any more.
+        // A section that is shown does not exist any more.
         await this.adopt().catch(() => {});
         return;
       }
@@ -142,13 +144,58 @@ class SeatPicker {
     }
   }
 
-  /** Whether these seats, with their sections, rows and prices, are the ones that are shown. `all`: none is missing. */
-  fits(seats, all) {
+  /** The sections whose seats are needed: null for all of them at once. */
+  wanted() {
+    if (!this.isLarge) return [null];
+    if (this.mode === "map") return this.map?.seatsShownOf() ?? [];
+    return this.sections.filter((section) => section.isOpen);
+  }
+
+  /** How many seats are free in each section of a large hall. */
+  async count() {
+    const event = await api.getEvent(this.event.eventId, { signal: this.signal, attempts: 1 });
+    const date = event.dates?.find((it) => it.date === this.date.date);
+    if (!date) throw new ApiError("date_not_found");
+    if (shape(date.sections) !== shape(this.date.sections)) {
+      await this.adopt();
+      return;
+    }
+    date.sections.forEach(({ availableSeats }, index) => { this.sections[index].availableSeats = availableSeats; });
+    if (date.availableSeats === 0) this.nothingLeft(await api.listSeats(event.eventId, date.date, { signal: this.signal }));
+  }
+
+  /** Loads the seats of a section, or of all. Returns whether they are the ones that are shown. */
+  async load(section, first) {
+    const { sections } = this;
+    const seats = [];
+    let cursor;
+    // A bound: 100 pages are 100,000 seats, more than a date has.
+    for (let page = 0; page < 100; page += 1) {
+      const answer = await api.listSeats(this.event.eventId, this.date.date, { section: section?.name, cursor, signal: this.signal, ...(first ? {} : { attempts: 1 }) });
+      seats.push(...answer.seats);
+      if (page === 0 && !section) this.nothingLeft(answer);
+      cursor = answer.nextCursor;
+      if (!cursor) break;
+    }
+    // Another catalogue has been adopted meanwhile.
+    if (sections !== this.sections) return false;
+    if (!this.fits(seats, section ? section.seats : this.date.totalSeats, !cursor)) {
+      await this.adopt();
+      return false;
+    }
+    for (const seat of seats) this.learn(seat.seatNumber, seat.status, first || section !== null);
+    for (const it of section ? [section] : sections) it.availableSeats = seats.reduce((sum, seat) => sum + (seat.section === it.name && seat.status === "AVAILABLE" ? 1 : 0), 0);
+    if (section) section.loadedAt = Date.now();
+    return true;
+  }
+
+  /** Whether these seats, with their sections, labels and prices, are the ones that are shown. `all`: none is missing. */
+  fits(seats, expected, all) {
     const isShown = (seat) => {
       const section = this.sectionOf(seat.seatNumber);
       return section !== undefined && section.name === seat.section && section.price === seat.price && seatName(seat) === seatName(seatOf(section, seat.seatNumber));
     };
-    return (!all || seats.length === this.shown.reduce((sum, section) => sum + section.seats, 0)) && seats.every(isShown);
+    return (!all || seats.length === expected) && seats.every(isShown);
   }
 
   /**
@@ -159,12 +206,9 @@ class SeatPicker {
     const event = await api.getEvent(this.event.eventId, { signal: this.signal, attempts: 1 });
     const date = event.dates?.find((it) => it.date === this.date.date);
     if (!date) throw new ApiError("date_not_found");
-    const before = JSON.stringify(this.sections);
-    const section = this.shown.length === 1 ? this.shown[0].name : null;
+    const before = shape(this.date.sections);
     this.use(event, date);
-    if (JSON.stringify(this.sections) === before) return;
-    const same = this.sections.find((it) => it.name === section);
-    if (same && this.shown.length < this.sections.length) this.shown = [same];
+    if (shape(date.sections) === before) return;
     for (const seat of [...this.chosen]) if (!this.sectionOf(seat)) this.chosen.delete(seat);
     this.draw();
     const text = t("seats.changed");
@@ -179,12 +223,26 @@ class SeatPicker {
     const taken = status !== "AVAILABLE";
     if (taken && this.chosen.has(seatNumber) && !this.holding) {
       this.chosen.delete(seatNumber);
-      const text = t("seat.lost", { seat: seatName(this.seat(seatNumber)) });
-      put(this.message, h("div", { class: "notice bad" }, icon("warn"), h("p", {}, text)));
-      alarm(text);
+      if (!this.held.has(seatNumber)) {
+        const text = t("seat.lost", { seat: seatName(this.seat(seatNumber)) });
+        put(this.message, h("div", { class: "notice bad" }, icon("warn"), h("p", {}, text)));
+        alarm(text);
+      }
       this.drawTray();
     }
-    this.map?.set(seatNumber, this.chosen.has(seatNumber) ? "SELECTED" : status, !first && taken && before === "AVAILABLE");
+    this.map?.set(seatNumber, this.shown(seatNumber), !first && taken && before === "AVAILABLE" && !this.held.has(seatNumber));
+  }
+
+  /** A seat's state as it is shown. */
+  shown(seatNumber) {
+    if (this.chosen.has(seatNumber)) return "SELECTED";
+    const status = this.states.get(seatNumber);
+    return status === "HELD" && this.held.has(seatNumber) ? "MINE" : status;
+  }
+
+  summary(section) {
+    const left = section.availableSeats;
+    return { price: money(section.price, this.event.currency), left: left > 0 ? t("map.free", { n: left }) : t("map.none"), isSoldOut: left === 0 };
   }
 
   nothingLeft({ laterDates }) {
@@ -214,20 +272,6 @@ class SeatPicker {
         button));
   }
 
-  sectionPicker() {
-    if (this.sections.length < 2) return h("span", {});
-    const all = this.date.totalSeats <= MOST_DRAWN;
-    const select = h("select", {}, all && h("option", { value: "" }, t("seats.all")),
-      this.sections.map((section, i) => h("option", { value: String(i) }, `${section.name} · ${money(section.price, this.event.currency)}`)));
-    select.value = this.shown.length < this.sections.length ? String(this.sections.indexOf(this.shown[0])) : "";
-    select.addEventListener("change", () => {
-      this.shown = select.value === "" ? this.sections : [this.sections[Number(select.value)]];
-      this.drawStage();
-      this.refresh(true);
-    });
-    return h("label", { class: "inline" }, h("span", {}, t("seats.section")), select);
-  }
-
   modePicker() {
     const button = (mode) => h("button", { type: "button", "aria-pressed": String(this.mode === mode), onclick: () => {
       this.mode = mode;
@@ -246,37 +290,43 @@ class SeatPicker {
       this.mapSignal = new AbortController();
       this.signal.addEventListener("abort", () => this.mapSignal.abort());
       this.map = new SeatMap({
-        sections: this.shown,
+        sections: this.sections,
         describe: (seat, state) => this.describe(seat.number, state),
+        summary: (section) => this.summary(section),
         onPick: (seatNumber) => this.pick(seatNumber),
+        // Sections that have come into view. Those that were loaded are refreshed with the others.
+        onLook: () => { if (this.isLarge && this.wanted().some((section) => !section.loadedAt)) this.refresh(false); },
         signal: this.mapSignal.signal,
       });
       put(this.stage, this.map.element);
-      for (const [seatNumber, status] of this.states) this.map.set(seatNumber, this.chosen.has(seatNumber) ? "SELECTED" : status);
-      this.map.look();
+      for (const seatNumber of this.states.keys()) this.map.set(seatNumber, this.shown(seatNumber));
     } else {
       this.listed = null;
-      put(this.stage, h("div", { class: "seat-list" }, this.shown.map((section) => this.listSection(section))));
+      put(this.stage, h("div", { class: "seat-list" }, this.sections.map((section) => this.listSection(section))));
     }
   }
 
   listSection(section) {
     const count = h("span", { class: "left" });
     const rows = h("div", { class: "list-rows" });
-    const details = h("details", { open: this.shown.length === 1 }, h("summary", {}, h("b", {}, sectionName(section.name)), " ", money(section.price, this.event.currency), " ", count), rows);
+    const details = h("details", { open: this.sections.length === 1 }, h("summary", {}, h("b", {}, sectionName(section.name)), " ", money(section.price, this.event.currency), " ", count), rows);
     const draw = () => {
-      const free = [];
-      for (let seat = section.first; seat <= section.last; seat += 1) if (this.states.get(seat) === "AVAILABLE") free.push(seat);
-      setText(count, t("left.seats", { n: free.length, total: number(section.seats) }));
+      const seats = [];
+      for (let seat = section.first; seat <= section.last; seat += 1) if (["AVAILABLE", "SELECTED", "MINE"].includes(this.shown(seat))) seats.push(seat);
+      section.isOpen = details.open;
+      setText(count, t("left.seats", { n: section.availableSeats, total: number(section.seats) }));
       if (!details.open) return;
       const focused = document.activeElement?.dataset?.seat;
-      const byRow = groupBy(free, (seat) => this.seat(seat).rowLabel);
-      put(rows, free.length === 0 && h("p", {}, t("seats.none")), [...byRow].map(([row, seats]) => h("div", { class: "list-row", role: "group", "aria-label": row ? t("row", { row }) : sectionName(section.name) },
+      const byRow = groupBy(seats, (seat) => this.seat(seat).rowLabel);
+      put(rows, seats.length === 0 && h("p", {}, t("seats.none")), [...byRow].map(([row, seats]) => h("div", { class: "list-row", role: "group", "aria-label": row ? t("row", { row }) : sectionName(section.name) },
         row && h("span", { class: "row-name" }, t("row", { row })),
-        h("div", { class: "list-seats" }, seats.map((seat) => h("button", { type: "button", class: "list-seat", "data-seat": seat, "aria-pressed": String(this.chosen.has(seat)), onclick: () => this.pick(seat) }, this.seat(seat).seatLabel, h("span", { class: "unseen" }, ` ${this.describe(seat, this.chosen.has(seat) ? "SELECTED" : "AVAILABLE")}`)))))));
+        h("div", { class: "list-seats" }, seats.map((seat) => h("button", { type: "button", class: "list-seat", "data-seat": seat, "aria-pressed": String(this.chosen.has(seat)), disabled: this.shown(seat) === "MINE", onclick: () => this.pick(seat) }, this.seat(seat).seatLabel, h("span", { class: "unseen" }, ` ${this.describe(seat, this.shown(seat))}`)))))));
       if (focused) rows.querySelector(`[data-seat="${focused}"]`)?.focus();
     };
-    details.addEventListener("toggle", draw);
+    details.addEventListener("toggle", () => {
+      draw();
+      if (this.isLarge && details.open && !section.loadedAt) this.refresh(false);
+    });
     this.listed = [...(this.listed ?? []), draw];
     draw();
     return details;
@@ -368,9 +418,14 @@ class SeatPicker {
     const swatch = (state, tint = "") => s("svg", { class: "swatch map", viewBox: "-13 -13 26 26", "aria-hidden": "true" }, s("g", { class: tint }, s("g", { class: `seat ${state.toLowerCase()}` }, s("path", { d: SHAPES[state] }))));
     return h("div", { class: "legend" },
       h("ul", { "aria-label": t("legend.prices") }, this.sections.map((section, i) => h("li", {}, swatch("AVAILABLE", `tint-${i % 6}`), h("span", {}, section.name, " ", h("b", {}, money(section.price, this.event.currency)))))),
-      h("ul", { "aria-label": t("legend.states") }, ["SELECTED", "HELD", "SOLD"].map((state) => h("li", {}, swatch(state), h("span", {}, t(`seat.${state}`))))),
+      h("ul", { "aria-label": t("legend.states") }, ["SELECTED", "MINE", "HELD", "SOLD"].map((state) => h("li", {}, swatch(state), h("span", {}, t(`seat.${state}`))))),
       h("p", { class: "quiet-text" }, t("map.help")));
   }
+}
+
+/** What the map depends on: sections without how many of their seats are free. */
+function shape(sections) {
+  return JSON.stringify(sections.map(({ availableSeats, ...rest }) => rest));
 }
 
 function groupBy(items, of) {

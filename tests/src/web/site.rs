@@ -83,7 +83,21 @@ pub(super) const FIELD: &str = "
     price: 20000
     maxSeatsPerUser: 4
 ";
-/// The largest hall that is drawn as a whole.
+/// A hall that shows its sections first, with labelled rows; the balcony has a drawing.
+pub(super) const OPERA: &str = "
+  - eventId: opera
+    name: At the Opera
+    venue: The Opera, Seoul
+    admission: seated
+    maxSeatsPerUser: 2
+    dates:
+      - date: +9d
+        startsAt: \"19:00:00+09:00\"
+        sections:
+          - {name: R, seats: 400, price: 165000, rows: 10, rowLabels: [A-H, J], numbering: {from: left}, aisles: [10, 30]}
+          - {name: Balcony, seats: 160, price: 90000, rows: 4, rowLabels: [AA, BB, CC, DD], numbering: {from: oddLeft, start: 101}, drawing: {y: 18, curve: 50}}
+";
+/// A hall of two thousand seats.
 pub(super) const GREAT: &str = "
   - eventId: great
     name: Great Hall
@@ -221,11 +235,23 @@ impl Browser {
             .await;
     }
 
-    /// Goes to the seat map of an event's first date.
+    /// Goes to the seat map of an event's first date. A large hall shows its sections.
     pub(super) async fn goes_to_the_seats(&self, site: &Site, event: &str) {
         self.joins(site, event).await;
         self.click("[data-testid=date]").await;
-        self.shows(".seat.available[data-seat]").await;
+        self.until(
+            "document.querySelector('.seat.available[data-seat], svg.map:not(.seats) .block')",
+        )
+        .await;
+    }
+
+    /// Goes from the sections of a large hall to the seats in the middle of one.
+    pub(super) async fn enters_the_section(&self, index: u32) {
+        self.click(&format!(
+            "svg.map:not(.seats) .block[data-section='{index}']"
+        ))
+        .await;
+        self.shows("svg.map.seats .seat.available").await;
     }
 
     /// Selects seats on the map.
