@@ -75,8 +75,8 @@ export class SeatMap {
     const { plan, sections } = this;
     this.blocks = sections.map((section, index) => {
       const { outline, middle } = plan.blocks[index];
-      const text = s("text", { x: middle.x, y: middle.y, transform: turned(middle), "aria-hidden": "true" });
-      const element = s("g", { class: `block tint-${index % 6}`, role: "button", tabindex: "0", "data-section": index }, s("path", { d: outline }), text);
+      const text = s("text", { class: "block-text", x: middle.x, y: middle.y, transform: turned(middle) });
+      const element = s("g", { class: `block tint-${index % 6}`, role: "button", tabindex: "0", "data-section": index }, s("path", { d: outline }));
       return { element, text };
     });
     this.marks = s("g", {});
@@ -87,6 +87,7 @@ export class SeatMap {
     return [
       s("g", { class: "stage", "aria-hidden": "true" }, s("path", { d: plan.stage.path }), s("text", { x: plan.stage.x, y: plan.stage.y + 5 }, t("map.stage"))),
       this.overview,
+      s("g", { "aria-hidden": "true" }, this.blocks.map(({ text }) => text)),
       s("g", { class: "map-labels", "aria-hidden": "true" },
         sections.map((section, index) => s("text", { class: `section-label tint-${index % 6}`, x: plan.blocks[index].label.x, y: plan.blocks[index].label.y + 4, transform: turned(plan.blocks[index].label) }, sectionName(section.name))),
         this.marks),

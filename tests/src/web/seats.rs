@@ -194,7 +194,6 @@ async fn a_phone_shows_sections_with_price_and_free_seats_then_seats_as_an_usher
         buyer.chooses(&[221]).await;
         buyer.holds().await;
         buyer.says("Section R, row F, seat 21").await;
-        buyer.charges().await;
         buyer.pays().await;
         buyer.says("Section R, row F, seat 21").await;
         buyer.click("#language").await;
@@ -271,7 +270,7 @@ async fn seats_that_the_user_holds_are_shown_as_the_users_own_on_the_map_and_in_
         let seats = buyer.run("return location.href").await;
         buyer.chooses(&[10]).await;
         buyer.holds().await;
-        buyer.shows("[data-testid=charge]").await;
+        buyer.shows("[data-testid=pay]").await;
         buyer.open(seats.as_str().unwrap()).await;
         buyer.shows(".seat.mine[data-seat='10']").await;
         let label =
