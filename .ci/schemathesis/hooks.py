@@ -145,6 +145,10 @@ class LiveSession:
         body = case.body
         if is_valid(case, ParameterLocation.BODY) and isinstance(body, dict) and isinstance(body.get("date"), str):
             case.body = {**body, "date": existing(case, "date", DATES, body["date"])}
+        if case.path == "/device-links" and is_valid(case, ParameterLocation.BODY) and isinstance(body, dict) and "code" in body:
+            # A code works once, so each case gets its own.
+            code = ask_as_user("POST", f"/users/{USER}/device-links")["code"]
+            case.body = {**body, "code": existing(case, "code", [code], body["code"])}
         event = case.path_parameters.get("eventId")
         return join(event if event in (SEATED, GENERAL) else default_event, USER)
 

@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 use crate::http_server::HttpServer;
 
 /// Every function that answers HTTP requests.
-pub const FUNCTIONS: [Function; 21] = [
+pub const FUNCTIONS: [Function; 23] = [
     balance::FUNCTION,
     cancel_reservation::FUNCTION,
     charge::FUNCTION,
@@ -36,6 +36,7 @@ pub const FUNCTIONS: [Function; 21] = [
     hold_seat::FUNCTION,
     issue_token::FUNCTION,
     leave_queue::FUNCTION,
+    link_device::FUNCTION,
     list_dates::FUNCTION,
     list_events::FUNCTION,
     list_ledger::FUNCTION,
@@ -44,6 +45,7 @@ pub const FUNCTIONS: [Function; 21] = [
     pages::FUNCTION,
     pay::FUNCTION,
     queue_status::FUNCTION,
+    redeem_link::FUNCTION,
     rehearsal_proof::FUNCTION,
     reserve_ticket::FUNCTION,
     shop_page::FUNCTION,

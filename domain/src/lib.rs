@@ -6,6 +6,7 @@
 
 pub mod best;
 pub mod clock;
+pub mod device_link;
 pub mod event;
 pub mod ids;
 pub mod image;

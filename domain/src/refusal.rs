@@ -54,6 +54,10 @@ pub enum Refusal {
     TokenInvalid,
     InvalidRequest(Vec<FieldError>),
     NotYours,
+    /// Users are identified by an OpenID Connect issuer, so links to other devices do not exist.
+    SignInInstead,
+    /// The code of a link to another device is unknown, has expired, was replaced, or has been used.
+    LinkNotValid,
     EventNotFound,
     WrongAdmission,
     NotOpen(&'static str),

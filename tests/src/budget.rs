@@ -153,6 +153,26 @@ async fn charging_a_wallet_takes_two_calls_and_six_write_units() {
 }
 
 #[tokio::test]
+async fn a_device_link_takes_two_writes_and_its_use_a_read_and_a_write() {
+    let world = World::new().await;
+    let buyer = world.joins(EVENT).await;
+    let path = format!("/users/{}/device-links", buyer.user_id);
+    let request = world.call("POST", &path, &buyer.token, None);
+    let (link, cost) = cost_of(&world, request).await;
+    assert_eq!(link.status, 200);
+    assert_within("link device", cost, (2, 2.0, 0.0));
+    let body = json!({ "code": link.text_of("code") }).to_string();
+    let headers = [
+        ("content-type", "application/json"),
+        ("idempotency-key", "once"),
+    ];
+    let request = world.send("POST", "/device-links", &headers, Some(&body));
+    let (linked, cost) = cost_of(&world, request).await;
+    assert_eq!(linked.status, 200);
+    assert_within("redeem link", cost, (2, 1.0, 1.0));
+}
+
+#[tokio::test]
 async fn reading_a_balance_takes_one_call() {
     let world = World::new().await;
     let buyer = world.joins_with(PRICE).await;

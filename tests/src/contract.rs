@@ -10,7 +10,7 @@ use shared::openapi::{Document, Operation};
 
 /// The operations that the functions describe.
 #[must_use]
-pub fn operations() -> [Operation; 18] {
+pub fn operations() -> [Operation; 20] {
     [
         balance::operation(),
         cancel_reservation::operation(),
@@ -20,6 +20,7 @@ pub fn operations() -> [Operation; 18] {
         hold_seat::operation(),
         issue_token::operation(),
         leave_queue::operation(),
+        link_device::operation(),
         list_dates::operation(),
         list_events::operation(),
         list_ledger::operation(),
@@ -27,6 +28,7 @@ pub fn operations() -> [Operation; 18] {
         list_seats::operation(),
         pay::operation(),
         queue_status::operation(),
+        redeem_link::operation(),
         rehearsal_proof::operation(),
         reserve_ticket::operation(),
         token_status::operation(),

@@ -246,6 +246,22 @@ async fn tickets_are_sold(world: &World) {
     cancel(world, &buyer, &id_of(&reply)).await;
 }
 
+/// A user takes the tickets to another device.
+async fn a_device_is_linked(world: &World) {
+    let buyer = world.joins("festival").await;
+    let path = format!("/users/{}/device-links", buyer.user_id);
+    let link = world.call("POST", &path, &buyer.token, None).await;
+    let body = json!({ "code": link.text_of("code") }).to_string();
+    let headers = [
+        ("content-type", "application/json"),
+        ("idempotency-key", "once"),
+    ];
+    let linked = world
+        .send("POST", "/device-links", &headers, Some(&body))
+        .await;
+    assert_eq!(linked.status, 200, "{linked:?}");
+}
+
 /// The only ticket is sold, and a user waits.
 async fn everything_is_sold(world: &World) {
     let buyer = world.joins("encore").await;
@@ -312,6 +328,7 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     apply_catalogue(&world, CATALOGUE).await;
     seats_are_sold(&world).await;
     tickets_are_sold(&world).await;
+    a_device_is_linked(&world).await;
     lots_are_drawn(&world).await;
     everything_is_sold(&world).await;
     world.app.store().rotate_signing_keys().await.unwrap();

@@ -91,6 +91,7 @@ fn of_a_user(buyer: &Buyer, reservation: &str) -> Vec<Request> {
         Request::new("GET", format!("{user}/wallet")),
         Request::new("GET", format!("{user}/wallet/ledger")),
         Request::new("GET", format!("{user}/reservations")),
+        Request::new("POST", format!("{user}/device-links")),
         Request::new("GET", format!("/reservations/{reservation}")),
         Request::new("POST", format!("/reservations/{reservation}/payment")),
         Request::new("DELETE", format!("/reservations/{reservation}")),
@@ -358,6 +359,16 @@ async fn a_buyer_buys_and_cancels(world: &World) {
             }
             request.by(&world.another_process(), &buyer.token).await;
         }
+        let link = Request::new("POST", format!("/users/{}/device-links", buyer.user_id));
+        let link = link.by(world, &buyer.token).await;
+        let mut redeem = Request::new("POST", "/device-links");
+        redeem.body = Some(json!({ "code": link.text_of("code") }));
+        redeem.headers.push(("idempotency-key", "first".to_owned()));
+        if is_first_of_all {
+            forget_keys(world).await;
+        }
+        let linked = redeem.by(&world.another_process(), "").await;
+        assert_eq!(linked.status, 200, "{linked:?}");
     }
     forget_keys(world).await;
     world.another_process().joins(EVENT).await;

@@ -99,6 +99,8 @@ fn the_diagrams_show_every_item_function_and_state() {
         "WALLET",
         "LEDGER_ENTRY",
         "CHARGE_KEY",
+        "DEVICE_LINK",
+        "OPEN_LINK",
     ] {
         assert!(entities.contains(item), "{item}: {entities:?}");
     }

@@ -1,7 +1,7 @@
 // The API client: one function per endpoint. Every request is safe to repeat, and is repeated until it is answered: see network.js.
 
 import { learnServerTime } from "./clock.js";
-import { identifiedToken, userId, uuid } from "./identity.js";
+import { identifiedToken, setUserAside, userId, uuid } from "./identity.js";
 import { ApiError, isTransient, reportNetwork, untilAnswered } from "./network.js";
 import { currentIdToken, isOffered, ready, rejectIdToken } from "./sign-in.js";
 import { takeAnswer } from "./page-answer.js";
@@ -178,6 +178,16 @@ export const listReservations = ({ cursor, ...options } = {}) =>
   asUser("GET", (user) => `/users/${user}/reservations${cursor ? `?cursor=${encode(cursor)}` : ""}`, options);
 export const listLedger = ({ cursor, ...options } = {}) =>
   asUser("GET", (user) => `/users/${user}/wallet/ledger${cursor ? `?cursor=${encode(cursor)}` : ""}`, options);
+
+/** Makes a link for the user's other device: {code, expiresAt}. A new one replaces the former. */
+export const linkDevice = () => asUser("POST", (user) => `/users/${user}/device-links`, { action: true });
+
+/** Uses a link. From then on this browser is the link's user; what it kept of its former user is set aside. */
+export async function redeemLink(code, key) {
+  const answer = await call("POST", "/device-links", { action: true, body: { code }, headers: { "idempotency-key": key } });
+  if (currentUser() !== answer.userId) setUserAside();
+  keepToken(answer.eventId, answer);
+}
 
 // A charge is kept in the storage, with its idempotency key, from before it is sent until it is answered. So neither a reload nor
 // another tab loses it or makes it twice.

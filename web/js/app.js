@@ -22,6 +22,7 @@ import * as buy from "./buy.js";
 import * as drawPage from "./draw-page.js";
 import * as event from "./event.js";
 import * as events from "./events.js";
+import * as move from "./move.js";
 import * as reservation from "./reservation.js";
 import * as seats from "./seats.js";
 import * as ticket from "./ticket.js";
@@ -37,6 +38,7 @@ const VIEWS = [
   [new RegExp(`^e/${ID}/draw$`), drawPage, "events"],
   [new RegExp(`^e/${ID}/shop$`), buy, "events"],
   [new RegExp(`^e/${ID}/shop/([^/]+)$`), seats, "events"],
+  [/^tickets\/move$/, move, "tickets"],
   [/^tickets\/([\w-]{1,128})$/, reservation, "tickets"],
   [/^tickets\/([\w-]{1,128})\/([0-9]{1,10})$/, ticket, "tickets"],
   [/^tickets$/, tickets, "tickets"],

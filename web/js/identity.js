@@ -85,6 +85,29 @@ export function forgetUser() {
   for (const start of OF_A_USER) for (const key of keys(start)) remove(key);
 }
 
+const ASIDE = "aside.";
+
+/** The users that were set aside in this browser. */
+export const usersAside = () => keys(ASIDE).map((key) => key.slice(ASIDE.length));
+
+/** Sets aside what this browser keeps of its user, so that another can take the place, and nothing is lost. */
+export function setUserAside() {
+  const user = get("user");
+  if (!user) return;
+  const kept = OF_A_USER.flatMap(keys).map((key) => [key, get(key)]);
+  set(ASIDE + user, kept);
+  forgetUser();
+}
+
+/** Takes a user back, and sets the present one aside. */
+export function takeBack(user) {
+  const kept = get(ASIDE + user);
+  if (!kept) return;
+  setUserAside();
+  for (const [key, value] of kept) set(key, value);
+  remove(ASIDE + user);
+}
+
 /** The user id to send when joining without an ID token. Made once per browser. */
 export function userId() {
   const known = get("user");

@@ -1,16 +1,17 @@
 // My tickets: the user's reservations. Upcoming ones first, the soonest at the top, then past and cancelled ones.
 
-import { href } from "./address.js";
+import { go, href } from "./address.js";
 import * as api from "./api.js";
 import { now } from "./clock.js";
 import { h, icon, put } from "./dom.js";
+import { takeBack, usersAside } from "./identity.js";
 import { t } from "./i18n.js";
 import { canStandIn, keepTicket, keptTickets } from "./kept-tickets.js";
 import { rememberHold } from "./holds.js";
 import { currencyOf, startOf, whenText } from "./purchase.js";
 import { asyncButton, emptyPanel, errorPanel, notice, priceText, setTitle, signInButton, skeleton } from "./ui.js";
 import { poster } from "./poster.js";
-import { isOffered } from "./sign-in.js";
+import { isOffered, ready } from "./sign-in.js";
 
 const ICONS = { HELD: "clock", CONFIRMED: "check", CANCELLED: "minus", EXPIRED: "lock" };
 /** How long after its start a concert counts as past: long enough for latecomers. */
@@ -98,7 +99,7 @@ class TicketsPage {
         if (!this.signal.aborted) put(this.more, errorPanel(error, () => this.page()));
       }
     }));
-    put(this.root, this.head, this.lists, this.more);
+    put(this.root, this.head, this.lists, this.more, this.devices());
   }
 
   /** The tickets that this browser keeps, until the network is back. */
@@ -114,7 +115,21 @@ class TicketsPage {
   }
 
   drawNone() {
-    put(this.root, this.head, emptyPanel("ticket", t("tickets.none"), t("tickets.none_text"), h("a", { class: "button", href: href() }, t("nav.events"))));
+    put(this.root, this.head, emptyPanel("ticket", t("tickets.none"), t("tickets.none_text"), h("a", { class: "button", href: href() }, t("nav.events"))), this.devices());
+  }
+
+  /** The way to the user's other devices, and back to what this one kept before. Users of an issuer sign in there instead. */
+  devices() {
+    const box = h("div", { class: "devices" });
+    ready().then((isSignedIn) => {
+      if (isSignedIn || this.signal.aborted) return;
+      put(box,
+        h("a", { class: "button quiet", "data-testid": "move", href: href("tickets", "move") }, icon("share"), t("move.title")),
+        usersAside().map((user) => h("div", { class: "notice", "data-testid": "users-aside" }, icon("ticket"), h("div", {},
+          h("p", {}, t("move.kept")),
+          h("button", { type: "button", class: "button small quiet", "data-testid": "take-back", onclick: () => { takeBack(user); go("tickets"); } }, t("move.back"))))));
+    });
+    return box;
   }
 }
 

@@ -2,7 +2,7 @@
 
 use domain::ids::EntryId;
 use domain::money::Money;
-use domain::refusal::{FieldError, Refusal};
+use domain::refusal::Refusal;
 use domain::wallet::IdempotencyKey;
 use serde::Serialize;
 use shared::app::{App, Outcome};
@@ -22,8 +22,7 @@ pub const FUNCTION: Function = Function {
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn operation() -> shared::openapi::Operation {
-    use serde_json::json;
-    use shared::http::problem;
+    use shared::http::{IDEMPOTENCY_KEY, idempotency_key_schema, problem};
     use shared::openapi::{Access, Operation, Tag};
 
     Operation::new(
@@ -38,10 +37,10 @@ pub fn operation() -> shared::openapi::Operation {
          operation, so put a payment provider in front of it.",
     )
     .header(
-        "Idempotency-Key",
+        IDEMPOTENCY_KEY,
         "Identifies this charge permanently. Visible ASCII characters. Each user has separate \
          keys.",
-        json!({"type": "string", "pattern": "^[!-~]{1,64}$", "examples": ["charge-1"]}),
+        idempotency_key_schema(),
     )
     .body(true, read_amount)
     .response::<Body>(201, "Charged.")
@@ -95,27 +94,10 @@ fn read_amount(body: &mut BodyFields) -> Option<Money> {
     body.required("amount", &amount).map(Money)
 }
 
-/// The header that makes a charge safe to repeat.
-const KEY: &str = "Idempotency-Key";
-
 /// Errors of the body and of the header are reported together.
 fn read(request: &ApiRequest) -> Result<(IdempotencyKey, Money), Refusal> {
     let mut body = request.body_fields()?;
     let amount = read_amount(&mut body);
-    let key = match request.single_header(KEY) {
-        Ok(Some(key)) => IdempotencyKey::parse(key).map_err(|message| FieldError {
-            field: format!("header:{KEY}"),
-            message,
-        }),
-        Ok(None) => Err(FieldError::new(format!("header:{KEY}"), "is required")),
-        Err(error) => Err(error),
-    };
-    let key = match key {
-        Ok(key) => Some(key),
-        Err(error) => {
-            body.refuse(&error.field, &error.message);
-            None
-        }
-    };
+    let key = request.idempotency_key(&mut body);
     body.finish(key.zip(amount))
 }

@@ -5,6 +5,7 @@
 mod availability;
 mod booking;
 mod cache;
+mod devices;
 mod holding;
 mod issuer;
 mod promotion;

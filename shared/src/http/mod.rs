@@ -14,7 +14,9 @@ pub use answer::Answer;
 pub use body::describe;
 pub use body::{Alternative, BodyFields, Object, no_fields};
 pub use cursor::{decode_cursor, encode_cursor};
-pub use request::ApiRequest;
+#[cfg(feature = "openapi")]
+pub use request::idempotency_key_schema;
+pub use request::{ApiRequest, IDEMPOTENCY_KEY};
 
 /// The maximum size of a request body, in bytes.
 pub const LARGEST_BODY: usize = 16 * 1024;

@@ -15,6 +15,17 @@ use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId, Malformed, ReservationId, UserId};
 use domain::refusal::{FieldError, Refusal};
 use domain::rehearsal::Challenge;
+use domain::wallet::IdempotencyKey;
+
+/// The header that makes a charge, or the use of a device link, safe to repeat.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// The schema of [`IDEMPOTENCY_KEY`].
+#[cfg(feature = "openapi")]
+#[must_use]
+pub fn idempotency_key_schema() -> serde_json::Value {
+    serde_json::json!({"type": "string", "pattern": "^[!-~]{1,64}$", "examples": ["charge-1"]})
+}
 
 /// The stage variable with the origin of the CDN. Like those of [`SignIn`], it cannot be an environment variable.
 const PUBLIC_ORIGIN: &str = "publicOrigin";
@@ -153,6 +164,28 @@ impl ApiRequest {
             .all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
     }
 
+    /// The header that makes a request safe to repeat. An error is reported together with those of the body.
+    pub fn idempotency_key(&self, body: &mut BodyFields) -> Option<IdempotencyKey> {
+        let key = match self.single_header(IDEMPOTENCY_KEY) {
+            Ok(Some(key)) => IdempotencyKey::parse(key).map_err(|message| FieldError {
+                field: format!("header:{IDEMPOTENCY_KEY}"),
+                message,
+            }),
+            Ok(None) => Err(FieldError::new(
+                format!("header:{IDEMPOTENCY_KEY}"),
+                "is required",
+            )),
+            Err(error) => Err(error),
+        };
+        match key {
+            Ok(key) => Some(key),
+            Err(error) => {
+                body.refuse(&error.field, &error.message);
+                None
+            }
+        }
+    }
+
     /// The body's fields.
     pub fn body_fields(&self) -> Result<BodyFields, Refusal> {
         BodyFields::parse(self.body())
@@ -170,18 +203,20 @@ impl ApiRequest {
 
     /// Identifies the caller by a valid queue token of any event, or by an ID token of the issuer.
     pub async fn caller(&mut self, app: &App) -> Result<UserId, Refusal> {
+        Ok(self.any_caller(app).await?.user_id())
+    }
+
+    /// The same, with the caller's token.
+    pub async fn any_caller(&mut self, app: &App) -> Result<Caller, Refusal> {
         let text = self.bearer().ok_or(Refusal::TokenMissing)?;
         let caller = app.caller(text, self.client_of_stage(), self.now).await?;
-        let user_id = caller.user_id();
-        self.user_id = Some(user_id);
-        Ok(user_id)
+        self.user_id = Some(caller.user_id());
+        Ok(caller)
     }
 
     /// Identifies the caller. A queue token must be for the event in the path.
     pub async fn event_caller(&mut self, app: &App) -> Result<(Caller, EventId), Refusal> {
-        let text = self.bearer().ok_or(Refusal::TokenMissing)?;
-        let caller = app.caller(text, self.client_of_stage(), self.now).await?;
-        self.user_id = Some(caller.user_id());
+        let caller = self.any_caller(app).await?;
         let event_id = match &caller {
             Caller::QueueToken(token) => self.own_event(token)?,
             Caller::IdToken(_) => self.path_event()?,

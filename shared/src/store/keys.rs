@@ -164,6 +164,18 @@ pub(super) fn charge_key(user: UserId, sha256: &str) -> Key {
     key(wallet_pk(user), format!("{CHARGE_KEY_PREFIX}{sha256}"))
 }
 
+/// A link to another device, by the hash of its code.
+pub(super) fn device_link(sha256: &str) -> Key {
+    key(format!("{LINK_PREFIX}{sha256}"), "CODE")
+}
+
+/// The link of a user that can be used.
+pub(super) fn open_link(user: UserId) -> Key {
+    key(format!("{LINK_PREFIX}{user}"), "OPEN")
+}
+
+const LINK_PREFIX: &str = "LINK#";
+
 /// All signing keys, in their own table.
 pub(super) const SIGNING_KEYS: &str = "SIGNING";
 

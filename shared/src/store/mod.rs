@@ -7,6 +7,7 @@
 mod apply;
 mod client;
 mod connect;
+mod device_links;
 mod error;
 mod events;
 mod expression;

@@ -7,6 +7,7 @@ mod clocks;
 mod conventions;
 mod cool_down;
 mod describing;
+mod device_links;
 mod draw;
 mod general_admission;
 mod identity;

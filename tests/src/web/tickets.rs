@@ -264,3 +264,49 @@ async fn a_ticket_can_be_put_into_the_users_calendar() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tickets_move_to_another_device_by_a_link_of_one_use() {
+    browse([PHONE, KOREAN], async |[first, second]| {
+        let site = Site::with(&[HALL]).await;
+        let id = first.buys(&site, [12, 13]).await;
+        // The other device has a ticket of its own.
+        let own = second.buys(&site, [22, 23]).await;
+        first.open(&site.view("tickets")).await;
+        first.click("[data-testid=move]").await;
+        first.click("[data-testid=make-link]").await;
+        let code = first.text("[data-testid=link-code]").await;
+        first.shows(".move-link .qr").await;
+        first.is_accessible("link").await;
+        // The link, as the other phone's camera opens it. The code does not stay in the address.
+        second
+            .open(&format!("{}/tickets/move#{code}", site.home))
+            .await;
+        second.shows("[data-testid=aside]").await;
+        assert_eq!(second.run("return location.hash").await, "");
+        second.is_accessible("using a link").await;
+        second.click("[data-testid=use-link]").await;
+        second.click("[data-testid=upcoming] .card-link").await;
+        assert_eq!(second.text(".ticket-id").await, id);
+        // Its own ticket is set aside, and comes back.
+        second.open(&site.view("tickets")).await;
+        second.click("[data-testid=take-back]").await;
+        second
+            .until(&format!(
+                "document.querySelector('.card-link')?.pathname === '/tickets/{own}'"
+            ))
+            .await;
+        second.shows("[data-testid=users-aside]").await;
+        // The link worked once. Typed, it is refused, and the page says what to do.
+        second.expects(&[404]);
+        second.open(&site.view("tickets/move")).await;
+        second.write("#move-typed", &code.to_lowercase()).await;
+        second.click("[data-testid=type-code]").await;
+        second.click("[data-testid=use-link]").await;
+        second.shows("[data-code=link_not_valid]").await;
+        // The first device keeps its tickets.
+        first.open(&format!("{}/tickets/{id}", site.home)).await;
+        first.shows(".ticket .qr").await;
+    })
+    .await;
+}

@@ -64,6 +64,12 @@ kinds! {
     NOT_YOURS = 403 "not_yours" "This belongs to another user" [],
         "The wallet, the list or the userId belongs to another user than the token.",
         "Use the userId that was returned with the token.";
+    SIGN_IN_INSTEAD = 409 "sign_in_instead" "Sign in on the other device" [],
+        "Users are identified by an OpenID Connect issuer, so there are no links to other devices.",
+        "Sign in on the other device as the same user: place in line, wallet and tickets are there.";
+    LINK_NOT_VALID = 404 "link_not_valid" "This link cannot be used" [],
+        "The code is unknown or older than ten minutes, a newer one has replaced it, or another request has used it.",
+        "Make a new link with POST /users/{userId}/device-links on the first device.";
     EVENT_NOT_FOUND = 404 "event_not_found" "There is no such event" [],
         "No event has this id.",
         "GET /events lists the events.";

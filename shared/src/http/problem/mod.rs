@@ -169,6 +169,14 @@ impl Problem {
                 })
             }
             Refusal::NotYours => Self::new(NOT_YOURS, "The token belongs to another user."),
+            Refusal::SignInInstead => Self::new(
+                SIGN_IN_INSTEAD,
+                "Sign in on the other device as the same user.",
+            ),
+            Refusal::LinkNotValid => Self::new(
+                LINK_NOT_VALID,
+                "A code works once, within ten minutes. Make a new one on the first device.",
+            ),
             Refusal::EventNotFound => Self::new(EVENT_NOT_FOUND, "GET /events lists the events."),
             Refusal::WrongAdmission => Self::new(
                 WRONG_ADMISSION,
