@@ -10,6 +10,7 @@ mod choosing;
 mod desk;
 mod docs;
 mod lost_answers;
+mod numbers;
 mod paying;
 mod pictures;
 mod seats;
