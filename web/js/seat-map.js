@@ -49,6 +49,8 @@ export class SeatMap {
     this.states = new Map();
     this.fresh = new Set();
     this.elements = new Map();
+    /** The numbers on the chairs, beside the cells, whose names say more. */
+    this.numbers = new Map();
     this.rows = new Map();
     this.pointers = new Map();
     this.focusable = this.seats[0];
@@ -80,6 +82,7 @@ export class SeatMap {
       return { element, text };
     });
     this.marks = s("g", {});
+    this.chairs = s("g", { "aria-hidden": "true" });
     this.overview = s("g", { class: "blocks", role: "group", "aria-label": t("map.sections") }, this.blocks.map(({ element }) => element));
     this.groups = sections.map((section, index) => s("g", { role: "rowgroup", class: `tint-${index % 6}`, "aria-label": sectionName(section.name) }));
     this.grid = s("g", { role: "grid", "aria-label": t("map.label"), "aria-multiselectable": "true", "aria-rowcount": plan.rows.length });
@@ -92,6 +95,7 @@ export class SeatMap {
         sections.map((section, index) => s("text", { class: `section-label tint-${index % 6}`, x: plan.blocks[index].label.x, y: plan.blocks[index].label.y + 4, transform: turned(plan.blocks[index].label) }, sectionName(section.name))),
         this.marks),
       this.grid,
+      this.chairs,
     ];
   }
 
@@ -132,6 +136,7 @@ export class SeatMap {
     const state = this.states.get(seat.number) ?? "UNKNOWN";
     element.setAttribute("class", `seat ${state.toLowerCase()}${this.fresh.has(seat.number) ? " fresh" : ""}`);
     element.firstChild.setAttribute("d", SHAPES[state] ?? SHAPES.AVAILABLE);
+    this.numbers.get(seat.number).setAttribute("class", `seat-number ${state.toLowerCase()}${seat.label.length > 3 ? " long" : ""}`);
     element.setAttribute("aria-label", this.describe(seat, state));
     element.setAttribute("aria-selected", String(state === "SELECTED"));
     if (state === "AVAILABLE" || state === "SELECTED") element.removeAttribute("aria-disabled");
@@ -214,9 +219,14 @@ export class SeatMap {
         for (const mark of row.marks) if (this.isNear(mark)) marks.push(s("text", { class: "row-mark", x: mark.x, y: mark.y + 3.4 }, mark.text));
       });
     }
-    for (const number of this.elements.keys()) if (!wanted.has(number)) this.elements.delete(number);
+    for (const number of this.elements.keys()) {
+      if (wanted.has(number)) continue;
+      this.elements.delete(number);
+      this.numbers.delete(number);
+    }
     for (const index of this.rows.keys()) if (!drawnRows.has(index)) this.rows.delete(index);
     this.marks.replaceChildren(...marks);
+    replaceIfOther(this.chairs, [...this.numbers.values()]);
     this.groups.forEach((group, section) => {
       const rows = [...drawnRows].filter((index) => this.plan.rows[index].section === section).map((index) => this.rows.get(index));
       replaceIfOther(group, rows);
@@ -236,10 +246,12 @@ export class SeatMap {
   }
 
   seatElement(seat) {
-    const element = s("g", { role: "gridcell", "aria-colindex": seat.column + 1, tabindex: "-1", transform: `translate(${seat.x.toFixed(1)} ${seat.y.toFixed(1)}) rotate(${seat.turn.toFixed(1)})`, "data-seat": seat.number },
-      s("path", {}),
-      s("text", { y: 3, class: seat.label.length > 3 ? "long" : null, transform: Math.abs(seat.turn) > 60 ? `rotate(${(-seat.turn).toFixed(1)})` : null, "aria-hidden": "true" }, seat.label));
+    const at = `translate(${seat.x.toFixed(1)} ${seat.y.toFixed(1)})`;
+    const turn = seat.turn.toFixed(1);
+    const element = s("g", { role: "gridcell", "aria-colindex": seat.column + 1, tabindex: "-1", transform: `${at} rotate(${turn})`, "data-seat": seat.number }, s("path", {}));
     this.elements.set(seat.number, element);
+    // The number of a seat that is turned far is upright.
+    this.numbers.set(seat.number, s("text", { y: 3, transform: Math.abs(seat.turn) > 60 ? at : `${at} rotate(${turn})` }, seat.label));
     this.paint(element, seat);
     return element;
   }
