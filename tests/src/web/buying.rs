@@ -41,11 +41,11 @@ async fn a_buyer_buys_and_cancels_on_a_narrow_phone_and_gets_the_money_back() {
             .devtools("Emulation.setEmulatedMedia", json!({"media": ""}))
             .await;
 
-        buyer.click(".actions .button.quiet").await;
+        buyer.click("[data-testid=cancel]").await;
         buyer.says("This cannot be undone").await;
         buyer.click("dialog button[value=no]").await;
         buyer.shows(".ticket .qr").await;
-        buyer.click(".actions .button.quiet").await;
+        buyer.click("[data-testid=cancel]").await;
         buyer.click("dialog button[value=yes]").await;
         buyer.says("₩100,000 was refunded to your wallet").await;
         buyer.click("[data-nav=wallet]").await;

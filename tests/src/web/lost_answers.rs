@@ -73,7 +73,7 @@ async fn every_lost_answer_is_made_good_without_a_click_and_nothing_happens_twic
         buyer.says("You're all set!").await;
 
         loses_the_answer(buyer, "DELETE", "reservations\\/[^/]+").await;
-        buyer.click(".actions .button.quiet").await;
+        buyer.click("[data-testid=cancel]").await;
         buyer.click("dialog button[value=yes]").await;
         has_lost_it(buyer).await;
         buyer.says("₩100,000 was refunded to your wallet").await;
