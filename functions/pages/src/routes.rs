@@ -28,15 +28,14 @@ pub enum Resolved {
     Unmatched,
 }
 
-/// Finds the route of a request. Of several matches, the one with the fewest parameters wins; of these, one that does not take
-/// the rest of the path.
+/// Finds the route of a request. Of several matches, the one with the fewest parameters wins.
 #[must_use]
 pub fn resolve(method: &str, raw_path: &str) -> Resolved {
     ROUTES
         .iter()
         .filter(|route| route.method == method)
         .filter_map(|route| Some((route, parameters(route.path, raw_path)?)))
-        .min_by_key(|(route, parameters)| (parameters.len(), route.path.ends_with("+}")))
+        .min_by_key(|(_, parameters)| parameters.len())
         .map_or(Resolved::Unmatched, |(route, parameters)| Resolved::Route {
             function: route.function,
             route: route.path,
@@ -119,7 +118,7 @@ mod tests {
             function("GET", "/e/winter-live"),
             Some(("shop-page", event))
         );
-        let view = vec!["winter-live/line".to_owned()];
+        let view = vec!["winter-live".to_owned(), "line".to_owned()];
         assert_eq!(
             function("GET", "/e/winter-live/line"),
             Some(("pages", view))
