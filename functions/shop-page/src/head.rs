@@ -12,8 +12,8 @@ const LEAD: &str = "Concert tickets: a fair line, and seats held for you while y
 /// A search engine reads no more than the next performances.
 const MOST_PERFORMANCES: usize = 60;
 
-/// The sizes at which browsers show the picture of an event, see web/js/poster.js.
-const SIZES: &str = "(min-width: 56rem) 40rem, 100vw";
+/// How wide the page of an event shows its picture. As in web/js/event.js: otherwise the browser loads two sizes.
+const SIZES: &str = "(min-width: 44rem) 32rem, 100vw";
 
 pub(crate) fn of_no_event() -> Markup {
     html! {

@@ -1,6 +1,8 @@
 //! The pages of the shop that people open and share: what messengers and search engines read of them, and the data that they
 //! bring along.
 
+use std::path::Path;
+
 use lambda_http::http::HeaderMap;
 use serde_json::{Value, json};
 
@@ -77,6 +79,18 @@ async fn the_page_of_an_event_tells_messengers_and_search_engines_what_it_is() {
         "https://schema.org/InStock"
     );
     assert_eq!(structured.as_array().unwrap().len(), 2, "one for each date");
+}
+
+/// A browser that is told two widths loads two pictures.
+#[test]
+fn the_preloaded_picture_is_as_wide_as_the_page_of_an_event_shows_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let source = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let head = source("functions/shop-page/src/head.rs");
+    let (_, sizes) = head.split_once("const SIZES: &str = ").unwrap();
+    let (sizes, _) = sizes.split_once(';').unwrap();
+    let shown = format!("picture(event, {sizes}, true)");
+    assert!(source("web/js/event.js").contains(&shown), "{shown}");
 }
 
 #[tokio::test]
