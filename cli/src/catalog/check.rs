@@ -105,13 +105,18 @@ impl Scope<'_> {
         let Field::Present { line, value } = field else {
             return None;
         };
-        match value {
-            Ok(value) => Some((line, value)),
-            Err(message) => {
-                self.error(line, name, message);
-                None
-            }
-        }
+        self.accept((line, name), value).map(|value| (line, value))
+    }
+
+    /// The value of a field. If it cannot be used, its message is an error of the field.
+    pub(super) fn accept<T>(
+        &mut self,
+        (line, name): (u64, &str),
+        value: Result<T, String>,
+    ) -> Option<T> {
+        value
+            .map_err(|message| self.error(line, name, message))
+            .ok()
     }
 
     pub(super) fn required<T>(&mut self, name: &str, field: Field<T>) -> Option<(u64, T)> {
@@ -310,7 +315,7 @@ fn event(
     let closing_line = raw.closes_at.line();
     let closes_at = scope
         .value("closesAt", raw.closes_at)
-        .and_then(|time| moment(scope, ("closesAt", closing_line), time, zone));
+        .and_then(|time| moment(scope, (closing_line, "closesAt"), time, zone));
     let (queue, beacon) = match scope.enter("queue", raw.queue) {
         Some((mut scope, raw)) => queue(&mut scope, raw, has_opening),
         None => (QueuePolicy::default(), None),
@@ -416,13 +421,7 @@ fn general_admission(
 fn time_zone(scope: &mut Scope<'_>, field: Value<String>) -> Option<Zone> {
     let line = field.line();
     let name = scope.value("timeZone", field)?;
-    match Zone::named(&name) {
-        Ok(zone) => Some(zone),
-        Err(message) => {
-            scope.error(line, "timeZone", message);
-            None
-        }
-    }
+    scope.accept((line, "timeZone"), Zone::named(&name))
 }
 
 fn opening(
@@ -434,24 +433,19 @@ fn opening(
     let line = field.line();
     match scope.value("opensAt", field)? {
         Opening::After(seconds) => Some(first_applied_at.plus_ms(seconds * 1000)),
-        Opening::At(time) => moment(scope, ("opensAt", line), time, zone),
+        Opening::At(time) => moment(scope, (line, "opensAt"), time, zone),
     }
 }
 
 /// A time with its own day.
 fn moment(
     scope: &mut Scope<'_>,
-    (name, line): (&str, u64),
+    field: (u64, &str),
     time: WrittenTime,
     zone: Option<&Zone>,
 ) -> Option<EpochMs> {
-    match time.resolve(DayOfTime::Own, zone) {
-        Ok(time) => Some(time.at),
-        Err(message) => {
-            scope.error(line, name, message);
-            None
-        }
-    }
+    let time = scope.accept(field, time.resolve(DayOfTime::Own, zone))?;
+    Some(time.at)
 }
 
 /// The times of an event's sale.
@@ -679,13 +673,7 @@ impl RawTimes {
             },
         };
         let (line, Scalar(start)) = start?;
-        let start = match start.resolve(day, calendar.zone) {
-            Ok(start) => start,
-            Err(message) => {
-                scope.error(line, "startsAt", message);
-                return None;
-            }
-        };
+        let start = scope.accept((line, "startsAt"), start.resolve(day, calendar.zone))?;
         let key = match date {
             None => None,
             Some(Day::On(date)) => {
@@ -732,13 +720,7 @@ fn doors_open_at(
                 .then_some(opening.at)
                 .ok_or_else(|| "must be at most a day before startsAt, and not after it".to_owned())
         });
-    match opening {
-        Ok(opening) => Some(opening),
-        Err(message) => {
-            scope.error(line, "doorsOpenAt", message);
-            None
-        }
-    }
+    scope.accept((line, "doorsOpenAt"), opening)
 }
 
 pub(super) fn required_price(

@@ -74,7 +74,7 @@ pub(super) fn picture(
     let (mut scope, raw) = scope.enter("image", std::mem::take(&mut raw.image))?;
     let source = scope.required("file", raw.file);
     let alt = scope.required("alt", raw.alt);
-    let alt = alt.and_then(|(line, alt)| checked(&mut scope, (line, "alt"), alt.plain()));
+    let alt = alt.and_then(|(line, alt)| scope.accept((line, "alt"), alt.plain()));
     let (line, Scalar(source)) = source?;
     Some(WantedPicture {
         event: event?.clone(),
@@ -105,19 +105,5 @@ pub(super) fn texts(scope: &mut Scope<'_>, raw: &mut RawEvent) -> Texts {
 
 fn markdown(scope: &mut Scope<'_>, name: &str, field: Field<WrittenText>) -> Option<LocalizedText> {
     let (line, text) = scope.optional(name, field)?;
-    checked(scope, (line, name), text.markdown())
-}
-
-fn checked(
-    scope: &mut Scope<'_>,
-    (line, name): (u64, &str),
-    text: Result<LocalizedText, String>,
-) -> Option<LocalizedText> {
-    match text {
-        Ok(text) => Some(text),
-        Err(message) => {
-            scope.error(line, name, message);
-            None
-        }
-    }
+    scope.accept((line, name), text.markdown())
 }
