@@ -125,6 +125,20 @@ pub mod rfc3339 {
             }
         }
     }
+
+    /// The same for a list.
+    pub mod list {
+        use super::super::EpochMs;
+        use serde::Serializer;
+
+        /// Serializes the times as RFC 3339.
+        pub fn serialize<S: Serializer>(
+            moments: &[EpochMs],
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq(moments.iter().map(ToString::to_string))
+        }
+    }
 }
 
 /// A write that was decided at t has taken effect, or failed, by t + 2 s. The store gives up an

@@ -65,8 +65,11 @@ pub struct EventView<'a> {
     time_zone: Option<&'a TimeZoneName>,
     /// The starts of all dates, including past ones, in ascending order; for general admission at
     /// most one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    start_times: Vec<Rfc3339>,
+    #[serde(
+        serialize_with = "rfc3339::list::serialize",
+        skip_serializing_if = "<[EpochMs]>::is_empty"
+    )]
+    start_times: &'a [EpochMs],
     #[serde(skip_serializing_if = "Option::is_none")]
     lowest_price: Option<Money>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,26 +116,6 @@ impl<'a> ImageView<'a> {
     }
 }
 
-/// A time in a list.
-#[derive(Serialize)]
-#[serde(transparent)]
-struct Rfc3339(#[serde(serialize_with = "rfc3339::serialize")] EpochMs);
-
-#[cfg(feature = "openapi")]
-impl schemars::JsonSchema for Rfc3339 {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        EpochMs::schema_name()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        EpochMs::json_schema(generator)
-    }
-}
-
 impl<'a> EventView<'a> {
     /// The event as it is at `now`.
     #[must_use]
@@ -158,7 +141,7 @@ impl<'a> EventView<'a> {
             artists: &profile.artists,
             city: profile.city.as_deref(),
             time_zone: profile.time_zone.as_ref(),
-            start_times: overview.start_times.iter().copied().map(Rfc3339).collect(),
+            start_times: &overview.start_times,
             lowest_price: overview.lowest_price,
             highest_price: overview.highest_price,
         }
