@@ -16,8 +16,6 @@ pub const FUNCTION: Function = Function {
     handler: |app, request| Box::pin(handle(app, request)),
 };
 
-const FOREVER: &str = "public, max-age=31536000, immutable";
-
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     // To a client, an address without a picture is a path where there is nothing.
     let event_id = request.path_event().map_err(|_| Refusal::RouteNotFound)?;
@@ -35,5 +33,5 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         let jpeg = app.store().picture(&event_id, &name).await?;
         Answer::page("image/jpeg", jpeg.ok_or(Refusal::RouteNotFound)?)
     };
-    Ok(answer.kept(FOREVER).with(ETAG, &tag))
+    Ok(answer.kept_forever().with(ETAG, &tag))
 }

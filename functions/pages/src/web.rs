@@ -26,8 +26,6 @@ struct File {
 
 const FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
 
-/// For assets: their names change with their content.
-const FOREVER: &str = "public, max-age=31536000, immutable";
 /// For pages: browsers must revalidate them on each visit. The CDN keeps them for a few seconds, so that a rush of visitors
 /// does not need as many environments of the function.
 pub const REVALIDATE: &str = "public, max-age=0, s-maxage=5, must-revalidate";
@@ -81,12 +79,12 @@ pub(crate) fn answer(path: &str, request: &ApiRequest) -> Option<Answer> {
     } else {
         file.answer(request)
     };
-    let kept = if path.starts_with("/assets/") {
-        FOREVER
+    let answer = if path.starts_with("/assets/") {
+        answer.kept_forever()
     } else {
-        REVALIDATE
+        answer.kept(REVALIDATE)
     };
-    let answer = answer.kept(kept).with(ETAG, &tag);
+    let answer = answer.with(ETAG, &tag);
     Some(secured(answer, &file.policy(request)))
 }
 

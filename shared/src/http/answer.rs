@@ -13,6 +13,8 @@ use domain::queue::PollAfter;
 /// Amazon's answers 200 with the last body that it knows, for as long as the API returns errors.
 const PUBLIC: &str = "public, max-age=1, stale-if-error=0";
 const PRIVATE: &str = "no-store";
+/// For addresses that change with their content.
+const FOREVER: &str = "public, max-age=31536000, immutable";
 
 /// A handler's response.
 #[derive(Debug)]
@@ -93,6 +95,12 @@ impl Answer {
             cache_control,
             ..self
         }
+    }
+
+    /// Allows CDNs and browsers to keep the response for ever, because its address changes with its content.
+    #[must_use]
+    pub fn kept_forever(self) -> Self {
+        self.kept(FOREVER)
     }
 
     pub(super) fn problem(status: StatusCode, body: &impl Serialize) -> Self {
