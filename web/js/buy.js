@@ -8,6 +8,7 @@ import { alarm, h, icon, put, setText } from "./dom.js";
 import { dayAndTime, money, t } from "./i18n.js";
 import { pay, pendingPayment, resumePayment, stepText, ticketOrder, toppedUp, watchPayment } from "./payment.js";
 import { rememberHold } from "./holds.js";
+import { session } from "./storage.js";
 import { findHolds, refusalPanel, requireTurn, turnBar, turnOverPanel } from "./turn.js";
 import { backLink, emptyPanel, errorPanel, errorText, notice, priceText, setTitle, skeleton } from "./ui.js";
 
@@ -51,16 +52,23 @@ function general(event, body, signal) {
   let price = event.price ?? 0;
   const most = event.maxSeatsPerUser;
   const id = ticketOrder(event.eventId, 1, price).id;
-  let quantity = pendingPayment(id)?.quantity ?? 1;
+  // The choice survives a reload, and leaving to sign in.
+  const draft = `quantity.${event.eventId}`;
+  let quantity = pendingPayment(id)?.quantity ?? Math.min(most, session.get(draft) ?? 1);
   let isBusy = false;
   const count = h("output", { class: "count", "aria-live": "polite" });
   const left = h("p", { class: "left" });
   const total = h("b", {});
   const step = h("p", { class: "quiet-text", role: "status" });
   const problem = h("div", {});
-  const less = h("button", { type: "button", class: "round", "aria-label": t("general.less"), onclick: () => { quantity -= 1; draw(); } }, icon("minus"));
-  const more = h("button", { type: "button", class: "round", "aria-label": t("general.more"), onclick: () => { quantity += 1; draw(); } }, icon("plus"));
+  const less = h("button", { type: "button", class: "round", "aria-label": t("general.less"), onclick: () => choose(quantity - 1) }, icon("minus"));
+  const more = h("button", { type: "button", class: "round", "aria-label": t("general.more"), onclick: () => choose(quantity + 1) }, icon("plus"));
   const buy = h("button", { type: "button", class: "button big", "data-testid": "reserve" });
+  const choose = (chosen) => {
+    quantity = chosen;
+    session.set(draft, quantity);
+    draw();
+  };
   const draw = () => {
     const payment = pendingPayment(id);
     const isPaying = isBusy || payment !== null;
@@ -83,6 +91,7 @@ function general(event, body, signal) {
     draw();
     try {
       const outcome = await work();
+      if (outcome) session.remove(draft);
       if (signal.aborted) return;
       if (outcome?.reservationId) go("tickets", outcome.reservationId);
       // Another tab has bought the tickets.

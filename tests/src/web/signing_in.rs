@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
-use super::site::{HALL, LOTTERY_TOMORROW, NARROW, Site};
+use super::site::{FIELD, HALL, LOTTERY_TOMORROW, NARROW, Site};
 use crate::issuer::TestIssuer;
 
 /// The steps of a user who signs in.
@@ -169,6 +169,42 @@ async fn a_buyer_whose_sign_in_ends_signs_in_again_and_keeps_turn_and_chosen_sea
         buyer.holds().await;
         buyer.pays().await;
         buyer.says("seat 10").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_buyer_who_has_to_sign_in_again_keeps_the_number_of_tickets() {
+    browse([PHONE], async |[buyer]| {
+        let issuer = TestIssuer::start().await;
+        issuer.gives_tokens_for(32);
+        let site = Site::signing_in(&issuer, &[FIELD]).await;
+        buyer.open(&site.view("e/field")).await;
+        buyer.click("[data-testid=join]").await;
+        buyer.is("alice").await;
+        for _ in 0..2 {
+            buyer.click(".stepper button:last-child").await;
+        }
+        buyer.says("Pay ₩60,000").await;
+        // Another language draws the view again.
+        buyer.click("#language").await;
+        buyer.says("₩60,000 결제").await;
+        buyer.click("#language").await;
+        buyer.says("Your sign-in is about to expire").await;
+        issuer.gives_tokens_for(3600);
+        buyer.click("#account-state [data-testid=sign-in]").await;
+        buyer
+            .until("!document.querySelector('#account-state p')")
+            .await;
+        buyer.is_signed_in().await;
+        assert_eq!(buyer.text("[data-testid=reserve]").await, "Pay ₩60,000");
+        buyer.click("[data-testid=reserve]").await;
+        buyer.confirms().await;
+        buyer.shows(".ticket .qr").await;
+        buyer.says("3 tickets").await;
+        // The next purchase starts from one ticket.
+        let kept = buyer.stored("sessionStorage").await.to_string();
+        assert!(!kept.contains("quantity"), "{kept}");
     })
     .await;
 }
