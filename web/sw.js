@@ -4,7 +4,7 @@
 // themselves are in the browser's storage (kept-tickets.js).
 
 const CACHE = "shop-{version}";
-/** The page without the data that the server puts into the pages of events. */
+/** The page without the data that the server puts into the pages of the list and of events: it is shown at every path. */
 const PAGE = "/tickets";
 /** The paths of the shop's views (address.js). */
 const VIEWS = /^\/($|e\/|tickets($|\/)|wallet$)/;

@@ -427,6 +427,8 @@ async fn the_shop_runs_its_own_script_only_and_makes_no_markup_of_texts() {
 async fn the_service_worker_is_of_the_pages_version_and_is_never_kept_for_long() {
     let site = Site::open().await;
     let shop = site.get("/tickets", &[]).await;
+    // The page that the worker keeps is shown at every path.
+    assert!(!shop.text().contains("id=\"answer\""));
     let sent = site.get("/sw.js", &[]).await;
     assert_eq!(sent.status, 200);
     assert_eq!(

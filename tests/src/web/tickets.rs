@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse, browse_again};
 use super::calendar_file::saved_calendar_file;
-use super::site::{HALL, Site};
+use super::site::{FIELD, HALL, Site};
 
 const KOREAN: Eyes = Eyes {
     language: "ko-KR,ko",
@@ -143,6 +143,43 @@ async fn a_service_worker_keeps_one_version_of_the_page_and_nothing_else() {
         let registered = "return navigator.serviceWorker.getRegistrations().then((all) => all.length)";
         assert_eq!(buyer.run(registered).await, 1);
         assert_eq!(visitor.run(registered).await, 0);
+    })
+    .await;
+}
+
+/// The page of an event brings the event's data along. Shown at another path, or later, the data would be wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_that_a_service_worker_keeps_carries_the_data_of_no_path() {
+    browse([PHONE], async |[buyer]| {
+        let mut site = Site::with(&[HALL, FIELD]).await;
+        let id = buyer.buys(&site, [12, 13]).await;
+        buyer
+            .until("navigator.serviceWorker.controller?.state === 'activated'")
+            .await;
+        // The worker sees these pages, and does not keep them.
+        let brought = "return document.getElementById('answer')?.dataset.path ?? null";
+        for event in ["hall", "field"] {
+            buyer.open(&site.view(&format!("e/{event}"))).await;
+            assert_eq!(buyer.run(brought).await, format!("/events/{event}"));
+        }
+        let kept = "return (async () => {
+            const [name] = await caches.keys();
+            const pages = await (await caches.open(name)).matchAll();
+            return Promise.all(pages.map((page) => page.text()));
+        })()";
+        let kept = buyer.run(kept).await;
+        let pages = kept.as_array().unwrap();
+        assert_eq!(pages.len(), 1);
+        let page = pages[0].as_str().unwrap();
+        assert!(page.contains("<main") && !page.contains("id=\"answer\""));
+        site.server.signal("-KILL").await;
+        buyer.expects(&[0]);
+        for path in ["e/field", "e/hall", "", &format!("tickets/{id}")] {
+            buyer.open(&site.view(path)).await;
+            buyer.shows("main *").await;
+            assert_eq!(buyer.run(brought).await, json!(null), "{path}");
+        }
+        buyer.shows(".ticket .qr").await;
     })
     .await;
 }
