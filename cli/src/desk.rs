@@ -79,6 +79,7 @@ const PAGE: &str = include_str!("desk/page/index.html");
 const STYLE: &str = include_str!("desk/page/desk.css");
 const SCRIPT: &str = include_str!("desk/page/desk.js");
 const CHART: &str = include_str!("desk/page/chart.js");
+const SEATS: &str = include_str!("desk/page/seats.js");
 const WORDS: &str = include_str!("desk/page/words.js");
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
@@ -97,6 +98,7 @@ fn router(desk: Desk) -> Router {
         .route("/desk.css", file("text/css; charset=utf-8", STYLE))
         .route("/desk.js", file(JAVASCRIPT, SCRIPT))
         .route("/chart.js", file(JAVASCRIPT, CHART))
+        .route("/seats.js", file(JAVASCRIPT, SEATS))
         .route("/words.js", file(JAVASCRIPT, WORDS))
         .merge(api)
         .layer(from_fn(add_security_headers))

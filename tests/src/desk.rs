@@ -111,6 +111,9 @@ async fn the_desk_of_a_server_shows_queue_sales_seats_and_refusals_live() {
     let house = page.get(&format!("/api/events/{event}/dates/{date}")).await;
     let seats = house["sections"][0]["seats"].as_str().unwrap();
     assert!(seats.starts_with("sha"), "{seats}");
+    let rows = house["sections"][0]["rows"].as_array().unwrap();
+    let in_rows = rows.iter().map(|row| row["seatLabels"].as_array().unwrap());
+    assert_eq!(in_rows.map(Vec::len).sum::<usize>(), seats.len());
     let refusals = page.get("/api/refusals").await;
     assert_eq!(refusals["byCode"]["event_not_found"], 1);
     assert_eq!(refusals["since"], "START");
@@ -315,7 +318,14 @@ async fn without_the_key_the_desk_refuses_every_request() {
 async fn the_desk_loads_nothing_from_other_origins_and_cannot_be_framed() {
     let server = Server::start(&["--in-memory"]).await;
     let page = Page::at(&server.desk);
-    for path in ["/", "/desk.css", "/desk.js", "/chart.js", "/words.js"] {
+    for path in [
+        "/",
+        "/desk.css",
+        "/desk.js",
+        "/chart.js",
+        "/seats.js",
+        "/words.js",
+    ] {
         let response = reqwest::get(format!("{}{path}", page.address))
             .await
             .unwrap();

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result, anyhow};
 use domain::clock::{EpochMs, rfc3339};
-use domain::event::{Admission, Programme, SaleState};
-use domain::ids::{DateKey, EventId};
+use domain::event::{Admission, Programme, SaleState, Section};
+use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::Money;
 use domain::refusal::Refusal;
-use domain::seating::Rows;
+use domain::seating::{Plan, Row};
 use domain::seats::SeatStatus;
 use serde::Serialize;
 use shared::app::{App, SectionSeats};
@@ -75,11 +75,38 @@ struct DateSales {
 pub(super) struct SeatChart {
     name: String,
     price: i64,
-    first_seat: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rows: Option<u32>,
     /// A letter for each seat in order: `a` is available, `h` held, `s` sold.
     seats: String,
+    /// From the front, as the shop's map draws them.
+    rows: Vec<ChartRow>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ChartRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    /// The numbers of seats between two aisles.
+    blocks: Vec<u32>,
+    /// What is on the chairs.
+    seat_labels: Vec<String>,
+}
+
+impl ChartRow {
+    fn of(section: &Section, plan: &Plan, row: Row) -> Self {
+        let first = section.first_seat.0 + row.first;
+        let places: Vec<_> = (first..first + row.length)
+            .map(|seat| plan.place(SeatNumber(seat)))
+            .collect();
+        Self {
+            label: places.first().and_then(|place| place.row_label.clone()),
+            blocks: plan
+                .blocks(row)
+                .map(|block| block.end - block.start)
+                .collect(),
+            seat_labels: places.into_iter().map(|place| place.seat_label).collect(),
+        }
+    }
 }
 
 fn error_of(refusal: Refusal) -> anyhow::Error {
@@ -211,12 +238,18 @@ pub(super) async fn read_seats(app: &App, id: &EventId, date: DateKey) -> Result
     };
     Ok(sections
         .into_iter()
-        .map(|SectionSeats { section, statuses }| SeatChart {
-            name: section.name,
-            price: section.price.0,
-            first_seat: section.first_seat.0,
-            rows: section.rows.as_ref().map(Rows::count),
-            seats: statuses.iter().map(letter).collect(),
+        .map(|SectionSeats { section, statuses }| {
+            let plan = Plan::of(&section);
+            let rows = plan.drawn_rows();
+            SeatChart {
+                rows: rows
+                    .iter()
+                    .map(|row| ChartRow::of(&section, &plan, *row))
+                    .collect(),
+                name: section.name.clone(),
+                price: section.price.0,
+                seats: statuses.iter().map(letter).collect(),
+            }
         })
         .collect())
 }

@@ -81,6 +81,51 @@ async fn an_operator_sees_and_steers_a_sale() {
     .await;
 }
 
+/// Rows of different length, with an aisle, and numbers from the right.
+const UNEVEN: &str = "
+  - eventId: hall
+    name: Evening at the Hall
+    venue: The Hall, Seoul
+    admission: seated
+    dates:
+      - date: +9d
+        startsAt: \"19:00:00+09:00\"
+        sections:
+          - {name: R, seats: 16, price: 50000, rows: [4, 6, 6], rowLabels: [A, B, D], numbering: {from: right, start: 101}, aisles: [2]}
+          - {name: Standing, seats: 30, price: 30000}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_desk_shows_rows_aisles_and_labels_like_the_shops_map() {
+    browse([DESKTOP], async |[operator]| {
+        let site = Site::with(&[UNEVEN]).await;
+        somebody_holds(&site, 5).await;
+        operator.open(&site.server.desk).await;
+        operator.click("#dates button").await;
+        operator.shows("#seats canvas:nth-of-type(2)").await;
+        operator.says("R: 0 sold, 1 held, 15 free").await;
+        // The pointer over the middle of the first seat of a row, to the right of an aisle, and in the aisle, in seats from the
+        // middle of the row.
+        let title = "const canvas = arguments[0] === 0 ? document.querySelector('#seats canvas') : document.querySelectorAll('#seats canvas')[1];
+            const box = canvas.getBoundingClientRect();
+            canvas.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + box.width / 2 + arguments[2] * 14, clientY: box.top + 7 + 14 * arguments[1]}));
+            return canvas.title;";
+        for (section, row, along, expected) in [
+            (0, 0, -1.9, "row A, seat 104: free"),
+            (0, 1, -2.9, "row B, seat 106: held"),
+            (0, 2, 2.9, "row D, seat 101: free"),
+            (0, 0, -2.9, ""),
+            (0, 1, -1.0, ""),
+            (1, 0, -6.9, "seat 17: free"),
+        ] {
+            let given = vec![json!(section), json!(row), json!(along)];
+            let said = operator.driver.execute(title, given).await.unwrap();
+            assert_eq!(said.json(), expected);
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_desk_is_accessible_in_light_and_dark_and_in_both_languages() {
     let eyes = Eyes {

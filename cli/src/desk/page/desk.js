@@ -1,5 +1,6 @@
 // The operator's page. The key is the fragment of the address that the command prints, and is kept for this tab only.
 import { drawChart } from "./chart.js";
+import { drawSection } from "./seats.js";
 import { currentLanguage, money, number, setLanguage, time, translatePage, word } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -138,47 +139,6 @@ function seatsButton(date) {
   const text = word(seatsDate === date ? "hideSeats" : "showSeats");
   if (button.textContent !== text) button.textContent = text;
   return button;
-}
-
-/** The size of a seat in pixels, smaller for long rows. */
-const CELL = 14;
-const SMALL_CELL = 9;
-const LONG_ROW = 40;
-const MAX_ROW = 100;
-
-function drawSection(section) {
-  const seats = section.seats;
-  const across = section.rows ? Math.ceil(seats.length / section.rows) : Math.min(MAX_ROW, Math.ceil(Math.sqrt(seats.length * 3)));
-  const cell = across > LONG_ROW ? SMALL_CELL : CELL;
-  const canvas = document.createElement("canvas");
-  canvas.width = across * cell;
-  canvas.height = Math.ceil(seats.length / across) * cell;
-  const context = canvas.getContext("2d");
-  const probe = document.createElement("span");
-  document.body.append(probe);
-  const colour = (name) => {
-    probe.style.setProperty("color", `var(${name})`);
-    return getComputedStyle(probe).color;
-  };
-  const colours = { a: colour("--free"), h: colour("--held"), s: colour("--sold") };
-  probe.remove();
-  for (let i = 0; i < seats.length; i += 1) {
-    context.fillStyle = colours[seats[i]];
-    context.fillRect((i % across) * cell, Math.floor(i / across) * cell, cell - 1, cell - 1);
-    // Not by colour alone: held seats have a hole, sold seats a dot.
-    if (seats[i] !== "a") {
-      context.fillStyle = seats[i] === "h" ? colours.a : "rgb(255 255 255 / .85)";
-      const size = Math.round(cell * (seats[i] === "h" ? 0.45 : 0.25));
-      context.fillRect((i % across) * cell + (cell - 1 - size) / 2, Math.floor(i / across) * cell + (cell - 1 - size) / 2, size, size);
-    }
-  }
-  const count = (letter) => seats.split(letter).length - 1;
-  const label = word("section", section.name, number(count("s")), number(count("h")), number(count("a")));
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", label);
-  const heading = document.createElement("h4");
-  heading.textContent = label;
-  return [heading, canvas];
 }
 
 async function showSeats() {
