@@ -4,7 +4,7 @@
 
 import { followLinks, go, here, href, onNavigation } from "./address.js";
 import { nameOf } from "./api.js";
-import { alarm, announce, confirm, h, icon, put, setText } from "./dom.js";
+import { alarm, announce, confirm, focusHeading, h, icon, put, setText } from "./dom.js";
 import { shopAddress } from "./chosen-date.js";
 import { followOtherTabs, identifyUser, signedInUntil } from "./identity.js";
 import { language, preferredLanguage, rememberLanguage, t, useLanguage } from "./i18n.js";
@@ -75,8 +75,14 @@ async function render(isFirst) {
   put(main, root);
   if (!isFirst) {
     window.scrollTo(0, 0);
-    main.focus({ preventScroll: true });
+    document.activeElement?.blur();
   }
+  await drawView(found, root, signal);
+  // The browser reads the title of a page that it has just loaded, but not of a view that replaces another.
+  if (!isFirst && !signal.aborted) focusHeading(root);
+}
+
+async function drawView(found, root, signal) {
   if (!found) {
     setTitle(t("lost.title"));
     put(root, h("h1", {}, t("lost.title")), emptyPanel("pin", null, t("lost.text"), h("a", { class: "button", href: href() }, t("nav.events"))));
@@ -205,7 +211,8 @@ async function start() {
   document.getElementById("skip").addEventListener("click", (event) => {
     // The fragment would stay in the address.
     event.preventDefault();
-    main.focus();
+    document.activeElement.blur();
+    focusHeading(main);
   });
   watch((key) => {
     if (/^(hold|line|name)\.|^$/.test(key)) drawBars();

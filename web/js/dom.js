@@ -42,6 +42,14 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Moves the focus to the heading of a view, so that screen readers read it. Not if the user has gone elsewhere meanwhile. */
+export function focusHeading(root) {
+  const heading = root.querySelector("h1");
+  if (!heading || document.activeElement !== document.body) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
 const PATHS = {
   calendar: "M4 7h16v13H4zM4 11h16M8 4v4m8-4v4",
   pin: "M12 21s7-6.2 7-11a7 7 0 0 0-14 0c0 4.8 7 11 7 11Zm0-8.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Z",

@@ -4,7 +4,7 @@ import { href } from "./address.js";
 import * as api from "./api.js";
 import { now } from "./clock.js";
 import { saveCalendarFile } from "./calendar-file.js";
-import { alarm, announce, confirm, h, icon, put } from "./dom.js";
+import { alarm, announce, confirm, focusHeading, h, icon, put } from "./dom.js";
 import { money, t } from "./i18n.js";
 import { forgetHold, rememberHold } from "./holds.js";
 import { loadTicket } from "./kept-tickets.js";
@@ -41,6 +41,7 @@ class ReservationPage {
       await this.reload();
       return;
     }
+    const isAgain = this.reservation !== undefined;
     this.inner?.abort();
     this.inner = new AbortController();
     this.signal.addEventListener("abort", () => this.inner.abort());
@@ -53,6 +54,7 @@ class ReservationPage {
     this.problem = h("div", {});
     const view = { HELD: () => this.held(), CONFIRMED: () => this.ticket(isFresh), CANCELLED: () => this.ended(), EXPIRED: () => this.lapsed() }[reservation.status];
     put(this.root, backLink(t("nav.tickets"), "tickets"), view());
+    if (isAgain) focusHeading(this.root);
     // The ticket may have been cancelled elsewhere since it was stored.
     if (!isFresh) api.getReservation(this.id, { signal: this.inner.signal }).then(() => this.reload()).catch(() => {});
   }

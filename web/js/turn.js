@@ -3,7 +3,7 @@
 import { go, href, redirect } from "./address.js";
 import * as api from "./api.js";
 import { shopAddress } from "./chosen-date.js";
-import { h, icon, put } from "./dom.js";
+import { alarm, h, icon, put } from "./dom.js";
 import { t } from "./i18n.js";
 import { endTurn, hasTurn, joinQueue, placeIn, watchPlace } from "./queue.js";
 import { asyncButton, countdown, errorPanel } from "./ui.js";
@@ -15,7 +15,10 @@ export function turnBar(event, signal, onOver) {
   const draw = () => {
     const place = placeIn(event.eventId);
     if (place?.status !== "ACTIVE") {
-      if (shown !== null && place?.status === "EXPIRED") onOver?.();
+      if (shown !== null && place?.status === "EXPIRED") {
+        alarm(t("room.over"));
+        onOver?.();
+      }
       shown = null;
       put(bar);
       return;

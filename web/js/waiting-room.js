@@ -4,7 +4,7 @@ import { go, href, redirect } from "./address.js";
 import * as api from "./api.js";
 import { shopAddress } from "./chosen-date.js";
 import { drawResult } from "./draw-page.js";
-import { announce, confirm, h, icon, put, s, setText } from "./dom.js";
+import { announce, confirm, focusHeading, h, icon, put, s, setText } from "./dom.js";
 import { dayAndTime, duration, number, t } from "./i18n.js";
 import { askToNotify, canNotify, notifications, stopNotifying } from "./notify.js";
 import { checkSoon, joinQueue, leaveQueue, placeIn, watchPlace } from "./queue.js";
@@ -55,6 +55,7 @@ class WaitingRoom {
       this.shown = place.status;
       put(this.problem);
       put(this.body, this[place.status](place, before));
+      if (before !== null && place.status !== "ACTIVE") focusHeading(this.body);
     }
     if (place.status === "WAITING") this.update(place);
   }
