@@ -5,7 +5,7 @@
 import { h, icon, s } from "./dom.js";
 import { t } from "./i18n.js";
 import { sectionName } from "./seating.js";
-import { layout, neighbour, PITCH } from "./seat-layout.js";
+import { fittingSize, LABEL_SIZE, layout, neighbour, PITCH, widthOf } from "./seat-layout.js";
 
 export const SHAPES = {
   AVAILABLE: "M-9 -5.5a3.5 3.5 0 0 1 3.5 -3.5h11a3.5 3.5 0 0 1 3.5 3.5v8a6.5 6.5 0 0 1 -6.5 6.5h-5a6.5 6.5 0 0 1 -6.5 -6.5z",
@@ -19,6 +19,8 @@ export const SHAPES = {
 const SEEN_PX = 11;
 /** Seats smaller than this many pixels cannot be hit by a finger: a tap zooms in instead. */
 const TAPPABLE_PX = 15;
+/** If the texts of a section would be smaller than this many pixels in the whole hall, fewer are shown. */
+const LEAST_TEXT_PX = 9;
 /** Seats of at least this many pixels show their numbers. */
 const LEGIBLE_PX = 23;
 /** The largest size of a seat, in pixels. */
@@ -55,8 +57,8 @@ export class SeatMap {
     this.pointers = new Map();
     this.focusable = this.seats[0];
     this.tip = h("div", { class: "tip", "aria-hidden": "true", hidden: true });
-    this.svg = s("svg", { class: "map", "data-testid": "seat-map" }, this.draw());
-    this.svg.style.setProperty("--label", `${plan.labelSize}px`);
+    this.svg = s("svg", { class: "map", role: "group", "aria-label": t("map.label"), "data-testid": "seat-map" }, this.draw());
+    this.svg.style.setProperty("--label", `${LABEL_SIZE}px`);
     this.zoomOut = this.tool("minus", "map.out", () => this.zoom(1 / STEP));
     this.whole = this.tool("whole", "map.whole", () => this.showAll());
     this.tools = h("div", { class: "map-tools" }, this.tool("plus", "map.in", () => this.zoom(STEP)), this.zoomOut, this.whole);
@@ -77,7 +79,7 @@ export class SeatMap {
     const { plan, sections } = this;
     this.blocks = sections.map((section, index) => {
       const { outline, middle } = plan.blocks[index];
-      const text = s("text", { class: "block-text", x: middle.x, y: middle.y, transform: turned(middle) });
+      const text = s("text", { class: "block-text", x: middle.x, y: middle.y });
       const element = s("g", { class: `block tint-${index % 6}`, role: "button", tabindex: "0", "data-section": index }, s("path", { d: outline }));
       return { element, text };
     });
@@ -86,33 +88,37 @@ export class SeatMap {
     this.overview = s("g", { class: "blocks", role: "group", "aria-label": t("map.sections") }, this.blocks.map(({ element }) => element));
     this.groups = sections.map((section, index) => s("g", { role: "rowgroup", class: `tint-${index % 6}`, "aria-label": sectionName(section.name) }));
     this.grid = s("g", { role: "grid", "aria-label": t("map.label"), "aria-multiselectable": "true", "aria-rowcount": plan.rows.length });
-    this.tellAll();
     return [
       s("g", { class: "stage", "aria-hidden": "true" }, s("path", { d: plan.stage.path }), s("text", { x: plan.stage.x, y: plan.stage.y + 5 }, t("map.stage"))),
       this.overview,
       s("g", { "aria-hidden": "true" }, this.blocks.map(({ text }) => text)),
       s("g", { class: "map-labels", "aria-hidden": "true" },
-        sections.map((section, index) => s("text", { class: `section-label tint-${index % 6}`, x: plan.blocks[index].label.x, y: plan.blocks[index].label.y + 4, transform: turned(plan.blocks[index].label) }, sectionName(section.name))),
+        plan.blocks.map(({ label }, index) => s("text", { class: `section-label tint-${index % 6}`, x: label.x, y: label.y + LABEL_SIZE * 0.35 }, label.text)),
         this.marks),
       this.grid,
       this.chairs,
     ];
   }
 
-  /** Writes each section's name, price and free seats on its shape, in as large letters as fit. */
+  /** Writes each section's name, price and free seats on its shape, level and in as large letters as fit. */
   tellAll() {
+    const scale = this.scale(this.around(this.plan.box));
     this.sections.forEach((section, index) => {
       const { price, left, isSoldOut } = this.summary(section);
       const { element, text } = this.blocks[index];
       const name = sectionName(section.name);
       element.classList.toggle("none", isSoldOut);
       const label = t("map.section", { section: name, price, left });
-      if (element.getAttribute("aria-label") === label) return;
+      if (element.getAttribute("aria-label") === label && text.dataset.scale === String(scale)) return;
       element.setAttribute("aria-label", label);
-      const { width, height, middle } = this.plan.blocks[index];
-      const size = (lines) => Math.min((height * 0.8) / (lines.length * 1.15), (width * 0.9) / (0.6 * Math.max(...lines.map((line) => line.length))), this.plan.box.w / 16);
-      const lines = [[name, price, left], [`${name} · ${price}`, left], [`${name} · ${price} · ${left}`]].reduce((best, some) => (size(some) > size(best) * 1.05 ? some : best));
-      text.style.fontSize = `${size(lines).toFixed(1)}px`;
+      text.dataset.scale = String(scale);
+      const { points, middle } = this.plan.blocks[index];
+      const fitted = (lines) => ({ lines, size: fittingSize(points, middle, Math.max(...lines.map(widthOf)) + 1, lines.length * 1.15 + 0.3, this.plan.box.w / 16) });
+      const full = [[name, price, left], [`${name} · ${price}`, left], [`${name} · ${price} · ${left}`]].map(fitted);
+      const largest = full.reduce((best, some) => (some.size > best.size * 1.05 ? some : best));
+      const isLegible = ({ size }) => size * scale >= LEAST_TEXT_PX;
+      const { lines, size } = [largest, fitted([name, left]), fitted([name])].find(isLegible) ?? fitted([section.name]);
+      text.style.fontSize = `${size.toFixed(1)}px`;
       text.replaceChildren(...lines.map((line, i) => s("tspan", { x: middle.x, dy: i === 0 ? `${(0.35 - ((lines.length - 1) * 1.15) / 2).toFixed(2)}em` : "1.15em" }, line)));
     });
   }
@@ -168,6 +174,7 @@ export class SeatMap {
     const high = this.view.w * this.proportion();
     this.view = wasWhole ? this.around(this.plan.box) : { ...this.view, y: this.view.y + (this.view.h - high) / 2, h: high };
     this.stayInside();
+    this.tellAll();
     this.look();
   }
 
@@ -417,8 +424,15 @@ export class SeatMap {
       this.moved = CLICK_PX + 1;
       const other = [...this.pointers].find(([id]) => id !== event.pointerId)[1];
       const distance = (point) => Math.hypot(point.x - other.x, point.y - other.y);
-      const middle = this.point({ clientX: (after.x + other.x) / 2, clientY: (after.y + other.y) / 2 });
-      if (distance(before) > 0) this.zoom(distance(after) / distance(before), middle);
+      const middle = (point) => this.point({ clientX: (point.x + other.x) / 2, clientY: (point.y + other.y) / 2 });
+      const pinched = middle(before);
+      if (distance(before) > 0) this.zoom(distance(after) / distance(before), pinched);
+      // What was between the fingers stays between them.
+      const shown = middle(after);
+      this.view.x += pinched.x - shown.x;
+      this.view.y += pinched.y - shown.y;
+      this.stayInside();
+      this.later();
     }
     this.pointers.set(event.pointerId, after);
   }
@@ -495,12 +509,6 @@ export class SeatMap {
     const state = this.states.get(number);
     if (state === "AVAILABLE" || state === "SELECTED") this.onPick(number);
   }
-}
-
-/** Turns a text with its section, but never upside down. */
-function turned({ x, y, turn }) {
-  const upright = turn > 90 ? turn - 180 : turn < -90 ? turn + 180 : turn;
-  return upright === 0 ? null : `rotate(${upright.toFixed(1)} ${x.toFixed(1)} ${y.toFixed(1)})`;
 }
 
 /** Replaces the children only if they are others, so that nothing loses its focus needlessly. */

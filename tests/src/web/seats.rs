@@ -7,7 +7,7 @@ use serde_json::json;
 
 use thirtyfour::prelude::Key;
 
-use super::browser::{DESKTOP, PHONE, browse};
+use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
 use super::site::{GREAT, HALL, OPERA, Site};
 
 /// Twenty sections of a thousand seats.
@@ -240,6 +240,153 @@ async fn the_map_zooms_by_wheel_double_tap_buttons_and_keys_and_the_focus_stays_
         buyer.press("0").await;
         buyer.until("document.activeElement.dataset.section === '2'").await;
         buyer.until(&format!("{WIDTH} > {}", whole - 1.0)).await;
+    })
+    .await;
+}
+
+impl Browser {
+    /// Moves two fingers on the map. `from` and `to` are the point between them, counted from the middle of the map, and how far they are
+    /// apart, in CSS pixels.
+    async fn pinches(&self, from: ((f64, f64), f64), to: ((f64, f64), f64)) {
+        const STEPS: u32 = 8;
+        let middle = "const {left, top, width, height} = document.querySelector('.map-view').getBoundingClientRect();
+            return [left + width / 2, top + height / 2];";
+        let middle = self.run(middle).await;
+        let [x, y] = [0, 1].map(|i| middle[i].as_f64().unwrap());
+        for step in 0..=STEPS {
+            let share = f64::from(step) / f64::from(STEPS);
+            let between = |a: f64, b: f64| a + (b - a) * share;
+            let at_x = x + between(from.0.0, to.0.0);
+            let at_y = y + between(from.0.1, to.0.1);
+            let half = between(from.1, to.1) / 2.0;
+            let kind = if step == 0 { "touchStart" } else { "touchMove" };
+            let fingers = json!([
+                {"x": at_x - half, "y": at_y, "id": 1},
+                {"x": at_x + half, "y": at_y, "id": 2},
+            ]);
+            self.devtools(
+                "Input.dispatchTouchEvent",
+                json!({"type": kind, "touchPoints": fingers}),
+            )
+            .await;
+        }
+        let end = json!({"type": "touchEnd", "touchPoints": []});
+        self.devtools("Input.dispatchTouchEvent", end).await;
+        self.until("!document.querySelector('.gliding')").await;
+    }
+
+    /// The point of the hall this far from the middle of the map, in CSS pixels, and how many of them a unit of the hall has.
+    async fn sees_at(&self, (x, y): (f64, f64)) -> [f64; 3] {
+        let script = format!(
+            "const {{x, y, width, height}} = document.querySelector('svg.map').viewBox.baseVal;
+            const scale = document.querySelector('.map-view').clientWidth / width;
+            return [x + width / 2 + {x} / scale, y + height / 2 + {y} / scale, scale];"
+        );
+        let seen = self.run(&script).await;
+        [0, 1, 2].map(|i| seen[i].as_f64().unwrap())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_fingers_zoom_and_move_the_map_around_the_point_between_them_and_choose_no_seat() {
+    browse([PHONE], async |[buyer]| {
+        let site = Site::with(&[GREAT]).await;
+        buyer
+            .devtools(
+                "Emulation.setTouchEmulationEnabled",
+                json!({"enabled": true, "maxTouchPoints": 2}),
+            )
+            .await;
+        buyer.goes_to_the_seats(&site, "great").await;
+        buyer.enters_the_section(2).await;
+        buyer
+            .run("document.querySelector('.map-view').scrollIntoView({block: 'center', behavior: 'instant'})")
+            .await;
+        let stays = |before: [f64; 3], after: [f64; 3], factor: f64| {
+            let off = (before[0] - after[0]).hypot(before[1] - after[1]) * after[2];
+            assert!(off < 1.0, "{off} px away");
+            let grown = after[2] / before[2];
+            assert!((grown / factor - 1.0).abs() < 0.02, "{grown} times");
+        };
+        // Spread around a point off the middle, pinched around it, and moved together.
+        let here = (30.0, -20.0);
+        let before = buyer.sees_at(here).await;
+        buyer.pinches((here, 60.0), (here, 120.0)).await;
+        let near = buyer.sees_at(here).await;
+        stays(before, near, 2.0);
+        let there = (-20.0, 25.0);
+        buyer.pinches((here, 100.0), (there, 100.0)).await;
+        stays(near, buyer.sees_at(there).await, 1.0);
+        let moved = buyer.sees_at(there).await;
+        buyer.pinches((there, 150.0), (there, 100.0)).await;
+        stays(moved, buyer.sees_at(there).await, 2.0 / 3.0);
+        let chosen = "return document.querySelectorAll('.selected[data-seat], .chosen li').length";
+        assert_eq!(buyer.run(chosen).await, 0);
+        // The page itself has not become larger.
+        assert_eq!(buyer.run("return visualViewport.scale").await, 1);
+    })
+    .await;
+}
+
+/// Sections at the sides and behind the stage, a corner, and a balcony that bends.
+const TURNED: &str = "
+  - eventId: turned
+    name: All Around
+    venue: The Arena, Seoul
+    admission: seated
+    dates:
+      - date: +9d
+        startsAt: \"19:00:00+09:00\"
+        sections:
+          - {name: R, seats: 200, price: 165000, rows: 8, drawing: {y: 3}}
+          - {name: Left, seats: 90, price: 120000, rows: 6, rowLabels: [A-F], drawing: {x: -20, y: 8, rotate: 90}}
+          - {name: Right, seats: 90, price: 120000, rows: 6, drawing: {x: 20, y: 8, rotate: -90}}
+          - {name: 가, seats: 80, price: 99000, rows: 5, drawing: {x: -18, y: 22, rotate: 45}}
+          - {name: Balcony, seats: 240, price: 66000, rows: 4, drawing: {y: 40, curve: 100}}
+          - {name: Behind the stage, seats: 60, price: 55000, rows: 3, drawing: {y: -8, rotate: 180}}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_texts_of_turned_and_curved_sections_are_level_inside_and_large_enough_to_read() {
+    let phone = Eyes {
+        width: 390,
+        height: 844,
+        ..PHONE
+    };
+    let korean = Eyes {
+        language: "ko-KR,ko",
+        dark: true,
+        ..phone
+    };
+    browse([phone, korean], async |buyers| {
+        let site = Site::with(&[TURNED]).await;
+        for buyer in buyers {
+            buyer.goes_to_the_seats(&site, "turned").await;
+            buyer
+                .until("document.querySelectorAll('.block-text tspan').length >= 6")
+                .await;
+            let outside = "const svg = document.querySelector('svg.map');
+                const scale = svg.clientWidth / svg.viewBox.baseVal.width;
+                return [...document.querySelectorAll('.block')].flatMap((block, i) => {
+                    const text = document.querySelectorAll('.block-text')[i];
+                    const box = text.getBBox();
+                    const isInside = [[0, 0], [1, 0], [0, 1], [1, 1]].every(([right, down]) => {
+                        const corner = svg.createSVGPoint();
+                        corner.x = box.x + right * box.width;
+                        corner.y = box.y + down * box.height;
+                        return block.querySelector('path').isPointInFill(corner);
+                    });
+                    const size = parseFloat(getComputedStyle(text).fontSize) * scale;
+                    return isInside && size >= 8 && !text.hasAttribute('transform') ? [] : [[text.textContent, isInside, size]];
+                });";
+            assert_eq!(buyer.run(outside).await, json!([]));
+            // Nearby, before the first row of each section.
+            buyer.enters_the_section(1).await;
+            let turned = "return document.querySelectorAll('.section-label[transform]').length";
+            assert_eq!(buyer.run(turned).await, 0);
+            let size = "return document.querySelector('.section-label').getBoundingClientRect().height";
+            assert!(buyer.run(size).await.as_f64() > Some(9.0));
+        }
     })
     .await;
 }
