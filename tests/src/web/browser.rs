@@ -321,6 +321,10 @@ impl Browser {
 
     pub(super) async fn set_dark(&self, dark: bool) {
         self.see(Eyes { dark, ..self.eyes }).await;
+        // Pages learn of it before the next frame.
+        let frame = "requestAnimationFrame(arguments[0])";
+        let shown = self.driver.execute_async(frame, Vec::new()).await;
+        shown.unwrap();
     }
 
     /// Switches the network off or on.

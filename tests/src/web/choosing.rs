@@ -16,7 +16,7 @@ const KOREAN: Eyes = Eyes {
 };
 
 /// Two performances on each of twenty days, in more than one month.
-fn long_run() -> String {
+pub(super) fn long_run() -> String {
     let mut text = "
   - eventId: run
     name: The Long Run

@@ -1,5 +1,6 @@
 //! The API documentation, which is third-party code under our content security policy.
 
+use super::accessible::by_day_and_night;
 use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
 use super::site::{HALL, Site};
 
@@ -57,28 +58,25 @@ async fn a_ticket_can_be_bought_on_the_documentation_page_with_the_examples_as_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_documentation_is_accessible_by_day_and_night() {
-    let still = Eyes {
+async fn the_documentation_is_accessible_by_day_and_night_on_a_desktop_and_on_a_phone() {
+    let still = |eyes| Eyes {
         still: true,
-        ..DESKTOP
+        ..eyes
     };
-    browse([still], async |[reader]| {
+    let phone = Eyes {
+        width: 390,
+        height: 844,
+        ..PHONE
+    };
+    browse([still(DESKTOP), still(phone)], async |readers| {
         let site = Site::with(&[HALL]).await;
-        opens_the_documentation(reader, &site).await;
-        reader.is_accessible("documentation").await;
-        for id in ["Queue-issueToken", "Seats-holdSeat", "Wallet-charge"] {
-            executes(reader, id).await;
-        }
-        for dark in [false, true] {
-            reader.set_dark(dark).await;
-            reader
-                .until(&format!(
-                    "document.documentElement.classList.contains('dark-mode') === {dark}"
-                ))
-                .await;
-            reader
-                .is_accessible(&format!("operations, dark {dark}"))
-                .await;
+        for reader in readers {
+            opens_the_documentation(reader, &site).await;
+            by_day_and_night(reader, "documentation").await;
+            for id in ["Queue-issueToken", "Seats-holdSeat", "Wallet-charge"] {
+                executes(reader, id).await;
+            }
+            by_day_and_night(reader, "operations").await;
         }
     })
     .await;
@@ -94,10 +92,7 @@ async fn every_problem_type_links_to_its_section_of_the_errors_page() {
         reader
             .until("document.querySelector(':target').getBoundingClientRect().top < innerHeight")
             .await;
-        for dark in [false, true] {
-            reader.set_dark(dark).await;
-            reader.is_accessible(&format!("errors, dark {dark}")).await;
-        }
+        by_day_and_night(reader, "errors").await;
     })
     .await;
 }

@@ -384,8 +384,8 @@ async fn the_texts_of_turned_and_curved_sections_are_level_inside_and_large_enou
             buyer.enters_the_section(1).await;
             let turned = "return document.querySelectorAll('.section-label[transform]').length";
             assert_eq!(buyer.run(turned).await, 0);
-            let size = "return document.querySelector('.section-label').getBoundingClientRect().height";
-            assert!(buyer.run(size).await.as_f64() > Some(9.0));
+            let height = "return document.querySelector('.section-label').getBoundingClientRect().height";
+            assert!(buyer.run(height).await.as_f64() > Some(9.0));
         }
     })
     .await;
