@@ -186,8 +186,10 @@ function watchPlaces() {
 
 async function start() {
   useLanguage(preferredLanguage());
-  put(main, skeleton(4));
-  if (isReturning()) await finishSignIn();
+  if (isReturning()) {
+    put(main, skeleton(4));
+    await finishSignIn();
+  }
   await identifyUser();
   drawFrame();
   watchSignIn(drawAccount);

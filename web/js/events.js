@@ -50,7 +50,7 @@ class EventList {
 
   /** The form. Its state is in the address, so that it can be shared, and is the same after going back. */
   search() {
-    const cities = [...new Set(this.events.map((event) => event.city).filter(Boolean))].sort((a, b) => a.localeCompare(b));
+    const cities = [...new Set(this.events.map((event) => event.city).filter(Boolean))].sort();
     const months = [...new Set(this.events.flatMap((event) => (event.startTimes ?? []).filter((start) => Date.parse(start) > now()).map((start) => monthOf(start, event))))].sort();
     const select = (name, any, options) => {
       const box = h("select", { name, onchange: () => this.change(name, box.value) }, h("option", { value: "" }, any), options.map(([value, text]) => h("option", { value }, text)));

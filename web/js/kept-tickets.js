@@ -32,6 +32,7 @@ export function keepTicket(reservation, event) {
   const shown = event && {
     eventId: event.eventId,
     address: event.address,
+    image: event.image,
     durationMinutes: event.durationMinutes,
     doorsOpenAt: date?.doorsOpenAt ?? event.doorsOpenAt,
   };
@@ -50,8 +51,19 @@ export function keepTicket(reservation, event) {
   for (const { reservation: old } of keptTickets().slice(MOST)) remove(PREFIX + old.reservationId);
 }
 
+/** A reservation that the API has just answered with, and its event. */
+let handedOver = null;
+
+/** Lets the next view show this reservation without a request. */
+export function handOver(reservation, event) {
+  handedOver = { reservation, event };
+}
+
 /** Loads a reservation with its event. If that fails, returns the kept ticket. */
 export async function loadTicket(id, signal) {
+  const given = handedOver;
+  handedOver = null;
+  if (given?.reservation.reservationId === id) return { ...given, isFresh: true };
   const before = keptTicket(id);
   if (before && navigator.onLine === false) return { ...before, isFresh: false };
   const options = { signal, ...(before && { attempts: 2 }) };

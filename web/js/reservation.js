@@ -10,13 +10,13 @@ import { forgetHold, rememberHold } from "./holds.js";
 import { loadTicket } from "./kept-tickets.js";
 import { pendingPayment, toppedUp } from "./payment.js";
 import { payingView } from "./paying.js";
+import { picture } from "./picture.js";
 import { currencyOf, purchaseFacts, startOf, whenText } from "./purchase.js";
 import { seatName } from "./seating.js";
 import { shareButton } from "./share.js";
 import { codeImage, codeText } from "./ticket-code.js";
 import { refusalPanel } from "./turn.js";
 import { asyncButton, backLink, errorPanel, errorText, notice, priceText, setTitle, skeleton } from "./ui.js";
-import { poster } from "./poster.js";
 import { get, set, watch } from "./storage.js";
 
 export async function show(root, { params: [id], signal }) {
@@ -92,7 +92,7 @@ class ReservationPage {
       !isFresh && notice(t("ticket.stored")),
       isNew && h("div", { class: "notice good", "data-testid": "done" }, icon("check"), h("p", {}, t("ticket.new"))),
       h("article", { class: "ticket", "aria-labelledby": "ticket-title" },
-        h("div", { class: "ticket-art" }, poster(reservation.eventId)),
+        h("div", { class: "ticket-art" }, picture({ eventId: reservation.eventId, image: this.event?.image }, "(min-width: 44rem) 40rem, 100vw", true)),
         h("div", { class: "ticket-body" },
           h("p", { class: "eyebrow" }, t("ticket.eyebrow")),
           h("h1", { id: "ticket-title" }, reservation.eventName),

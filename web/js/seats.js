@@ -10,6 +10,7 @@ import { endTurn, hasTurn, refreshPlace } from "./queue.js";
 import { findHolds, refusalPanel, requireTurn, turnBar, turnOverPanel } from "./turn.js";
 import { SHAPES, SeatMap } from "./seat-map.js";
 import { rememberHold } from "./holds.js";
+import { handOver } from "./kept-tickets.js";
 import { arrange, seatName, seatOf, sectionName } from "./seating.js";
 import { session } from "./storage.js";
 import { asyncButton, backLink, errorText, setTitle, skeleton } from "./ui.js";
@@ -395,7 +396,9 @@ class SeatPicker {
       announce(t("hold.done"));
       // The hold may have ended the turn or changed when it ends.
       refreshPlace(event.eventId).catch(() => endTurn(event.eventId));
-      if (!this.signal.aborted) go("tickets", reservation.reservationId);
+      if (this.signal.aborted) return;
+      handOver(reservation, event);
+      go("tickets", reservation.reservationId);
     } catch (error) {
       this.holding = false;
       if (this.signal.aborted) return;

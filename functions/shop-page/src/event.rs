@@ -1,4 +1,4 @@
-//! What the head of an event's page tells, as get-event answers it. Texts in several languages are maps of language tags.
+//! What the heads of pages tell, as get-event and list-events answer it. Texts in several languages are maps of language tags.
 
 use std::collections::BTreeMap;
 
@@ -37,6 +37,41 @@ pub(crate) struct Event {
     doors_open_at: Option<String>,
     #[serde(default)]
     dates: Vec<Date>,
+}
+
+/// The list of events.
+#[derive(Deserialize)]
+pub(crate) struct Events {
+    events: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    #[serde(default)]
+    image: Option<Image>,
+    /// Sorted. All times of the API are in UTC and of one length, so their texts sort like times.
+    #[serde(default)]
+    start_times: Vec<String>,
+}
+
+impl Listed {
+    fn next_start(&self, now: &str) -> Option<&str> {
+        let mut starts = self.start_times.iter().map(String::as_str);
+        starts.find(|start| *start > now)
+    }
+}
+
+impl Events {
+    /// The picture of the event with the next performance, which the list shows first (web/js/event-search.js).
+    pub(crate) fn first_image(&self, now: &str) -> Option<&Image> {
+        let upcoming = self
+            .events
+            .iter()
+            .filter_map(|event| Some((event.next_start(now)?, event)));
+        let (_, first) = upcoming.min_by_key(|(start, _)| *start)?;
+        first.image.as_ref()
+    }
 }
 
 type Text = BTreeMap<String, String>;
@@ -137,4 +172,41 @@ fn any_of(text: &Text) -> Option<&str> {
         .or_else(|| text.get("en"))
         .or_else(|| text.values().next());
     text.map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_first_picture_is_that_of_the_next_performance() {
+        let event = |hash: &str, starts: &[&str]| {
+            let source =
+                json!({"url": format!("/images/e/{hash}-480.jpg"), "width": 480, "height": 320});
+            json!({"startTimes": starts, "image": {"sources": [source]}})
+        };
+        let events = |list: &[serde_json::Value]| -> Events {
+            serde_json::from_value(json!({ "events": list })).unwrap()
+        };
+        let (early, late) = ("2026-12-24T10:00:00.000Z", "2026-12-31T10:00:00.000Z");
+        let listed = events(&[
+            json!({}),
+            event("later", &[late]),
+            event("next", &[early, late]),
+        ]);
+        let first = |now: &str| {
+            let image = listed.first_image(now)?;
+            Some(image.sources[0].url.as_str())
+        };
+        assert_eq!(
+            first("2026-12-01T00:00:00.000Z"),
+            Some("/images/e/next-480.jpg")
+        );
+        // The first of its performances has begun. Of two at the same time, the first in the list counts.
+        assert_eq!(first(early), Some("/images/e/later-480.jpg"));
+        assert_eq!(first(late), None);
+        let without = events(&[json!({"startTimes": [early]}), event("later", &[late])]);
+        assert!(without.first_image("2026-12-01T00:00:00.000Z").is_none());
+    }
 }

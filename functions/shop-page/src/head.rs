@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use crate::event::{Event, Image, Performance};
+use crate::event::{Event, Events, Image, Performance};
 use crate::within_script;
 
 const SITE: &str = "Boxoffice";
@@ -14,6 +14,8 @@ const MOST_PERFORMANCES: usize = 60;
 
 /// How wide the page of an event shows its picture. As in web/js/event.js: otherwise the browser loads two sizes.
 const SIZES: &str = "(min-width: 44rem) 32rem, 100vw";
+/// The same for the cards of the list, as in web/js/events.js.
+const CARD_SIZES: &str = "(min-width: 64rem) 22rem, (min-width: 44rem) 45vw, 100vw";
 
 pub(crate) fn of_no_event() -> Markup {
     html! {
@@ -22,11 +24,13 @@ pub(crate) fn of_no_event() -> Markup {
     }
 }
 
-pub(crate) fn of_front_page(origin: &str) -> Markup {
+/// `now` is a time as the API writes it.
+pub(crate) fn of_front_page(events: &Events, origin: &str, now: &str) -> Markup {
     html! {
         (of_no_event())
         link rel="canonical" href={ (origin) "/" };
         (open_graph(SITE, LEAD, &format!("{origin}/")))
+        @if let Some(image) = events.first_image(now) { (early_request(image, CARD_SIZES)) }
     }
 }
 
@@ -54,15 +58,22 @@ fn open_graph(title: &str, summary: &str, address: &str) -> Markup {
     }
 }
 
-/// The picture for messengers, and an early request for the one that the page shows first.
-fn picture(image: &Image, origin: &str) -> Markup {
+/// Lets the browser load the picture that the page shows first before the script asks for it.
+fn early_request(image: &Image, sizes: &str) -> Markup {
     let sources: Vec<String> = image
         .sources
         .iter()
         .map(|source| format!("{} {}w", source.url, source.width))
         .collect();
     html! {
-        link rel="preload" as="image" imagesrcset=(sources.join(", ")) imagesizes=(SIZES) fetchpriority="high";
+        link rel="preload" as="image" imagesrcset=(sources.join(", ")) imagesizes=(sizes) fetchpriority="high";
+    }
+}
+
+/// The picture for messengers, and for the page.
+fn picture(image: &Image, origin: &str) -> Markup {
+    html! {
+        (early_request(image, SIZES))
         @if let Some(widest) = image.widest() {
             meta property="og:image" content={ (origin) (widest.url) };
             meta property="og:image:width" content=(widest.width);

@@ -6,6 +6,7 @@ mod head;
 
 use domain::refusal::Refusal;
 use maud::{Markup, PreEscaped, html};
+use serde::de::DeserializeOwned;
 use shared::app::App;
 use shared::http::{Answer, ApiRequest};
 use shared::lambda::{Function, Init};
@@ -39,19 +40,26 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     };
     let origin = request.public_origin();
     let head = if is_front {
-        html! { (head::of_front_page(&origin)) (data("/events", &answer)) }
+        let now = request.now().to_string();
+        read(&answer).map(|events| {
+            html! { (head::of_front_page(&events, &origin, &now)) (data("/events", &answer)) }
+        })
     } else {
-        let event: Event = match serde_json::from_slice(&answer) {
-            Ok(event) => event,
-            Err(error) => {
-                tracing::error!(%error, "the answer of get-event cannot be read");
-                return Ok(plain(request));
-            }
-        };
-        let path = format!("/events/{}", event.id);
-        html! { (head::of_event(&event, &origin)) (data(&path, &answer)) }
+        read(&answer).map(|event: Event| {
+            let path = format!("/events/{}", event.id);
+            html! { (head::of_event(&event, &origin)) (data(&path, &answer)) }
+        })
+    };
+    let Some(head) = head else {
+        return Ok(plain(request));
     };
     Ok(pages::shop_page(&head.into_string(), request).kept(pages::REVALIDATE))
+}
+
+fn read<T: DeserializeOwned>(answer: &[u8]) -> Option<T> {
+    serde_json::from_slice(answer)
+        .inspect_err(|error| tracing::error!(%error, "the answer of the API cannot be read"))
+        .ok()
 }
 
 fn plain(request: &ApiRequest) -> Answer {

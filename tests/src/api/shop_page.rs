@@ -83,14 +83,19 @@ async fn the_page_of_an_event_tells_messengers_and_search_engines_what_it_is() {
 
 /// A browser that is told two widths loads two pictures.
 #[test]
-fn the_preloaded_picture_is_as_wide_as_the_page_of_an_event_shows_it() {
+fn preloaded_pictures_are_as_wide_as_the_pages_show_them() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let source = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
     let head = source("functions/shop-page/src/head.rs");
-    let (_, sizes) = head.split_once("const SIZES: &str = ").unwrap();
-    let (sizes, _) = sizes.split_once(';').unwrap();
-    let shown = format!("picture(event, {sizes}, true)");
-    assert!(source("web/js/event.js").contains(&shown), "{shown}");
+    for (name, page, first) in [
+        ("SIZES", "web/js/event.js", "true"),
+        ("CARD_SIZES", "web/js/events.js", "isFirst"),
+    ] {
+        let (_, sizes) = head.split_once(&format!("const {name}: &str = ")).unwrap();
+        let (sizes, _) = sizes.split_once(';').unwrap();
+        let shown = format!("picture(event, {sizes}, {first})");
+        assert!(source(page).contains(&shown), "{shown}");
+    }
 }
 
 #[tokio::test]

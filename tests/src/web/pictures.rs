@@ -59,6 +59,10 @@ async fn the_readme_pictures_are_taken() {
         buyer.shows(".card .from:not(:empty)").await;
         keep(buyer, &folder, "events").await;
 
+        buyer.open(&site.view("e/han-seoa-winter-light")).await;
+        buyer.shows("[data-testid=join]").await;
+        keep(buyer, &folder, "event").await;
+
         a_crowd(&site, "neon-pigeons-comeback", 9).await;
         buyer.joins(&site, "neon-pigeons-comeback").await;
         buyer.shows("[data-testid=position]").await;
