@@ -18,39 +18,36 @@ import { finishSignIn, isOffered, isReturning, ready, signIn, signOut, state, st
 import { keepPage } from "./offline.js";
 import { isOn, ring, setOn, unlock } from "./sound.js";
 import { watch } from "./storage.js";
-import * as buy from "./buy.js";
-import * as drawPage from "./draw-page.js";
 import * as event from "./event.js";
 import * as events from "./events.js";
-import * as move from "./move.js";
-import * as reservation from "./reservation.js";
-import * as seats from "./seats.js";
-import * as ticket from "./ticket.js";
-import * as tickets from "./tickets.js";
-import * as waitingRoom from "./waiting-room.js";
-import * as wallet from "./wallet.js";
+
+/** The views that most visitors open first. */
+const FIRST = { event, events };
+/** All others. They come last in the page, so the first ones are shown before they are here. */
+const others = import("./views.js");
 
 const ID = "([a-z0-9-]{1,64})";
-const VIEWS = [
-  [/^$/, events, "events"],
-  [new RegExp(`^e/${ID}$`), event, "events"],
-  [new RegExp(`^e/${ID}/line$`), waitingRoom, "events"],
-  [new RegExp(`^e/${ID}/draw$`), drawPage, "events"],
-  [new RegExp(`^e/${ID}/shop$`), buy, "events"],
-  [new RegExp(`^e/${ID}/shop/([^/]+)$`), seats, "events"],
-  [/^tickets\/move$/, move, "tickets"],
-  [/^tickets\/([\w-]{1,128})$/, reservation, "tickets"],
-  [/^tickets\/([\w-]{1,128})\/([0-9]{1,10})$/, ticket, "tickets"],
-  [/^tickets$/, tickets, "tickets"],
-  [/^wallet$/, wallet, "wallet"],
+/** The views by their paths, each with its name, and the link of the header that leads to it. */
+const PATHS = [
+  [/^$/, "events", "events"],
+  [new RegExp(`^e/${ID}$`), "event", "events"],
+  [new RegExp(`^e/${ID}/line$`), "waitingRoom", "events"],
+  [new RegExp(`^e/${ID}/draw$`), "drawPage", "events"],
+  [new RegExp(`^e/${ID}/shop$`), "buy", "events"],
+  [new RegExp(`^e/${ID}/shop/([^/]+)$`), "seats", "events"],
+  [/^tickets\/move$/, "move", "tickets"],
+  [/^tickets\/([\w-]{1,128})$/, "reservation", "tickets"],
+  [/^tickets\/([\w-]{1,128})\/([0-9]{1,10})$/, "ticket", "tickets"],
+  [/^tickets$/, "tickets", "tickets"],
+  [/^wallet$/, "wallet", "wallet"],
 ];
 
 const main = document.getElementById("main");
 let current = null;
 
-/** The view of a path, or undefined. */
+/** The view of a path, by its name, or undefined. */
 function viewOf(path) {
-  return VIEWS.map(([pattern, view, section]) => ({ match: path.slice(1).match(pattern), view, section })).find((it) => it.match);
+  return PATHS.map(([pattern, name, section]) => ({ match: path.slice(1).match(pattern), name, section })).find((it) => it.match);
 }
 
 function decoded(segment) {
@@ -89,7 +86,9 @@ async function drawView(found, root, signal) {
     return;
   }
   try {
-    await found.view.show(root, { params: found.match.slice(1).map(decoded), signal });
+    const view = FIRST[found.name] ?? (await others).VIEWS[found.name];
+    if (signal.aborted) return;
+    await view.show(root, { params: found.match.slice(1).map(decoded), signal });
   } catch (error) {
     if (signal.aborted) return;
     if (error.code === undefined) console.error(error);

@@ -1,9 +1,12 @@
-//! The shop as one page: `index.html` with its style sheet, its icon, and its modules joined into one script. So every visit
+//! The shop as one page: `index.html` with its style sheet, its icon, and its modules joined into two scripts. So every visit
 //! needs one request, and no part of the shop can be of another version than the rest.
 //!
 //! Modules become functions that run in the order of their imports. They can import names or a whole module, each in one
 //! line, and export functions, classes and constants. The build refuses anything else, names that are not exported, and
 //! circles. Comments and indentation stay behind: they are a sixth of the compressed page.
+//!
+//! The first script runs while the rest of the page is still on its way. It has `app.js` and what that imports. The second has
+//! the module that `app.js` imports dynamically, and so is there once the page is complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -15,11 +18,17 @@ use sha2::{Digest, Sha256};
 
 const STYLE: &str = "<link rel=\"stylesheet\" href=\"/assets/style.css\">";
 const SCRIPT: &str = "<script type=\"module\" src=\"/assets/app.js\"></script>";
+/// The module that begins, and the one that it imports dynamically.
+const FIRST: &str = "app.js";
+const LATER: &str = "views.js";
+/// This import becomes a promise that is kept when the whole page has been read, and so the second script has run.
+const DYNAMIC: &str = "import(\"./views.js\")";
+const PROMISE: &str = "new Promise((done) => document.addEventListener(\"DOMContentLoaded\", () => done(module_views)))";
 const ICON: &str = "/assets/icon.svg";
 /// What surrounds the part of the head that depends on the view.
 const HEAD: [&str; 2] = ["<!-- head -->", "<!-- /head -->"];
 
-/// The page, with what its content security policy must allow: the hashes of its script and its style sheet.
+/// The page, with what its content security policy must allow: the hashes of its scripts and its style sheet.
 pub(crate) struct Shop {
     pub(crate) page: String,
     pub(crate) script_source: String,
@@ -41,24 +50,36 @@ pub(crate) fn join(
         chain: Vec::new(),
         script: String::new(),
     };
-    modules.add("app.js")?;
+    modules.add(FIRST)?;
+    let first = std::mem::take(&mut modules.script);
+    modules.add(LATER)?;
+    let scripts = [first, modules.script].map(|script| format!("\"use strict\";\n{script}"));
     let unused = texts
         .keys()
         .find(|name| !modules.exports.contains_key(*name));
     if let Some(unused) = unused {
         return Err(format!("no module imports {unused}").into());
     }
-    let (script, style) = (modules.script, file("style.css")?);
-    for (text, end) in [(&script, "</script"), (&script, "<!--"), (style, "</style")] {
+    let style = file("style.css")?;
+    for (text, end) in [
+        (&scripts[0], "</script"),
+        (&scripts[0], "<!--"),
+        (&scripts[1], "</script"),
+        (&scripts[1], "<!--"),
+        (style, "</style"),
+    ] {
         if text.contains(end) {
             return Err(format!("{end} would end the element in index.html").into());
         }
     }
+    let elements = scripts
+        .each_ref()
+        .map(|script| format!("<script>{script}</script>"));
     let icon = utf8_percent_encode(file("icon.svg")?, NON_ALPHANUMERIC);
     let mut page = file("index.html")?.clone();
     for (reference, content) in [
         (STYLE, format!("<style>{style}</style>")),
-        (SCRIPT, format!("<script type=\"module\">{script}</script>")),
+        (SCRIPT, elements.concat()),
         (ICON, format!("data:image/svg+xml,{icon}")),
     ] {
         if page.matches(reference).count() != 1 {
@@ -73,7 +94,7 @@ pub(crate) fn join(
     }
     Ok(Shop {
         page,
-        script_source: source(&script),
+        script_source: scripts.each_ref().map(|script| source(script)).join(" "),
         style_source: source(style),
     })
 }
@@ -125,7 +146,7 @@ impl Modules<'_> {
                 exports.insert(export.to_owned());
                 writeln!(body, "{rest}")?;
             } else {
-                writeln!(body, "{line}")?;
+                writeln!(body, "{}", line.replace(DYNAMIC, PROMISE))?;
             }
         }
         let names: Vec<&str> = exports.iter().map(String::as_str).collect();

@@ -24,7 +24,7 @@ const TAG_BYTES: usize = 6;
 /// What surrounds the part of the page's head that depends on its view. The build requires both.
 const HEAD: [&str; 2] = ["<!-- head -->", "<!-- /head -->"];
 
-/// For the shop, which is one file. Allows its script and style sheet, the API of this origin, and the issuer that users sign
+/// For the shop, which is one file. Allows its scripts and style sheet, the API of this origin, and the issuer that users sign
 /// in with, if any. Allows no conversion of text to markup: a script in an event's name stays text. The one policy of trusted
 /// types makes nothing but the address of the service worker (web/js/offline.js).
 pub(crate) fn policy(sign_in: Option<&SignIn>) -> String {

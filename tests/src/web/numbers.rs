@@ -6,6 +6,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use super::amounts::serve_modules;
 use super::browser::{Browser, Eyes, PHONE, browse};
 use super::site::Site;
 
@@ -128,6 +129,31 @@ async fn nothing_shifts_while_the_list_and_an_event_load_slowly() {
                 );
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_list_is_shown_while_the_rest_of_the_page_is_still_on_its_way() {
+    browse([COMMON_PHONE], async |[buyer]| {
+        let site = Site::of_the_example().await;
+        buyer.open(&site.home).await;
+        let page = buyer
+            .run("return fetch('/').then((answer) => answer.text())")
+            .await;
+        let (first, _) = page.as_str().unwrap().rsplit_once("<script>").unwrap();
+        // A page without a policy, into which the shop's page is written as it would arrive.
+        buyer.open(&serve_modules().await).await;
+        let write = json!(first).to_string();
+        buyer
+            .run(&format!("document.open(); document.write({write})"))
+            .await;
+        buyer
+            .until("document.querySelectorAll('.card').length > 3")
+            .await;
+        let loading =
+            "return [document.readyState, document.querySelectorAll('script:not([type])').length]";
+        assert_eq!(buyer.run(loading).await, json!(["loading", 1]));
     })
     .await;
 }

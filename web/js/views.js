@@ -1,0 +1,13 @@
+// The views that nobody needs at once, by name.
+
+import * as buy from "./buy.js";
+import * as drawPage from "./draw-page.js";
+import * as move from "./move.js";
+import * as reservation from "./reservation.js";
+import * as seats from "./seats.js";
+import * as ticket from "./ticket.js";
+import * as tickets from "./tickets.js";
+import * as waitingRoom from "./waiting-room.js";
+import * as wallet from "./wallet.js";
+
+export const VIEWS = { buy, drawPage, move, reservation, seats, ticket, tickets, waitingRoom, wallet };
