@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
+use super::browser::{Browser, DESKTOP, Eyes, KOREAN, PHONE, browse};
 use super::choosing::long_run;
 use super::site::{FIELD, HALL, LOTTERY_TOMORROW, NARROW, Site};
 
@@ -244,13 +244,7 @@ fn still_desktop_and_korean_phone() -> [Eyes; 2] {
         still: true,
         ..eyes
     };
-    [
-        still(DESKTOP),
-        Eyes {
-            language: "ko-KR,ko",
-            ..still(PHONE)
-        },
-    ]
+    [still(DESKTOP), still(KOREAN)]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,7 +9,7 @@ use domain::money::Currency;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
+use super::browser::{Browser, DESKTOP, Eyes, KOREAN, PHONE, browse};
 use super::site::{HALL, Site};
 
 /// What each text means, in the minor unit. No reading: it is refused. Two: it is ambiguous, and refused.
@@ -150,11 +150,7 @@ async fn a_decimal_comma_charges_what_its_writer_means_or_nothing() {
         language: "de-DE,de",
         ..PHONE
     };
-    let korean = Eyes {
-        language: "ko-KR,ko",
-        ..PHONE
-    };
-    browse([german, korean], async |[german, korean]| {
+    browse([german, KOREAN], async |[german, korean]| {
         let site = Site::in_currency("EUR", &[HALL]).await;
         for buyer in [german, korean] {
             buyer.joins(&site, "hall").await;

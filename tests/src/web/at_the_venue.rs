@@ -2,13 +2,8 @@
 
 use serde_json::json;
 
-use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
+use super::browser::{Browser, DESKTOP, Eyes, KOREAN, PHONE, browse};
 use super::site::Site;
-
-const KOREAN: Eyes = Eyes {
-    language: "ko-KR,ko",
-    ..PHONE
-};
 
 /// An event with everything that a catalogue can say about it.
 const DESCRIBED: &str = "

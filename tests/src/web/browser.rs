@@ -52,6 +52,16 @@ pub(super) struct Eyes {
     pub(super) still: bool,
 }
 
+impl Eyes {
+    /// The same for a user whose browser is in Korean.
+    pub(super) const fn in_korean(self) -> Self {
+        Self {
+            language: "ko-KR,ko",
+            ..self
+        }
+    }
+}
+
 /// A phone of the narrowest kind.
 pub(super) const PHONE: Eyes = Eyes {
     width: 320,
@@ -67,6 +77,7 @@ pub(super) const DESKTOP: Eyes = Eyes {
     scale: 1,
     ..PHONE
 };
+pub(super) const KOREAN: Eyes = PHONE.in_korean();
 
 struct Tools {
     chromium: PathBuf,

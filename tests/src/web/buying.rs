@@ -3,7 +3,7 @@
 use serde_json::json;
 use thirtyfour::prelude::Key;
 
-use super::browser::{DESKTOP, Eyes, PHONE, browse};
+use super::browser::{DESKTOP, Eyes, KOREAN, PHONE, browse};
 use super::site::{BRIEF, FIELD, HALL, Site};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -187,11 +187,7 @@ async fn a_ticket_is_not_sold_for_another_price_than_the_page_shows() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_buyer_who_wants_more_than_is_left_is_told_how_many_there_are() {
-    let korean = Eyes {
-        language: "ko-KR,ko",
-        ..PHONE
-    };
-    browse([PHONE, korean], async |[english, korean]| {
+    browse([PHONE, KOREAN], async |[english, korean]| {
         let tickets = FIELD.replace("totalTickets: 100", "totalTickets: 2");
         let seats = HALL
             .replace("maxSeatsPerUser: 2", "maxSeatsPerUser: 3")
@@ -268,11 +264,7 @@ async fn everything_can_be_reached_by_keyboard() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn korean_is_shown_by_browser_language_and_by_the_language_button() {
-    let korean = Eyes {
-        language: "ko-KR,ko",
-        ..PHONE
-    };
-    browse([korean, PHONE], async |[korean, english]| {
+    browse([KOREAN, PHONE], async |[korean, english]| {
         let site = Site::with(&[HALL]).await;
         korean.joins(&site, "hall").await;
         korean.says("날짜 선택").await;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::browser::{Browser, Eyes, PHONE, browse};
+use super::browser::{Browser, KOREAN, PHONE, browse};
 use super::site::{LOTTERY_TOMORROW, Site};
 
 /// The lines of a calendar file, with folded lines joined, once the browser has saved it.
@@ -28,11 +28,7 @@ fn finished(file: &Path) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_opening_of_a_sale_can_be_put_into_the_users_calendar() {
-    let korean = Eyes {
-        language: "ko-KR,ko",
-        ..PHONE
-    };
-    browse([PHONE, korean], async |[english, korean]| {
+    browse([PHONE, KOREAN], async |[english, korean]| {
         let name = "Luck, Love; and a very long name of a very long evening";
         let event = LOTTERY_TOMORROW.replace("Luck of the Draw", &format!("\"{name}\""));
         let site = Site::with(&[&event]).await;

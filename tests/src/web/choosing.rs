@@ -7,13 +7,8 @@ use domain::clock::EpochMs;
 use serde_json::json;
 
 use super::amounts::{of_module, serve_modules};
-use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
+use super::browser::{Browser, DESKTOP, Eyes, KOREAN, PHONE, browse};
 use super::site::{FIELD, HALL, LOTTERY_TOMORROW, NARROW, Site};
-
-const KOREAN: Eyes = Eyes {
-    language: "ko-KR,ko",
-    ..PHONE
-};
 
 /// Two performances on each of twenty days, in more than one month.
 pub(super) fn long_run() -> String {

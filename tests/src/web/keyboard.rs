@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use thirtyfour::prelude::Key;
 
-use super::browser::{Browser, DESKTOP, Eyes, browse};
+use super::browser::{Browser, DESKTOP, browse};
 use super::site::{FIELD, HALL, LOTTERY_TOMORROW, Site};
 
 /// One slot, two dates, and rows with letters.
@@ -248,11 +248,7 @@ impl Browser {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ticket_can_be_bought_by_keyboard_with_a_screen_reader() {
-    let korean = Eyes {
-        language: "ko-KR,ko",
-        ..DESKTOP
-    };
-    browse([DESKTOP, korean], async |[english, korean]| {
+    browse([DESKTOP, DESKTOP.in_korean()], async |[english, korean]| {
         for (buyer, words) in [(english, ENGLISH), (korean, KOREAN)] {
             let site = Site::with(&[EVENT, HALL, FIELD, LOTTERY_TOMORROW]).await;
             buyer.buys_by_keyboard(&site, &words).await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
+use super::browser::{Browser, DESKTOP, Eyes, KOREAN, PHONE, browse};
 use super::site::{FIELD, HALL, Site};
 
 /// Has this page's next request of a method, whose path ends like this, carried out, but its answer lost.
@@ -113,11 +113,7 @@ async fn every_lost_answer_is_made_good_without_a_click_and_nothing_happens_twic
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_goes_on_by_itself_when_the_network_returns() {
-    let korean = Eyes {
-        language: "ko-KR,ko",
-        ..PHONE
-    };
-    browse([PHONE, korean], async |buyers| {
+    browse([PHONE, KOREAN], async |buyers| {
         let site = Site::with(&[HALL]).await;
         for (buyer, seat, offline, done) in [
             (

@@ -2,13 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
+use super::browser::{Browser, DESKTOP, KOREAN, PHONE, browse};
 use super::site::{BRIEF, FIELD, HALL, Site};
-
-const KOREAN: Eyes = Eyes {
-    language: "ko-KR,ko",
-    ..PHONE
-};
 
 /// The amounts of the buyer's ledger, newest first.
 async fn amounts(buyer: &Browser, site: &Site) -> Value {

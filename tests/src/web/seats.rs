@@ -354,9 +354,8 @@ async fn the_texts_of_turned_and_curved_sections_are_level_inside_and_large_enou
         ..PHONE
     };
     let korean = Eyes {
-        language: "ko-KR,ko",
         dark: true,
-        ..phone
+        ..phone.in_korean()
     };
     browse([phone, korean], async |buyers| {
         let site = Site::with(&[TURNED]).await;

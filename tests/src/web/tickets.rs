@@ -3,14 +3,9 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::json;
 
-use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse, browse_again};
+use super::browser::{Browser, DESKTOP, KOREAN, PHONE, browse, browse_again};
 use super::calendar_file::saved_calendar_file;
 use super::site::{FIELD, HALL, Site};
-
-const KOREAN: Eyes = Eyes {
-    language: "ko-KR,ko",
-    ..PHONE
-};
 
 impl Browser {
     /// Buys seats of the hall. Returns the reservation's id.

@@ -3,13 +3,8 @@
 use serde_json::json;
 
 use super::amounts::{of_module, serve_modules};
-use super::browser::{Browser, DESKTOP, Eyes, PHONE, browse};
+use super::browser::{Browser, DESKTOP, KOREAN, PHONE, browse};
 use super::site::{NARROW, Site};
-
-const KOREAN: Eyes = Eyes {
-    language: "ko-KR,ko",
-    ..PHONE
-};
 
 /// Replaces the browser's notifications by ones that the test can read. The tab counts as being in the background.
 async fn pretends_to_notify(buyer: &Browser) {
