@@ -8,10 +8,9 @@ import { poster } from "./poster.js";
 export function picture({ eventId, image }, sizes, isFirst = false) {
   if (!image?.sources?.length) return poster(eventId);
   const largest = image.sources.reduce((a, b) => (b.width > a.width ? b : a));
-  // Tickets are also shown without a network.
-  const replace = (event) => event.target.replaceWith(poster(eventId));
   return h("img", {
-    onerror: replace,
+    // Tickets are also shown without a network.
+    onerror: (event) => event.target.replaceWith(poster(eventId)),
     class: "picture", alt: localized(image.alt) ?? "", sizes, width: largest.width, height: largest.height,
     loading: isFirst ? "eager" : "lazy", fetchpriority: isFirst && "high", decoding: "async",
     srcset: image.sources.map(({ url, width }) => `${url} ${width}w`).join(", "), src: largest.url,

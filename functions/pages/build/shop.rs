@@ -61,13 +61,10 @@ pub(crate) fn join(
         return Err(format!("no module imports {unused}").into());
     }
     let style = file("style.css")?;
-    for (text, end) in [
-        (&scripts[0], "</script"),
-        (&scripts[0], "<!--"),
-        (&scripts[1], "</script"),
-        (&scripts[1], "<!--"),
-        (style, "</style"),
-    ] {
+    let ends = scripts
+        .iter()
+        .flat_map(|script| ["</script", "<!--"].map(|end| (script, end)));
+    for (text, end) in ends.chain([(style, "</style")]) {
         if text.contains(end) {
             return Err(format!("{end} would end the element in index.html").into());
         }

@@ -270,13 +270,11 @@ const SCRIPT: &str = "<script>";
 
 /// The contents of the page's two scripts: of the first views, and of all others.
 fn scripts(page: &str) -> [&str; 2] {
-    let mut parts = page.split(SCRIPT).skip(1);
-    let [first, later] = [(); 2].map(|()| {
-        let (script, _) = parts.next().unwrap().split_once("</script>").unwrap();
-        script
-    });
-    assert!(parts.next().is_none());
-    [first, later]
+    let scripts = page.split(SCRIPT).skip(1);
+    let scripts: Vec<_> = scripts
+        .map(|rest| rest.split_once("</script>").unwrap().0)
+        .collect();
+    scripts.try_into().unwrap()
 }
 
 /// The content of the only element of this kind, by its start tag.
