@@ -181,6 +181,22 @@ impl EntryId {
     pub fn new(now: EpochMs) -> Self {
         Self(uuid_v7(now))
     }
+
+    /// The id of the charge that a user makes with a key. The same key always gives the same id.
+    #[must_use]
+    pub fn of_charge(user: UserId, key_sha256: &str) -> Self {
+        Self(Uuid::new_v5(&user.0, key_sha256.as_bytes()))
+    }
+
+    /// Parses a UUID in its canonical form: 36 characters with hyphens, in upper or lower case.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        if text.len() != 36 {
+            return Err("must be a UUID of 36 characters".to_owned());
+        }
+        Uuid::try_parse(text)
+            .map(Self)
+            .map_err(|_| "must be a UUID of 36 characters".to_owned())
+    }
 }
 
 impl fmt::Display for EntryId {
