@@ -25,6 +25,10 @@ pub struct Terms {
     pub max_seats_per_user: u32,
     /// How long a hold lasts, in seconds.
     pub hold_seconds: u32,
+    /// How long a checkout at a payment provider may take, in seconds. A hold whose checkout is begun
+    /// is extended to this, once.
+    #[serde(default = "default_payment_seconds")]
+    pub payment_seconds: u32,
     /// A paid reservation can be cancelled until this many hours before the start.
     pub cancel_until_hours: u32,
     /// When the sale opens. `None`: it is open from the start.
@@ -49,6 +53,13 @@ pub struct Terms {
     /// not wait for a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beacon: Option<String>,
+}
+
+/// Time for a card's confirmation by another device, in seconds.
+pub const DEFAULT_PAYMENT_SECONDS: u32 = 600;
+
+fn default_payment_seconds() -> u32 {
+    DEFAULT_PAYMENT_SECONDS
 }
 
 impl Terms {
@@ -363,6 +374,7 @@ mod tests {
                 currency: Currency::try_from("KRW".to_owned()).unwrap(),
                 max_seats_per_user: 1,
                 hold_seconds: 300,
+                payment_seconds: 600,
                 cancel_until_hours: 24,
                 opens_at: Some(EpochMs(1_000_000)),
                 closes_at: None,

@@ -114,6 +114,8 @@ pub struct Reservation {
     pub seat_limit: u32,
     pub total_price: Money,
     pub state: State,
+    /// The latest charge that is to pay for it. Its checkout has extended the hold.
+    pub charge_id: Option<EntryId>,
     /// The shards that general-admission tickets were taken from.
     pub stock: Vec<Allocation>,
     /// The session that made the reservation. Payment ends it.
@@ -183,6 +185,32 @@ impl Reservation {
         }
     }
 
+    /// The hold while a checkout is under way: once, it is extended to `payment_seconds` from `now`.
+    #[must_use]
+    pub fn in_checkout(&self, charge: EntryId, payment_seconds: u32, now: EpochMs) -> Self {
+        let state = match &self.state {
+            State::Held { held_until } if self.charge_id.is_none() => State::Held {
+                held_until: now.plus_seconds(payment_seconds).max(*held_until),
+            },
+            state => state.clone(),
+        };
+        Self {
+            state,
+            charge_id: Some(charge),
+            modified_at: now,
+            ..self.clone()
+        }
+    }
+
+    /// The end of the hold. `None` if it is no hold.
+    #[must_use]
+    pub fn held_until(&self) -> Option<EpochMs> {
+        match self.state {
+            State::Held { held_until } => Some(held_until),
+            State::Confirmed { .. } | State::Cancelled { .. } => None,
+        }
+    }
+
     /// Whether the reservation is held or confirmed. A user has at most one such reservation per
     /// date.
     #[must_use]
@@ -231,6 +259,7 @@ mod tests {
             seat_limit: 2,
             total_price: Money(200),
             state,
+            charge_id: None,
             stock: Vec::new(),
             lane: Lane::FIRST,
             rank: Rank(1),

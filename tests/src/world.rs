@@ -128,6 +128,7 @@ pub fn concert() -> Programme {
                 currency: currency(),
                 max_seats_per_user: 1,
                 hold_seconds: 300,
+                payment_seconds: 600,
                 cancel_until_hours: 24,
                 opens_at: None,
                 closes_at: None,

@@ -304,6 +304,11 @@ fn event(
     check_currency(scope, raw.currency, context);
     let max_seats_per_user = scope.count("maxSeatsPerUser", raw.max_seats_per_user, 1);
     let hold_seconds = scope.count("holdSeconds", raw.hold_seconds, 300);
+    let payment_seconds = scope.count(
+        "paymentSeconds",
+        raw.payment_seconds,
+        DEFAULT_PAYMENT_SECONDS,
+    );
     let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
     let first_applied_at = event_id
         .as_ref()
@@ -373,6 +378,7 @@ fn event(
             currency: context.currency.clone()?,
             max_seats_per_user,
             hold_seconds,
+            payment_seconds,
             cancel_until_hours,
             opens_at,
             closes_at,

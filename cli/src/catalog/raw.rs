@@ -51,6 +51,7 @@ pub(super) struct RawEvent {
     pub(super) currency: Value<Currency>,
     pub(super) max_seats_per_user: Value<Whole<1, 20>>,
     pub(super) hold_seconds: Value<Seconds>,
+    pub(super) payment_seconds: Value<Whole<60, 3600>>,
     pub(super) cancel_until_hours: Value<Whole<0, 8760>>,
     pub(super) artists: Field<Vec<Field<Scalar<Name>>>>,
     pub(super) city: Value<Name>,

@@ -56,6 +56,9 @@ struct Body<'a> {
     max_seats_per_user: u32,
     /// How long a hold lasts, in seconds.
     hold_seconds: u32,
+    /// How long a checkout at a payment provider may take, in seconds. A hold whose checkout is begun
+    /// is extended to this, once.
+    payment_seconds: u32,
     /// The price of a ticket, for general admission.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Money>,
@@ -175,6 +178,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         available_tickets,
         max_seats_per_user: terms.max_seats_per_user,
         hold_seconds: terms.hold_seconds,
+        payment_seconds: terms.payment_seconds,
         price,
         starts_at,
         doors_open_at: terms.doors_open_at,

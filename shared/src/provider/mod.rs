@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use domain::charge::{Begun, Charge, ProviderAnswer, ProviderId, ProviderName, ProviderPayment};
+use domain::charge::{
+    Begun, Charge, OrderId, ProviderAnswer, ProviderId, ProviderName, ProviderPayment,
+};
 use domain::clock::EpochMs;
-use domain::ids::EntryId;
 use domain::money::{Currency, Money};
 use futures::future::BoxFuture;
 use lambda_http::http::HeaderMap;
@@ -80,7 +81,7 @@ pub struct Booked {
     /// The id of the payment, or of the refund.
     pub id: ProviderId,
     /// The charge, if the provider's record names one of ours.
-    pub charge_id: Option<EntryId>,
+    pub order_id: Option<OrderId>,
     /// Never negative.
     pub amount: Money,
     pub currency: Currency,
@@ -104,7 +105,7 @@ pub struct BookedPage {
 pub trait Provider: fmt::Debug + Send + Sync {
     fn name(&self) -> ProviderName;
 
-    /// Begins a checkout. A repeated request for the same charge returns the same checkout.
+    /// Begins a checkout of the order [`Charge::order_id`]. A repeated request for the same charge returns the same checkout.
     fn begin<'a>(&'a self, request: &'a CheckoutRequest<'a>) -> ProviderResult<'a, Begun>;
 
     /// Asks what has become of a charge whose checkout was begun. If the provider takes the money
@@ -131,7 +132,7 @@ pub trait Provider: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If the notification is not from this provider.
-    fn hints(&self, notification: Notification<'_>) -> Result<Vec<EntryId>, NotificationRefused>;
+    fn hints(&self, notification: Notification<'_>) -> Result<Vec<OrderId>, NotificationRefused>;
 
     /// A page of the payments and refunds that the provider has booked in `[from, to)`, from the
     /// position where an earlier page said that the next one begins.

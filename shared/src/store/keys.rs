@@ -1,8 +1,9 @@
 //! All keys of the tables. docs/DATA-MODEL.md lists the items.
 
 use super::expression::Key;
+use domain::charge::OrderId;
 use domain::clock::EpochMs;
-use domain::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
+use domain::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
 use domain::image::ImageName;
 
 fn key(pk: String, sk: impl Into<String>) -> Key {
@@ -162,6 +163,29 @@ pub(super) const CHARGE_KEY_PREFIX: &str = "IDEMPOTENCY#";
 
 pub(super) fn charge_key(user: UserId, sha256: &str) -> Key {
     key(wallet_pk(user), format!("{CHARGE_KEY_PREFIX}{sha256}"))
+}
+
+pub(super) const CHARGE_PREFIX: &str = "CHARGE#";
+
+/// A charge that a payment provider confirms.
+pub(super) fn charge(order: OrderId) -> Key {
+    key(
+        wallet_pk(order.user_id),
+        format!("{CHARGE_PREFIX}{}", order.charge_id),
+    )
+}
+
+/// Pending charges are listed under this many keys, so that none of them takes all writes.
+pub(super) const DUE_SHARDS: u8 = 16;
+
+pub(super) fn due_pk(shard: u8) -> String {
+    format!("DUE#{shard:x}")
+}
+
+/// A charge that has to be asked for. The first digit of its id, which is random, is its shard.
+pub(super) fn due_charge(id: EntryId) -> Key {
+    let id = id.to_string();
+    key(format!("DUE#{}", &id[..1]), id)
 }
 
 /// A link to another device, by the hash of its code.

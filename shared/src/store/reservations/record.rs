@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::store::error::{Result, StoreError};
 use crate::store::item::{Item, read_item, write_item};
 use domain::clock::EpochMs;
-use domain::ids::{Lane, Rank, ReservationId, UserId};
+use domain::ids::{EntryId, Lane, Rank, ReservationId, UserId};
 use domain::money::Money;
 use domain::reservation::{Payment, Performance, Reservation, ReservedSeat, State};
 use domain::stock::Allocation;
@@ -40,6 +40,8 @@ pub(super) struct ReservationRecord {
     /// Written from the start, so that every stream image has it.
     #[serde(default)]
     refunded: Money,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    charge_id: Option<EntryId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     stock: Vec<Allocation>,
     lane: Lane,
@@ -111,6 +113,7 @@ impl From<Reservation> for ReservationRecord {
             held_until,
             payment,
             refunded,
+            charge_id: r.charge_id,
             stock: r.stock,
             lane: r.lane,
             rank: r.rank,
@@ -148,6 +151,7 @@ impl TryFrom<ReservationRecord> for Reservation {
             seat_limit: r.seat_limit,
             total_price: r.total_price,
             state,
+            charge_id: r.charge_id,
             stock: r.stock,
             lane: r.lane,
             rank: r.rank,

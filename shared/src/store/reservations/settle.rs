@@ -250,6 +250,7 @@ mod tests {
             state: State::Held {
                 held_until: at.plus_seconds(300),
             },
+            charge_id: None,
             stock: Vec::new(),
             lane: Lane::FIRST,
             rank: Rank(3),

@@ -107,6 +107,7 @@ impl TicketRequest<'_> {
             seat_limit: self.event.terms.max_seats_per_user,
             total_price: self.total_price,
             state: State::Confirmed { payment },
+            charge_id: None,
             stock: self.allocations.clone(),
             lane: self.session.lane,
             rank: self.session.rank,
