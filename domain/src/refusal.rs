@@ -32,6 +32,8 @@ impl FieldError {
 pub enum Limit {
     /// The number of seats that one user may have for a date.
     Seats { most: u32 },
+    /// The number of charges of one user that may be pending at the same time.
+    PendingCharges { most: u32 },
     /// The amount that a wallet may hold.
     Wallet { balance: Money, ceiling: Money },
 }
@@ -53,6 +55,8 @@ pub enum Refusal {
     TokenMissing,
     TokenInvalid,
     InvalidRequest(Vec<FieldError>),
+    /// The signature of a payment provider's notification is missing, wrong or too old.
+    InvalidSignature,
     NotYours,
     /// Users are identified by an OpenID Connect issuer, so links to other devices do not exist.
     SignInInstead,
@@ -71,6 +75,7 @@ pub enum Refusal {
     SeatNotFound(SeatNumber),
     LimitExceeded(Limit),
     ReservationNotFound,
+    ChargeNotFound,
     IdempotencyKeyReused,
     NotCancellable(&'static str),
     NotPayable,
@@ -105,6 +110,8 @@ pub enum Refusal {
     /// The store did not respond, or too many requests use the same items. The operation may or may
     /// not have taken effect; it is safe to repeat it.
     Busy(Cause),
+    /// The payment provider did not answer. It is safe to repeat the request.
+    ProviderUnreachable,
     /// The OpenID Connect issuer's keys cannot be read, so the caller's token cannot be verified.
     IssuerUnreachable,
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::clock::EpochMs;
-use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
+use domain::event::{
+    Admission, DEFAULT_PAYMENT_SECONDS, Event, EventDate, Programme, Section, Terms,
+};
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::{Currency, Money};
 use domain::profile::Overview;

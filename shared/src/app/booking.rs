@@ -75,7 +75,7 @@ impl App {
     }
 
     /// The reservation and the wallet for a payment, by a strongly consistent read in one call.
-    async fn reservation_and_wallet(
+    pub(super) async fn reservation_and_wallet(
         &self,
         user: UserId,
         id: &ReservationId,

@@ -5,11 +5,13 @@
 mod availability;
 mod booking;
 mod cache;
+mod charging;
 mod devices;
 mod holding;
 mod issuer;
 mod promotion;
 mod queue;
+mod settling;
 mod shortage;
 mod tickets;
 
@@ -32,9 +34,11 @@ pub use availability::{
     check_seated,
 };
 pub use booking::{HistoryPosition, Outcome};
+pub use charging::{ChargeRequest, NotFollowed};
 pub use issuer::Caller;
 pub use promotion::{PromotionOutcome, PromotionSummary};
 pub use queue::{JoinOutcome, Joined};
+pub use settling::SettlementSummary;
 
 /// How long policies are cached: every process sees a pause or a new price within this time.
 pub(crate) const PROGRAMME_CACHE_MS: i64 = 2_000;

@@ -5,6 +5,7 @@
 //! no second read is needed.
 
 mod apply;
+mod charges;
 mod client;
 mod connect;
 mod device_links;
@@ -27,6 +28,7 @@ mod wallets;
 mod withdrawal;
 
 pub use apply::{ApplyRefused, Change, Described};
+pub use charges::ChargeConflict;
 pub use client::{Consistency, Store, TableNames, back_off};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
@@ -39,7 +41,8 @@ pub use inspection::{
 pub use issuer_keys::{PublishedKeys, ReadingState, SharedIssuerKeys};
 pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
 pub use reservations::{
-    FormerHolds, HoldConflict, HoldRequest, TicketConflict, TicketRequest, TransactionLost,
+    FormerHolds, HoldConflict, HoldExtension, HoldRequest, TicketConflict, TicketRequest,
+    TransactionLost,
 };
 pub use signing_keys::Rotation;
 pub use tables::create_tables;

@@ -159,6 +159,42 @@ pub(super) fn sell_claim(key: Key, reservation: &ReservationId, now: EpochMs) ->
     .bind(":now", now)
 }
 
+/// Extends the hold of a seat. The claim must belong to this reservation and must not have lapsed.
+pub(super) fn extend_claim(
+    key: Key,
+    reservation: &ReservationId,
+    end: EpochMs,
+    cool_off_seconds: u32,
+    now: EpochMs,
+) -> Write {
+    Write::update(key, "SET #heldUntil = :end, #ttl = :ttl")
+        .when("#reservationId = :reservation AND #state = :held AND #heldUntil > :now")
+        .bind(":end", end)
+        .bind(":ttl", end.plus_seconds(cool_off_seconds).ttl_seconds())
+        .bind(":held", "HELD")
+        .bind(":reservation", reservation)
+        .bind(":now", now)
+}
+
+/// Sells a seat that is free, whoever held it last.
+pub(super) fn sell_free_claim(
+    key: Key,
+    user: UserId,
+    reservation: &ReservationId,
+    price: Money,
+    now: EpochMs,
+) -> Write {
+    let record = ClaimRecord::Sold {
+        user_id: user,
+        reservation_id: reservation.clone(),
+        price: Some(price),
+    };
+    Write::put(key, super::item::write_item(&record))
+        .when(IS_FREE)
+        .bind(":sold", "SOLD")
+        .bind(":now", now)
+}
+
 /// Releases a held seat if its claim belongs to this reservation. The claim stays until its `ttl`,
 /// so that others come first. It ends before the skew of clocks, so that it has ended by every
 /// clock.

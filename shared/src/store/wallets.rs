@@ -132,7 +132,7 @@ impl From<StoreError> for ChargeRefused {
 
 /// Updates a wallet. The condition on the sequence number makes sure that nobody else has changed
 /// it.
-pub(super) fn change_wallet(user: UserId, from: Wallet, to: Wallet) -> Write {
+fn change_wallet(user: UserId, from: Wallet, to: Wallet) -> Write {
     let write = Write::update(keys::wallet(user), "SET #balance = :balance, #seq = :seq")
         .bind(":balance", to.balance)
         .bind(":seq", to.seq);
@@ -145,9 +145,17 @@ pub(super) fn change_wallet(user: UserId, from: Wallet, to: Wallet) -> Write {
 
 /// Writes the ledger entry of a change. Its number is the wallet's new one, so two changes cannot
 /// have the same number.
-pub(super) fn put_entry(user: UserId, seq: u64, entry: &LedgerEntry) -> Write {
+fn put_entry(user: UserId, seq: u64, entry: &LedgerEntry) -> Write {
     let record = EntryRecord::of(entry, user);
     Write::put(keys::ledger_entry(user, seq), write_item(&record)).when_absent()
+}
+
+/// The two writes of every change: wallet and ledger entry.
+pub(super) fn change(user: UserId, from: Wallet, to: Wallet, entry: &LedgerEntry) -> [Write; 2] {
+    [
+        change_wallet(user, from, to),
+        put_entry(user, to.seq, entry),
+    ]
 }
 
 fn put_charge_key(key: Key, record: &ChargeRecord) -> Write {
@@ -218,11 +226,8 @@ impl Store {
                         purchase: None,
                         at: now,
                     };
-                    let writes = vec![
-                        put_charge_key(key_item.clone(), &record),
-                        change_wallet(user, wallet, charged),
-                        put_entry(user, charged.seq, &entry),
-                    ];
+                    let mut writes = vec![put_charge_key(key_item.clone(), &record)];
+                    writes.extend(change(user, wallet, charged, &entry));
                     (writes, record)
                 })
                 .await;

@@ -61,6 +61,9 @@ kinds! {
     INVALID_REQUEST = 400 "invalid_request" "The request is not valid" ["errors"],
         "A field, a query parameter, a header or an id in the path is missing, malformed or unknown.",
         "Each entry of errors names a field and says what is wrong with it. Correct the fields; repeating the same request does not help.";
+    INVALID_SIGNATURE = 400 "invalid_signature" "The notification is not signed by the provider" [],
+        "The signature of a payment provider's notification is missing, wrong, or more than five minutes old.",
+        "Register this address at the provider, and give the signing secret that it shows to the stack.";
     NOT_YOURS = 403 "not_yours" "This belongs to another user" [],
         "The wallet, the list or the userId belongs to another user than the token.",
         "Use the userId that was returned with the token.";
@@ -91,14 +94,17 @@ kinds! {
     SEAT_NOT_FOUND = 404 "seat_not_found" "There is no such seat" ["seatNumber"],
         "The date has no seat with this number.",
         "GET /events/{eventId}/dates/{date}/seats lists the seats.";
-    LIMIT_EXCEEDED = 422 "limit_exceeded" "More than is allowed" ["maxSeatsPerUser?", "balance?", "walletCeiling?"],
-        "The request exceeds the number of seats per user (maxSeatsPerUser) or the maximum balance of a wallet (balance, walletCeiling).",
-        "Request less.";
+    LIMIT_EXCEEDED = 422 "limit_exceeded" "More than is allowed" ["maxSeatsPerUser?", "balance?", "walletCeiling?", "maxPendingCharges?"],
+        "The request exceeds the number of seats per user (maxSeatsPerUser), the maximum balance of a wallet (balance, walletCeiling) or the number of charges that may be pending at once (maxPendingCharges).",
+        "Request less, or finish a pending charge first.";
     RESERVATION_NOT_FOUND = 404 "reservation_not_found" "There is no such reservation" [],
         "The token's user has no reservation with this id. Reservations of other users are reported as not found.",
         "GET /users/{userId}/reservations lists the user's reservations.";
+    CHARGE_NOT_FOUND = 404 "charge_not_found" "There is no such charge" [],
+        "The user has no charge with this id that a payment provider confirms.",
+        "Make a charge with POST /users/{userId}/wallet/charges, and use its chargeId.";
     IDEMPOTENCY_KEY_REUSED = 422 "idempotency_key_reused" "The Idempotency-Key was used for another charge" [],
-        "A charge of another amount was made with this key. A key identifies one charge permanently.",
+        "A charge of another amount, or for another reservation, was made with this key. A key identifies one charge permanently.",
         "Use a new key for a new charge.";
     NOT_CANCELLABLE = 409 "not_cancellable" "The reservation cannot be cancelled" [],
         "It is too late to cancel, or the hold has expired.",
@@ -133,6 +139,9 @@ kinds! {
     PARALLEL_REQUESTS = 429 "parallel_requests" "Too many of your requests at the same time" ["retryAfterSeconds"],
         "Several requests of the same user change the same wallet, reservation or session at the same time. This one was not carried out.",
         "Repeat the request after Retry-After seconds. Send a user's requests one after the other.";
+    PROVIDER_UNREACHABLE = 503 "provider_unreachable" "The payment provider does not answer" ["retryAfterSeconds"],
+        "The payment provider did not answer in time. Nobody has paid.",
+        "Repeat the request after Retry-After seconds, with the same body and the same Idempotency-Key. This is safe.";
     BUSY = 503 "busy" "Too busy to answer at the moment" ["retryAfterSeconds"],
         "The database or the issuer of a token did not respond, or too many requests use the same seats. It is not known whether the request took effect.",
         "Repeat the request after Retry-After seconds, with the same body and the same Idempotency-Key. This is safe.";

@@ -29,7 +29,7 @@ struct Extra {
     /// With `not_admitted`: the place in line. Omitted before a draw.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
-    /// With `not_admitted`, `recently_held`, `throttled`, `parallel_requests` and `busy`: when to repeat the request.
+    /// With `not_admitted`, `recently_held`, `throttled`, `parallel_requests`, `provider_unreachable` and `busy`: when to repeat the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<PollAfter>,
     /// With `seat_not_found`, `seat_taken` and `recently_held`: the seat.
@@ -53,6 +53,9 @@ struct Extra {
     /// With `insufficient_balance` and `limit_exceeded`: the wallet's balance.
     #[serde(skip_serializing_if = "Option::is_none")]
     balance: Option<Money>,
+    /// With `limit_exceeded`: how many charges of a user may be pending at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_pending_charges: Option<u32>,
     /// With `limit_exceeded`: the maximum balance of a wallet.
     #[serde(skip_serializing_if = "Option::is_none")]
     wallet_ceiling: Option<Money>,
@@ -168,6 +171,10 @@ impl Problem {
                     ..Extra::default()
                 })
             }
+            Refusal::InvalidSignature => Self::new(
+                INVALID_SIGNATURE,
+                "The signature is missing, wrong or too old.",
+            ),
             Refusal::NotYours => Self::new(NOT_YOURS, "The token belongs to another user."),
             Refusal::SignInInstead => Self::new(
                 SIGN_IN_INSTEAD,
@@ -219,6 +226,14 @@ impl Problem {
                 max_seats_per_user: Some(*most),
                 ..Extra::default()
             }),
+            Refusal::LimitExceeded(Limit::PendingCharges { most }) => Self::new(
+                LIMIT_EXCEEDED,
+                format!("At most {most} charges of a user may be pending at once."),
+            )
+            .with(Extra {
+                max_pending_charges: Some(*most),
+                ..Extra::default()
+            }),
             Refusal::LimitExceeded(Limit::Wallet { balance, ceiling }) => Self::new(
                 LIMIT_EXCEEDED,
                 format!("A wallet can hold at most {ceiling}."),
@@ -231,9 +246,12 @@ impl Problem {
             Refusal::ReservationNotFound => {
                 Self::new(RESERVATION_NOT_FOUND, "You have no reservation with this id.")
             }
+            Refusal::ChargeNotFound => {
+                Self::new(CHARGE_NOT_FOUND, "You have no charge with this id.")
+            }
             Refusal::IdempotencyKeyReused => Self::new(
                 IDEMPOTENCY_KEY_REUSED,
-                "A key identifies one charge permanently. Use a new key for another amount.",
+                "A key identifies one charge permanently. Use a new key for another charge.",
             ),
             Refusal::NotCancellable(why) => {
                 Self::new(NOT_CANCELLABLE, format!("Not cancelled: {why}."))
@@ -306,6 +324,11 @@ impl Problem {
             Refusal::ParallelRequests => Self::new(
                 PARALLEL_REQUESTS,
                 "Other requests of yours were in progress. Send them one after the other.",
+            )
+            .retry(),
+            Refusal::ProviderUnreachable => Self::new(
+                PROVIDER_UNREACHABLE,
+                "The payment provider did not answer in time. It is safe to repeat the request.",
             )
             .retry(),
             Refusal::Busy(_) => Self::new(

@@ -9,5 +9,6 @@ pub use heads::Progress;
 pub use sessions::{Arrival, SessionKey};
 
 pub(super) use sessions::{
-    end_session, read_opened_session, read_session, read_session_and_holds, session_ttl,
+    end_session, extend_session, read_opened_session, read_session, read_session_and_holds,
+    session_ttl,
 };

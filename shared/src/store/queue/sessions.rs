@@ -126,6 +126,21 @@ pub(in crate::store) fn end_session(session: &SessionKey, keep_until: EpochMs) -
         .bind(":ttl", session_ttl(keep_until))
 }
 
+/// Lets a live session end later, together with its hold. Its end must be the one that was read.
+pub(in crate::store) fn extend_session(
+    session: &SessionKey,
+    former: EpochMs,
+    end: EpochMs,
+) -> Write {
+    let key = keys::session(&session.event_id, session.lane, session.rank);
+    Write::update(key, "SET #expiresAt = :end, #ttl = :ttl")
+        .when("#state = :live AND #expiresAt = :former")
+        .bind(":live", "LIVE")
+        .bind(":former", former)
+        .bind(":end", end)
+        .bind(":ttl", session_ttl(end))
+}
+
 /// A called user arrives. The slot must still be waiting for the user: the session is OPEN, or it
 /// is CALLED and its deadline is later than `cutoff`; see [`domain::queue::Pause::called_cutoff`].
 fn arrive(session: &SessionKey, user: UserId, cutoff: EpochMs, expires_at: EpochMs) -> Write {
@@ -346,6 +361,7 @@ mod tests {
             end_session(&session, at),
             arrive(&session, UserId::random(), at, at),
             open_session(&session, opening),
+            extend_session(&session, at, at),
             return_to_line(&session, true),
             return_to_line(&session, false),
             call(&session, at),

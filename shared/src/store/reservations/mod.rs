@@ -1,14 +1,17 @@
 //! Reservations: the transactions that hold, sell and release seats and tickets, and the reads.
 
+mod checkout;
 mod hold;
 mod record;
 mod settle;
 mod tickets;
 
+pub use checkout::HoldExtension;
 pub use hold::{FormerHolds, HoldConflict, HoldRequest};
 pub use settle::TransactionLost;
 pub use tickets::{TicketConflict, TicketRequest};
 
+pub(super) use checkout::extend_writes;
 pub(super) use record::read_reservation;
 
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -64,12 +64,14 @@ fn pay_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> {
         lane: from.lane,
         rank: from.rank,
     };
-    let mut writes = vec![
-        advance(from, &paid.reservation, now),
-        wallets::change_wallet(user, paid.wallet_before, paid.wallet_after),
-        wallets::put_entry(user, paid.wallet_after.seq, &paid.entry),
-        end_session(&session, now),
-    ];
+    let mut writes = vec![advance(from, &paid.reservation, now)];
+    writes.extend(wallets::change(
+        user,
+        paid.wallet_before,
+        paid.wallet_after,
+        &paid.entry,
+    ));
+    writes.push(end_session(&session, now));
     writes.extend(
         from.seats
             .iter()
@@ -102,14 +104,10 @@ fn cancel_writes(
             .map(|allocation| return_stock(from.event_id(), *allocation, from.ticket_price())),
     );
     if let Some(refund) = refund {
-        writes.push(wallets::change_wallet(
+        writes.extend(wallets::change(
             from.user_id,
             refund.wallet_before,
             refund.wallet_after,
-        ));
-        writes.push(wallets::put_entry(
-            from.user_id,
-            refund.wallet_after.seq,
             &refund.entry,
         ));
     }
@@ -117,12 +115,12 @@ fn cancel_writes(
 }
 
 /// A payment about to be made.
-struct Paid {
-    payment: Payment,
-    reservation: Reservation,
-    wallet_before: Wallet,
-    wallet_after: Wallet,
-    entry: LedgerEntry,
+pub(super) struct Paid {
+    pub(super) payment: Payment,
+    pub(super) reservation: Reservation,
+    pub(super) wallet_before: Wallet,
+    pub(super) wallet_after: Wallet,
+    pub(super) entry: LedgerEntry,
 }
 
 /// A refund about to be made.
@@ -133,7 +131,12 @@ struct Refund {
 }
 
 impl Paid {
-    fn of(held: &Reservation, wallet_before: Wallet, wallet_after: Wallet, now: EpochMs) -> Self {
+    pub(super) fn of(
+        held: &Reservation,
+        wallet_before: Wallet,
+        wallet_after: Wallet,
+        now: EpochMs,
+    ) -> Self {
         let payment = Payment {
             payment_id: EntryId::new(now),
             amount: held.total_price,

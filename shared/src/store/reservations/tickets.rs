@@ -82,8 +82,7 @@ fn reserve_writes(
             purchase: Some(Purchase::of(reservation)),
             at: now,
         };
-        writes.push(wallets::change_wallet(user, before, after));
-        writes.push(wallets::put_entry(user, after.seq, &entry));
+        writes.extend(wallets::change(user, before, after, &entry));
     }
     writes.extend(request.replaced.as_ref().map(archive));
     writes
