@@ -4,6 +4,7 @@ use std::env;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use domain::charge::ProviderName;
 use domain::ids::EventId;
 
 use crate::http_client;
@@ -121,6 +122,37 @@ fn identity_of(
         ("OpenIdConnect", Some(_), None) => Err(MissingVariable(AUDIENCE).into()),
         _ => Err(MissingVariable(IDENTITY).into()),
     }
+}
+
+/// How charges are confirmed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Charging {
+    /// Whoever charges a wallet is trusted.
+    TrustCharges,
+    /// By a payment provider. Its keys are in this secret of AWS Secrets Manager.
+    Provider { name: ProviderName, secret: String },
+}
+
+/// Reads `BOXOFFICE_PAYMENT_PROVIDER`. There is no default, so that nobody makes money by mistake.
+/// `Stripe` and `Toss` also require `BOXOFFICE_PAYMENT_SECRET`, the ARN of the secret.
+pub fn charging() -> Result<Charging, MissingVariable> {
+    const PROVIDER: &str = "BOXOFFICE_PAYMENT_PROVIDER";
+    let provider = |name| {
+        let secret = required("BOXOFFICE_PAYMENT_SECRET")?;
+        Ok(Charging::Provider { name, secret })
+    };
+    match required(PROVIDER)?.as_str() {
+        "TrustCharges" => Ok(Charging::TrustCharges),
+        "Stripe" => provider(ProviderName::Stripe),
+        "Toss" => provider(ProviderName::Toss),
+        _ => Err(MissingVariable(PROVIDER)),
+    }
+}
+
+/// `AWS_ENDPOINT_URL_SECRETS_MANAGER`: overrides the region's endpoint of Secrets Manager.
+#[must_use]
+pub fn secrets_endpoint() -> Option<String> {
+    optional("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| optional("AWS_ENDPOINT_URL"))
 }
 
 /// The connection of a Lambda function, from the variables that Lambda sets. The credentials are

@@ -11,12 +11,12 @@ use lambda_http::{Body, Request, RequestExt, Response, service_fn};
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::config::{self, UserIdentity};
+use crate::config::{self, Charging, UserIdentity};
 use crate::http::{Answer, ApiRequest, problem};
 use crate::metrics::{Count, Metrics};
 use crate::origin::{ORIGIN_HEADER, OriginSecrets};
 use crate::store::{Consistency, Store, connect};
-use crate::telemetry;
+use crate::{provider, secrets, telemetry};
 use domain::clock::Clock;
 use domain::refusal::Refusal;
 
@@ -169,8 +169,19 @@ fn without_body(response: Response<Body>) -> Response<Body> {
 /// Prepares what the function needs, then runs it until Lambda ends the process.
 pub async fn run(function: Function) -> Result<(), lambda_http::Error> {
     telemetry::init_lambda();
+    run_over(function, start(function.init).await?).await
+}
+
+/// The same for a function that asks the payment provider. Only the executables of such functions
+/// contain the providers.
+pub async fn run_with_provider(function: Function) -> Result<(), lambda_http::Error> {
+    telemetry::init_lambda();
+    run_over(function, start_with_provider(function.init).await?).await
+}
+
+async fn run_over(function: Function, app: App) -> Result<(), lambda_http::Error> {
     let secrets = &origin_secrets()?;
-    let app = &start(function.init).await?;
+    let app = &app;
     lambda_http::run(service_fn(move |request: Request| async move {
         Ok::<_, lambda_http::Error>(function.answer_cdn(secrets, app, request).await)
     }))
@@ -199,6 +210,22 @@ pub async fn run_stateless(
 /// Reported as text, for the same reason as in [`start`].
 fn origin_secrets() -> Result<OriginSecrets, String> {
     config::origin_secrets().map_err(|error| error.to_string())
+}
+
+/// Creates the application state with an open connection, and with the payment provider, if there
+/// is one. Its keys are read once: a new key needs new processes.
+pub async fn start_with_provider(init: Init) -> Result<App, lambda_http::Error> {
+    let charging = config::charging().map_err(|error| error.to_string())?;
+    let app = start(init).await?;
+    let Charging::Provider { name, secret } = charging else {
+        return Ok(app);
+    };
+    let connection = config::connection()?;
+    let text = secrets::read(&connection, config::secrets_endpoint(), &secret)
+        .await
+        .map_err(|error| error.to_string())?;
+    let provider = provider::from_settings(name, &text).map_err(|error| error.to_string())?;
+    Ok(app.with_provider(provider))
 }
 
 /// Creates the application state with an open connection.

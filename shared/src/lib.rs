@@ -20,6 +20,7 @@ pub mod oidc;
 pub mod openapi;
 pub mod origin;
 pub mod provider;
+pub mod secrets;
 pub mod sign_in;
 pub mod store;
 pub mod telemetry;

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::lambda::run(charge::FUNCTION).await
+    shared::lambda::run_with_provider(charge::FUNCTION).await
 }

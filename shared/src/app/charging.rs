@@ -92,10 +92,10 @@ impl App {
     /// Begins a charge that the provider confirms. Repeating the request returns the same charge.
     pub async fn begin_charge(
         &self,
-        provider: &dyn Provider,
         request: &ChargeRequest,
         now: EpochMs,
     ) -> Result<(Outcome, Charge), Refusal> {
+        let provider = self.provider().ok_or(Refusal::ProviderUnreachable)?;
         let order = request.order_id();
         let mut now = now;
         for attempt in 1..=ATTEMPTS {
@@ -328,18 +328,14 @@ impl App {
 
     /// A user's charge. If it is pending, the provider is asked first, but not too often. If the
     /// provider does not answer, the charge is as it was.
-    pub async fn charge_of(
-        &self,
-        provider: Option<&dyn Provider>,
-        order: OrderId,
-    ) -> Result<Charge, Refusal> {
+    pub async fn charge_of(&self, order: OrderId) -> Result<Charge, Refusal> {
         let charge = self.known_charge(order).await?;
         let is_open = match charge.state {
             ChargeState::Pending => charge.begun.is_some(),
             ChargeState::Done { purchase, .. } => purchase == Some(PurchaseState::Due),
             ChargeState::Failed(_) | ChargeState::Expired => false,
         };
-        let Some(provider) = provider.filter(|_| is_open) else {
+        let Some(provider) = self.provider().filter(|_| is_open) else {
             return Ok(charge);
         };
         if !self.store.claim_asking(order, ASK_EVERY_MS).await? {
@@ -356,7 +352,7 @@ impl App {
 
     /// Asks the provider what has become of a charge, and writes what it says. A charge that has
     /// ended without a payment is asked for, too: it may have been paid late.
-    pub async fn follow(
+    pub(super) async fn follow(
         &self,
         provider: &dyn Provider,
         charge: Charge,

@@ -18,6 +18,7 @@ mod tickets;
 use std::sync::Arc;
 
 use crate::metrics::{Count, Metrics};
+use crate::provider::Provider;
 use crate::store::{Consistency, Settings, Store, StoreError};
 use crate::token::{KeyRing, Rejection, Token};
 use cache::Cache;
@@ -67,6 +68,8 @@ pub struct App {
     stocks: Cache<EventId, Vec<u32>>,
     /// Identifies users. `None` if requests state the user id.
     issuer: Option<issuer::CachedIssuer>,
+    /// Confirms charges. `None` if whoever charges a wallet is trusted.
+    provider: Option<Box<dyn Provider>>,
 }
 
 /// An event's texts. They change only together with its revision.
@@ -94,7 +97,27 @@ impl App {
             searches: Cache::default(),
             stocks: Cache::default(),
             issuer: None,
+            provider: None,
         }
+    }
+
+    /// Has a payment provider confirm charges. Without one, whoever charges a wallet is trusted.
+    #[must_use]
+    pub fn with_provider(self, provider: Box<dyn Provider>) -> Self {
+        Self {
+            provider: Some(provider),
+            ..self
+        }
+    }
+
+    /// Whether a payment provider confirms charges.
+    #[must_use]
+    pub fn has_provider(&self) -> bool {
+        self.provider.is_some()
+    }
+
+    fn provider(&self) -> Option<&dyn Provider> {
+        self.provider.as_deref()
     }
 
     /// The clock of this process.

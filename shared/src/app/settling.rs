@@ -42,7 +42,10 @@ enum Step {
 
 impl App {
     /// Follows all charges that are due.
-    pub async fn settle_due(&self, provider: &dyn Provider) -> Result<SettlementSummary, Refusal> {
+    pub async fn settle_due(&self) -> Result<SettlementSummary, Refusal> {
+        let Some(provider) = self.provider() else {
+            return Ok(SettlementSummary::default());
+        };
         let due = self
             .store
             .due_charges(self.clock().now(), MOST_OF_SHARD)
@@ -104,13 +107,13 @@ impl App {
     /// Follows the charges that a provider's notification is about. Nothing else in it is believed.
     pub async fn notified(
         &self,
-        provider: &dyn Provider,
         name: ProviderName,
         notification: Notification<'_>,
     ) -> Result<(), Refusal> {
-        if provider.name() != name {
-            return Err(Refusal::RouteNotFound);
-        }
+        let provider = self
+            .provider()
+            .filter(|provider| provider.name() == name)
+            .ok_or(Refusal::RouteNotFound)?;
         let hints = provider
             .hints(notification)
             .map_err(|refused| match refused {

@@ -57,6 +57,12 @@ impl Answer {
         Self::json(StatusCode::CREATED, body).with(LOCATION, location)
     }
 
+    /// 202 Accepted, with the path of the resource that tells how it goes on.
+    #[must_use]
+    pub fn accepted(location: &str, body: &impl Serialize) -> Self {
+        Self::json(StatusCode::ACCEPTED, body).with(LOCATION, location)
+    }
+
     /// 204 No Content.
     #[must_use]
     pub fn no_content() -> Self {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod charge_view;
 mod cursor;
 pub mod field_types;
 pub mod problem;
@@ -13,6 +14,7 @@ pub use answer::Answer;
 #[cfg(feature = "openapi")]
 pub use body::describe;
 pub use body::{Alternative, BodyFields, Object, no_fields};
+pub use charge_view::ChargeView;
 pub use cursor::{decode_cursor, encode_cursor};
 #[cfg(feature = "openapi")]
 pub use request::idempotency_key_schema;

@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{BodyFields, LARGEST_BODY};
 use crate::app::{App, Caller};
+use crate::provider::Notification;
 use crate::sign_in::{CLIENT_ID, SignIn};
 use crate::token::Token;
 use domain::clock::EpochMs;
@@ -130,6 +131,16 @@ impl ApiRequest {
             Body::Binary(bytes) => bytes,
             // Empty, or a kind of body that a later version of the runtime adds.
             _ => &[],
+        }
+    }
+
+    /// The request as a payment provider's notification.
+    #[must_use]
+    pub fn notification(&self) -> Notification<'_> {
+        Notification {
+            headers: self.headers(),
+            body: self.body(),
+            received_at: self.now,
         }
     }
 
