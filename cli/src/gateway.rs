@@ -26,10 +26,11 @@ use tokio::sync::Semaphore;
 use crate::http_server::HttpServer;
 
 /// Every function that answers HTTP requests.
-pub const FUNCTIONS: [Function; 23] = [
+pub const FUNCTIONS: [Function; 25] = [
     balance::FUNCTION,
     cancel_reservation::FUNCTION,
     charge::FUNCTION,
+    get_charge::FUNCTION,
     get_event::FUNCTION,
     get_image::FUNCTION,
     get_reservation::FUNCTION,
@@ -44,6 +45,7 @@ pub const FUNCTIONS: [Function; 23] = [
     list_seats::FUNCTION,
     pages::FUNCTION,
     pay::FUNCTION,
+    payment_webhook::FUNCTION,
     queue_status::FUNCTION,
     redeem_link::FUNCTION,
     rehearsal_proof::FUNCTION,
@@ -84,11 +86,12 @@ struct Gateway {
     permits: Semaphore,
 }
 
-/// Serves until `stop` ends, then finishes the running requests.
+/// Serves the API, and the pages `beside` it, until `stop` ends, then finishes the running requests.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
     sign_in: Option<SignIn>,
+    beside: Option<Router>,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let server = HttpServer {
@@ -104,6 +107,10 @@ pub async fn serve(
         permits: Semaphore::new(MAX_CONCURRENT_REQUESTS),
     });
     let router = Router::new().fallback(answer).with_state(gateway);
+    let router = match beside {
+        Some(pages) => router.merge(pages),
+        None => router,
+    };
     server.serve(router, stop).await
 }
 

@@ -15,6 +15,7 @@ pub mod command_line;
 pub mod commands;
 pub mod crowd;
 pub mod crowd_options;
+pub mod demo_provider;
 pub mod desk;
 pub mod draw_proof;
 pub mod embedded_dynamodb;

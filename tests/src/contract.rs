@@ -24,6 +24,8 @@ pub fn operations() -> [Operation; 20] {
         list_dates::operation(),
         list_events::operation(),
         list_ledger::operation(),
+        get_charge::operation(),
+        payment_webhook::operation(),
         list_reservations::operation(),
         list_seats::operation(),
         pay::operation(),

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::catalog_update::{self, Files, Mode, Source};
+use crate::demo_provider::{self, DemoProvider};
 use crate::desk::{self, Desk, RefusalSource};
 use crate::embedded_dynamodb::{EmbeddedDynamoDb, Storage};
 use crate::outcome::Outcome;
@@ -68,6 +69,16 @@ pub struct ServeArgs {
     /// The origin of the issuer's token endpoint, if it differs from the issuer's
     #[arg(long, value_name = "ORIGIN", requires = "oidc_client_id")]
     oidc_token_origin: Option<String>,
+    /// The payment provider that confirms charges [default: whoever charges a wallet is trusted]
+    #[arg(long, value_name = "PROVIDER")]
+    payment_provider: Option<PaymentProvider>,
+}
+
+/// The payment providers of the local server.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum PaymentProvider {
+    /// A page of this server, on which no money moves
+    Demo,
 }
 
 const DEFAULT_PORT: u16 = 3000;
@@ -91,6 +102,7 @@ impl Default for ServeArgs {
             oidc_audience: None,
             oidc_scopes: None,
             oidc_token_origin: None,
+            payment_provider: None,
         }
     }
 }
@@ -116,7 +128,7 @@ example_pictures! {
 }
 
 /// The schedule of template.yaml.
-const PROMOTE_EVERY: Duration = Duration::from_mins(1);
+const EVERY: Duration = Duration::from_mins(1);
 /// How long running requests may take to finish at the end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -175,6 +187,13 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> R
         Some((issuer, sign_in)) => (app.with_issuer(issuer), sign_in),
         None => (app, None),
     };
+    let demo = args
+        .payment_provider
+        .map(|PaymentProvider::Demo| DemoProvider::default());
+    let app = match &demo {
+        Some(demo) => app.with_provider(Box::new(demo.clone())),
+        None => app,
+    };
     let app = Arc::new(app);
     app.keys().await?;
     app.preload_issuer_keys().await;
@@ -182,11 +201,12 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> R
     promote_once(&app).await;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
-    let schedule = tokio::spawn(promote_on_schedule(app.clone(), stopped.clone()));
+    let schedule = tokio::spawn(run_schedule(app.clone(), stopped.clone()));
     let server = tokio::spawn(gateway::serve(
         listener,
         app.clone(),
         sign_in,
+        demo.map(|demo| demo_provider::router(demo, app.clone())),
         stopped_signal(stopped.clone()),
     ));
     let desk = Desk::new(app, RefusalSource::ThisProcess)?;
@@ -245,8 +265,8 @@ async fn stopped_signal(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-async fn promote_on_schedule(app: Arc<App>, stopped: watch::Receiver<bool>) {
-    let mut tick = tokio::time::interval_at(Instant::now() + PROMOTE_EVERY, PROMOTE_EVERY);
+async fn run_schedule(app: Arc<App>, stopped: watch::Receiver<bool>) {
+    let mut tick = tokio::time::interval_at(Instant::now() + EVERY, EVERY);
     let stopped = stopped_signal(stopped);
     tokio::pin!(stopped);
     loop {
@@ -255,6 +275,16 @@ async fn promote_on_schedule(app: Arc<App>, stopped: watch::Receiver<bool>) {
             () = &mut stopped => return,
         }
         promote_once(&app).await;
+        if app.has_provider() {
+            settle_once(&app).await;
+        }
+    }
+}
+
+/// Charges that could not be settled stay due for the next run.
+async fn settle_once(app: &App) {
+    if let Err(error) = settle::handle(app).await {
+        tracing::error!(%error, "the scheduled settlement failed");
     }
 }
 

@@ -46,6 +46,7 @@ pub struct RefundRequest<'a> {
     pub key: &'a str,
     pub payment: &'a ProviderPayment,
     pub amount: Money,
+    pub at: EpochMs,
 }
 
 /// What has become of a refund.

@@ -1,0 +1,164 @@
+//! The page on which a buyer pays at the demo provider.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+use domain::charge::ProviderName;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde::Deserialize;
+use shared::app::App;
+use shared::provider::Notification;
+
+use super::{DemoProvider, DemoState};
+
+/// Where the pages of orders are.
+pub(super) const PATH: &str = "/demo-payments";
+
+/// How long a slow payment takes.
+const SLOW: Duration = Duration::from_secs(8);
+
+const STYLE: &str = include_str!("page.css");
+
+/// What the buyer chooses.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Choice {
+    Pay,
+    /// The provider knows of the payment only after some seconds.
+    PaySlowly,
+    /// Two notifications.
+    PayTwiceNotified,
+    /// No notification, and the browser does not come back.
+    PayUnnoticed,
+    Fail,
+    /// Comes back without paying.
+    GoBack,
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    choice: Choice,
+}
+
+#[derive(Clone)]
+struct Page {
+    provider: DemoProvider,
+    app: Arc<App>,
+}
+
+/// The pages of all orders.
+pub fn router(provider: DemoProvider, app: Arc<App>) -> Router {
+    Router::new()
+        .route(&format!("{PATH}/{{order}}"), get(show).post(choose))
+        .with_state(Page { provider, app })
+}
+
+async fn show(State(page): State<Page>, Path(order): Path<String>) -> Response {
+    let Some(known) = page.provider.order(&order) else {
+        return (StatusCode::NOT_FOUND, "There is no such order.").into_response();
+    };
+    let amount = format!(
+        "{} {}",
+        known.amount.in_major_units(&known.currency),
+        known.currency
+    );
+    let content = match known.state {
+        DemoState::Open => html! {
+            form method="post" {
+                button name="choice" value="pay" { "Pay " (amount) }
+                button name="choice" value="pay-slowly" { "Pay, confirmed after 8 seconds" }
+                button name="choice" value="pay-twice-notified" { "Pay, notified twice" }
+                button name="choice" value="pay-unnoticed" { "Pay, then neither notify nor come back" }
+                button name="choice" value="fail" { "Be refused" }
+                button name="choice" value="go-back" { "Go back without paying" }
+            }
+        },
+        DemoState::Paid(_) => html! { p role="status" { "Paid." } (link_back(&known.return_url)) },
+        DemoState::Failed | DemoState::Ended => html! {
+            p role="status" { "This order cannot be paid any more." }
+            (link_back(&known.return_url))
+        },
+    };
+    Html(frame(&known.description, &amount, &content).into_string()).into_response()
+}
+
+fn link_back(url: &str) -> Markup {
+    html! { p { a href=(url) { "Back to the shop" } } }
+}
+
+fn frame(description: &str, amount: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Demo payment" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    h1 { "Demo payment" }
+                    p { "No money moves here. " (description) ": " strong { (amount) } }
+                    (content)
+                }
+            }
+        }
+    }
+}
+
+async fn choose(
+    State(page): State<Page>,
+    Path(order): Path<String>,
+    Form(chosen): Form<Chosen>,
+) -> Response {
+    let now = page.app.clock().now();
+    let state = match chosen.choice {
+        Choice::Pay | Choice::PayTwiceNotified | Choice::PayUnnoticed => DemoState::Paid(now),
+        Choice::PaySlowly => {
+            DemoState::Paid(now.plus_ms(i64::try_from(SLOW.as_millis()).unwrap_or_default()))
+        }
+        Choice::Fail => DemoState::Failed,
+        Choice::GoBack => DemoState::Open,
+    };
+    page.provider.decide(&order, state);
+    match chosen.choice {
+        Choice::Pay => notify(&page, &order).await,
+        Choice::PayTwiceNotified => {
+            notify(&page, &order).await;
+            notify(&page, &order).await;
+        }
+        Choice::PaySlowly => {
+            let page = page.clone();
+            let order = order.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(SLOW).await;
+                notify(&page, &order).await;
+            });
+        }
+        Choice::PayUnnoticed => return Redirect::to(&format!("{PATH}/{order}")).into_response(),
+        Choice::Fail | Choice::GoBack => {}
+    }
+    match page.provider.order(&order) {
+        Some(order) => Redirect::to(&order.return_url).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// Notifies the shop, as a provider does from its own servers.
+async fn notify(page: &Page, order: &str) {
+    let (headers, body) = page.provider.notification(order);
+    let notification = Notification {
+        headers: &headers,
+        body: &body,
+        received_at: page.app.clock().now(),
+    };
+    if let Err(refusal) = page.app.notified(ProviderName::Demo, notification).await {
+        tracing::warn!(?refusal, "a demo notification was not accepted");
+    }
+}
