@@ -95,6 +95,7 @@ impl DemoProvider {
     }
 
     /// Sets what has become of an order that is still open. Returns whether it was.
+    #[must_use]
     pub fn decide(&self, order: &str, state: DemoState) -> bool {
         match self.books().orders.get_mut(order) {
             Some(open) if open.state == DemoState::Open => {
@@ -260,7 +261,7 @@ impl Provider for DemoProvider {
 
     fn end<'a>(&'a self, charge: &'a Charge, now: EpochMs) -> ProviderResult<'a, ProviderAnswer> {
         Box::pin(async move {
-            self.decide(&charge.order_id().to_string(), DemoState::Ended);
+            let _ = self.decide(&charge.order_id().to_string(), DemoState::Ended);
             self.answer(charge, now)
         })
     }

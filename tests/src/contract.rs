@@ -10,7 +10,7 @@ use shared::openapi::{Document, Operation};
 
 /// The operations that the functions describe.
 #[must_use]
-pub fn operations() -> [Operation; 20] {
+pub fn operations() -> [Operation; 22] {
     [
         balance::operation(),
         cancel_reservation::operation(),

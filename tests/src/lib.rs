@@ -50,6 +50,9 @@ mod audit_findings;
 /// The DynamoDB calls and units that each request may cost.
 #[cfg(test)]
 mod budget;
+/// Charges that a payment provider confirms.
+#[cfg(test)]
+mod charges;
 /// Crashes, lost answers, throttles and conflicts in each kind of call, for every kind of queue.
 #[cfg(test)]
 mod every_fault;

@@ -19,6 +19,7 @@ use lambda_http::http::HeaderMap;
 use serde_json::{Value, json};
 use shared::app::App;
 use shared::lambda::Function;
+use shared::provider::Provider;
 use shared::store::{Change, Settings, Store, TableNames, create_tables};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -46,7 +47,7 @@ pub const FAR_DATE: &str = "2099-12-24";
 pub const FESTIVAL: &str = "summer-festival";
 
 /// Every function that answers requests.
-pub const FUNCTIONS: [Function; 23] = boxoffice::gateway::FUNCTIONS;
+pub const FUNCTIONS: [Function; 25] = boxoffice::gateway::FUNCTIONS;
 
 /// At most this many requests are in progress over all tests: more would only queue up on a small machine.
 static AT_ONCE: Semaphore = Semaphore::const_new(32);
@@ -305,6 +306,17 @@ impl World {
     pub fn process_with_issuer(&self, issuer: &TestIssuer) -> Self {
         let process = self.another_process();
         let app = App::new(process.app.store().clone()).with_issuer(issuer.configured());
+        Self {
+            app: Arc::new(app),
+            ..process
+        }
+    }
+
+    /// Another process, whose charges a payment provider confirms.
+    #[must_use]
+    pub fn process_with_provider(&self, provider: impl Provider + 'static) -> Self {
+        let process = self.another_process();
+        let app = App::new(process.app.store().clone()).with_provider(Box::new(provider));
         Self {
             app: Arc::new(app),
             ..process

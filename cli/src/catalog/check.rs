@@ -306,11 +306,7 @@ fn event(
     check_currency(scope, raw.currency, context);
     let max_seats_per_user = scope.count("maxSeatsPerUser", raw.max_seats_per_user, 1);
     let hold_seconds = scope.count("holdSeconds", raw.hold_seconds, 300);
-    let payment_seconds = scope.count(
-        "paymentSeconds",
-        raw.payment_seconds,
-        DEFAULT_PAYMENT_SECONDS,
-    );
+    let payment_seconds = payment_seconds(scope, raw.payment_seconds);
     let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
     let first_applied_at = event_id
         .as_ref()
@@ -398,6 +394,10 @@ fn event(
     let mut programme = Programme { event, dates };
     programme.event.terms.overview = programme.overview();
     Some((Described { programme, texts }, picture))
+}
+
+fn payment_seconds(scope: &mut Scope<'_>, field: Value<Whole<60, 3600>>) -> u32 {
+    scope.count("paymentSeconds", field, DEFAULT_PAYMENT_SECONDS)
 }
 
 fn check_currency(scope: &mut Scope<'_>, field: Value<Currency>, context: &Context<'_>) {

@@ -126,7 +126,8 @@ async fn choose(
         Choice::Fail => DemoState::Failed,
         Choice::GoBack => DemoState::Open,
     };
-    page.provider.decide(&order, state);
+    // A second click decides nothing.
+    let _ = page.provider.decide(&order, state);
     match chosen.choice {
         Choice::Pay => notify(&page, &order).await,
         Choice::PayTwiceNotified => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Finding, Invariant, Stored};
+use crate::charge::{Charge, ChargeStatus};
 use crate::clock::EpochMs;
 use crate::event::Programme;
 use crate::ids::{EntryId, EventId, ReservationId, SeatNumber, UserId};
@@ -18,6 +19,9 @@ pub struct RememberedCharge {
     pub balance: Money,
 }
 
+/// A charge that is pending this long after its end is not being settled, in seconds.
+const LONGEST_SETTLEMENT_SECONDS: u32 = 60 * 60;
+
 /// A user's items, except queue entries.
 #[derive(Clone, Debug, Default)]
 pub struct UserItems {
@@ -27,6 +31,8 @@ pub struct UserItems {
     /// In the order of their numbers.
     pub ledger: Vec<(u64, Stored<LedgerEntry>)>,
     pub charges: Vec<Stored<RememberedCharge>>,
+    /// The charges that a payment provider confirms.
+    pub provider_charges: Vec<Stored<Charge>>,
     pub reservations: Vec<Stored<Reservation>>,
     pub archived: Vec<Stored<Reservation>>,
 }
@@ -44,6 +50,7 @@ impl UserItems {
         if only.is_none() {
             self.check_wallet(&mut findings);
             self.check_charges(&mut findings);
+            self.check_pending(now, &mut findings);
         }
         let mut paid = self.paid();
         let in_scope = |id: &ReservationId| only.is_none_or(|only| id.event_id() == only);
@@ -142,7 +149,8 @@ impl UserItems {
         }
     }
 
-    /// Every charge has one charge key, and every charge key one charge.
+    /// Every charge has one charge key, or one confirmation of a provider, and each of these has one
+    /// charge.
     fn check_charges(&self, findings: &mut Vec<Finding>) {
         let mut charges: HashMap<EntryId, &Stored<LedgerEntry>> = self
             .ledger
@@ -179,13 +187,47 @@ impl UserItems {
                 is,
             ));
         }
+        let done = self
+            .provider_charges
+            .iter()
+            .filter(|charge| charge.value.status() == ChargeStatus::Done);
+        for Stored { key, value } in done {
+            let is = match charges.remove(&value.charge_id) {
+                Some(entry) if entry.value.amount == value.amount => continue,
+                Some(entry) => format!("a charge of {}", entry.value.amount.0),
+                None => "no such charge".to_owned(),
+            };
+            let expected = format!(
+                "a charge {} of {} in the ledger",
+                value.charge_id, value.amount.0
+            );
+            findings.push(Finding::new(Invariant::Money, key, expected, is));
+        }
         for (_, entry) in charges {
             findings.push(Finding::new(
                 Invariant::Money,
                 &entry.key,
-                "a charge key for this charge",
+                "a charge key, or a charge that is done, for this charge",
                 "none",
             ));
+        }
+    }
+
+    /// No charge is pending long after its end.
+    fn check_pending(&self, now: EpochMs, findings: &mut Vec<Finding>) {
+        let pending = self
+            .provider_charges
+            .iter()
+            .filter(|charge| charge.value.status() == ChargeStatus::Pending);
+        for Stored { key, value } in pending {
+            if value.expires_at.plus_seconds(LONGEST_SETTLEMENT_SECONDS) < now {
+                findings.push(Finding::new(
+                    Invariant::Money,
+                    key,
+                    format!("a charge that has ended at {}", value.expires_at),
+                    "it is still pending",
+                ));
+            }
         }
     }
 }

@@ -304,12 +304,16 @@ impl Store {
     }
 
     /// Notes what has become of the reservation that a charge was for, and takes the charge off the
-    /// list. A repeated call changes nothing.
+    /// list, in one transaction. A repeated call changes nothing.
     pub async fn end_purchase(&self, order: OrderId, outcome: PurchaseState) -> Result<()> {
-        self.write_if_allowed(|_| end_purchase(order, outcome))
-            .await?;
-        self.write_if_allowed(|_| delete_due(order)).await?;
-        Ok(())
+        let ended = self
+            .transact(|_| (vec![end_purchase(order, outcome), delete_due(order)], ()))
+            .await;
+        match ended {
+            // Another request has noted it.
+            Ok(()) | Err(TransactionError::Refused(_)) => Ok(()),
+            Err(TransactionError::Store(error)) => Err(error),
+        }
     }
 
     /// Takes the right to ask the provider about a listed charge. `false` if another request has

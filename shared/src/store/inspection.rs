@@ -5,6 +5,7 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 
+use super::charges::read_charge;
 use super::client::{Consistency, Query, Store};
 use super::error::{Result, store_error};
 use super::expression::Key;
@@ -126,7 +127,7 @@ fn subject_of(item: &Item) -> Option<Subject> {
             }
         }
         "SESSIONS" | "QUEUE" | "STOCK" | "EVENT" | "TEXTS" | "IMAGE" | "CATALOG" | "SETTINGS"
-        | "SEATMAP" | "PROMOTE" | "DEPARTED" | "LINK" => None,
+        | "SEATMAP" | "PROMOTE" | "DEPARTED" | "LINK" | "DUE" => None,
         _ => unknown(Invariant::OneReservation),
     }
 }
@@ -203,6 +204,9 @@ impl Reader {
             let entry = self.read_by(invariant, item, read_entry);
             let seq = seq.parse().unwrap_or(0);
             user.ledger.extend(entry.map(|entry| (seq, entry)));
+        } else if sk.starts_with(keys::CHARGE_PREFIX) {
+            let charge = self.read_by(invariant, item, read_charge);
+            user.provider_charges.extend(charge);
         } else if sk.starts_with(keys::CHARGE_KEY_PREFIX) {
             let charge = self.read::<ChargeRecord>(invariant, item);
             user.charges.extend(charge.map(|charge| Stored {

@@ -50,7 +50,13 @@ impl Server {
     pub(crate) fn start(app: Arc<App>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        tokio::spawn(gateway::serve(listener, app, None, std::future::pending()));
+        tokio::spawn(gateway::serve(
+            listener,
+            app,
+            None,
+            None,
+            std::future::pending(),
+        ));
         Self {
             address,
             idle: Arc::default(),

@@ -430,9 +430,15 @@ async fn a_body_that_is_cut_short_is_a_bad_request() {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let app = world.app.clone();
-    let server = tokio::spawn(boxoffice::gateway::serve(listener, app, None, async {
-        let _ = stopped.await;
-    }));
+    let server = tokio::spawn(boxoffice::gateway::serve(
+        listener,
+        app,
+        None,
+        None,
+        async {
+            let _ = stopped.await;
+        },
+    ));
     let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!(
         "POST /events/{EVENT}/tokens HTTP/1.1\r\nHost: {address}\r\n\

@@ -65,6 +65,7 @@ impl Site {
             listener,
             app,
             sign_in,
+            None,
             std::future::pending(),
         ));
         Self {

@@ -1,0 +1,113 @@
+//! Faults between every two steps of a payment, in the store and at the provider: books and provider
+//! agree in the end, and nothing is in neither place.
+
+use futures::stream::{StreamExt, iter};
+
+use super::PayingShop;
+use super::unreliable::Trouble;
+use crate::invariants;
+use crate::wire::{Fault, Rule};
+use crate::world::{Buyer, PRICE, Reply};
+
+/// A buyer pays for a hold; the answers are ignored.
+async fn troubled(shop: &PayingShop, buyer: &Buyer, id: &str) {
+    let begun = shop.charge(buyer, PRICE, "checkout", Some(id)).await;
+    pay_if_possible(shop, &begun);
+    shop.notify_if_possible(&begun).await;
+    shop.world.clock.advance_seconds(60);
+    let _ = shop.settle().await;
+}
+
+fn pay_if_possible(shop: &PayingShop, begun: &Reply) {
+    if begun.body["checkout"].is_object() {
+        shop.pays(begun);
+    }
+}
+
+impl PayingShop {
+    async fn notify_if_possible(&self, begun: &Reply) {
+        if begun.body["checkout"].is_object() {
+            self.notify(begun).await;
+        }
+    }
+}
+
+/// The buyer repeats the request, as a page does, pays if that has not happened, and comes back.
+async fn is_bought_in_the_end(shop: &PayingShop, buyer: &Buyer, id: &str, what: &str) {
+    let sound = shop.another_process();
+    let again = sound.charge(buyer, PRICE, "checkout", Some(id)).await;
+    assert!(matches!(again.status, 200 | 202), "{what}: {again:?}");
+    if again.body["checkout"].is_object() {
+        let now = sound.world.app.clock().now();
+        let paid = boxoffice::demo_provider::DemoState::Paid(now);
+        let _ = sound.demo().decide(super::order(&again), paid);
+    }
+    sound.world.clock.advance_seconds(60);
+    sound.settle().await.unwrap();
+    let charge = sound.look(buyer, &again).await;
+    assert_eq!(charge["status"], "DONE", "{what}");
+    assert_eq!(charge["purchase"], "PAID", "{what}");
+    sound.is_bought(buyer, id).await;
+    assert_eq!(sound.settle().await.unwrap()["due"], 0, "{what}");
+    invariants::check(&sound.world).await;
+}
+
+async fn calls_without_faults() -> u32 {
+    let shop = PayingShop::new().await;
+    let (buyer, id) = shop.holder(7).await;
+    let process = shop.another_process();
+    troubled(&process, &buyer, &id).await;
+    is_bought_in_the_end(&shop, &buyer, &id, "no fault").await;
+    u32::try_from(process.world.wire.calls().len()).unwrap()
+}
+
+async fn sweep(fault: Fault) {
+    let calls = calls_without_faults().await;
+    assert!(calls > 10, "only {calls} calls");
+    iter(0..calls)
+        .for_each_concurrent(4, |after| async move {
+            let shop = PayingShop::new().await;
+            let (buyer, id) = shop.holder(7).await;
+            let process = shop.another_process();
+            process.world.wire.inject(Rule {
+                operation: "",
+                containing: "",
+                after,
+                times: if fault == Fault::CutOff { u32::MAX } else { 1 },
+                fault,
+            });
+            troubled(&process, &buyer, &id).await;
+            let what = format!("{fault:?} in call {after}");
+            is_bought_in_the_end(&shop, &buyer, &id, &what).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_process_that_crashes_at_any_call_loses_no_payment() {
+    sweep(Fault::CutOff).await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_at_any_call_loses_no_payment() {
+    sweep(Fault::LoseAnswer).await;
+}
+
+#[tokio::test]
+async fn a_conflict_at_any_call_loses_no_payment() {
+    sweep(Fault::Conflict).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_at_any_request_loses_no_payment() {
+    for trouble in [Trouble::Down, Trouble::AnswerLost] {
+        for after in 0..4 {
+            let shop = PayingShop::new().await;
+            let (buyer, id) = shop.holder(7).await;
+            shop.provider.trouble(after, trouble);
+            troubled(&shop, &buyer, &id).await;
+            let what = format!("{trouble:?} in request {after}");
+            is_bought_in_the_end(&shop, &buyer, &id, &what).await;
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Charges that a payment provider confirms, from the checkout to the ticket.
+
+mod faults;
+mod holds;
+mod payments;
+mod unreliable;
+
+use boxoffice::demo_provider::{DemoProvider, DemoState};
+use domain::event::Programme;
+use domain::money::Money;
+use serde_json::{Value, json};
+use unreliable::Unreliable;
+
+use crate::invariants;
+use crate::world::{Buyer, PRICE, Reply, World, concert};
+
+/// A shop whose charges the demo provider confirms.
+struct PayingShop {
+    world: World,
+    provider: Unreliable<DemoProvider>,
+}
+
+impl PayingShop {
+    async fn new() -> Self {
+        Self::with(concert()).await
+    }
+
+    async fn with(programme: Programme) -> Self {
+        let world = World::with(programme).await;
+        world.app.promote_all().await.unwrap();
+        let provider = Unreliable::over(DemoProvider::default());
+        Self {
+            world: world.process_with_provider(provider.clone()),
+            provider,
+        }
+    }
+
+    fn demo(&self) -> &DemoProvider {
+        &self.provider.inner
+    }
+
+    /// Another process of the same shop.
+    fn another_process(&self) -> Self {
+        Self {
+            world: self.world.process_with_provider(self.provider.clone()),
+            provider: self.provider.clone(),
+        }
+    }
+
+    /// A buyer who holds a seat, and the reservation's id.
+    async fn holder(&self, seat: u32) -> (Buyer, String) {
+        let buyer = self.world.joins(crate::world::EVENT).await;
+        let held = self.world.hold(&buyer, seat).await;
+        assert_eq!(held.status, 201, "{held:?}");
+        (buyer, held.text_of("reservationId").to_owned())
+    }
+
+    async fn charge(&self, buyer: &Buyer, amount: i64, key: &str, pay_for: Option<&str>) -> Reply {
+        let bearer = format!("Bearer {}", buyer.token);
+        let path = format!("/users/{}/wallet/charges", buyer.user_id);
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", bearer.as_str()),
+            ("idempotency-key", key),
+            ("host", "shop.example.com"),
+            ("x-forwarded-proto", "https"),
+        ];
+        let mut body = json!({ "amount": amount });
+        if let Some(id) = pay_for {
+            body["payFor"] = id.into();
+        }
+        let body = body.to_string();
+        self.world.send("POST", &path, &headers, Some(&body)).await
+    }
+
+    /// Begins a charge that pays for a hold.
+    async fn checkout(&self, buyer: &Buyer, id: &str) -> Reply {
+        let begun = self.charge(buyer, PRICE, "checkout", Some(id)).await;
+        assert_eq!(begun.status, 202, "{begun:?}");
+        begun
+    }
+
+    /// The charge as the buyer's page sees it, after the pause between two questions to the provider.
+    async fn look(&self, buyer: &Buyer, charge: &Reply) -> Value {
+        self.world.clock.advance_seconds(2);
+        let id = charge.text_of("chargeId");
+        let path = format!("/users/{}/wallet/charges/{id}", buyer.user_id);
+        let reply = self.world.get(&path, &buyer.token).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.body
+    }
+
+    /// What the buyer does on the provider's page.
+    fn decides(&self, charge: &Reply, state: DemoState) {
+        assert!(self.demo().decide(order(charge), state));
+    }
+
+    fn pays(&self, charge: &Reply) {
+        self.decides(charge, DemoState::Paid(self.world.app.clock().now()));
+    }
+
+    async fn notify(&self, charge: &Reply) -> Reply {
+        let (headers, body) = self.demo().notification(order(charge));
+        let mut sent = vec![("content-type", "application/json")];
+        sent.extend(
+            headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.to_str().unwrap())),
+        );
+        let body = String::from_utf8(body).unwrap();
+        self.world
+            .send("POST", "/webhooks/demo", &sent, Some(&body))
+            .await
+    }
+
+    /// A run of the schedule.
+    async fn settle(&self) -> Result<Value, String> {
+        let settled = settle::handle(&self.world.app).await;
+        settled.map_err(|error| error.to_string())
+    }
+
+    async fn reservation(&self, buyer: &Buyer, id: &str) -> Value {
+        let path = format!("/reservations/{id}");
+        self.world.get(&path, &buyer.token).await.body
+    }
+
+    /// The kinds and amounts of the wallet's ledger, oldest first.
+    async fn ledger(&self, buyer: &Buyer) -> Vec<(String, i64)> {
+        let path = format!("/users/{}/wallet/ledger", buyer.user_id);
+        let reply = self.world.get(&path, &buyer.token).await;
+        let entries = reply.body["entries"].as_array().unwrap().iter().rev();
+        entries
+            .map(|entry| {
+                (
+                    entry["kind"].as_str().unwrap().to_owned(),
+                    entry["amount"].as_i64().unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    async fn is_bought(&self, buyer: &Buyer, id: &str) {
+        let reservation = self.reservation(buyer, id).await;
+        assert_eq!(reservation["status"], "CONFIRMED", "{reservation}");
+        let bought = [("CHARGE".to_owned(), PRICE), ("PAYMENT".to_owned(), -PRICE)];
+        assert_eq!(self.ledger(buyer).await, bought);
+        invariants::check(&self.world).await;
+    }
+}
+
+/// The order at the provider: the last part of the checkout's address.
+fn order(charge: &Reply) -> &str {
+    let url = charge.body["checkout"]["url"].as_str().expect("a checkout");
+    url.rsplit('/').next().expect("an order")
+}
+
+fn set_amount(shop: &PayingShop, charge: &Reply, amount: i64) {
+    shop.demo().set_amount(order(charge), Money(amount));
+}
