@@ -121,7 +121,7 @@ json.dump(template, sys.stdout, indent=1)
 PYTHON
     env AWS_SHARED_CREDENTIALS_FILE="$keys" AWS_DEFAULT_REGION=us-east-1 AWS_MAX_ATTEMPTS=1 \
         sam local start-api --template target/template.local.json --env-vars "$work/env.json" --skip-pull-image \
-        --parameter-overrides UserIdentity=TrustUserIdInRequest Architecture=x86_64 \
+        --parameter-overrides UserIdentity=TrustUserIdInRequest PaymentProvider=TrustCharges Architecture=x86_64 \
         --container-host-interface 127.0.0.1 --warm-containers LAZY --port "$port" >"$work/api.log" 2>&1 &
     processes+=($!)
     wait_for_output "Running on " "$work/api.log" $! >/dev/null

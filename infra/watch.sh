@@ -46,5 +46,5 @@ fi
 AWS_ACCESS_KEY_ID=$(sed -n 's/^aws_access_key_id = //p' "$keys")
 AWS_SECRET_ACCESS_KEY=$(sed -n 's/^aws_secret_access_key = //p' "$keys")
 export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
-export BOXOFFICE_TABLE=boxoffice BOXOFFICE_KEYS_TABLE=boxoffice-keys BOXOFFICE_USER_IDENTITY=TrustUserIdInRequest
+export BOXOFFICE_TABLE=boxoffice BOXOFFICE_KEYS_TABLE=boxoffice-keys BOXOFFICE_USER_IDENTITY=TrustUserIdInRequest BOXOFFICE_PAYMENT_PROVIDER=TrustCharges
 exec cargo lambda watch --global target/watch.toml --invoke-address 127.0.0.1 "$@"

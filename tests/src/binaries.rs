@@ -63,6 +63,7 @@ pub fn environment(
         ("BOXOFFICE_TABLE", world.tables.main.clone()),
         ("BOXOFFICE_KEYS_TABLE", world.tables.keys.clone()),
         ("BOXOFFICE_USER_IDENTITY", "TrustUserIdInRequest".to_owned()),
+        ("BOXOFFICE_PAYMENT_PROVIDER", "TrustCharges".to_owned()),
         ("BOXOFFICE_METRICS_NAMESPACE", "Boxoffice/test".to_owned()),
     ]
 }

@@ -142,11 +142,6 @@ fn grants() -> &'static Grants {
 
 /// A statement about a table. Statements about other resources are skipped.
 fn statement(statement: &Value) -> Option<Statement> {
-    // Under a condition: its name, the statement, and none.
-    let statement = match statement.as_array() {
-        Some(choice) => &choice[1],
-        None => statement,
-    };
     let texts = |value: &Value| -> BTreeSet<String> {
         let texts = template_yaml::texts(value).into_iter();
         texts.map(str::to_owned).collect()

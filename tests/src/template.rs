@@ -180,6 +180,7 @@ fn variables_read(binary: &str, readers: &BTreeMap<String, BTreeSet<String>>) ->
     };
     let signs = begins_with(&[Init::Keys, Init::Users]);
     let knows_users = begins_with(&[Init::Users]);
+    let asks_provider = read(&format!("functions/{binary}/src/main.rs")).contains("_with_provider");
     sources
         .iter()
         .map(|source| read(source))
@@ -192,6 +193,7 @@ fn variables_read(binary: &str, readers: &BTreeMap<String, BTreeSet<String>>) ->
         // Optional variables: a function without keys does not get the table of keys.
         .filter(|variable| signs || variable != "BOXOFFICE_KEYS_TABLE")
         .filter(|variable| knows_users || !readers["user_identity"].contains(variable))
+        .filter(|variable| asks_provider || !readers["charging"].contains(variable))
         .collect()
 }
 

@@ -35,7 +35,6 @@ pub fn operation() -> shared::openapi::Operation {
     )
     .response::<Body>(200, "Received.")
     .problems(&[
-        problem::ROUTE_NOT_FOUND,
         problem::INVALID_SIGNATURE,
         problem::THROTTLED,
         problem::PROVIDER_UNREACHABLE,
@@ -50,11 +49,11 @@ struct Body {
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let name = request
-        .path_parameter("provider", |name| {
-            ProviderName::parse(name).ok_or_else(String::new)
-        })
-        .map_err(|_| Refusal::RouteNotFound)?;
+    let name = request.path_parameter("provider", |name| {
+        ProviderName::parse(name)
+            .filter(|name| app.is_paid_by(*name))
+            .ok_or_else(|| "is not the payment provider of this shop".to_owned())
+    })?;
     app.notified(name, request.notification()).await?;
     Ok(Answer::ok(&Body { received: true }))
 }

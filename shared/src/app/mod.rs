@@ -22,6 +22,7 @@ use crate::provider::Provider;
 use crate::store::{Consistency, Settings, Store, StoreError};
 use crate::token::{KeyRing, Rejection, Token};
 use cache::Cache;
+use domain::charge::ProviderName;
 use domain::clock::{Clock, EpochMs};
 use domain::event::{Event, Programme};
 use domain::ids::{EventId, Lane};
@@ -114,6 +115,12 @@ impl App {
     #[must_use]
     pub fn has_provider(&self) -> bool {
         self.provider.is_some()
+    }
+
+    /// Whether this payment provider confirms charges.
+    #[must_use]
+    pub fn is_paid_by(&self, name: ProviderName) -> bool {
+        self.provider().is_some_and(|provider| provider.name() == name)
     }
 
     fn provider(&self) -> Option<&dyn Provider> {

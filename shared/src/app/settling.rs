@@ -113,7 +113,7 @@ impl App {
         let provider = self
             .provider()
             .filter(|provider| provider.name() == name)
-            .ok_or(Refusal::RouteNotFound)?;
+            .ok_or(Refusal::ProviderUnreachable)?;
         let hints = provider
             .hints(notification)
             .map_err(|refused| match refused {

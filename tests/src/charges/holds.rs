@@ -38,10 +38,10 @@ async fn a_checkout_extends_its_hold_once_and_the_session_with_it() {
     let shop = PayingShop::with(concert).await;
     let (buyer, id) = shop.holder(7).await;
     let next = shop.world.joins(EVENT).await;
-    let begin = shop.world.app.clock().now();
+    let start = shop.world.app.clock().now();
     shop.world.clock.advance_seconds(200);
     let begun = shop.checkout(&buyer, &id).await;
-    let end = begin.plus_seconds(200 + 900);
+    let end = start.plus_seconds(200 + 900);
     assert_eq!(time(&begun.body["expiresAt"]), end);
     let held = shop.reservation(&buyer, &id).await;
     assert_eq!(time(&held["heldUntil"]), end);

@@ -165,10 +165,10 @@ async fn a_forged_notification_is_refused_and_one_about_a_strange_order_changes_
         .is_problem(400, "invalid_signature");
     send("/webhooks/stripe")
         .await
-        .is_problem(404, "route_not_found");
+        .is_problem(400, "invalid_request");
     send("/webhooks/nobody")
         .await
-        .is_problem(404, "route_not_found");
+        .is_problem(400, "invalid_request");
 
     let stranger = PayingShop::new().await;
     let buyer = stranger.world.joins(EVENT).await;
