@@ -8,6 +8,7 @@ pub mod best;
 pub mod clock;
 pub mod device_link;
 pub mod event;
+pub mod fees;
 pub mod ids;
 pub mod image;
 pub mod invariants;
