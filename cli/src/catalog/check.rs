@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
+use domain::fees::Fees;
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::{Currency, Money};
 use domain::profile::Overview;
@@ -12,6 +13,7 @@ use shared::store::Described;
 
 use super::Known;
 use super::error::CatalogError;
+use super::fees::{self, Organizer, Percent};
 use super::profile::{self, WantedPicture};
 use super::raw::{
     AdmissionWord, Amount, Day, List, MAX_SEATS, MAX_TICKETS, Opening, RawCatalog, RawDate,
@@ -183,6 +185,8 @@ impl Scope<'_> {
 pub(super) struct Context<'a> {
     currency: Option<Currency>,
     known: &'a Known,
+    /// Of events that name none.
+    organizer: Organizer,
     /// The highest price that a wallet can pay.
     wallet_ceiling: Money,
     now: EpochMs,
@@ -229,10 +233,17 @@ pub(super) fn catalog(
     let wallet_ceiling = scope
         .value("walletCeiling", raw.wallet_ceiling)
         .map(Whole::money);
+    let organizer = fees::organizer(
+        &mut scope,
+        raw.organizer,
+        raw.organizer_tax_number,
+        raw.organizer_address,
+    );
     let known_ceiling = known.settings.as_ref().map(|known| known.wallet_ceiling);
     let context = Context {
         currency: table_currency(&raw.currency, &raw.events).cloned(),
         known,
+        organizer,
         wallet_ceiling: wallet_ceiling
             .or(known_ceiling)
             .unwrap_or(DEFAULT_WALLET_CEILING),
@@ -293,15 +304,17 @@ fn event(
     context: &Context<'_>,
     doubts: &mut Vec<RawDoubt>,
 ) -> Option<(Described, Option<WantedPicture>)> {
+    refuse_general_fields(scope, &raw);
     let zone = time_zone(scope, std::mem::take(&mut raw.time_zone));
     let zone = zone.as_ref();
-    let profile = profile::profile(scope, &mut raw, zone);
+    let profile = profile::profile(scope, &mut raw, zone, &context.organizer);
     let texts = profile::texts(scope, &mut raw);
     let event_id = scope.required_value("eventId", std::mem::take(&mut raw.event_id));
     let picture = profile::picture(scope, &mut raw, event_id.as_ref());
     let name = scope.required_value("name", raw.name);
     let venue = scope.required_value("venue", raw.venue);
     check_currency(scope, raw.currency, context);
+    let tax_rate = scope.value("taxRatePercent", std::mem::take(&mut raw.tax_rate_percent));
     let max_seats_per_user = scope.count("maxSeatsPerUser", raw.max_seats_per_user, 1);
     let hold_seconds = scope.count("holdSeconds", raw.hold_seconds, 300);
     let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
@@ -330,12 +343,6 @@ fn event(
     let mut doors_open_at = None;
     let admission = match scope.required_value("admission", raw.admission)? {
         AdmissionWord::Seated => {
-            let message = "is only for events of admission general";
-            scope.refuse("totalTickets", &raw.total_tickets, message);
-            scope.refuse("price", &raw.price, message);
-            scope.refuse("date", &raw.date, message);
-            scope.refuse("startsAt", &raw.starts_at, message);
-            scope.refuse("doorsOpenAt", &raw.doors_open_at, message);
             dates = self::dates(scope, raw.dates, context, &calendar, doubts);
             last_start = dates.values().map(|date| date.starts_at).max();
             Admission::Seated
@@ -371,6 +378,9 @@ fn event(
             venue: venue?.0,
             admission,
             currency: context.currency.clone()?,
+            // The prices decide what they may be.
+            fees: Fees::default(),
+            tax_rate: tax_rate.map(|Percent(rate)| rate),
             max_seats_per_user,
             hold_seconds,
             cancel_until_hours,
@@ -388,8 +398,24 @@ fn event(
         revision: 0,
     };
     let mut programme = Programme { event, dates };
-    programme.event.terms.overview = programme.overview();
+    let overview = programme.overview();
+    let dearest = overview.highest_price;
+    programme.event.terms.fees = fees::fees(scope, raw.fees, dearest, context.wallet_ceiling);
+    programme.event.terms.overview = overview;
     Some((Described { programme, texts }, picture))
+}
+
+/// A seated event has prices and starts in its dates.
+fn refuse_general_fields(scope: &mut Scope<'_>, raw: &RawEvent) {
+    let Some(Scalar(AdmissionWord::Seated)) = raw.admission.value() else {
+        return;
+    };
+    let message = "is only for events of admission general";
+    scope.refuse("totalTickets", &raw.total_tickets, message);
+    scope.refuse("price", &raw.price, message);
+    scope.refuse("date", &raw.date, message);
+    scope.refuse("startsAt", &raw.starts_at, message);
+    scope.refuse("doorsOpenAt", &raw.doors_open_at, message);
 }
 
 fn check_currency(scope: &mut Scope<'_>, field: Value<Currency>, context: &Context<'_>) {

@@ -156,8 +156,8 @@ impl Store {
 mod tests {
     use super::*;
     use domain::event::{Admission, Section, Terms};
-    use domain::ids::{EventId, Lane, Rank};
     use domain::fees::Fees;
+    use domain::ids::{EventId, Lane, Rank};
     use domain::money::Currency;
     use domain::profile::{Overview, Profile};
     use domain::queue::{Control, QueuePolicy, TokenEndsOn};
