@@ -6,6 +6,7 @@
 
 mod check;
 mod error;
+mod fees;
 mod profile;
 mod raw;
 mod section;

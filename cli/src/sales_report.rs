@@ -32,8 +32,18 @@ pub struct SalesReport {
     reservations: ReservationCounts,
     /// Tickets of all dates and sections.
     tickets: TicketCounts,
+    /// Of the sold tickets and their orders.
+    fees: Money,
     /// Paid back for cancelled reservations.
     refunded: Money,
+    /// Of cancelled reservations: what was not paid back.
+    kept_fees: Money,
+    /// Payments less refunds: the revenue, the fees, and the kept fees.
+    received: Money,
+    /// The tax that `received` contains, rounded for each reservation. Omitted if no event's terms
+    /// named a rate when its tickets were sold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contained_tax: Option<Money>,
     sections: Vec<SectionSales>,
 }
 
@@ -53,7 +63,7 @@ struct TicketCounts {
     sold: u64,
     held: u64,
     available: u64,
-    /// The price of the sold tickets.
+    /// The price of the sold tickets, without fees.
     revenue: Money,
 }
 
@@ -88,7 +98,11 @@ impl SalesReport {
             queue: QueueStatus::read(app, event, now).await?,
             reservations: ReservationCounts::default(),
             tickets: TicketCounts::default(),
+            fees: Money::ZERO,
             refunded: Money::ZERO,
+            kept_fees: Money::ZERO,
+            received: Money::ZERO,
+            contained_tax: None,
             sections: sections(&programme),
         };
         let index: BTreeMap<SectionKey, usize> = report
@@ -118,9 +132,7 @@ impl SalesReport {
             Status::Expired => &mut self.reservations.expired,
         };
         *count += 1;
-        if let State::Cancelled { refunded, .. } = reservation.state {
-            self.refunded = self.refunded + refunded;
-        }
+        self.add_money(reservation);
         let mut count_at = |key: SectionKey, quantity: u32, price: Money| {
             let Some(at) = index.get(&key) else {
                 return;
@@ -135,13 +147,30 @@ impl SalesReport {
                 Status::Cancelled | Status::Expired => {}
             }
         };
-        match reservation.date() {
-            Some(date) => {
-                for seat in &reservation.seats {
-                    count_at((Some(date), Some(seat.section.clone())), 1, seat.price);
-                }
+        if let Some(date) = reservation.date() {
+            for seat in &reservation.seats {
+                count_at((Some(date), Some(seat.section.clone())), 1, seat.price);
             }
-            None => count_at((None, None), reservation.quantity, reservation.total_price),
+        } else {
+            let price = reservation.price_of_tickets();
+            count_at((None, None), reservation.quantity, price);
+        }
+    }
+
+    fn add_money(&mut self, reservation: &Reservation) {
+        let kept = reservation.kept();
+        match reservation.state {
+            State::Held { .. } => return,
+            State::Confirmed { .. } => self.fees = self.fees + reservation.fees.total(),
+            State::Cancelled { refunded, .. } => {
+                self.refunded = self.refunded + refunded;
+                self.kept_fees = self.kept_fees + kept;
+            }
+        }
+        self.received = self.received + kept;
+        if let Some(rate) = reservation.tax_rate {
+            let tax = self.contained_tax.unwrap_or_default() + rate.contained_in(kept);
+            self.contained_tax = Some(tax);
         }
     }
 
@@ -215,7 +244,15 @@ impl SalesReport {
             format!("held        {}", tickets.held),
             format!("available   {}", tickets.available),
             format!("revenue     {} {currency}", major(tickets.revenue)),
+            format!("fees        {} {currency}", major(self.fees)),
             format!("refunded    {} {currency}", major(self.refunded)),
+            format!("kept fees   {} {currency}", major(self.kept_fees)),
+            format!("received    {} {currency}", major(self.received)),
+        ];
+        if let Some(tax) = self.contained_tax {
+            lines.push(format!("tax in it   {} {currency}", major(tax)));
+        }
+        lines.extend([
             format!(
                 "reservations  {} confirmed, {} held, {} cancelled, {} expired",
                 reservations.confirmed,
@@ -238,7 +275,7 @@ impl SalesReport {
                 "available",
                 format!("revenue, {currency}")
             ),
-        ];
+        ]);
         lines.extend(self.sections.iter().map(|sales| {
             let tickets = sales.tickets;
             let date = sales.date.map(|date| date.to_string()).unwrap_or_default();

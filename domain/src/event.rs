@@ -6,6 +6,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
+use crate::fees::{Fees, TaxRate};
 use crate::ids::{DateKey, EventId, Lane, SeatNumber};
 use crate::money::{Currency, Money};
 use crate::profile::{Overview, Profile};
@@ -21,6 +22,12 @@ pub struct Terms {
     pub venue: String,
     pub admission: Admission,
     pub currency: Currency,
+    /// Charged besides the prices, which stay without them.
+    #[serde(default, skip_serializing_if = "Fees::is_none")]
+    pub fees: Fees,
+    /// Of the tax that prices and fees contain. `None`: nothing is said about tax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_rate: Option<TaxRate>,
     /// The maximum number of tickets in one reservation, 1 to 20.
     pub max_seats_per_user: u32,
     /// How long a hold lasts, in seconds.
@@ -149,6 +156,9 @@ impl Programme {
             cancel_until: starts_at.map(|start| terms.cancel_until(start)),
             time_zone: terms.profile.time_zone.clone(),
             currency: Some(terms.currency.clone()),
+            organizer: terms.profile.organizer.clone(),
+            organizer_tax_number: terms.profile.organizer_tax_number.clone(),
+            organizer_address: terms.profile.organizer_address.clone(),
         }
     }
 
@@ -372,6 +382,8 @@ mod tests {
                 venue: "Olympic Hall".to_owned(),
                 admission: Admission::Seated,
                 currency: Currency::try_from("KRW".to_owned()).unwrap(),
+                fees: Fees::default(),
+                tax_rate: None,
                 max_seats_per_user: 1,
                 hold_seconds: 300,
                 payment_seconds: 600,

@@ -9,6 +9,7 @@ pub mod charge;
 pub mod clock;
 pub mod device_link;
 pub mod event;
+pub mod fees;
 pub mod ids;
 pub mod image;
 pub mod invariants;

@@ -29,6 +29,11 @@ pub struct Profile {
     pub time_zone: Option<TimeZoneName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organizer: Option<String>,
+    /// For receipts. An event that has it, has an organizer, as with the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organizer_tax_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organizer_address: Option<String>,
     /// The minimum age in years.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_limit: Option<u32>,

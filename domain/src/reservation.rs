@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
 use crate::event::Section;
+use crate::fees::{ReservedFees, TaxRate};
 use crate::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
 use crate::money::{Currency, Money};
 use crate::profile::TimeZoneName;
@@ -58,6 +59,13 @@ pub struct Performance {
     pub time_zone: Option<TimeZoneName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organizer: Option<String>,
+    /// For the receipt, like the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organizer_tax_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organizer_address: Option<String>,
 }
 
 impl Performance {
@@ -112,6 +120,11 @@ pub struct Reservation {
     pub quantity: u32,
     /// The event's `maxSeatsPerUser` when this was made. The audit compares the quantity with it.
     pub seat_limit: u32,
+    /// The event's fees at the time of the hold.
+    pub fees: ReservedFees,
+    /// Of the tax that `total_price` contains, at the time of the hold.
+    pub tax_rate: Option<TaxRate>,
+    /// The prices of all tickets, and the fees.
     pub total_price: Money,
     pub state: State,
     /// The latest charge that is to pay for it. Its checkout has extended the hold.
@@ -171,7 +184,38 @@ impl Reservation {
     #[must_use]
     pub fn ticket_price(&self) -> Money {
         let quantity = i64::from(self.quantity);
-        Money(self.total_price.0.checked_div(quantity).unwrap_or_default())
+        let price = self.price_of_tickets().0.checked_div(quantity);
+        Money(price.unwrap_or_default())
+    }
+
+    /// The price of all tickets, without fees.
+    #[must_use]
+    pub fn price_of_tickets(&self) -> Money {
+        self.total_price - self.fees.total()
+    }
+
+    /// What a cancellation gives back, before it is made: the payment, without the fees unless they
+    /// are refundable. Zero if nothing was paid.
+    #[must_use]
+    pub fn refund(&self) -> Money {
+        match &self.state {
+            State::Confirmed {
+                payment: Some(payment),
+            } => payment.amount - self.fees.kept_on_cancellation(),
+            State::Confirmed { payment: None } | State::Held { .. } | State::Cancelled { .. } => {
+                Money::ZERO
+            }
+        }
+    }
+
+    /// What the organiser has of the buyer's money: payments less refunds.
+    #[must_use]
+    pub fn kept(&self) -> Money {
+        match &self.state {
+            State::Held { .. } => Money::ZERO,
+            State::Confirmed { payment } => amount_of(payment.as_ref()),
+            State::Cancelled { payment, refunded } => amount_of(payment.as_ref()) - *refunded,
+        }
     }
 
     /// The status at `now`.
@@ -237,6 +281,10 @@ impl Reservation {
     }
 }
 
+fn amount_of(payment: Option<&Payment>) -> Money {
+    payment.map_or(Money::ZERO, |payment| payment.amount)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,6 +305,8 @@ mod tests {
                 .to_vec(),
             quantity: 2,
             seat_limit: 2,
+            fees: ReservedFees::default(),
+            tax_rate: None,
             total_price: Money(200),
             state,
             charge_id: None,
@@ -293,6 +343,50 @@ mod tests {
         ] {
             let described = until(promised).as_described_by(until(now));
             assert_eq!(described.cancel_until, expected.map(EpochMs));
+        }
+    }
+
+    /// Two tickets at 100, with fees of 30.
+    fn paid(refundable: bool) -> Reservation {
+        let payment = Payment {
+            payment_id: EntryId::new(EpochMs(0)),
+            amount: Money(230),
+            balance_after: Money(0),
+            paid_at: EpochMs(0),
+        };
+        Reservation {
+            fees: ReservedFees {
+                tickets: Money(20),
+                order: Money(10),
+                refundable,
+            },
+            total_price: Money(230),
+            ..reservation(State::Confirmed {
+                payment: Some(payment),
+            })
+        }
+    }
+
+    #[test]
+    fn a_cancellation_gives_the_price_back_and_the_fees_only_if_they_are_refundable() {
+        assert_eq!(paid(false).refund(), Money(200));
+        assert_eq!(paid(true).refund(), Money(230));
+        assert_eq!(paid(true).price_of_tickets(), Money(200));
+        assert_eq!(paid(true).ticket_price(), Money(100));
+    }
+
+    #[test]
+    fn nothing_is_given_back_for_what_was_not_paid() {
+        let held = State::Held {
+            held_until: EpochMs(1),
+        };
+        let free = State::Confirmed { payment: None };
+        for state in [held, free] {
+            let unpaid = Reservation {
+                state,
+                ..paid(false)
+            };
+            assert_eq!((unpaid.refund(), unpaid.kept()), (Money::ZERO, Money::ZERO));
         }
     }
 

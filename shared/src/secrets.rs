@@ -1,8 +1,9 @@
 //! Reads a secret of AWS Secrets Manager.
 
+use std::time::Duration;
+
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Builder, Region};
-use std::time::Duration;
 
 use crate::store::Connection;
 
@@ -11,9 +12,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The secret's text could not be read. The text says why, and holds nothing of the secret.
 #[derive(Debug, thiserror::Error)]
-#[error("the secret {arn} cannot be read: {why}")]
+#[error("the secret {name} cannot be read: {why}")]
 pub struct SecretUnreadable {
-    arn: String,
+    name: String,
     why: String,
 }
 
@@ -21,7 +22,7 @@ pub struct SecretUnreadable {
 pub async fn read(
     connection: &Connection,
     endpoint_url: Option<String>,
-    arn: &str,
+    name: &str,
 ) -> Result<String, SecretUnreadable> {
     let mut config = Builder::new()
         .behavior_version(BehaviorVersion::latest())
@@ -32,10 +33,10 @@ pub async fn read(
     config.set_endpoint_url(endpoint_url);
     let client = aws_sdk_secretsmanager::Client::from_conf(config.build());
     let unreadable = |why: String| SecretUnreadable {
-        arn: arn.to_owned(),
+        name: name.to_owned(),
         why,
     };
-    let answer = client.get_secret_value().secret_id(arn).send().await;
+    let answer = client.get_secret_value().secret_id(name).send().await;
     let answer = answer.map_err(|error| unreadable(error.into_service_error().to_string()))?;
     answer
         .secret_string

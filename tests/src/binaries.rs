@@ -48,7 +48,7 @@ pub fn environment(
     function: &str,
     world: &World,
     runtime_api: SocketAddr,
-) -> [(&'static str, String); 14] {
+) -> [(&'static str, String); 15] {
     [
         ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),

@@ -139,6 +139,10 @@ events:
     timeZone: Asia/Seoul
     artists: [One, Two]
     organizer: Someone
+    organizerTaxNumber: 123-45-67890
+    organizerAddress: 2 Hall Street
+    fees: {perTicket: 10, perOrder: 5}
+    taxRatePercent: 10
     ageLimit: 8
     durationMinutes: 120
     image: {file: a.jpg, alt: {en: A hall, ko: 공연장}}

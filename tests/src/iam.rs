@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use boxoffice::demo_provider::{DemoProvider, DemoState};
 use domain::clock::EpochMs;
 use domain::event::{Programme, Section};
 use domain::ids::{DateKey, EventId, SeatNumber};

@@ -157,6 +157,54 @@ async fn every_command_says_that_there_is_no_such_event_or_table() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_tells_fees_kept_fees_and_the_tax_in_what_was_received() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = folder.path().join("catalog.yaml");
+    let yaml = "currency: KRW
+events:
+  - eventId: my-concert
+    name: My Concert
+    venue: Club
+    admission: seated
+    fees: {perTicket: 2000, perOrder: 1000}
+    taxRatePercent: 10
+    dates: [{date: 2099-12-24, startsAt: '2099-12-24T19:00:00+01:00', price: 30000}]
+";
+    std::fs::write(&catalog, yaml).unwrap();
+    let server = Server::start(&["--in-memory", "--catalog", catalog.to_str().unwrap()]).await;
+    bought(&server, "my-concert", "2099-12-24", 1).await;
+    let (_, token, id) = bought(&server, "my-concert", "2099-12-24", 2).await;
+    let path = format!("/reservations/{id}");
+    let cancelled = server.call("DELETE", &path, &token, json!({})).await;
+    assert_eq!(cancelled.unwrap().1["refunded"], 30_000);
+    let at = ["--endpoint-url", server.dynamodb.as_str()];
+    let report = run(&[&["report", "my-concert", "--json"], &at[..]].concat()).await;
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!(report["tickets"]["revenue"], 30_000);
+    for (name, amount) in [
+        ("fees", 3_000),
+        ("refunded", 30_000),
+        ("keptFees", 3_000),
+        ("received", 36_000),
+        // 3000 of 33,000, and 273 of 3000.
+        ("containedTax", 3_273),
+    ] {
+        assert_eq!(report[name], amount, "{name}: {report}");
+    }
+    let plain = run(&[&["report", "my-concert"], &at[..]].concat()).await;
+    let plain = text(&plain.stdout);
+    for line in [
+        "fees        3000 KRW",
+        "kept fees   3000 KRW",
+        "tax in it   3273 KRW",
+    ] {
+        assert!(plain.contains(line), "{plain}");
+    }
+    let audit = run(&[&["audit"], &at[..]].concat()).await;
+    assert_eq!(audit.status.code(), Some(0), "{}", text(&audit.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_report_shows_money_in_the_major_unit_of_its_currency() {
     let folder = tempfile::tempdir().unwrap();
     let catalog = folder.path().join("catalog.yaml");

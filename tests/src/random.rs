@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::event::{Admission, Programme};
+use domain::fees::Fees;
 use domain::ids::EventId;
+use domain::money::Money;
 use domain::queue::{Reissue, Strategy};
 use fastrand::Rng;
 use futures::future::join_all;
@@ -39,10 +41,17 @@ fn number_of(name: &str, usual: usize) -> usize {
         .unwrap_or(usual)
 }
 
+const FEES: Fees = Fees {
+    per_ticket: Money(700),
+    per_order: Money(300),
+    refundable: false,
+};
+
 /// Seats in order of arrival, several in one hold.
 fn seated() -> Programme {
     let mut concert = concert_for(40);
     concert.event.terms.hold_seconds = 45;
+    concert.event.terms.fees = FEES;
     concert.event.terms.max_seats_per_user = 3;
     concert.event.terms.queue.grace_seconds = 20;
     concert.event.terms.queue.session_seconds = 60;
@@ -53,6 +62,7 @@ fn seated() -> Programme {
 fn general() -> Programme {
     let mut festival = festival();
     festival.event.terms.max_seats_per_user = 4;
+    festival.event.terms.fees = FEES;
     festival.event.terms.queue.max_active = 40;
     if let Admission::General { total_tickets, .. } = &mut festival.event.terms.admission {
         *total_tickets = TICKETS;
@@ -360,7 +370,7 @@ impl Crowd {
                 let is_kept = match &found.state {
                     domain::reservation::State::Confirmed { payment } => payment.is_some(),
                     domain::reservation::State::Cancelled { refunded, .. } => {
-                        *refunded == found.total_price
+                        *refunded == found.total_price - found.fees.kept_on_cancellation()
                     }
                     domain::reservation::State::Held { .. } => false,
                 };

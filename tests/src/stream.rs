@@ -348,6 +348,7 @@ fn expected_reservation(change: &str, reply: &Reply, refunded: i64, at: [&Value;
         "date": reply.body.get("date").cloned().unwrap_or(json!("")),
         "seats": seats,
         "quantity": reply.body["quantity"].to_string(),
+        "fees": {"tickets": {"N": "0"}, "order": {"N": "0"}, "refundable": {"BOOL": false}},
         "totalPrice": reply.body["totalPrice"].to_string(),
         "refunded": refunded.to_string(),
         "status": reply.body["status"],

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use boxoffice::embedded_dynamodb::{InProcess, Operations, unsigned_client};
 use domain::clock::{Clock, EpochMs, ManualClock};
 use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
+use domain::fees::Fees;
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::{Currency, Money};
 use domain::profile::{Overview, Profile};
@@ -127,6 +128,8 @@ pub fn concert() -> Programme {
                 venue: "Olympic Hall".to_owned(),
                 admission: Admission::Seated,
                 currency: currency(),
+                fees: Fees::default(),
+                tax_rate: None,
                 max_seats_per_user: 1,
                 hold_seconds: 300,
                 payment_seconds: 600,

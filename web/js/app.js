@@ -37,6 +37,7 @@ const PATHS = [
   [new RegExp(`^e/${ID}/shop/([^/]+)$`), "seats", "events"],
   [/^tickets\/move$/, "move", "tickets"],
   [/^tickets\/([\w-]{1,128})$/, "reservation", "tickets"],
+  [/^tickets\/([\w-]{1,128})\/receipt$/, "receipt", "tickets"],
   [/^tickets\/([\w-]{1,128})\/([0-9]{1,10})$/, "ticket", "tickets"],
   [/^tickets$/, "tickets", "tickets"],
   [/^wallet$/, "wallet", "wallet"],

@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { chosenDate } from "./chosen-date.js";
 import { dateChooser } from "./dates.js";
 import { alarm, h, icon, put, setText } from "./dom.js";
+import { feeNote, orderTotal, ticketPrice } from "./fees.js";
 import { dayAndTime, money, t } from "./i18n.js";
 import { pay, pendingPayment, resumePayment, stepText, ticketOrder, toppedUp, watchPayment } from "./payment.js";
 import { rememberHold } from "./holds.js";
@@ -49,16 +50,17 @@ async function dates(event, body, signal) {
 
 /** General admission: quantity, total price, and one button that tops up what is missing, reserves and pays. */
 function general(event, body, signal) {
-  let price = event.price ?? 0;
+  const total = (quantity) => orderTotal(event, Array(quantity).fill(event.price ?? 0));
   const most = event.maxSeatsPerUser;
-  const id = ticketOrder(event.eventId, 1, price).id;
+  const id = ticketOrder(event.eventId, 1, 0).id;
   // The choice survives a reload, and leaving to sign in.
   const draft = `quantity.${event.eventId}`;
   let quantity = pendingPayment(id)?.quantity ?? Math.min(most, session.get(draft) ?? 1);
   let isBusy = false;
   const count = h("output", { class: "count", "aria-live": "polite" });
   const left = h("p", { class: "left" });
-  const total = h("b", {});
+  const sum = h("b", {});
+  const note = h("div", {});
   const step = h("p", { class: "quiet-text", role: "status" });
   const problem = h("div", {});
   const less = h("button", { type: "button", class: "round", "aria-label": t("general.less"), onclick: () => choose(quantity - 1) }, icon("minus"));
@@ -74,13 +76,14 @@ function general(event, body, signal) {
     const isPaying = isBusy || payment !== null;
     put(left, event.availableTickets === 0 ? t("sold_out") : t("left.tickets", { n: event.availableTickets }));
     put(count, t("tickets", { n: quantity }));
-    put(total, priceText(price * quantity, event.currency));
+    put(sum, priceText(total(quantity), event.currency));
+    put(note, feeNote(event));
     less.disabled = isPaying || quantity <= 1;
     more.disabled = isPaying || quantity >= most;
     buy.disabled = isPaying;
     if (isPaying) buy.setAttribute("aria-busy", "true");
     else buy.removeAttribute("aria-busy");
-    setText(buy, price === 0 ? t("general.reserve") : t("hold.pay", { price: money(price * quantity, event.currency) }));
+    setText(buy, total(quantity) === 0 ? t("general.reserve") : t("hold.pay", { price: money(total(quantity), event.currency) }));
     setText(step, stepText(payment, event.currency));
   };
   const resume = () => resumePayment(id, signal);
@@ -106,28 +109,29 @@ function general(event, body, signal) {
   };
   const refused = (error, work) => {
     const kept = toppedUp(id);
-    const note = kept && h("p", {}, t(kept.isSure ? "hold.topped_up" : "hold.topped_up_maybe", { amount: money(kept.amount, event.currency) }));
+    const hint = kept && h("p", {}, t(kept.isSure ? "hold.topped_up" : "hold.topped_up_maybe", { amount: money(kept.amount, event.currency) }));
     if (error.code === "new_price") {
-      price = error.fields.price;
-      const text = t("general.new_price", { price: priceText(price, event.currency) });
-      put(problem, notice(text), note);
+      Object.assign(event, error.fields);
+      const text = t("general.new_price", { price: priceText(ticketPrice(event, event.price), event.currency) });
+      put(problem, notice(text), hint);
       alarm(text);
       return;
     }
     if (Number.isFinite(error.fields?.availableTickets)) event.availableTickets = error.fields.availableTickets;
     const again = () => run(pendingPayment(id) ? resume : work);
     // Without dates there is nothing else to look at.
-    put(problem, error.code === "sold_out" ? errorPanel(error) : refusalPanel(error, event.eventId, again), note);
+    put(problem, error.code === "sold_out" ? errorPanel(error) : refusalPanel(error, event.eventId, again), hint);
     alarm(errorText(error));
   };
-  buy.addEventListener("click", () => run(() => pay(ticketOrder(event.eventId, quantity, price), signal)));
+  buy.addEventListener("click", () => run(() => pay(ticketOrder(event.eventId, quantity, total(quantity)), signal)));
   watchPayment(id, draw, signal);
   put(body, h("div", { class: "panel general-shop" },
     left,
     h("div", { class: "stepper", role: "group", "aria-label": t("general.quantity") }, less, count, more),
     h("p", { class: "quiet-text" }, t("rules.most", { n: most })),
     event.cancelUntil && h("p", { class: "quiet-text" }, t("return.until", { time: dayAndTime(event.cancelUntil, event.timeZone) })),
-    h("p", { class: "total" }, h("span", {}, t("total")), total),
+    h("p", { class: "total" }, h("span", {}, t("total")), sum),
+    note,
     buy, step, problem));
   draw();
   // A payment that was interrupted by a reload goes on by itself.

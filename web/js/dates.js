@@ -3,6 +3,7 @@
 import { dateCalendar } from "./date-calendar.js";
 import { now } from "./clock.js";
 import { h, put } from "./dom.js";
+import { ticketPrice } from "./fees.js";
 import { dayAndTime, dayKey, dayParts, money, number, t, time } from "./i18n.js";
 
 /** More dates than this are shown as a calendar. */
@@ -60,7 +61,7 @@ function dateRow(event, date, control, isChosen) {
     h("div", { class: "day", "aria-hidden": "true" }, h("span", {}, month), h("b", {}, day), h("span", {}, weekday)),
     h("div", { class: "date-body" },
       h("p", { class: "date-time" }, control(date, text)),
-      date.sections && h("ul", { class: "prices" }, date.sections.map((section) => h("li", {}, h("span", {}, section.name), " ", h("b", {}, money(section.price, event.currency)))))),
+      date.sections && h("ul", { class: "prices" }, date.sections.map((section) => h("li", {}, h("span", {}, section.name), " ", h("b", {}, money(ticketPrice(event, section.price), event.currency)))))),
     availability(date, state));
 }
 

@@ -8,6 +8,7 @@ import { chooseDate, chosenDate, shopAddress } from "./chosen-date.js";
 import { now } from "./clock.js";
 import { canBuy, dateChooser } from "./dates.js";
 import { announce, h, icon, put } from "./dom.js";
+import { feeNote, ticketPrice } from "./fees.js";
 import { dayAndTime, days, duration, money, t } from "./i18n.js";
 import { picture } from "./picture.js";
 import { hasTurn, joinQueue, placeIn, watchPlace } from "./queue.js";
@@ -213,20 +214,22 @@ function joinText(event, queue) {
 function prices(event) {
   if (event.admission === "general") return null;
   const bySection = new Map();
-  for (const { name, price } of event.dates.flatMap((date) => date.sections)) bySection.set(name, [...(bySection.get(name) ?? []), price]);
+  for (const { name, price } of event.dates.flatMap((date) => date.sections)) bySection.set(name, [...(bySection.get(name) ?? []), ticketPrice(event, price)]);
   const text = (amounts) => {
     const [least, most] = [Math.min(...amounts), Math.max(...amounts)];
     return least === most ? priceText(least, event.currency) : `${money(least, event.currency)} – ${money(most, event.currency)}`;
   };
   return h("section", { class: "price-list", "aria-labelledby": "prices-title" },
     h("h2", { id: "prices-title" }, t("prices.title")),
-    h("dl", { class: "sums" }, [...bySection].map(([name, amounts]) => h("div", {}, h("dt", {}, name), h("dd", {}, text(amounts))))));
+    h("dl", { class: "sums" }, [...bySection].map(([name, amounts]) => h("div", {}, h("dt", {}, name), h("dd", {}, text(amounts))))),
+    feeNote(event));
 }
 
 function generalFacts(event) {
   return [h("h2", {}, t("general.title")),
     h("div", { class: "panel general" },
-      h("p", { class: "big-price" }, priceText(event.price ?? 0, event.currency), h("small", {}, t("general.each"))),
+      h("p", { class: "big-price" }, priceText(ticketPrice(event, event.price ?? 0), event.currency), h("small", {}, t("general.each"))),
+      feeNote(event),
       h("p", {}, t("general.text")),
       h("p", { class: "left" }, leftText(event)))];
 }

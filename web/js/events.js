@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { now } from "./clock.js";
 import { announce, h, icon, put, setText } from "./dom.js";
 import { isPast, matching, sorted } from "./event-search.js";
+import { ticketPrice } from "./fees.js";
 import { dayAndTime, dayKey, days, money, monthName, number, t } from "./i18n.js";
 import { picture } from "./picture.js";
 import { placeIn } from "./queue.js";
@@ -133,10 +134,12 @@ function when(event) {
   return h("p", { class: "when" }, icon("calendar"), text);
 }
 
-function priceFrom({ lowestPrice, highestPrice, currency }) {
+function priceFrom(event) {
+  const { lowestPrice, highestPrice, currency } = event;
   if (lowestPrice === undefined) return "";
   if (highestPrice === 0) return t("free");
-  return lowestPrice === highestPrice ? money(lowestPrice, currency) : t("from", { price: money(lowestPrice, currency) });
+  const lowest = money(ticketPrice(event, lowestPrice), currency);
+  return lowestPrice === highestPrice ? lowest : t("from", { price: lowest });
 }
 
 /** A chip that says that the user is in line, or that it is their turn. */

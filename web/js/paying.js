@@ -2,6 +2,7 @@
 
 import { eachSecond, secondsUntil } from "./clock.js";
 import { alarm, announce, h, icon, put, setText } from "./dom.js";
+import { refundText } from "./fees.js";
 import { clockText, clockTime, dayAndTime, money, t } from "./i18n.js";
 import { holdOrder, pay, pendingPayment, resumePayment, stepText, watchPayment } from "./payment.js";
 import { currencyOf, purchaseFacts, returnableUntil, zoneOf } from "./purchase.js";
@@ -68,6 +69,7 @@ export function payingView(page, { reservation, event, signal, problem, release 
       h("h1", { id: "paying-title" }, reservation.eventName),
       purchaseFacts(reservation, event),
       until && h("p", { class: "quiet-text" }, t("return.until", { time: dayAndTime(until, zoneOf(reservation, event)) })),
+      reservation.fees && h("p", { class: "quiet-text", "data-testid": "fees" }, refundText(reservation.fees)),
       h("div", { class: "pay-box" },
         clock(reservation.heldUntil, signal, () => page.atZero()),
         button, step, problem,

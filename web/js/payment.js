@@ -8,6 +8,7 @@
 import * as api from "./api.js";
 import { secondsUntil } from "./clock.js";
 import { announce, confirm, h } from "./dom.js";
+import { orderTotal } from "./fees.js";
 import { forgetHold } from "./holds.js";
 import { uuid } from "./identity.js";
 import { money, t } from "./i18n.js";
@@ -29,8 +30,8 @@ export const holdOrder = ({ reservationId, eventId, totalPrice, heldUntil }) =>
   ({ id: reservationId, event: eventId, total: totalPrice, reservation: reservationId, until: heldUntil });
 
 /** What to pay for: tickets of general admission, which are reserved and paid in one request. */
-export const ticketOrder = (event, quantity, price) =>
-  ({ id: `tickets-${event}`, event, total: price * quantity, quantity, price });
+export const ticketOrder = (event, quantity, total) =>
+  ({ id: `tickets-${event}`, event, total, quantity });
 
 /** This user's confirmed payment whose outcome is not known yet, or null. */
 export function pendingPayment(id) {
@@ -204,12 +205,12 @@ const topUp = ({ key, amount }) => api.charge(key, amount);
  */
 async function checkPrice(payment) {
   const event = await api.getEvent(payment.event);
-  const price = event.price ?? 0;
-  if (price === payment.price) return null;
+  const { price = 0, fees } = event;
+  if (orderTotal(event, Array(payment.quantity).fill(price)) === payment.total) return null;
   if (payment.isSent) {
     const { reservations } = await api.listReservations();
     const made = reservations.find((it) => it.eventId === payment.event && it.status === "CONFIRMED" && it.totalPrice === payment.total && it.quantity === payment.quantity);
     if (made) return made;
   }
-  throw new ApiError("new_price", { price });
+  throw new ApiError("new_price", { price, fees });
 }

@@ -1,7 +1,8 @@
 // What a reservation is for: event, time, place, seats and price.
 
 import { h } from "./dom.js";
-import { dateText, dayAndTime, t } from "./i18n.js";
+import { reservedFees } from "./fees.js";
+import { dateText, dayAndTime, money, t } from "./i18n.js";
 import { seatName } from "./seating.js";
 import { get } from "./storage.js";
 import { priceText } from "./ui.js";
@@ -31,10 +32,12 @@ export function purchaseFacts(reservation, event) {
   const { seats } = reservation;
   const when = whenText(reservation, event);
   const venue = reservation.venue ?? event?.venue;
+  const currency = currencyOf(reservation, event);
+  const fees = reservedFees(reservation);
   const fact = (name, ...values) => h("div", {}, h("dt", {}, t(name)), values.map((value) => h("dd", {}, value)));
   return h("dl", { class: "facts" },
     when && fact("fact.when", when),
     venue && fact("fact.where", venue),
     seats.length > 0 ? fact("fact.seats", ...seats.map(seatName)) : fact("fact.tickets", t("tickets", { n: reservation.quantity })),
-    fact("fact.price", priceText(reservation.totalPrice, currencyOf(reservation, event))));
+    fact("fact.price", priceText(reservation.totalPrice, currency), ...(fees > 0 ? [h("span", { class: "quiet-text" }, t("fees.included", { fee: money(fees, currency) }))] : [])));
 }

@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { now } from "./clock.js";
 import { saveCalendarFile } from "./calendar-file.js";
 import { alarm, announce, confirm, focusHeading, h, icon, put } from "./dom.js";
+import { refundText } from "./fees.js";
 import { money, t } from "./i18n.js";
 import { forgetHold, rememberHold } from "./holds.js";
 import { loadTicket } from "./kept-tickets.js";
@@ -87,7 +88,7 @@ class ReservationPage {
     const started = startsAt && Date.parse(startsAt) <= now();
     const isNew = now() - Date.parse(reservation.modifiedAt) < 60000;
     const give = asyncButton(h("button", { type: "button", class: "button quiet", "data-testid": "cancel" }, t("ticket.cancel")), () => this.cancel({
-      title: t("ticket.cancel_title"), text: t("ticket.cancel_text", { price: priceText(reservation.totalPrice, this.currency) }), yes: t("ticket.cancel_yes"), no: t("keep") }));
+      title: t("ticket.cancel_title"), text: this.cancelText(), yes: t("ticket.cancel_yes"), no: t("keep") }));
     return [
       !isFresh && notice(t("ticket.stored")),
       isNew && h("div", { class: "notice good", "data-testid": "done" }, icon("check"), h("p", {}, t("ticket.new"))),
@@ -104,9 +105,24 @@ class ReservationPage {
         // The event, not the ticket: whoever has the ticket's code could enter with it.
         shareButton(t("ticket.share"), { title: reservation.eventName, text: t("ticket.share_text", { event: reservation.eventName, when: whenText(reservation, this.event) ?? "" }), url: location.origin + href("e", reservation.eventId) }),
         h("button", { type: "button", class: "button quiet", onclick: () => window.print() }, icon("print"), t("ticket.print")),
+        this.receipt(),
         !started && give),
+      !started && reservation.fees && h("p", { class: "quiet-text no-print", "data-testid": "refundable" }, t("ticket.refundable", { price: money(reservation.refundable, this.currency) }), " ", refundText(reservation.fees)),
       this.problem,
     ];
+  }
+
+  cancelText() {
+    const { refundable, totalPrice } = this.reservation;
+    const kept = totalPrice - refundable;
+    const text = t("ticket.cancel_text", { price: priceText(refundable, this.currency) });
+    return kept > 0 ? `${text} ${t("fees.kept_amount", { fee: money(kept, this.currency) })}` : text;
+  }
+
+  /** A link to the receipt, if something was paid. */
+  receipt() {
+    const { paymentId, totalPrice, reservationId } = this.reservation;
+    return paymentId && totalPrice > 0 && h("a", { class: "button quiet", "data-testid": "to-receipt", href: href("tickets", reservationId, "receipt") }, t("receipt.title"));
   }
 
   /** A link to the ticket of each seat. */
@@ -159,7 +175,7 @@ class ReservationPage {
       h("div", { class: "panel" },
         h("p", {}, reservation.refunded > 0 ? t("cancelled.refunded", { amount: money(reservation.refunded, currency) }) : t("cancelled.nothing")),
         purchaseFacts(reservation, this.event),
-        h("div", { class: "actions" }, h("a", { class: "button", href: href("e", reservation.eventId) }, t("to_event")), h("a", { class: "button quiet", href: href("wallet") }, t("nav.wallet"))))];
+        h("div", { class: "actions" }, h("a", { class: "button", href: href("e", reservation.eventId) }, t("to_event")), h("a", { class: "button quiet", href: href("wallet") }, t("nav.wallet")), this.receipt()))];
   }
 
   lapsed() {

@@ -4,6 +4,7 @@ import { go, href } from "./address.js";
 import * as api from "./api.js";
 import { eachSecond } from "./clock.js";
 import { alarm, announce, h, icon, put, s, setText } from "./dom.js";
+import { feeNote, orderFee, orderTotal, ticketPrice } from "./fees.js";
 import { dayAndTime, duration, money, number, t } from "./i18n.js";
 import { ApiError, isTransient } from "./network.js";
 import { endTurn, hasTurn, refreshPlace } from "./queue.js";
@@ -111,7 +112,7 @@ class SeatPicker {
   describe(seatNumber, state) {
     const seat = this.seat(seatNumber);
     if (state === "UNKNOWN") return seatName(seat);
-    return t("seat.described", { seat: seatName(seat), price: money(seat.price, this.event.currency), state: t(`seat.${state}`) });
+    return t("seat.described", { seat: seatName(seat), price: this.price(seat), state: t(`seat.${state}`) });
   }
 
   // --- Loading seats
@@ -243,7 +244,7 @@ class SeatPicker {
 
   summary(section) {
     const left = section.availableSeats;
-    return { price: money(section.price, this.event.currency), left: left > 0 ? t("map.free", { n: left }) : t("map.none"), isSoldOut: left === 0 };
+    return { price: this.price(section), left: left > 0 ? t("map.free", { n: left }) : t("map.none"), isSoldOut: left === 0 };
   }
 
   nothingLeft({ laterDates }) {
@@ -262,7 +263,7 @@ class SeatPicker {
     const most = event.maxSeatsPerUser;
     const count = h("select", { id: "best-count" }, Array.from({ length: most }, (_, i) => h("option", { value: String(i + 1) }, t("seats.count", { n: i + 1 }))));
     const where = h("select", { id: "best-section" }, h("option", { value: "" }, t("seats.anywhere")),
-      this.sections.map((section) => h("option", { value: section.name }, `${section.name} · ${money(section.price, event.currency)}`)));
+      this.sections.map((section) => h("option", { value: section.name }, `${section.name} · ${this.price(section)}`)));
     const button = asyncButton(h("button", { type: "button", class: "button", "data-testid": "best-available" }, icon("spark"), t("seats.best")), () =>
       this.hold({ bestAvailable: { count: Number(count.value), ...(where.value && { section: where.value }) } }));
     return h("section", { class: "panel best", "aria-labelledby": "best-title" },
@@ -310,7 +311,7 @@ class SeatPicker {
   listSection(section) {
     const count = h("span", { class: "left" });
     const rows = h("div", { class: "list-rows" });
-    const details = h("details", { open: this.sections.length === 1 }, h("summary", {}, h("b", {}, sectionName(section.name)), " ", money(section.price, this.event.currency), " ", count), rows);
+    const details = h("details", { open: this.sections.length === 1 }, h("summary", {}, h("b", {}, sectionName(section.name)), " ", this.price(section), " ", count), rows);
     const draw = () => {
       const seats = [];
       for (let seat = section.first; seat <= section.last; seat += 1) if (["AVAILABLE", "SELECTED", "MINE"].includes(this.shown(seat))) seats.push(seat);
@@ -362,8 +363,18 @@ class SeatPicker {
     announce(t("seats.chosen_spoken", { n: this.chosen.size, price: money(this.total(), this.event.currency) }));
   }
 
+  /** What a seat, or a seat of a section, costs with its fee, as text. */
+  price({ price }) {
+    return money(ticketPrice(this.event, price), this.event.currency);
+  }
+
+  /** The prices of the chosen seats, without fees. */
+  prices() {
+    return [...this.chosen].map((seat) => this.seat(seat).price);
+  }
+
   total() {
-    return [...this.chosen].reduce((sum, seat) => sum + this.seat(seat).price, 0);
+    return orderTotal(this.event, this.prices());
   }
 
   drawTray() {
@@ -371,15 +382,18 @@ class SeatPicker {
     const seats = [...this.chosen].sort((a, b) => a - b);
     session.set(this.draft, seats);
     const heading = h("h2", { id: "tray-title" }, t("seats.chosen"));
+    const fee = orderFee(event, this.prices());
     this.tray.classList.toggle("filled", seats.length > 0);
     if (seats.length === 0) {
       put(this.tray, heading, h("p", { class: "quiet-text" }, t("seats.choose", { n: event.maxSeatsPerUser })));
       return;
     }
     put(this.tray, heading,
-      h("ul", { class: "chosen" }, seats.map((seat) => h("li", {}, h("span", {}, seatName(this.seat(seat))), h("b", {}, money(this.seat(seat).price, event.currency)),
+      h("ul", { class: "chosen" }, seats.map((seat) => h("li", {}, h("span", {}, seatName(this.seat(seat))), h("b", {}, this.price(this.seat(seat))),
         h("button", { type: "button", class: "remove", "aria-label": t("seats.give_back", { seat: seatName(this.seat(seat)) }), onclick: () => this.pick(seat) }, "×")))),
+      fee > 0 && h("p", { class: "order-fee" }, h("span", {}, t("fees.of_order")), h("b", {}, money(fee, event.currency))),
       h("p", { class: "total" }, h("span", {}, t("total")), h("b", {}, money(this.total(), event.currency))),
+      feeNote(event),
       asyncButton(h("button", { type: "button", class: "button big", "data-testid": "hold" }, t("seats.hold", { time: duration(event.holdSeconds) })), () =>
         this.hold(seats.length === 1 ? { seatNumber: seats[0] } : { seatNumbers: seats })),
       h("p", { class: "quiet-text" }, t("seats.hold_text")));
@@ -420,7 +434,7 @@ class SeatPicker {
   legend() {
     const swatch = (state, tint = "") => s("svg", { class: "swatch map", viewBox: "-13 -13 26 26", "aria-hidden": "true" }, s("g", { class: tint }, s("g", { class: `seat ${state.toLowerCase()}` }, s("path", { d: SHAPES[state] }))));
     return h("div", { class: "legend" },
-      h("ul", { "aria-label": t("legend.prices") }, this.sections.map((section, i) => h("li", {}, swatch("AVAILABLE", `tint-${i % 6}`), h("span", {}, section.name, " ", h("b", {}, money(section.price, this.event.currency)))))),
+      h("ul", { "aria-label": t("legend.prices") }, this.sections.map((section, i) => h("li", {}, swatch("AVAILABLE", `tint-${i % 6}`), h("span", {}, section.name, " ", h("b", {}, this.price(section)))))),
       h("ul", { "aria-label": t("legend.states") }, ["SELECTED", "MINE", "HELD", "SOLD"].map((state) => h("li", {}, swatch(state), h("span", {}, t(`seat.${state}`))))),
       h("p", { class: "quiet-text" }, t("map.help")));
   }

@@ -3,6 +3,7 @@
 import * as buy from "./buy.js";
 import * as drawPage from "./draw-page.js";
 import * as move from "./move.js";
+import * as receipt from "./receipt.js";
 import * as reservation from "./reservation.js";
 import * as seats from "./seats.js";
 import * as ticket from "./ticket.js";
@@ -10,4 +11,4 @@ import * as tickets from "./tickets.js";
 import * as waitingRoom from "./waiting-room.js";
 import * as wallet from "./wallet.js";
 
-export const VIEWS = { buy, drawPage, move, reservation, seats, ticket, tickets, waitingRoom, wallet };
+export const VIEWS = { buy, drawPage, move, receipt, reservation, seats, ticket, tickets, waitingRoom, wallet };

@@ -6,6 +6,7 @@ use domain::clock::EpochMs;
 use domain::event::{
     Admission, DEFAULT_PAYMENT_SECONDS, Event, EventDate, Programme, Section, Terms,
 };
+use domain::fees::Fees;
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::{Currency, Money};
 use domain::profile::Overview;
@@ -14,6 +15,7 @@ use shared::store::Described;
 
 use super::Known;
 use super::error::CatalogError;
+use super::fees::{self, Organizer, Percent};
 use super::profile::{self, WantedPicture};
 use super::raw::{
     AdmissionWord, Amount, Day, List, MAX_SEATS, MAX_TICKETS, Opening, RawCatalog, RawDate,
@@ -185,6 +187,8 @@ impl Scope<'_> {
 pub(super) struct Context<'a> {
     currency: Option<Currency>,
     known: &'a Known,
+    /// Of events that name none.
+    organizer: Organizer,
     /// The highest price that a wallet can pay.
     wallet_ceiling: Money,
     now: EpochMs,
@@ -231,10 +235,17 @@ pub(super) fn catalog(
     let wallet_ceiling = scope
         .value("walletCeiling", raw.wallet_ceiling)
         .map(Whole::money);
+    let organizer = fees::organizer(
+        &mut scope,
+        raw.organizer,
+        raw.organizer_tax_number,
+        raw.organizer_address,
+    );
     let known_ceiling = known.settings.as_ref().map(|known| known.wallet_ceiling);
     let context = Context {
         currency: table_currency(&raw.currency, &raw.events).cloned(),
         known,
+        organizer,
         wallet_ceiling: wallet_ceiling
             .or(known_ceiling)
             .unwrap_or(DEFAULT_WALLET_CEILING),
@@ -295,15 +306,17 @@ fn event(
     context: &Context<'_>,
     doubts: &mut Vec<RawDoubt>,
 ) -> Option<(Described, Option<WantedPicture>)> {
+    refuse_general_fields(scope, &raw);
     let zone = time_zone(scope, std::mem::take(&mut raw.time_zone));
     let zone = zone.as_ref();
-    let profile = profile::profile(scope, &mut raw, zone);
+    let profile = profile::profile(scope, &mut raw, zone, &context.organizer);
     let texts = profile::texts(scope, &mut raw);
     let event_id = scope.required_value("eventId", std::mem::take(&mut raw.event_id));
     let picture = profile::picture(scope, &mut raw, event_id.as_ref());
     let name = scope.required_value("name", raw.name);
     let venue = scope.required_value("venue", raw.venue);
     check_currency(scope, raw.currency, context);
+    let tax_rate = scope.value("taxRatePercent", std::mem::take(&mut raw.tax_rate_percent));
     let max_seats_per_user = scope.count("maxSeatsPerUser", raw.max_seats_per_user, 1);
     let hold_seconds = scope.count("holdSeconds", raw.hold_seconds, 300);
     let payment_seconds = payment_seconds(scope, raw.payment_seconds);
@@ -333,12 +346,6 @@ fn event(
     let mut doors_open_at = None;
     let admission = match scope.required_value("admission", raw.admission)? {
         AdmissionWord::Seated => {
-            let message = "is only for events of admission general";
-            scope.refuse("totalTickets", &raw.total_tickets, message);
-            scope.refuse("price", &raw.price, message);
-            scope.refuse("date", &raw.date, message);
-            scope.refuse("startsAt", &raw.starts_at, message);
-            scope.refuse("doorsOpenAt", &raw.doors_open_at, message);
             dates = self::dates(scope, raw.dates, context, &calendar, doubts);
             last_start = dates.values().map(|date| date.starts_at).max();
             Admission::Seated
@@ -374,6 +381,9 @@ fn event(
             venue: venue?.0,
             admission,
             currency: context.currency.clone()?,
+            // The prices decide what they may be.
+            fees: Fees::default(),
+            tax_rate: tax_rate.map(|Percent(rate)| rate),
             max_seats_per_user,
             hold_seconds,
             payment_seconds,
@@ -392,12 +402,28 @@ fn event(
         revision: 0,
     };
     let mut programme = Programme { event, dates };
-    programme.event.terms.overview = programme.overview();
+    let overview = programme.overview();
+    let dearest = overview.highest_price;
+    programme.event.terms.fees = fees::fees(scope, raw.fees, dearest, context.wallet_ceiling);
+    programme.event.terms.overview = overview;
     Some((Described { programme, texts }, picture))
 }
 
 fn payment_seconds(scope: &mut Scope<'_>, field: Value<Whole<60, 3600>>) -> u32 {
     scope.count("paymentSeconds", field, DEFAULT_PAYMENT_SECONDS)
+}
+
+/// A seated event has prices and starts in its dates.
+fn refuse_general_fields(scope: &mut Scope<'_>, raw: &RawEvent) {
+    let Some(Scalar(AdmissionWord::Seated)) = raw.admission.value() else {
+        return;
+    };
+    let message = "is only for events of admission general";
+    scope.refuse("totalTickets", &raw.total_tickets, message);
+    scope.refuse("price", &raw.price, message);
+    scope.refuse("date", &raw.date, message);
+    scope.refuse("startsAt", &raw.starts_at, message);
+    scope.refuse("doorsOpenAt", &raw.doors_open_at, message);
 }
 
 fn check_currency(scope: &mut Scope<'_>, field: Value<Currency>, context: &Context<'_>) {

@@ -5,6 +5,7 @@ use domain::localized::LocalizedText;
 use domain::profile::{Profile, Texts};
 
 use super::check::Scope;
+use super::fees::{self, Organizer};
 use super::raw::{Name, PictureSource, RawEvent, Whole};
 use super::texts::{MAX_BYTES_PER_EVENT, WrittenText};
 use super::times::Zone;
@@ -14,7 +15,12 @@ use super::yaml::{Field, Scalar};
 const MAX_ARTISTS: usize = 30;
 
 /// Takes the fields out of `raw`.
-pub(super) fn profile(scope: &mut Scope<'_>, raw: &mut RawEvent, zone: Option<&Zone>) -> Profile {
+pub(super) fn profile(
+    scope: &mut Scope<'_>,
+    raw: &mut RawEvent,
+    zone: Option<&Zone>,
+    organizer_of_file: &Organizer,
+) -> Profile {
     let mut take = |name, field: &mut Field<Scalar<Name>>| {
         scope
             .value(name, std::mem::take(field))
@@ -22,13 +28,25 @@ pub(super) fn profile(scope: &mut Scope<'_>, raw: &mut RawEvent, zone: Option<&Z
     };
     let city = take("city", &mut raw.city);
     let address = take("address", &mut raw.address);
-    let organizer = take("organizer", &mut raw.organizer);
+    let organizer = fees::organizer(
+        scope,
+        std::mem::take(&mut raw.organizer),
+        std::mem::take(&mut raw.organizer_tax_number),
+        std::mem::take(&mut raw.organizer_address),
+    );
+    let Organizer {
+        name: organizer,
+        tax_number: organizer_tax_number,
+        address: organizer_address,
+    } = organizer.or(organizer_of_file);
     Profile {
         artists: artists(scope, std::mem::take(&mut raw.artists)),
         city,
         address,
         time_zone: zone.map(|zone| zone.name.clone()),
         organizer,
+        organizer_tax_number,
+        organizer_address,
         age_limit: scope
             .value("ageLimit", std::mem::take(&mut raw.age_limit))
             .map(Whole::count),

@@ -9,6 +9,7 @@ use domain::seating::From;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::fees::{Percent, TaxNumber};
 use super::texts::{WrittenText, is_https};
 use super::times::WrittenTime;
 use super::yaml::{Field, Map, OneOrList, Scalar};
@@ -39,6 +40,10 @@ pub(super) type List<T> = Field<Vec<Field<Map<T>>>>;
 pub(super) struct RawCatalog {
     pub(super) currency: Value<Currency>,
     pub(super) wallet_ceiling: Value<Amount<1>>,
+    /// This and the two below: of all events that name no organizer themselves.
+    pub(super) organizer: Value<Name>,
+    pub(super) organizer_tax_number: Value<TaxNumber>,
+    pub(super) organizer_address: Value<Name>,
     pub(super) events: List<RawEvent>,
 }
 
@@ -50,6 +55,8 @@ pub(super) struct RawEvent {
     pub(super) venue: Value<Name>,
     pub(super) currency: Value<Currency>,
     pub(super) max_seats_per_user: Value<Whole<1, 20>>,
+    pub(super) fees: Field<Map<RawFees>>,
+    pub(super) tax_rate_percent: Value<Percent>,
     pub(super) hold_seconds: Value<Seconds>,
     pub(super) payment_seconds: Value<Whole<60, 3600>>,
     pub(super) cancel_until_hours: Value<Whole<0, 8760>>,
@@ -58,6 +65,8 @@ pub(super) struct RawEvent {
     pub(super) address: Value<Name>,
     pub(super) time_zone: Value<String>,
     pub(super) organizer: Value<Name>,
+    pub(super) organizer_tax_number: Value<TaxNumber>,
+    pub(super) organizer_address: Value<Name>,
     pub(super) age_limit: Value<Whole<1, 99>>,
     pub(super) duration_minutes: Value<Whole<1, MAX_DURATION_MINUTES>>,
     pub(super) image: Field<Map<RawImage>>,
@@ -75,6 +84,14 @@ pub(super) struct RawEvent {
     pub(super) date: Value<Day>,
     pub(super) starts_at: Value<WrittenTime>,
     pub(super) doors_open_at: Value<WrittenTime>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawFees {
+    pub(super) per_ticket: Value<Amount<0>>,
+    pub(super) per_order: Value<Amount<0>>,
+    pub(super) refundable: Value<bool>,
 }
 
 #[derive(Deserialize, Default)]

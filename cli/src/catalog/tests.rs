@@ -1,5 +1,6 @@
 use super::*;
 use domain::event::Admission;
+use domain::fees::{Fees, TaxRate};
 use domain::ids::{DateKey, SeatNumber};
 use domain::money::{Currency, Money};
 use domain::queue::{Order, Reissue, Strategy, TokenEndsOn};
@@ -504,6 +505,95 @@ fn a_price_that_no_wallet_can_pay_is_refused() {
     assert_eq!(parse(VALID, &known(98_999), now()).unwrap_err().len(), 1);
     let own = VALID.replacen("currency: KRW", "currency: KRW\nwalletCeiling: 99000", 1);
     assert!(parse(&own, &known(1), now()).is_ok());
+}
+
+/// The valid catalogue with these fields in its first event.
+fn with_fields(fields: &str) -> Result<Catalog, Vec<CatalogError>> {
+    let venue = format!("venue: Olympic Hall\n    {fields}");
+    read(&VALID.replacen("venue: Olympic Hall", &venue, 1))
+}
+
+#[test]
+fn an_event_has_fees_and_a_tax_rate_and_by_default_neither() {
+    let terms = |catalog: Catalog| catalog.events[0].programme.event.terms.clone();
+    let plain = terms(read(VALID).unwrap());
+    assert!(plain.fees.is_none() && plain.tax_rate.is_none());
+
+    let fields = "fees: {perTicket: 2000, perOrder: 500, refundable: true}\n    taxRatePercent: 10";
+    let terms = terms(with_fields(fields).unwrap());
+    let fees = Fees {
+        per_ticket: Money(2_000),
+        per_order: Money(500),
+        refundable: true,
+    };
+    assert_eq!(terms.fees, fees);
+    assert_eq!(terms.tax_rate, TaxRate::of_basis_points(1_000));
+    let partly = with_fields("fees: {perTicket: 2000}").unwrap();
+    let fees = partly.events[0].programme.event.terms.fees;
+    assert_eq!(fees.per_order, Money::ZERO);
+    assert!(!fees.refundable, "fees stay unless the catalogue says so");
+}
+
+#[test]
+fn a_tax_rate_has_at_most_two_decimals_and_is_at_most_one_hundred_percent() {
+    for (written, basis_points) in [
+        ("0", 0),
+        ("7.5", 750),
+        ("8.25", 825),
+        ("19.99", 1_999),
+        ("0.29", 29),
+        ("100", 10_000),
+    ] {
+        let catalog = with_fields(&format!("taxRatePercent: {written}")).unwrap();
+        let rate = catalog.events[0].programme.event.terms.tax_rate;
+        assert_eq!(rate, TaxRate::of_basis_points(basis_points), "{written}");
+    }
+    for written in [
+        "8.255", "100.01", "101", "-1", "-0.5", "ten", ".inf", "1e-9", "1e30",
+    ] {
+        let errors = with_fields(&format!("taxRatePercent: {written}")).unwrap_err();
+        let fields: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, ["events[0].taxRatePercent"], "{written}");
+    }
+}
+
+#[test]
+fn wrong_fees_are_refused_with_their_field() {
+    for (fees, field) in [
+        ("{perTicket: -1}", "events[0].fees.perTicket"),
+        ("{perTicket: 1.5}", "events[0].fees.perTicket"),
+        ("{perOrder: none}", "events[0].fees.perOrder"),
+        ("{refundable: 1}", "events[0].fees.refundable"),
+        ("{perSeat: 1}", "events[0].fees.perSeat"),
+        // A wallet holds 10 million, and the dearest seat costs 99,000.
+        ("{perTicket: 9901000, perOrder: 1}", "events[0].fees"),
+    ] {
+        let errors = with_fields(&format!("fees: {fees}")).unwrap_err();
+        let fields: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, [field], "{fees}");
+    }
+    assert!(with_fields("fees: {perTicket: 9901000}").is_ok());
+}
+
+#[test]
+fn the_organizer_of_the_file_is_that_of_events_that_name_none() {
+    let of_file = "currency: KRW\norganizer: Han River\norganizerTaxNumber: 123-45-67890";
+    let text = VALID.replacen("currency: KRW", of_file, 1);
+    let own = text.replacen(
+        "venue: Olympic Hall",
+        "venue: Olympic Hall\n    organizer: Moonjar",
+        1,
+    );
+    let catalog = read(&own).unwrap();
+    let profile = |event: usize| &catalog.events[event].programme.event.terms.profile;
+    assert_eq!(profile(0).organizer.as_deref(), Some("Moonjar"));
+    assert_eq!(profile(0).organizer_tax_number, None);
+    assert_eq!(profile(1).organizer.as_deref(), Some("Han River"));
+    let number = profile(1).organizer_tax_number.as_deref();
+    assert_eq!(number, Some("123-45-67890"));
+
+    let errors = with_fields("organizerTaxNumber: 123-45-67890").unwrap_err();
+    assert_eq!(errors[0].field, "events[0].organizerTaxNumber");
 }
 
 #[test]

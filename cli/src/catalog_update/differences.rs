@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::clock::EpochMs;
 use domain::event::{Event, EventDate};
+use domain::fees::TaxRate;
 use domain::localized::LocalizedText;
 use domain::profile::Texts;
 use domain::seating::{Drawing, Rows};
@@ -181,6 +182,12 @@ fn flatten(path: &str, value: &Value, fields: &mut Fields) {
     for (name, value) in map {
         match (name.as_str(), value) {
             (name, _) if DERIVED.contains(&name) => {}
+            // Stored in hundredths of a percent.
+            ("taxRate", rate) => {
+                let rate = serde_json::from_value::<TaxRate>(rate.clone());
+                let percent = rate.map_or_else(|_| String::new(), TaxRate::in_percent);
+                fields.insert(below("taxRatePercent"), percent);
+            }
             ("profile", profile) => flatten(path, profile, fields),
             ("admission" | "strategy", Value::Object(inner)) => {
                 // `{"general": {…}}` stands for `admission: general` and the fields within.

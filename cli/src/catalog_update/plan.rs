@@ -124,20 +124,21 @@ impl Plan {
     }
 }
 
-/// The highest price at which tickets are still sold.
+/// The most that one ticket still costs, with its fees.
 fn highest_price(programme: &Programme, now: EpochMs) -> Option<Money> {
     let Event { terms, .. } = &programme.event;
     if programme.event.closes_at().is_some_and(|end| end <= now) {
         return None;
     }
-    match terms.admission {
+    let highest = match terms.admission {
         Admission::General { price, .. } => Some(price),
         Admission::Seated => {
             let dates = programme.dates.values().filter(|date| !date.has_begun(now));
             let sections = dates.flat_map(|date| &date.sections);
             sections.map(|section| section.price).max()
         }
-    }
+    };
+    highest.map(|price| price + terms.fees.of_order([price]).total())
 }
 
 /// What has to be done for one event, or why it is not allowed.

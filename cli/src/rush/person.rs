@@ -584,7 +584,7 @@ impl<'a> Visitor<'a> {
                 let price = match basket.reservation() {
                     Ok(held) => held.total_price,
                     // Tickets of general admission are charged for before they are reserved.
-                    Err(_) => self.sale.ticket_price() * i64::from(tickets),
+                    Err(_) => self.sale.price_of(tickets),
                 };
                 self.charge(price).await
             }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use domain::fees::Fees;
 use domain::ids::EventId;
+use domain::money::Money;
 use domain::queue::Secret;
 use domain::rehearsal::Challenge;
 use fastrand::Rng;
@@ -38,7 +40,9 @@ struct EventView {
     total_tickets: u32,
     available_tickets: u32,
     max_seats_per_user: u32,
-    price: Option<i64>,
+    price: Option<Money>,
+    #[serde(default)]
+    fees: Fees,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +105,10 @@ pub async fn event(client: &Client, event: &EventId) -> Result<EventFacts> {
     }
     let tickets = match (view.admission.as_str(), view.price) {
         ("seated", _) => Tickets::Seated,
-        ("general", Some(price)) => Tickets::General { price },
+        ("general", Some(price)) => Tickets::General {
+            price,
+            fees: view.fees,
+        },
         _ => return Err(unexpected()),
     };
     let path = format!("/events/{event}/queue");

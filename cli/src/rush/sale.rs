@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use domain::fees::Fees;
 use domain::ids::EventId;
+use domain::money::Money;
 
 use super::client::Client;
 use crate::crowd::Goods;
@@ -21,9 +23,10 @@ pub enum Identity {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tickets {
     Seated,
-    /// Tickets without seats, at one price in the minor unit.
+    /// Tickets without seats, at one price.
     General {
-        price: i64,
+        price: Money,
+        fees: Fees,
     },
 }
 
@@ -65,12 +68,16 @@ impl Sale {
         }
     }
 
-    /// The price of a ticket of general admission. Seats have prices of their own.
+    /// What so many tickets of general admission cost, with their fees, in the minor unit. Seats have
+    /// prices of their own.
     #[must_use]
-    pub fn ticket_price(&self) -> i64 {
+    pub fn price_of(&self, tickets: u32) -> i64 {
         match self.tickets {
             Tickets::Seated => 0,
-            Tickets::General { price } => price,
+            Tickets::General { price, fees } => {
+                let fees = fees.of_order(std::iter::repeat_n(price, tickets as usize));
+                (price.times(tickets) + fees.total()).0
+            }
         }
     }
 

@@ -22,7 +22,7 @@ pub enum Invariant {
     /// CONFIRMED reservation has a SOLD claim.
     OneOwner = 1,
     /// A wallet is the sum of its ledger and never negative. Payments less refunds are the price of the CONFIRMED
-    /// reservations.
+    /// reservations, and the fees that CANCELLED ones keep.
     Money = 2,
     /// A user has at most one living reservation for a date, of no more seats than were allowed.
     OneReservation = 3,

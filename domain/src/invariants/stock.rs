@@ -40,7 +40,7 @@ impl ConfirmedTickets {
         let ended = match reservation.state {
             State::Confirmed { .. } => {
                 self.seen += quantity;
-                self.seen_price = self.seen_price + reservation.total_price;
+                self.seen_price = self.seen_price + reservation.price_of_tickets();
                 None
             }
             State::Cancelled { .. } => Some(reservation.modified_at),

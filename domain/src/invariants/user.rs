@@ -232,7 +232,8 @@ impl UserItems {
     }
 }
 
-/// Payments less refunds, and the seats' prices, are the price.
+/// Payments less refunds are the price, or what a cancellation keeps of it. The seats' prices and the
+/// fees are the price.
 fn check_payment(reservation: &Stored<Reservation>, paid: Money) -> Vec<Finding> {
     let Stored { key, value } = reservation;
     let mut findings = Vec::new();
@@ -241,15 +242,19 @@ fn check_payment(reservation: &Stored<Reservation>, paid: Money) -> Vec<Finding>
     };
     let owed = match &value.state {
         State::Confirmed { .. } => value.total_price,
-        State::Held { .. } | State::Cancelled { .. } => Money::ZERO,
+        State::Cancelled {
+            payment: Some(_), ..
+        } => value.fees.kept_on_cancellation(),
+        State::Held { .. } | State::Cancelled { payment: None, .. } => Money::ZERO,
     };
     if paid != owed {
         let expected = format!("payments less refunds of {}", owed.0);
         found(expected, paid.0.to_string());
     }
     let seats: i64 = value.seats.iter().map(|seat| seat.price.0).sum();
-    if value.date().is_some() && seats != value.total_price.0 {
-        let expected = format!("the sum of its seats' prices, {seats}");
+    let fees = value.fees.total().0;
+    if value.date().is_some() && seats + fees != value.total_price.0 {
+        let expected = format!("the sum of its seats' prices, {seats}, and its fees, {fees}");
         found(expected, format!("a price of {}", value.total_price.0));
     }
     findings

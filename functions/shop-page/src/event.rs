@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::fees::Fees;
 use domain::ids::EventId;
 use domain::money::{Currency, Money};
 use serde::Deserialize;
@@ -15,6 +16,8 @@ pub(crate) struct Event {
     pub(crate) name: String,
     pub(crate) venue: String,
     pub(crate) currency: Currency,
+    #[serde(default)]
+    fees: Fees,
     #[serde(default)]
     pub(crate) address: Option<String>,
     #[serde(default)]
@@ -110,6 +113,7 @@ struct Section {
 pub(crate) struct Performance<'a> {
     pub(crate) starts_at: &'a str,
     pub(crate) doors_open_at: Option<&'a str>,
+    /// With the fee of the ticket.
     pub(crate) lowest_price: Money,
     pub(crate) is_sold_out: bool,
 }
@@ -120,11 +124,14 @@ impl Event {
         let general = self.starts_at.as_deref().map(|starts_at| Performance {
             starts_at,
             doors_open_at: self.doors_open_at.as_deref(),
-            lowest_price: self.price.unwrap_or(Money::ZERO),
+            lowest_price: self.fees.with_ticket_fee(self.price.unwrap_or(Money::ZERO)),
             is_sold_out: self.available_tickets == 0,
         });
         let seated = self.dates.iter().map(|date| {
-            let prices = date.sections.iter().map(|section| section.price);
+            let prices = date
+                .sections
+                .iter()
+                .map(|section| self.fees.with_ticket_fee(section.price));
             Performance {
                 starts_at: &date.starts_at,
                 doors_open_at: date.doors_open_at.as_deref(),

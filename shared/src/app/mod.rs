@@ -120,7 +120,8 @@ impl App {
     /// Whether this payment provider confirms charges.
     #[must_use]
     pub fn is_paid_by(&self, name: ProviderName) -> bool {
-        self.provider().is_some_and(|provider| provider.name() == name)
+        self.provider()
+            .is_some_and(|provider| provider.name() == name)
     }
 
     fn provider(&self) -> Option<&dyn Provider> {

@@ -104,12 +104,15 @@ impl App {
             self.admit(programme, token, now).await?;
             return Err(Refusal::LimitExceeded(Limit::Seats { most }));
         }
+        let prices = std::iter::repeat_n(stock.price, quantity as usize);
+        let fees = event.terms.fees.of_order(prices);
         let mut request = TicketRequest {
             user_id: token.user_id,
             event,
             performance: programme.performance(None),
             quantity,
-            total_price: stock.price.times(quantity),
+            fees,
+            total_price: stock.price.times(quantity) + fees.total(),
             session: session_key(token, rank),
             wallet: None,
             replaced: None,

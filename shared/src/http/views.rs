@@ -7,6 +7,7 @@ use crate::http::Answer;
 use crate::token::Token;
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, Event, SaleState};
+use domain::fees::{Fees, ReservedFees, TaxRate};
 use domain::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
 use domain::image::Image;
 use domain::localized::LocalizedText;
@@ -74,6 +75,32 @@ pub struct EventView<'a> {
     lowest_price: Option<Money>,
     #[serde(skip_serializing_if = "Option::is_none")]
     highest_price: Option<Money>,
+    /// Charged besides every `price` above 0. Omitted if there are no fees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fees: Option<FeesView>,
+}
+
+/// The fees of an event. A ticket with a price costs `price` and `perTicket`, and an order with such
+/// a ticket also `perOrder`. Free tickets have no fees.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Fees"))]
+#[serde(rename_all = "camelCase")]
+struct FeesView {
+    per_ticket: Money,
+    per_order: Money,
+    /// Whether a cancellation gives the fees back too.
+    refundable: bool,
+}
+
+impl FeesView {
+    fn of(fees: &Fees) -> Option<Self> {
+        (!fees.is_none()).then_some(Self {
+            per_ticket: fees.per_ticket,
+            per_order: fees.per_order,
+            refundable: fees.refundable,
+        })
+    }
 }
 
 /// A picture in several sizes.
@@ -144,6 +171,7 @@ impl<'a> EventView<'a> {
             start_times: &overview.start_times,
             lowest_price: overview.lowest_price,
             highest_price: overview.highest_price,
+            fees: FeesView::of(&event.terms.fees),
         }
     }
 }
@@ -433,11 +461,25 @@ pub struct ReservationView<'a> {
     time_zone: Option<&'a TimeZoneName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<&'a Currency>,
+    /// Who sells the tickets, for the receipt. Also omitted if unknown, like the two below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organizer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organizer_tax_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organizer_address: Option<&'a str>,
     /// Empty for general admission.
     seats: Vec<ReservedSeatView<'a>>,
     /// The number of tickets.
     quantity: u32,
+    /// As they were when the tickets were held. Omitted if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fees: Option<ReservedFeesView>,
+    /// The prices of all tickets, and the fees.
     total_price: Money,
+    /// The tax that the price contains. Omitted if the event says nothing about tax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax: Option<TaxView>,
     status: Status,
     /// For a hold: pay before this time.
     #[serde(
@@ -448,6 +490,16 @@ pub struct ReservationView<'a> {
     /// For a paid reservation.
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_id: Option<EntryId>,
+    /// When it was paid.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    paid_at: Option<EpochMs>,
+    /// For a confirmed reservation: the amount that goes back to the wallet if it is cancelled now
+    /// or later, until `cancelUntil`. It is without the fees, unless they are refundable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refundable: Option<Money>,
     /// For a cancelled reservation: the amount that went back to the wallet; 0 for a hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunded: Option<Money>,
@@ -455,6 +507,50 @@ pub struct ReservationView<'a> {
     created_at: EpochMs,
     #[serde(serialize_with = "rfc3339::serialize")]
     modified_at: EpochMs,
+}
+
+/// The fees of a reservation.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "ReservedFees"))]
+struct ReservedFeesView {
+    /// Of all tickets together.
+    tickets: Money,
+    /// Of the order.
+    order: Money,
+    /// Whether a cancellation gives the fees back too.
+    refundable: bool,
+}
+
+impl ReservedFeesView {
+    fn of(fees: ReservedFees) -> Option<Self> {
+        (fees.total() > Money::ZERO).then_some(Self {
+            tickets: fees.tickets,
+            order: fees.order,
+            refundable: fees.refundable,
+        })
+    }
+}
+
+/// A tax that is contained in an amount.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "ContainedTax"))]
+#[serde(rename_all = "camelCase")]
+struct TaxView {
+    /// In hundredths of a percent: 1000 is 10 %.
+    rate_basis_points: u32,
+    /// The tax in `totalPrice`; of a cancelled reservation, in what was not refunded.
+    amount: Money,
+}
+
+impl TaxView {
+    fn of(rate: TaxRate, amount: Money) -> Self {
+        Self {
+            rate_basis_points: rate.basis_points(),
+            amount: rate.contained_in(amount),
+        }
+    }
 }
 
 /// A seat of a reservation, or of what a ledger entry is for.
@@ -498,6 +594,10 @@ impl<'a> ReservationView<'a> {
             State::Cancelled { payment, refunded } => (None, payment.as_ref(), Some(*refunded)),
         };
         let performance = &reservation.performance;
+        let taxed = match reservation.state {
+            State::Cancelled { .. } => reservation.kept(),
+            State::Held { .. } | State::Confirmed { .. } => reservation.total_price,
+        };
         Self {
             reservation_id: &reservation.reservation_id,
             event_id: reservation.event_id(),
@@ -509,12 +609,20 @@ impl<'a> ReservationView<'a> {
             cancel_until: performance.cancel_until,
             time_zone: performance.time_zone.as_ref(),
             currency: performance.currency.as_ref(),
+            organizer: performance.organizer.as_deref(),
+            organizer_tax_number: performance.organizer_tax_number.as_deref(),
+            organizer_address: performance.organizer_address.as_deref(),
             seats: reservation.seats.iter().map(Into::into).collect(),
             quantity: reservation.quantity,
+            fees: ReservedFeesView::of(reservation.fees),
             total_price: reservation.total_price,
+            tax: reservation.tax_rate.map(|rate| TaxView::of(rate, taxed)),
             status: reservation.status(now),
             held_until,
             payment_id: payment.map(|payment| payment.payment_id),
+            paid_at: payment.map(|payment| payment.paid_at),
+            refundable: matches!(reservation.state, State::Confirmed { .. })
+                .then(|| reservation.refund()),
             refunded,
             created_at: reservation.created_at,
             modified_at: reservation.modified_at,

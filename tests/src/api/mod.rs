@@ -9,6 +9,7 @@ mod cool_down;
 mod describing;
 mod device_links;
 mod draw;
+mod fees;
 mod general_admission;
 mod identity;
 mod key_rotation;

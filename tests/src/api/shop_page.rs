@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use domain::money::Money;
 use lambda_http::http::HeaderMap;
 use serde_json::{Value, json};
 
@@ -79,6 +80,16 @@ async fn the_page_of_an_event_tells_messengers_and_search_engines_what_it_is() {
         "https://schema.org/InStock"
     );
     assert_eq!(structured.as_array().unwrap().len(), 2, "one for each date");
+}
+
+#[tokio::test]
+async fn search_engines_are_told_the_price_with_the_fee_of_the_ticket() {
+    let mut programme = concert();
+    programme.event.terms.fees.per_ticket = Money(2_000);
+    let world = World::with(programme).await;
+    let reply = open(&world, &format!("/e/{EVENT}")).await;
+    let structured = script(&reply.text, STRUCTURED);
+    assert_eq!(structured[0]["offers"]["price"], "52000");
 }
 
 /// A browser that is told two widths loads two pictures.

@@ -1,5 +1,10 @@
 //! Invariant 2: wallets are the sums of their ledgers, and reservations are paid.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::money::Money;
+
 use super::{busy_world, copy, delete, is, key, n, only, set};
 use crate::invariants;
 use crate::world::{EVENT, PRICE, World, concert_for};
@@ -127,11 +132,34 @@ async fn payments_that_differ_from_the_price_of_confirmed_reservations_are_found
 }
 
 #[tokio::test]
+async fn a_cancellation_that_kept_other_than_its_fees_is_found() {
+    let mut programme = concert_for(1);
+    programme.event.terms.fees.per_order = Money(500);
+    let world = World::with(programme).await;
+    let buyer = world.joins_with(PRICE + 500).await;
+    let held = world.hold(&buyer, 1).await;
+    let id = held.text_of("reservationId").to_owned();
+    assert_eq!(world.pay(&buyer, &id).await.status, 201);
+    let path = format!("/reservations/{id}");
+    assert_eq!(world.delete(&path, &buyer.token).await.status, 200);
+    invariants::check(&world).await;
+
+    let reservation = key(&world, "USER#", "RESERVATION#").await;
+    let refundable = AttributeValue::M(HashMap::from([
+        ("order".to_owned(), n(500)),
+        ("refundable".to_owned(), AttributeValue::Bool(true)),
+    ]));
+    set(&world, &reservation, "fees", refundable).await;
+    let expected = "payments less refunds of 0";
+    is(&only(&world).await, 2, &reservation, expected, "500");
+}
+
+#[tokio::test]
 async fn free_reservations_are_paid_and_refunded_with_nothing() {
     let mut programme = concert_for(1);
     for date in programme.dates.values_mut() {
         for section in &mut date.sections {
-            section.price = domain::money::Money::ZERO;
+            section.price = Money::ZERO;
         }
     }
     let world = World::with(programme).await;

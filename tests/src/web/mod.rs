@@ -9,6 +9,7 @@ mod calendar_file;
 mod choosing;
 mod desk;
 mod docs;
+mod fees;
 mod keyboard;
 mod lost_answers;
 mod numbers;

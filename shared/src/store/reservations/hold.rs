@@ -13,6 +13,7 @@ use crate::store::seats::{self, ClaimedHold};
 use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::ids::{DateKey, ReservationId, SeatNumber, UserId};
+use domain::money::Money;
 use domain::queue::Session;
 use domain::reservation::{Performance, Reservation, ReservedSeat, State};
 use domain::seats::{Claim, ContinuedHold, cool_off_seconds};
@@ -53,6 +54,8 @@ pub struct FormerHolds {
 impl HoldRequest<'_> {
     fn reservation(&self, now: EpochMs) -> Reservation {
         let held_until = now.plus_seconds(self.event.terms.hold_seconds);
+        let prices = self.seats.iter().map(|seat| seat.price);
+        let fees = self.event.terms.fees.of_order(prices.clone());
         Reservation {
             reservation_id: ReservationId::new(self.event.event_id.clone(), Some(self.date), now),
             user_id: self.user_id,
@@ -61,7 +64,9 @@ impl HoldRequest<'_> {
             seats: self.seats.clone(),
             quantity: u32::try_from(self.seats.len()).unwrap_or(u32::MAX),
             seat_limit: self.event.terms.max_seats_per_user,
-            total_price: self.seats.iter().map(|seat| seat.price).sum(),
+            fees,
+            tax_rate: self.event.terms.tax_rate,
+            total_price: prices.sum::<Money>() + fees.total(),
             state: State::Held { held_until },
             charge_id: None,
             stock: Vec::new(),
@@ -152,8 +157,9 @@ impl Store {
 mod tests {
     use super::*;
     use domain::event::{Admission, Section, Terms};
+    use domain::fees::Fees;
     use domain::ids::{EventId, Lane, Rank};
-    use domain::money::{Currency, Money};
+    use domain::money::Currency;
     use domain::profile::{Overview, Profile};
     use domain::queue::{Control, QueuePolicy, TokenEndsOn};
 
@@ -165,6 +171,8 @@ mod tests {
                 venue: "Olympic Hall".to_owned(),
                 admission: Admission::Seated,
                 currency: Currency::try_from("KRW".to_owned()).unwrap(),
+                fees: Fees::default(),
+                tax_rate: None,
                 max_seats_per_user: 1,
                 hold_seconds: 300,
                 payment_seconds: 600,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::store::error::{Result, StoreError};
 use crate::store::item::{Item, read_item, write_item};
 use domain::clock::EpochMs;
+use domain::fees::{ReservedFees, TaxRate};
 use domain::ids::{EntryId, Lane, Rank, ReservationId, UserId};
 use domain::money::Money;
 use domain::reservation::{Payment, Performance, Reservation, ReservedSeat, State};
@@ -31,6 +32,11 @@ pub(super) struct ReservationRecord {
     seats: Vec<ReservedSeat>,
     quantity: u32,
     seat_limit: u32,
+    /// Always written, like `performance`.
+    #[serde(default)]
+    fees: ReservedFees,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tax_rate: Option<TaxRate>,
     total_price: Money,
     status: StoredStatus,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,6 +114,8 @@ impl From<Reservation> for ReservationRecord {
             seats: r.seats,
             quantity: r.quantity,
             seat_limit: r.seat_limit,
+            fees: r.fees,
+            tax_rate: r.tax_rate,
             total_price: r.total_price,
             status,
             held_until,
@@ -149,6 +157,8 @@ impl TryFrom<ReservationRecord> for Reservation {
             seats: r.seats,
             quantity: r.quantity,
             seat_limit: r.seat_limit,
+            fees: r.fees,
+            tax_rate: r.tax_rate,
             total_price: r.total_price,
             state,
             charge_id: r.charge_id,

@@ -199,7 +199,7 @@ impl Store {
         Ok(made.await?)
     }
 
-    /// Cancels a reservation: frees the seats and refunds the payment in one transaction. `wallet`
+    /// Cancels a reservation: frees the seats and gives [`Reservation::refund`] back in one transaction. `wallet`
     /// is needed if there is a payment to refund.
     pub async fn cancel(
         &self,
@@ -210,7 +210,7 @@ impl Store {
             State::Confirmed { payment } => payment.clone(),
             State::Held { .. } | State::Cancelled { .. } => None,
         };
-        let refunded = payment.as_ref().map_or(Money::ZERO, |p| p.amount);
+        let refunded = reservation.refund();
         let made = self.transact(|now| {
             let refund = wallet.map(|wallet| Refund::of(reservation, refunded, wallet, now));
             let cancelled = Reservation {
@@ -232,6 +232,7 @@ impl Store {
 mod tests {
     use super::*;
     use domain::event::Section;
+    use domain::fees::ReservedFees;
     use domain::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
     use domain::reservation::{Performance, ReservedSeat};
 
@@ -249,6 +250,8 @@ mod tests {
             )],
             quantity: 1,
             seat_limit: 1,
+            fees: ReservedFees::default(),
+            tax_rate: None,
             total_price: Money(5),
             state: State::Held {
                 held_until: at.plus_seconds(300),

@@ -11,6 +11,7 @@ use crate::store::stock::take_stock;
 use crate::store::wallets;
 use domain::clock::EpochMs;
 use domain::event::Event;
+use domain::fees::ReservedFees;
 use domain::ids::{EntryId, ReservationId, UserId};
 use domain::money::Money;
 use domain::queue::{Session, TokenEndsOn};
@@ -25,6 +26,8 @@ pub struct TicketRequest<'a> {
     pub event: &'a Event,
     pub performance: Performance,
     pub quantity: u32,
+    pub fees: ReservedFees,
+    /// With the fees.
     pub total_price: Money,
     /// The session that reserves. It ends with the reservation.
     pub session: SessionKey,
@@ -104,6 +107,8 @@ impl TicketRequest<'_> {
             seats: Vec::new(),
             quantity: self.quantity,
             seat_limit: self.event.terms.max_seats_per_user,
+            fees: self.fees,
+            tax_rate: self.event.terms.tax_rate,
             total_price: self.total_price,
             state: State::Confirmed { payment },
             charge_id: None,
