@@ -290,8 +290,10 @@ fn the_permissions_boundary_allows_exactly_what_the_policies_allow() {
             granted.extend(policy);
         }
     }
-    let is_dynamodb = |(action, _): &&(&str, String)| action.starts_with("dynamodb:");
-    let bounds: BTreeSet<_> = boundary.iter().filter(is_dynamodb).collect();
+    let is_granted = |(action, _): &&(&str, String)| {
+        action.starts_with("dynamodb:") || action.starts_with("secretsmanager:")
+    };
+    let bounds: BTreeSet<_> = boundary.iter().filter(is_granted).collect();
     assert_eq!(bounds, granted.iter().collect());
 }
 

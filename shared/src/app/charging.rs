@@ -215,7 +215,11 @@ impl App {
             if let Some(former) = self.store.provider_charge(order).await?
                 && former.status() == ChargeStatus::Pending
             {
-                self.end_checkout(provider, former).await?;
+                let former = self.end_checkout(provider, former).await?;
+                // Somebody may be paying in it at this moment.
+                if former.status() == ChargeStatus::Pending {
+                    return Err(Refusal::ProviderUnreachable);
+                }
                 reservation = self.payable(user, id, now).await?;
             }
         }
