@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice::Outcome;
 use boxoffice::catalog_update::{self, Files, Mode, Source};
+use boxoffice::demo_provider::{DemoProvider, DemoState};
 use boxoffice::output::Output;
 use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
@@ -17,7 +18,7 @@ use shared::store::Store;
 
 use crate::invariants;
 use crate::issuer::TestIssuer;
-use crate::world::{Buyer, EVENT, PRICE, Reply, World, concert};
+use crate::world::{Buyer, EVENT, LATER_DATE, PRICE, Reply, World, concert};
 
 const DOCUMENT: &str = include_str!("../../docs/DATA-MODEL.md");
 
@@ -280,6 +281,40 @@ async fn everything_is_sold(world: &World) {
     world.app.promote_all().await.unwrap();
 }
 
+/// A charge that a provider confirms, one that it refuses, and one that is pending and was asked for.
+async fn charges_are_confirmed(world: &World) {
+    let demo = DemoProvider::default();
+    let shop = world.process_with_provider(demo.clone());
+    world.app.promote_all().await.unwrap();
+    let buyer = world.joins(EVENT).await;
+    let id = id_of(&world.hold_on(&buyer, LATER_DATE, 40).await);
+    let path = format!("/users/{}/wallet/charges", buyer.user_id);
+    let bearer = format!("Bearer {}", buyer.token);
+    for (key, state) in [
+        ("paid", Some(DemoState::Paid(world.clock.now()))),
+        ("refused", Some(DemoState::Failed)),
+        ("pending", None),
+    ] {
+        let mut body = json!({ "amount": PRICE });
+        if key == "paid" {
+            body["payFor"] = id.clone().into();
+        }
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", bearer.as_str()),
+            ("idempotency-key", key),
+        ];
+        let body = body.to_string();
+        let begun = shop.send("POST", &path, &headers, Some(&body)).await;
+        assert_eq!(begun.status, 202, "{begun:?}");
+        let url = begun.body["checkout"]["url"].as_str().unwrap();
+        let order = url.rsplit('/').next().unwrap();
+        assert!(state.is_none_or(|state| demo.decide(order, state)));
+        let path = format!("{path}/{}", begun.text_of("chargeId"));
+        assert_eq!(shop.get(&path, &buyer.token).await.status, 200);
+    }
+}
+
 /// A draw with all that an operator and a catalogue can do to it.
 async fn lots_are_drawn(world: &World) {
     let mut buyers = Vec::new();
@@ -335,6 +370,7 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     a_device_is_linked(&world).await;
     lots_are_drawn(&world).await;
     everything_is_sold(&world).await;
+    charges_are_confirmed(&world).await;
     world.app.store().rotate_signing_keys().await.unwrap();
     let issuer = TestIssuer::start().await;
     let process = world.process_with_issuer(&issuer);
