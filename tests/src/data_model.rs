@@ -11,6 +11,7 @@ use boxoffice::demo_provider::{DemoProvider, DemoState};
 use boxoffice::output::Output;
 use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
+use domain::fees::TaxRate;
 use domain::ids::EventId;
 use domain::seating::Rows;
 use serde_json::json;
@@ -363,6 +364,12 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
         .values_mut()
         .flat_map(|date| &mut date.sections);
     sections.for_each(|section| section.rows = Some(Rows::Equal(2)));
+    let terms = &mut concert.event.terms;
+    terms.tax_rate = TaxRate::of_basis_points(1_000);
+    let some = |text: &str| Some(text.to_owned());
+    terms.profile.organizer = some("Someone");
+    terms.profile.organizer_tax_number = some("123-45-67890");
+    terms.profile.organizer_address = some("2 Hall Street");
     let world = World::with(concert).await;
     apply_catalogue(&world, CATALOGUE).await;
     seats_are_sold(&world).await;

@@ -391,8 +391,7 @@ class SeatPicker {
     put(this.tray, heading,
       h("ul", { class: "chosen" }, seats.map((seat) => h("li", {}, h("span", {}, seatName(this.seat(seat))), h("b", {}, this.price(this.seat(seat))),
         h("button", { type: "button", class: "remove", "aria-label": t("seats.give_back", { seat: seatName(this.seat(seat)) }), onclick: () => this.pick(seat) }, "×")))),
-      fee > 0 && h("p", { class: "order-fee" }, h("span", {}, t("fees.of_order")), h("b", {}, money(fee, event.currency))),
-      h("p", { class: "total" }, h("span", {}, t("total")), h("b", {}, money(this.total(), event.currency))),
+      h("p", { class: "total" }, h("span", {}, t("total")), h("b", {}, money(this.total(), event.currency), fee > 0 && h("small", { class: "order-fee" }, t("fees.with_order", { fee: money(fee, event.currency) })))),
       feeNote(event),
       asyncButton(h("button", { type: "button", class: "button big", "data-testid": "hold" }, t("seats.hold", { time: duration(event.holdSeconds) })), () =>
         this.hold(seats.length === 1 ? { seatNumber: seats[0] } : { seatNumbers: seats })),

@@ -317,7 +317,7 @@ export const EN = {
 
   "fees.ticket": "Prices include a fee of {fee} per ticket.",
   "fees.order": "A fee of {fee} is added once per order.",
-  "fees.of_order": "Order fee",
+  "fees.with_order": "incl. order fee {fee}",
   "fees.included": "including {fee} in fees",
   "fees.kept": "If you cancel, you get the ticket price back, but not the fees.",
   "fees.kept_amount": "The fees of {fee} are not refunded.",

@@ -317,7 +317,7 @@ export const KO = {
 
   "fees.ticket": "표시된 가격에는 1매당 예매 수수료({fee})가 포함되어 있습니다.",
   "fees.order": "주문 1건당 수수료({fee})가 한 번 추가됩니다.",
-  "fees.of_order": "주문 수수료",
+  "fees.with_order": "주문 수수료 {fee} 포함",
   "fees.included": "수수료 {fee} 포함",
   "fees.kept": "취소하시면 티켓 금액은 환불되지만 수수료는 환불되지 않습니다.",
   "fees.kept_amount": "수수료({fee})는 환불되지 않습니다.",
