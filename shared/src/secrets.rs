@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Builder, Region};
+use aws_sdk_secretsmanager::error::DisplayErrorContext;
 
 use crate::store::Connection;
 
@@ -37,7 +38,7 @@ pub async fn read(
         why,
     };
     let answer = client.get_secret_value().secret_id(name).send().await;
-    let answer = answer.map_err(|error| unreadable(error.into_service_error().to_string()))?;
+    let answer = answer.map_err(|error| unreadable(DisplayErrorContext(error).to_string()))?;
     answer
         .secret_string
         .ok_or_else(|| unreadable("it is not text".to_owned()))

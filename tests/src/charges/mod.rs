@@ -2,6 +2,7 @@
 
 mod faults;
 mod holds;
+mod keys;
 mod payments;
 mod unreliable;
 
