@@ -99,6 +99,8 @@ fn the_diagrams_show_every_item_function_and_state() {
         "WALLET",
         "LEDGER_ENTRY",
         "CHARGE_KEY",
+        "PROVIDER_CHARGE",
+        "DUE_CHARGE",
         "DEVICE_LINK",
         "OPEN_LINK",
     ] {
