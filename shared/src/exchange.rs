@@ -23,6 +23,8 @@ pub struct Exchange<'a> {
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
+    /// The header `Retry-After`, in seconds. `None` also if it is a date.
+    pub retry_after_seconds: Option<u32>,
     pub body: Vec<u8>,
 }
 
@@ -59,12 +61,17 @@ impl Exchange<'_> {
             .await
             .map_err(|error| Unanswered::Unreachable(causes(&error)))?;
         let status = response.status().as_u16();
+        let retry_after_seconds = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.parse().ok());
         let body = Limited::new(response.into_body(), largest_body)
             .collect()
             .await
             .map_err(|error| Unanswered::Unreachable(error.to_string()))?;
         Ok(Reply {
             status,
+            retry_after_seconds,
             body: body.to_bytes().to_vec(),
         })
     }

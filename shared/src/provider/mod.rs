@@ -1,5 +1,11 @@
 //! Payment providers, behind one trait.
 
+pub mod http;
+mod secret;
+pub mod settings;
+pub mod stripe;
+pub mod toss;
+
 use std::fmt;
 
 use domain::charge::{
@@ -42,8 +48,10 @@ pub struct CheckoutRequest<'a> {
 /// A refund of a payment, or of a part of it.
 #[derive(Clone, Debug)]
 pub struct RefundRequest<'a> {
-    /// The same key never refunds twice. At most 200 characters.
+    /// The same key never refunds twice. At most 150 characters.
     pub key: &'a str,
+    /// The charge that was paid.
+    pub order_id: OrderId,
     pub payment: &'a ProviderPayment,
     pub amount: Money,
     pub at: EpochMs,
@@ -106,16 +114,21 @@ pub struct BookedPage {
 pub trait Provider: fmt::Debug + Send + Sync {
     fn name(&self) -> ProviderName;
 
-    /// Begins a checkout of the order [`Charge::order_id`]. A repeated request for the same charge returns the same checkout.
+    /// Begins a checkout of the order [`Charge::order_id`]. A repeated request for the same charge
+    /// returns the same checkout.
     fn begin<'a>(&'a self, request: &'a CheckoutRequest<'a>) -> ProviderResult<'a, Begun>;
 
     /// Asks what has become of a charge whose checkout was begun. If the provider takes the money
     /// only after the shop's confirmation, this confirms a payment of the right amount before
-    /// `charge.expires_at`.
+    /// `charge.expires_at`, if the charge is pending.
+    ///
+    /// A payment counts with what the provider has not given back. One that was given back in full
+    /// has failed.
     fn ask<'a>(&'a self, charge: &'a Charge, now: EpochMs) -> ProviderResult<'a, ProviderAnswer>;
 
     /// Ends the checkout, so that nobody can pay in it any more. Returns what has become of the
-    /// charge: it may have been paid just before.
+    /// charge: it may have been paid just before. [`ProviderAnswer::Open`] and
+    /// [`ProviderAnswer::AwaitsDeposit`] say that it cannot be ended yet.
     fn end<'a>(&'a self, charge: &'a Charge, now: EpochMs) -> ProviderResult<'a, ProviderAnswer>;
 
     /// Refunds a payment, or a part of it, once per key.
