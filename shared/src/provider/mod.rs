@@ -6,6 +6,8 @@ pub mod settings;
 pub mod stripe;
 pub mod toss;
 
+pub use settings::{InvalidSettings, from_settings};
+
 use std::fmt;
 
 use domain::charge::{
@@ -156,17 +158,4 @@ pub trait Provider: fmt::Debug + Send + Sync {
         to: EpochMs,
         position: Option<&'a str>,
     ) -> ProviderResult<'a, BookedPage>;
-}
-
-/// The settings of a provider are not valid.
-#[derive(Debug, thiserror::Error)]
-#[error("the payment provider's settings: {0}")]
-pub struct InvalidSettings(pub String);
-
-/// The provider with these settings, the text of its secret.
-pub fn from_settings(
-    name: ProviderName,
-    _settings: &str,
-) -> Result<Box<dyn Provider>, InvalidSettings> {
-    Err(InvalidSettings(format!("{name} is not known")))
 }
