@@ -27,6 +27,8 @@ pub mod invariants;
 pub mod issuer;
 /// Events of many dates, and lists of many events.
 pub mod large_catalogue;
+/// Payment providers.
+pub mod payment_fakes;
 /// Steps that the tests of the queue share.
 pub mod queue_steps;
 /// template.yaml, parsed.
@@ -68,6 +70,9 @@ mod model;
 /// The costs that `boxoffice plan` assumes are those of the handlers.
 #[cfg(test)]
 mod plan_costs;
+/// The payment providers, each against a fake of it.
+#[cfg(test)]
+mod providers;
 /// Concurrent requests over several processes.
 #[cfg(test)]
 mod race;

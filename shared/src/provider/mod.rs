@@ -6,6 +6,8 @@ pub mod settings;
 pub mod stripe;
 pub mod toss;
 
+pub use settings::{InvalidSettings, from_settings};
+
 use std::fmt;
 
 use domain::charge::{
