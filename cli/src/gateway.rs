@@ -12,13 +12,14 @@ use axum::body::Body as AxumBody;
 use axum::extract::{Request as AxumRequest, State};
 use axum::http::Response;
 use cors::Cors;
+use domain::charge::ProviderName;
 use domain::refusal::FieldError;
 use http_body_util::BodyExt;
 use lambda_http::{Body, RequestExt};
 use pages::{Resolved, resolve};
 use shared::app::App;
-use shared::http::LARGEST_BODY;
 use shared::http::problem::Problem;
+use shared::http::{LARGEST_BODY, PAYMENT_PROVIDER};
 use shared::lambda::Function;
 use shared::sign_in::SignIn;
 use tokio::sync::Semaphore;
@@ -99,11 +100,16 @@ pub async fn serve(
         max_connections: max_connections(),
         clock: app.clock().clone(),
     };
+    let mut stage_variables = sign_in
+        .map(|sign_in| sign_in.to_stage_variables())
+        .unwrap_or_default();
+    if app.is_paid_by(ProviderName::Demo) {
+        let name = ProviderName::Demo.as_str().to_owned();
+        stage_variables.insert(PAYMENT_PROVIDER.to_owned(), name);
+    }
     let gateway = Arc::new(Gateway {
         app,
-        stage_variables: sign_in
-            .map(|sign_in| sign_in.to_stage_variables())
-            .unwrap_or_default(),
+        stage_variables,
         permits: Semaphore::new(MAX_CONCURRENT_REQUESTS),
     });
     let router = Router::new().fallback(answer).with_state(gateway);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use pages::{ROUTES, Resolved, resolve};
 use serde_json::{Value, json};
+use shared::http::PAYMENT_PROVIDER;
 use shared::http::problem::KINDS;
 use shared::lambda::Init;
 use shared::origin::ORIGIN_HEADER;
@@ -825,7 +826,7 @@ fn the_user_pool_is_retained_and_its_client_is_public() {
 
 /// The names of the variables, as `SignIn` reads them.
 #[test]
-fn the_stage_tells_the_pages_their_origin_and_how_users_sign_in() {
+fn the_stage_tells_the_pages_their_origin_the_payment_provider_and_how_users_sign_in() {
     let template = template();
     let variables = &template["Resources"]["Api"]["Properties"]["StageVariables"];
     let sign_in = SignIn::new(
@@ -837,6 +838,8 @@ fn the_stage_tells_the_pages_their_origin_and_how_users_sign_in() {
     let known: BTreeSet<String> = sign_in.unwrap().to_stage_variables().into_keys().collect();
     let mut told: BTreeSet<String> = variables.as_object().unwrap().keys().cloned().collect();
     assert!(told.remove("publicOrigin"), "see ApiRequest::public_origin");
+    assert!(told.remove(PAYMENT_PROVIDER));
+    assert_eq!(variables[PAYMENT_PROVIDER], "PaymentProvider");
     assert_eq!(told, known);
 }
 

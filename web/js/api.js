@@ -207,9 +207,15 @@ export function newCharge(amount) {
   return charge;
 }
 
-/** Charges the wallet. With the same key, it is charged once. */
-export const charge = (key, amount) =>
-  asUser("POST", (user) => `/users/${user}/wallet/charges`, { action: true, body: { amount }, headers: { "idempotency-key": key } });
+/**
+ * Charges the wallet. With the same key, it is charged once. With a payment provider, the answer has a `status`, and the buyer has to pay
+ * in its `checkout`. `payFor`: the hold that is paid as soon as the money has come.
+ */
+export const charge = (key, amount, payFor) =>
+  asUser("POST", (user) => `/users/${user}/wallet/charges`, { action: true, body: { amount, payFor }, headers: { "idempotency-key": key } });
+
+/** A charge that a payment provider confirms. */
+export const getCharge = (chargeId, options) => asUser("GET", (user) => `/users/${user}/wallet/charges/${encode(chargeId)}`, options);
 
 /** Sends a charge until it is answered. Returns null if another tab has received the answer. */
 export function settleCharge({ key, amount }) {

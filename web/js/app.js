@@ -10,6 +10,7 @@ import { followOtherTabs, identifyUser, signedInUntil } from "./identity.js";
 import { language, preferredLanguage, rememberLanguage, t, useLanguage } from "./i18n.js";
 import { watchNetwork } from "./network.js";
 import { notify } from "./notify.js";
+import { lookAtCheckouts } from "./checkouts.js";
 import { finishPayments } from "./payment.js";
 import { joinedEvents, keepUpdated, onCalled, onNear, placeIn } from "./queue.js";
 import { pendingHolds } from "./holds.js";
@@ -41,6 +42,7 @@ const PATHS = [
   [/^tickets\/([\w-]{1,128})\/([0-9]{1,10})$/, "ticket", "tickets"],
   [/^tickets$/, "tickets", "tickets"],
   [/^wallet$/, "wallet", "wallet"],
+  [/^wallet\/charges\/([0-9a-f-]{36})$/, "charge", "wallet"],
 ];
 
 const main = document.getElementById("main");
@@ -240,6 +242,7 @@ async function start() {
   followLinks((path) => viewOf(path) !== undefined);
   onNavigation(() => render(false));
   finishPayments();
+  if (viewOf(here())?.name !== "charge") lookAtCheckouts();
   await render(true);
   keepPage();
 }

@@ -2,6 +2,7 @@
 
 import { go, href } from "./address.js";
 import * as api from "./api.js";
+import { goToCheckout } from "./checkouts.js";
 import { chosenDate } from "./chosen-date.js";
 import { dateChooser } from "./dates.js";
 import { alarm, h, icon, put, setText } from "./dom.js";
@@ -94,9 +95,11 @@ function general(event, body, signal) {
     draw();
     try {
       const outcome = await work();
-      if (outcome) session.remove(draft);
+      // After topping up, the buyer comes back to this choice.
+      if (outcome && !outcome.charge) session.remove(draft);
       if (signal.aborted) return;
-      if (outcome?.reservationId) go("tickets", outcome.reservationId);
+      if (outcome?.charge) await goToCheckout(outcome.charge);
+      else if (outcome?.reservationId) go("tickets", outcome.reservationId);
       // Another tab has bought the tickets.
       else if (outcome) go("tickets");
     } catch (error) {

@@ -1,5 +1,7 @@
 // The page of held seats: what the buyer gets, until when it is theirs, and one button to pay.
 
+import { href } from "./address.js";
+import { followCharge, goToCheckout } from "./checkouts.js";
 import { eachSecond, secondsUntil } from "./clock.js";
 import { alarm, announce, h, icon, put, setText } from "./dom.js";
 import { refundText } from "./fees.js";
@@ -44,8 +46,10 @@ export function payingView(page, { reservation, event, signal, problem, release 
     let isOver = false;
     let isDeclined = false;
     try {
-      isDeclined = (await work()) === null;
+      const outcome = await work();
+      isDeclined = outcome === null;
       isOver = !isDeclined;
+      if (outcome?.charge && !signal.aborted) await goToCheckout(outcome.charge);
     } catch (error) {
       if (!signal.aborted) alarm(errorText(error));
       isOver = OVER.includes(error.code);
@@ -64,6 +68,7 @@ export function payingView(page, { reservation, event, signal, problem, release 
   if (pendingPayment(order.id)) run(resume);
   const until = returnableUntil(reservation, event);
   return [
+    reservation.chargeId && underWay(reservation.chargeId, page, signal),
     h("section", { class: "panel paying", "aria-labelledby": "paying-title" },
       h("p", { class: "eyebrow" }, t("hold.title")),
       h("h1", { id: "paying-title" }, reservation.eventName),
@@ -76,6 +81,24 @@ export function payingView(page, { reservation, event, signal, problem, release 
         h("p", { class: "quiet-text" }, t("hold.at_zero"))),
       h("div", { class: "actions" }, giveUp)),
   ];
+}
+
+/** What becomes of a payment at the payment provider that has begun: the buyer may go on with it. Its end reloads the page. */
+function underWay(chargeId, page, signal) {
+  const box = h("div", { role: "status" });
+  const draw = ({ status }) => {
+    if (box.hasChildNodes() || status === "FAILED" || status === "EXPIRED") return;
+    put(box, h("div", { class: "notice", "data-testid": "under-way" }, icon("clock"), h("div", {},
+      h("p", {}, t("charge.under_way")),
+      h("div", { class: "actions" }, h("a", { class: "button small", href: href("wallet", "charges", chargeId) }, t("charge.look"))))));
+  };
+  let last = null;
+  followCharge(chargeId, (charge) => { last = charge; draw(charge); }, signal).then((hasEnded) => {
+    if (!hasEnded || signal.aborted) return;
+    put(box);
+    if (last.status === "DONE" && !page.busy) page.reload().catch(() => {});
+  }, () => {});
+  return box;
 }
 
 /** "Yours until 8:14 PM · 4:12": small until the last minute. */

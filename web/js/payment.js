@@ -3,9 +3,12 @@
 // A confirmed payment is stored before its first request, and until its outcome is known. So it is finished after a reload, a lost
 // answer or a sign-in, and in one tab only: topping up has an idempotency key, and the API makes paying idempotent.
 //
-// A payment provider plugs in here: `topUp` is where money comes in, and `planFor` is what the buyer confirms.
+// With a payment provider, what is missing is paid there: the outcome is then a charge, whose checkout the buyer goes to. The charge
+// pays the seats by itself as soon as the money has come (checkouts.js). Tickets of general admission are reserved and paid in one
+// request, so there the buyer tops up first.
 
 import * as api from "./api.js";
+import { rememberCheckout } from "./checkouts.js";
 import { secondsUntil } from "./clock.js";
 import { announce, confirm, h } from "./dom.js";
 import { orderTotal } from "./fees.js";
@@ -55,26 +58,29 @@ export const toppedUp = (id) => get(TOPPED_UP + id);
 
 /** What a payment does to the wallet. */
 async function planFor(order, options) {
-  const { balance, currency } = await api.balance(options);
+  const { balance, currency, charging } = await api.balance(options);
   const missing = Math.max(0, order.total - balance);
-  return { total: order.total, balance, currency, missing, after: balance + missing - order.total };
+  const isCheckout = missing > 0 && charging === "provider";
+  return { total: order.total, balance, currency, missing, isCheckout, isTopUpFirst: isCheckout && !order.reservation, after: balance + missing - order.total };
 }
 
 /** Shows what a payment does. Resolves to whether the buyer wants it. */
 function confirmPlan(plan, hasChanged) {
   const amount = (value) => money(value, plan.currency);
   const row = (name, value) => h("div", {}, h("dt", {}, t(name)), h("dd", {}, amount(value)));
+  const what = plan.missing === 0 ? "from_wallet" : plan.isTopUpFirst ? "top_up_first" : !plan.isCheckout ? "tops_up" : plan.balance > 0 ? "checkout_rest" : "checkout";
+  const topUp = t("wallet.charge_amount", { amount: amount(plan.missing) });
   return confirm({
-    title: t("pay.title", { price: amount(plan.total) }),
-    text: [hasChanged && t("pay.changed"), plan.missing > 0 ? t("pay.tops_up", { missing: amount(plan.missing), price: amount(plan.total) }) : t("pay.from_wallet", { price: amount(plan.total) })].filter(Boolean).join(" "),
+    title: plan.isTopUpFirst ? topUp : t("pay.title", { price: amount(plan.total) }),
+    text: [hasChanged && t("pay.changed"), t(`pay.${what}`, { missing: amount(plan.missing), price: amount(plan.total), balance: amount(plan.balance) })].filter(Boolean).join(" "),
     more: h("div", {},
       h("dl", { class: "sums" },
         row("wallet.balance", plan.balance),
-        plan.missing > 0 && row("pay.topped_up", plan.missing),
+        plan.missing > 0 && row(plan.isCheckout ? "pay.at_provider" : "pay.topped_up", plan.missing),
         row("pay.paid", -plan.total),
         row("wallet.after", plan.after)),
-      plan.missing > 0 && h("p", { class: "quiet-text" }, t("wallet.demo"))),
-    yes: t("hold.pay", { price: amount(plan.total) }),
+      plan.missing > 0 && h("p", { class: "quiet-text" }, t(plan.isCheckout ? "pay.leaves" : "wallet.demo"))),
+    yes: plan.isTopUpFirst ? topUp : t("hold.pay", { price: amount(plan.total) }),
     no: t("pay.no"),
   });
 }
@@ -83,8 +89,8 @@ function confirmPlan(plan, hasChanged) {
 const asksAgain = (error) => ["balance_changed", "insufficient_balance"].includes(error.code);
 
 /**
- * Asks the buyer to confirm, and pays. Resolves to {reservationId}, to {} if another tab has already paid, or to null if the buyer does
- * not want to pay. Refusals are thrown.
+ * Asks the buyer to confirm, and pays. Resolves to {reservationId}, to {charge} if the buyer has to pay it at the payment provider,
+ * to {} if another tab has already paid, or to null if the buyer does not want to pay. Refusals are thrown.
  */
 export async function pay(order, signal, hasChanged = false) {
   if (order.total === 0) return begin(order, null);
@@ -118,7 +124,7 @@ async function begin(order, plan) {
   await withLock(PAYMENT + order.id, () => {
     if (pendingPayment(order.id)) return;
     remove(TOPPED_UP + order.id);
-    const charge = plan?.missing > 0 ? { key: uuid(), amount: plan.missing } : null;
+    const charge = plan?.missing > 0 ? { key: uuid(), amount: plan.missing, payFor: plan.isCheckout ? order.reservation : undefined } : null;
     set(PAYMENT + order.id, { ...order, userId: get("user"), balance: plan?.balance, charge, step: "check" });
   });
   return finishPayment(order.id);
@@ -171,10 +177,15 @@ async function make(id) {
     const found = payment.quantity ? await checkPrice(payment) : null;
     if (payment.step === "top_up" && !found && !isOver(payment)) {
       next({ isTried: true });
-      await topUp(payment.charge).catch((error) => {
+      const charge = await topUp(payment.charge).catch((error) => {
         if (!goesOn(error)) next({ isTried: false });
         throw error;
       });
+      if (charge.status) {
+        rememberCheckout(charge, payment.quantity ? payment.event : undefined);
+        remove(PAYMENT + id);
+        return { charge };
+      }
       next({ step: "pay", isToppedUp: true });
     }
     if (payment.quantity && !found) next({ isSent: true });
@@ -197,7 +208,7 @@ async function make(id) {
 const isOver = (payment) => (payment.quantity ? !hasTurn(payment.event) : secondsUntil(payment.until) <= 0);
 
 /** Where money comes in. The key makes sure that it comes in once, however often this is repeated. */
-const topUp = ({ key, amount }) => api.charge(key, amount);
+const topUp = ({ key, amount, payFor }) => api.charge(key, amount, payFor);
 
 /**
  * Tickets are paid in the request that reserves them, so the price must still be the one that was confirmed. Returns the

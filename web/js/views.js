@@ -1,6 +1,7 @@
 // The views that nobody needs at once, by name.
 
 import * as buy from "./buy.js";
+import * as charge from "./charge.js";
 import * as drawPage from "./draw-page.js";
 import * as move from "./move.js";
 import * as receipt from "./receipt.js";
@@ -11,4 +12,4 @@ import * as tickets from "./tickets.js";
 import * as waitingRoom from "./waiting-room.js";
 import * as wallet from "./wallet.js";
 
-export const VIEWS = { buy, drawPage, move, receipt, reservation, seats, ticket, tickets, waitingRoom, wallet };
+export const VIEWS = { buy, charge, drawPage, move, receipt, reservation, seats, ticket, tickets, waitingRoom, wallet };

@@ -3,6 +3,7 @@
 import { href } from "./address.js";
 import * as api from "./api.js";
 import { readings, written } from "./amount.js";
+import { goToCheckout, lookAtCheckouts, openCheckouts, rememberCheckout } from "./checkouts.js";
 import { alarm, announce, h, icon, put, setText } from "./dom.js";
 import { dateText, dayAndTime, decimals, language, money, numberLocales, t } from "./i18n.js";
 import { asyncButton, emptyPanel, errorPanel, errorText, notice, setTitle, signInButton, skeleton } from "./ui.js";
@@ -22,7 +23,7 @@ export async function show(root, { signal }) {
     return;
   }
   put(root, head, skeleton(4));
-  const { balance, currency } = await api.balance({ signal });
+  const { balance, currency, charging } = await api.balance({ signal });
   set("currency", currency);
   const amount = h("p", { class: "balance", "data-testid": "balance" }, money(balance, currency));
   const ledger = h("section", { class: "panel ledger", "aria-labelledby": "ledger-title" });
@@ -31,17 +32,28 @@ export async function show(root, { signal }) {
       h("div", { class: "main-column" }, ledger),
       h("aside", { class: "side-column" },
         h("section", { class: "panel purse", "aria-labelledby": "purse-title" },
-          h("h2", { id: "purse-title" }, t("wallet.balance")), amount),
+          h("h2", { id: "purse-title" }, t("wallet.balance")), amount, underWay(signal)),
         h("section", { class: "panel" }, h("h2", {}, t("wallet.charge_title")),
-          charger(currency, { signal, onBalance: (after) => { put(amount, money(after, currency)); entries(ledger, currency, signal); } })))));
+          charger(currency, { signal, charging, onBalance: (after) => { put(amount, money(after, currency)); entries(ledger, currency, signal); } })))));
   await entries(ledger, currency, signal);
+}
+
+/** The payments at the payment provider that have not ended. */
+function underWay(signal) {
+  const box = h("div", { role: "status" });
+  const draw = () => put(box, openCheckouts().map(({ chargeId, amount, currency }) => h("div", { class: "notice", "data-testid": "under-way" }, icon("clock"), h("div", {},
+    h("p", {}, t("charge.under_way_of", { amount: money(amount, currency) })),
+    h("div", { class: "actions" }, h("a", { class: "button small", href: href("wallet", "charges", chargeId) }, t("charge.look")))))));
+  draw();
+  lookAtCheckouts().then(() => { if (!signal.aborted) draw(); });
+  return box;
 }
 
 /**
  * The form that charges the wallet. Submitting it several times charges once. `onBalance(balance)`: a charge was made, by this form or
  * in another tab.
  */
-function charger(currency, { signal, onBalance }) {
+function charger(currency, { signal, charging, onBalance }) {
   const digits = decimals(currency);
   const presets = PRESETS.map((preset) => (digits === 0 ? preset * 1000 : preset * 10 ** digits));
   const input = h("input", { type: "text", inputmode: "decimal", id: "charge-amount", autocomplete: "off", required: true, "aria-describedby": "charge-note", oninput: () => showReading() });
@@ -52,7 +64,7 @@ function charger(currency, { signal, onBalance }) {
     h("div", { class: "charge-line" }, input, button),
     h("div", { class: "presets", role: "group", "aria-label": t("wallet.presets") },
       presets.map((preset) => h("button", { type: "button", class: "preset", onclick: () => { fill(preset); input.focus(); } }, money(preset, currency)))),
-    h("p", { class: "quiet-text", id: "charge-note" }, t("wallet.demo")),
+    h("p", { class: "quiet-text", id: "charge-note" }, t(charging === "provider" ? "pay.leaves" : "wallet.demo")),
     problem);
   // What the page itself wrote into the field has one meaning, whatever the languages.
   let filled = { text: "", amount: null };
@@ -76,7 +88,10 @@ function charger(currency, { signal, onBalance }) {
     button.setAttribute("aria-busy", "true");
     try {
       const answer = await api.settleCharge(charge);
-      if (answer) announce(t("wallet.charged", { amount: money(answer.amount, currency) }));
+      if (answer?.status) {
+        rememberCheckout(answer);
+        await goToCheckout(answer);
+      } else if (answer) announce(t("wallet.charged", { amount: money(answer.amount, currency) }));
       put(problem);
     } catch (error) {
       if (signal.aborted) return;

@@ -46,6 +46,18 @@ struct Body<'a> {
     user_id: UserId,
     balance: Money,
     currency: &'a Currency,
+    charging: Charging,
+}
+
+/// Who confirms that the money of a charge has come.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum Charging {
+    /// Nobody: a charge is in the wallet at once.
+    Trusted,
+    /// A payment provider: the buyer has to pay in a checkout.
+    Provider,
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
@@ -58,5 +70,9 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         user_id,
         balance: wallet.balance,
         currency: &settings.currency,
+        charging: match request.payment_provider() {
+            Some(_) => Charging::Provider,
+            None => Charging::Trusted,
+        },
     }))
 }

@@ -1,5 +1,6 @@
 //! The shop: one page at the paths of all its views.
 
+use domain::charge::ProviderName;
 use lambda_http::http::header::{ACCEPT_ENCODING, ETAG};
 use sha2::{Digest, Sha256};
 use shared::http::{Answer, ApiRequest};
@@ -24,22 +25,44 @@ const TAG_BYTES: usize = 6;
 /// What surrounds the part of the page's head that depends on its view. The build requires both.
 const HEAD: [&str; 2] = ["<!-- head -->", "<!-- /head -->"];
 
+/// The view that opens the payment window of Toss Payments.
+const CHARGES: &str = "/wallet/charges/";
+
+/// What the script of Toss Payments needs. It is not ours, so it cannot keep to trusted types. It takes the whole window to its
+/// own page, so it needs no frames.
+const TOSS_SCRIPT: &str = "https://js.tosspayments.com";
+const TOSS_ORIGINS: &str = "https://*.tosspayments.com";
+
 /// For the shop, which is one file. Allows its scripts and style sheet, the API of this origin, and the issuer that users sign
 /// in with, if any. Allows no conversion of text to markup: a script in an event's name stays text. The one policy of trusted
-/// types makes nothing but the address of the service worker (web/js/offline.js).
-pub(crate) fn policy(sign_in: Option<&SignIn>) -> String {
+/// types makes nothing but the address of the service worker (web/js/offline.js). Only the view of a charge allows the script of
+/// Toss Payments, and only if that is the provider.
+pub(crate) fn policy(request: &ApiRequest) -> String {
     let mut connect = vec!["'self'".to_owned()];
-    connect.extend(sign_in.into_iter().flat_map(SignIn::origins));
+    let sign_in = request.sign_in();
+    connect.extend(sign_in.iter().flat_map(SignIn::origins));
+    let opens_toss = request.payment_provider() == Some(ProviderName::Toss)
+        && request.path().starts_with(CHARGES);
+    let (script, form, types) = if opens_toss {
+        connect.push(TOSS_ORIGINS.to_owned());
+        (format!(" {TOSS_SCRIPT}"), TOSS_ORIGINS, "")
+    } else {
+        let types = "; require-trusted-types-for 'script'; trusted-types service-worker";
+        (String::new(), "'none'", types)
+    };
     format!(
         concat!(
             "default-src 'none'; script-src ",
             env!("BOXOFFICE_SHOP_SCRIPT"),
-            "; style-src ",
+            "{}; style-src ",
             env!("BOXOFFICE_SHOP_STYLE"),
-            "; img-src 'self' data:; connect-src {}; worker-src 'self'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types service-worker"
+            "; img-src 'self' data:; connect-src {}; worker-src 'self'; base-uri 'none'; form-action {}; \
+             frame-ancestors 'none'{}"
         ),
-        connect.join(" ")
+        script,
+        connect.join(" "),
+        form,
+        types
     )
 }
 
@@ -55,7 +78,7 @@ pub fn page(head: &str, request: &ApiRequest) -> Answer {
     } else {
         encoded(page, request)
     };
-    secured(answer.with(ETAG, &tag), &policy(request.sign_in().as_ref()))
+    secured(answer.with(ETAG, &tag), &policy(request))
 }
 
 fn encoded(page: String, request: &ApiRequest) -> Answer {

@@ -123,7 +123,7 @@ impl File {
 
     fn policy(&self, request: &ApiRequest) -> Cow<'static, str> {
         match self.path {
-            SHOP => shop::policy(request.sign_in().as_ref()).into(),
+            SHOP => shop::policy(request).into(),
             "/docs" => DOCS_POLICY.into(),
             _ => POLICY.into(),
         }

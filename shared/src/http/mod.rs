@@ -18,7 +18,7 @@ pub use charge_view::ChargeView;
 pub use cursor::{decode_cursor, encode_cursor};
 #[cfg(feature = "openapi")]
 pub use request::idempotency_key_schema;
-pub use request::{ApiRequest, IDEMPOTENCY_KEY};
+pub use request::{ApiRequest, IDEMPOTENCY_KEY, PAYMENT_PROVIDER};
 
 /// The maximum size of a request body, in bytes.
 pub const LARGEST_BODY: usize = 16 * 1024;

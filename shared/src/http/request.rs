@@ -12,6 +12,7 @@ use crate::app::{App, Caller};
 use crate::provider::Notification;
 use crate::sign_in::{CLIENT_ID, SignIn};
 use crate::token::Token;
+use domain::charge::ProviderName;
 use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId, Malformed, ReservationId, UserId};
 use domain::refusal::{FieldError, Refusal};
@@ -28,6 +29,9 @@ pub fn idempotency_key_schema() -> serde_json::Value {
     serde_json::json!({"type": "string", "pattern": "^[!-~]{1,64}$", "examples": ["charge-1"]})
 }
 
+/// The stage variable with the payment provider, as the template's parameter has it. The functions that only tell of it have no
+/// provider of their own.
+pub const PAYMENT_PROVIDER: &str = "paymentProvider";
 /// The stage variable with the origin of the CDN. Like those of [`SignIn`], it cannot be an environment variable.
 const PUBLIC_ORIGIN: &str = "publicOrigin";
 
@@ -275,6 +279,16 @@ impl ApiRequest {
         sign_in
             .inspect_err(|error| tracing::error!(%error, "the stage variables are invalid"))
             .ok()
+    }
+
+    /// The payment provider that confirms charges. `None`: whoever charges a wallet is trusted.
+    #[must_use]
+    pub fn payment_provider(&self) -> Option<ProviderName> {
+        let name = self
+            .request
+            .stage_variables_ref()?
+            .first(PAYMENT_PROVIDER)?;
+        ProviderName::parse(&name.to_ascii_lowercase())
     }
 
     /// The origin at which browsers reach the system: the stage variable that the template sets behind the CDN, otherwise

@@ -487,6 +487,9 @@ pub struct ReservationView<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     held_until: Option<EpochMs>,
+    /// The last charge that was begun to pay for it at a payment provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charge_id: Option<EntryId>,
     /// For a paid reservation.
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_id: Option<EntryId>,
@@ -619,6 +622,7 @@ impl<'a> ReservationView<'a> {
             tax: reservation.tax_rate.map(|rate| TaxView::of(rate, taxed)),
             status: reservation.status(now),
             held_until,
+            charge_id: reservation.charge_id,
             payment_id: payment.map(|payment| payment.payment_id),
             paid_at: payment.map(|payment| payment.paid_at),
             refundable: matches!(reservation.state, State::Confirmed { .. })

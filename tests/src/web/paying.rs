@@ -6,7 +6,7 @@ use super::browser::{Browser, DESKTOP, KOREAN, PHONE, browse};
 use super::site::{BRIEF, FIELD, HALL, Site};
 
 /// The amounts of the buyer's ledger, newest first.
-async fn amounts(buyer: &Browser, site: &Site) -> Value {
+pub(super) async fn amounts(buyer: &Browser, site: &Site) -> Value {
     buyer.open(&site.view("wallet")).await;
     buyer.shows(".entries li").await;
     let amounts = "return [...document.querySelectorAll('.entry-sums p:first-child')].map((it) => it.innerText)";
@@ -26,14 +26,14 @@ async fn charges_elsewhere(buyer: &Browser, amount: u32) {
 }
 
 /// Holds a seat of the hall.
-async fn holds_a_seat(buyer: &Browser, site: &Site, seat: u32) {
+pub(super) async fn holds_a_seat(buyer: &Browser, site: &Site, seat: u32) {
     buyer.goes_to_the_seats(site, "hall").await;
     buyer.chooses(&[seat]).await;
     buyer.holds().await;
 }
 
 /// From now on, requests with these paths are carried out, but this page never gets an answer.
-async fn gets_no_answer(buyer: &Browser, path: &str) {
+pub(super) async fn gets_no_answer(buyer: &Browser, path: &str) {
     buyer
         .run(&format!(
             "const fetched = window.fetch;
@@ -47,7 +47,9 @@ async fn gets_no_answer(buyer: &Browser, path: &str) {
         .await;
 }
 
-const NOTHING_PENDING: &str = "!Object.keys(localStorage).some((it) => it.startsWith('boxoffice.payment.') || it.startsWith('boxoffice.charge'))";
+/// No payment, charge or checkout is kept.
+pub(super) const NOTHING_PENDING: &str =
+    "!Object.keys(localStorage).some((it) => /^boxoffice\\.(payment|charge|checkout)/.test(it))";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_confirmation_says_what_happens_tops_up_what_is_missing_and_pays() {

@@ -128,6 +128,12 @@ impl Site {
         Self::of(&text, &[]).await
     }
 
+    /// The demo provider confirms charges.
+    pub(super) async fn with_provider(events: &[&str]) -> Self {
+        let text = format!("currency: KRW\nevents:\n{}", events.concat());
+        Self::of(&text, &["--payment-provider", "demo"]).await
+    }
+
     /// Users sign in with this issuer.
     pub(super) async fn signing_in(issuer: &TestIssuer, events: &[&str]) -> Self {
         let text = format!("currency: KRW\nevents:\n{}", events.concat());
@@ -238,6 +244,16 @@ impl Browser {
     /// Goes to the seat map of an event's first date. A large hall shows its sections.
     pub(super) async fn goes_to_the_seats(&self, site: &Site, event: &str) {
         self.joins(site, event).await;
+        self.chooses_a_date().await;
+    }
+
+    /// Goes to the seat map of an event's first date during the turn.
+    pub(super) async fn goes_on_to_the_seats(&self, site: &Site, event: &str) {
+        self.open(&site.view(&format!("e/{event}/shop"))).await;
+        self.chooses_a_date().await;
+    }
+
+    async fn chooses_a_date(&self) {
         self.click("[data-testid=date]").await;
         self.until(
             "document.querySelector('.seat.available[data-seat], svg.map:not(.seats) .block')",

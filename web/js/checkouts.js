@@ -1,0 +1,114 @@
+// Payments at a payment provider that have begun and not ended. They are kept in the storage, so that every view can lead back to
+// them: the buyer may come back by another way than the provider's link.
+
+import { href } from "./address.js";
+import * as api from "./api.js";
+import { ApiError } from "./network.js";
+import { sleep } from "./clock.js";
+import { get, keys, remove, set } from "./storage.js";
+
+const CHECKOUT = "checkout.";
+
+/** Asked so often at first, then less often: most payments end within the first minute. */
+const PAUSES_MS = [...Array(30).fill(2000), ...Array(24).fill(5000)];
+const LONG_PAUSE_MS = 15000;
+/** With the pauses, this is longer than a charge can be paid. */
+const MOST_LOOKS = 240;
+
+const TOSS_SCRIPT = "https://js.tosspayments.com/v2/standard";
+/** In the address of a charge's view: it opens the payment window at once. */
+const OPEN = "#pay";
+/** Only the page that was loaded at the view of a charge may run the provider's script: see functions/pages. */
+const loadedAt = location.pathname;
+
+const isOver = ({ status, purchase }) => status !== "PENDING" && purchase !== "DUE";
+
+/** Keeps a charge until it has ended. `event`: the tickets that the buyer goes on with after topping up. */
+export function rememberCheckout(charge, event) {
+  const key = CHECKOUT + charge.chargeId;
+  if (isOver(charge)) remove(key);
+  else set(key, { chargeId: charge.chargeId, userId: get("user"), amount: charge.amount, currency: charge.currency, payFor: charge.payFor, event: event ?? get(key)?.event });
+}
+
+/** This user's charges that have not ended, as far as this browser knows. */
+export const openCheckouts = () => keys(CHECKOUT).map(get).filter((it) => it?.userId === get("user"));
+
+/** The event whose tickets a charge is the top-up for, or undefined. */
+export const eventOf = (chargeId) => get(CHECKOUT + chargeId)?.event;
+
+/** Resolves when the page can be seen. */
+function visible(signal) {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => {
+    document.addEventListener("visibilitychange", resolve, { once: true, signal });
+    signal.addEventListener("abort", resolve, { once: true });
+  });
+}
+
+/** Asks for a charge until it has ended, and tells each answer. Resolves to whether it has ended. Errors that may pass are repeated. */
+export async function followCharge(chargeId, onAnswer, signal) {
+  for (let look = 0; look < MOST_LOOKS; look += 1) {
+    await visible(signal);
+    if (signal.aborted) return false;
+    const charge = await api.getCharge(chargeId, { signal });
+    if (signal.aborted) return false;
+    const event = eventOf(chargeId);
+    rememberCheckout(charge);
+    onAnswer(charge, event);
+    if (isOver(charge)) return true;
+    await sleep(PAUSES_MS[look] ?? LONG_PAUSE_MS, signal);
+  }
+  return false;
+}
+
+/** Asks once for each charge that has not ended. Those that have are forgotten. */
+export async function lookAtCheckouts() {
+  for (const { chargeId } of openCheckouts()) {
+    await api.getCharge(chargeId, { attempts: 1 }).then((charge) => rememberCheckout(charge), (error) => {
+      if (error.code === "charge_not_found") remove(CHECKOUT + chargeId);
+    });
+  }
+}
+
+/** Leaves for the provider, where the buyer pays. A charge without a checkout has ended: its view says how. */
+export async function goToCheckout({ chargeId, checkout }) {
+  const view = href("wallet", "charges", chargeId);
+  if (checkout?.kind === "page") location.assign(checkout.url);
+  else if (checkout?.kind === "tossWindow" && loadedAt === view) await openToss(checkout);
+  else if (checkout?.kind === "tossWindow") location.assign(view + OPEN);
+  else location.assign(view);
+}
+
+/** Whether the buyer came to the view of a charge to pay at once. Only the first call says so. */
+export function takeOpening() {
+  if (location.hash !== OPEN || loadedAt !== location.pathname) return false;
+  history.replaceState(null, "", location.pathname);
+  return true;
+}
+
+let script = null;
+
+/** Loads the provider's script once. */
+function loadToss() {
+  script ??= new Promise((resolve, reject) => {
+    const element = document.createElement("script");
+    element.src = TOSS_SCRIPT;
+    element.addEventListener("load", resolve);
+    element.addEventListener("error", () => {
+      script = null;
+      element.remove();
+      reject(new ApiError("provider_unreachable", { status: 503 }));
+    });
+    document.head.append(element);
+  });
+  return script;
+}
+
+/** Takes the window to the payment page of Toss Payments. It is documented at https://docs.tosspayments.com/sdk/v2/js. */
+async function openToss({ clientKey, customerKey, orderId, orderName, amount, currency, successUrl, failUrl }) {
+  await loadToss();
+  const payment = window.TossPayments(clientKey).payment({ customerKey });
+  await payment.requestPayment({
+    method: "CARD", amount: { currency, value: amount }, orderId, orderName, successUrl, failUrl, windowTarget: "self",
+  });
+}
