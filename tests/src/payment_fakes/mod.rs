@@ -105,6 +105,8 @@ struct Server<A> {
     /// Idempotency keys: their request, and its answer.
     kept: BTreeMap<String, (String, Answer)>,
     requests: Vec<String>,
+    /// All requests with their parameters.
+    sent: Vec<Value>,
 }
 
 /// A provider that listens on loopback.
@@ -129,6 +131,7 @@ impl<A: Account> Fake<A> {
             faults: VecDeque::new(),
             kept: BTreeMap::new(),
             requests: Vec::new(),
+            sent: Vec::new(),
         }));
         let router = Router::new()
             .fallback(handle::<A>)
@@ -176,6 +179,11 @@ impl<A: Account> Fake<A> {
         std::mem::take(&mut locked(&self.server).requests)
     }
 
+    /// All requests, with the parameters of query and form.
+    pub fn sent(&self) -> Vec<Value> {
+        locked(&self.server).sent.clone()
+    }
+
     fn account<T>(&self, work: impl FnOnce(&mut A, EpochMs) -> T) -> T {
         let mut server = locked(&self.server);
         let now = server.clock.now();
@@ -216,6 +224,9 @@ async fn handle<A: Account>(State(server): State<Shared<A>>, request: Request) -
     let (fault, answer) = {
         let mut server = locked(&server);
         let line = format!("{} {}", asked.method, asked.path);
+        let parameters: BTreeMap<_, _> = asked.query.iter().chain(&asked.form).collect();
+        let sent = json!({ "request": line, "parameters": parameters });
+        server.sent.push(sent);
         server.requests.push(line);
         let fault = server.faults.pop_front();
         let answer = match &fault {
