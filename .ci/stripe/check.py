@@ -4,9 +4,11 @@ import json
 import re
 import sys
 import time
+import types
 import typing
 
 import stripe
+from stripe._request_options import RequestOptions
 from stripe._webhook import WebhookSignature
 from stripe.params import ChargeListParams, RefundCreateParams, RefundListParams, RefundRetrieveParams
 from stripe.params.checkout import SessionCreateParams, SessionExpireParams, SessionRetrieveParams
@@ -55,9 +57,17 @@ def sign(path):
 def alternatives(annotation):
     """The types that an annotation allows, without NotRequired, Optional and Union."""
     origin = typing.get_origin(annotation)
-    if origin is typing.Union or "Required" in str(origin):
+    if origin in (typing.Union, types.UnionType) or "Required" in str(origin):
         return [kind for part in typing.get_args(annotation) for kind in alternatives(part)]
     return [annotation]
+
+
+def type_of(kind, name):
+    """The type of a parameter, or None. The library's own options are no parameters."""
+    if name not in kind.__annotations__ or name in RequestOptions.__annotations__:
+        return None
+    alone = type("Alone", (), {"__annotations__": {name: kind.__annotations__[name]}})
+    return typing.get_type_hints(alone, vars(sys.modules[kind.__module__]), include_extras=True)[name]
 
 
 def allows(kinds, names, value):
@@ -77,8 +87,8 @@ def allows(kinds, names, value):
         elif origin is dict and len(names) == 1 and value:
             return True
         elif isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__annotations__"):
-            hints = typing.get_type_hints(kind, include_extras=True)
-            if names[0] in hints and allows(alternatives(hints[names[0]]), names[1:], value):
+            field = type_of(kind, names[0])
+            if field is not None and allows(alternatives(field), names[1:], value):
                 return True
     return False
 

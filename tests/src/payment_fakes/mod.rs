@@ -101,7 +101,8 @@ enum Fault {
 struct Server<A> {
     account: A,
     clock: ManualClock,
-    faults: VecDeque<Fault>,
+    /// What goes wrong with the next requests. `None`: nothing.
+    faults: VecDeque<Option<Fault>>,
     /// Idempotency keys: their request, and its answer.
     kept: BTreeMap<String, (String, Answer)>,
     requests: Vec<String>,
@@ -140,8 +141,13 @@ impl<A: Account> Fake<A> {
         Self { url, server }
     }
 
+    /// Nothing goes wrong with the next request, only with the one after it.
+    fn spares_one(&self) {
+        locked(&self.server).faults.push_back(None);
+    }
+
     fn fails(&self, fault: Fault) {
-        locked(&self.server).faults.push_back(fault);
+        locked(&self.server).faults.push_back(Some(fault));
     }
 
     /// The next request is done, but its answer is lost.
@@ -228,7 +234,7 @@ async fn handle<A: Account>(State(server): State<Shared<A>>, request: Request) -
         let sent = json!({ "request": line, "parameters": parameters });
         server.sent.push(sent);
         server.requests.push(line);
-        let fault = server.faults.pop_front();
+        let fault = server.faults.pop_front().flatten();
         let answer = match &fault {
             None | Some(Fault::Lost) => server.answer(&asked),
             Some(Fault::Status(status, code, _)) => (*status, A::error(code)),
