@@ -4,12 +4,12 @@ use std::env;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
-use domain::charge::ProviderName;
 use domain::ids::EventId;
 
 use crate::http_client;
 use crate::oidc::{InvalidIssuer, Issuer};
 use crate::origin::OriginSecrets;
+use crate::provider::settings::PaidProvider;
 use crate::store::{Connection, TableNames};
 
 /// Why a process cannot start.
@@ -130,21 +130,24 @@ pub enum Charging {
     /// Whoever charges a wallet is trusted.
     TrustCharges,
     /// By a payment provider. Its keys are in the secret of this name in AWS Secrets Manager.
-    Provider { name: ProviderName, secret: String },
+    Provider {
+        provider: PaidProvider,
+        secret: String,
+    },
 }
 
 /// Reads `BOXOFFICE_PAYMENT_PROVIDER`. There is no default, so that nobody makes money by mistake.
 /// `Stripe` and `Toss` also require `BOXOFFICE_PAYMENT_SECRET`, the name of the secret.
 pub fn charging() -> Result<Charging, MissingVariable> {
     const PROVIDER: &str = "BOXOFFICE_PAYMENT_PROVIDER";
-    let provider = |name| {
+    let provider = |provider| {
         let secret = required("BOXOFFICE_PAYMENT_SECRET")?;
-        Ok(Charging::Provider { name, secret })
+        Ok(Charging::Provider { provider, secret })
     };
     match required(PROVIDER)?.as_str() {
         "TrustCharges" => Ok(Charging::TrustCharges),
-        "Stripe" => provider(ProviderName::Stripe),
-        "Toss" => provider(ProviderName::Toss),
+        "Stripe" => provider(PaidProvider::Stripe),
+        "Toss" => provider(PaidProvider::Toss),
         _ => Err(MissingVariable(PROVIDER)),
     }
 }

@@ -6,8 +6,6 @@ pub mod settings;
 pub mod stripe;
 pub mod toss;
 
-pub use settings::{InvalidSettings, from_settings};
-
 use std::fmt;
 
 use domain::charge::{

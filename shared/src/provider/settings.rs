@@ -1,6 +1,5 @@
 //! A provider's keys, as the deployer stores them: one JSON object in AWS Secrets Manager.
 
-use domain::charge::ProviderName;
 use serde_json::{Map, Value};
 
 use super::Provider;
@@ -25,35 +24,27 @@ pub enum InvalidSettings {
     MixedModes,
     #[error("the provider's URL {0}")]
     Url(Unprotected),
-    #[error("the demo provider has no keys")]
-    NoKeys,
 }
 
-/// The provider with these keys.
-pub fn from_settings(
-    name: ProviderName,
-    settings: &str,
-) -> Result<Box<dyn Provider>, InvalidSettings> {
-    from_settings_at(name, settings, None)
+/// A provider that takes real payments.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PaidProvider {
+    Stripe,
+    Toss,
 }
 
-/// The provider with these keys, at `url` if it is not the provider's own address.
-pub fn from_settings_at(
-    name: ProviderName,
-    settings: &str,
-    url: Option<&str>,
-) -> Result<Box<dyn Provider>, InvalidSettings> {
-    let endpoint = |own| Endpoint::new(url.unwrap_or(own)).map_err(InvalidSettings::Url);
-    match name {
-        ProviderName::Stripe => Ok(Box::new(Stripe::new(
-            &stripe_keys(settings)?,
-            endpoint(stripe::URL)?,
-        ))),
-        ProviderName::Toss => Ok(Box::new(Toss::new(
-            &toss_keys(settings)?,
-            endpoint(toss::URL)?,
-        ))),
-        ProviderName::Demo => Err(InvalidSettings::NoKeys),
+impl PaidProvider {
+    /// The provider with the keys in `secret`, at `url` if it is not the provider's own address.
+    pub fn with(
+        self,
+        secret: &str,
+        url: Option<&str>,
+    ) -> Result<Box<dyn Provider>, InvalidSettings> {
+        let endpoint = |own| Endpoint::new(url.unwrap_or(own)).map_err(InvalidSettings::Url);
+        Ok(match self {
+            Self::Stripe => Box::new(Stripe::new(&stripe_keys(secret)?, endpoint(stripe::URL)?)),
+            Self::Toss => Box::new(Toss::new(&toss_keys(secret)?, endpoint(toss::URL)?)),
+        })
     }
 }
 
@@ -148,82 +139,83 @@ fn is_key(text: &str, prefixes: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::charge::ProviderName;
 
     const STRIPE: &str = r#"{"secretKey":"sk_test_abc","webhookSecret":"whsec_def"}"#;
     const TOSS: &str = r#"{"clientKey":"test_ck_abc","secretKey":"test_sk_def"}"#;
 
-    fn error(provider: ProviderName, secret: &str) -> String {
-        from_settings_at(provider, secret, None)
-            .unwrap_err()
-            .to_string()
+    fn error(provider: PaidProvider, secret: &str) -> String {
+        provider.with(secret, None).unwrap_err().to_string()
     }
 
     #[test]
     fn a_provider_is_made_of_its_keys() {
-        let stripe = from_settings_at(ProviderName::Stripe, STRIPE, None).unwrap();
+        let stripe = PaidProvider::Stripe.with(STRIPE, None).unwrap();
         assert_eq!(stripe.name(), ProviderName::Stripe);
-        let toss = from_settings_at(ProviderName::Toss, TOSS, Some("http://127.0.0.1:1")).unwrap();
+        let toss = PaidProvider::Toss
+            .with(TOSS, Some("http://127.0.0.1:1"))
+            .unwrap();
         assert_eq!(toss.name(), ProviderName::Toss);
         let two = r#"{"secretKey":"rk_live_a","webhookSecret":["whsec_a","whsec_b"]}"#;
-        assert!(from_settings_at(ProviderName::Stripe, two, None).is_ok());
+        assert!(PaidProvider::Stripe.with(two, None).is_ok());
     }
 
     #[test]
     fn an_error_names_the_field() {
         for (provider, secret, field) in [
             (
-                ProviderName::Stripe,
+                PaidProvider::Stripe,
                 r#"{"webhookSecret":"whsec_a"}"#,
                 "secretKey",
             ),
             (
-                ProviderName::Stripe,
+                PaidProvider::Stripe,
                 r#"{"secretKey":"sk_test_a"}"#,
                 "webhookSecret",
             ),
             (
-                ProviderName::Stripe,
+                PaidProvider::Stripe,
                 r#"{"secretKey":"pk_test_a","webhookSecret":"whsec_a"}"#,
                 "secretKey",
             ),
             (
-                ProviderName::Stripe,
+                PaidProvider::Stripe,
                 r#"{"secretKey":"sk_test_a\n","webhookSecret":"whsec_a"}"#,
                 "secretKey",
             ),
             (
-                ProviderName::Stripe,
+                PaidProvider::Stripe,
                 r#"{"secretKey":"sk_test_a","webhookSecret":[]}"#,
                 "webhookSecret",
             ),
             (
-                ProviderName::Stripe,
+                PaidProvider::Stripe,
                 r#"{"secretKey":"sk_test_a","webhookSecret":["whsec_a","whsec_b","whsec_c"]}"#,
                 "webhookSecret",
             ),
             (
-                ProviderName::Stripe,
+                PaidProvider::Stripe,
                 r#"{"secretKey":"sk_test_a","webhookSecret":7}"#,
                 "webhookSecret",
             ),
             (
-                ProviderName::Toss,
+                PaidProvider::Toss,
                 r#"{"clientKey":"test_gck_a","secretKey":"test_sk_a"}"#,
                 "clientKey",
             ),
             (
-                ProviderName::Toss,
+                PaidProvider::Toss,
                 r#"{"clientKey":"test_ck_a","secretKey":"test_sk_"}"#,
                 "secretKey",
             ),
             (
-                ProviderName::Toss,
+                PaidProvider::Toss,
                 r#"{"clientKey":"test_ck_a","secretKey":"live_sk_a"}"#,
                 "both",
             ),
-            (ProviderName::Toss, TOSS_WITH_MORE, "another name"),
-            (ProviderName::Toss, "[]", "JSON object"),
-            (ProviderName::Toss, "sk", "JSON object"),
+            (PaidProvider::Toss, TOSS_WITH_MORE, "another name"),
+            (PaidProvider::Toss, "[]", "JSON object"),
+            (PaidProvider::Toss, "sk", "JSON object"),
         ] {
             let error = error(provider, secret);
             assert!(error.contains(field), "{secret}: {error}");
@@ -240,20 +232,20 @@ mod tests {
             private.to_owned(),
             format!(r#"{{"secretKey":"{private}"}}"#),
         ] {
-            assert!(!error(ProviderName::Stripe, &secret).contains("private"));
-            assert!(!error(ProviderName::Toss, &secret).contains("private"));
+            assert!(!error(PaidProvider::Stripe, &secret).contains("private"));
+            assert!(!error(PaidProvider::Toss, &secret).contains("private"));
         }
         let secret = STRIPE.replace("abc", "private").replace("def", "private");
-        let stripe = from_settings_at(ProviderName::Stripe, &secret, None).unwrap();
+        let stripe = PaidProvider::Stripe.with(&secret, None).unwrap();
         assert!(!format!("{stripe:?}").contains("private"));
         let secret = TOSS.replace("def", "private");
-        let toss = from_settings_at(ProviderName::Toss, &secret, None).unwrap();
+        let toss = PaidProvider::Toss.with(&secret, None).unwrap();
         assert!(!format!("{toss:?}").contains("private"));
     }
 
     #[test]
     fn a_provider_is_reached_over_https_or_on_this_machine() {
-        let result = from_settings_at(ProviderName::Stripe, STRIPE, Some("http://example.com"));
+        let result = PaidProvider::Stripe.with(STRIPE, Some("http://example.com"));
         assert!(result.unwrap_err().to_string().contains("https"));
     }
 }

@@ -103,10 +103,13 @@ enum Fault {
 struct Server<A> {
     account: A,
     clock: ManualClock,
-    faults: VecDeque<Fault>,
+    /// What goes wrong with the next requests. `None`: nothing.
+    faults: VecDeque<Option<Fault>>,
     /// Idempotency keys: their request, and its answer.
     kept: BTreeMap<String, (String, Answer)>,
     requests: Vec<String>,
+    /// All requests with their parameters.
+    sent: Vec<Value>,
 }
 
 /// A provider that listens on loopback.
@@ -131,6 +134,7 @@ impl<A: Account> Fake<A> {
             faults: VecDeque::new(),
             kept: BTreeMap::new(),
             requests: Vec::new(),
+            sent: Vec::new(),
         }));
         let router = Router::new()
             .fallback(handle::<A>)
@@ -139,8 +143,13 @@ impl<A: Account> Fake<A> {
         Self { url, server }
     }
 
+    /// Nothing goes wrong with the next request, only with the one after it.
+    fn spares_one(&self) {
+        locked(&self.server).faults.push_back(None);
+    }
+
     fn fails(&self, fault: Fault) {
-        locked(&self.server).faults.push_back(fault);
+        locked(&self.server).faults.push_back(Some(fault));
     }
 
     /// The next request is done, but its answer is lost.
@@ -177,6 +186,11 @@ impl<A: Account> Fake<A> {
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut locked(&self.server).requests)
+    }
+
+    /// All requests, with the parameters of query and form.
+    pub fn sent(&self) -> Vec<Value> {
+        locked(&self.server).sent.clone()
     }
 
     fn account<T>(&self, work: impl FnOnce(&mut A, EpochMs) -> T) -> T {
@@ -219,8 +233,11 @@ async fn handle<A: Account>(State(server): State<Shared<A>>, request: Request) -
     let (fault, answer) = {
         let mut server = locked(&server);
         let line = format!("{} {}", asked.method, asked.path);
+        let parameters: BTreeMap<_, _> = asked.query.iter().chain(&asked.form).collect();
+        let sent = json!({ "request": line, "parameters": parameters });
+        server.sent.push(sent);
         server.requests.push(line);
-        let fault = server.faults.pop_front();
+        let fault = server.faults.pop_front().flatten();
         let answer = match &fault {
             None | Some(Fault::Lost) => server.answer(&asked),
             Some(Fault::Status(status, code, _)) => (*status, A::error(code)),

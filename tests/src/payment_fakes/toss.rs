@@ -17,6 +17,7 @@ pub struct TossAccount {
     /// Oldest first.
     transactions: Vec<Value>,
     next_confirmation: Option<(u16, &'static str)>,
+    is_confirmed_by_another: bool,
     next_cancel_status: Option<&'static str>,
     made: u32,
 }
@@ -107,6 +108,9 @@ impl TossAccount {
         fields(&asked.json, &known, &known)?;
         let key = asked.json["paymentKey"].as_str().unwrap_or_default();
         let refusal = self.next_confirmation.take();
+        if std::mem::take(&mut self.is_confirmed_by_another) {
+            self.approve(key, now);
+        }
         let payment = self.payment("paymentKey", key)?;
         if payment["status"] != "IN_PROGRESS" {
             return Err(refuse(400, "ALREADY_PROCESSED_PAYMENT"));
@@ -286,6 +290,17 @@ impl FakeToss {
     /// The next confirmation is refused. Refusals of a card abort the payment.
     pub fn next_confirmation_is_refused(&self, status: u16, code: &'static str) {
         self.account(|it, _| it.next_confirmation = Some((status, code)));
+    }
+
+    /// Another request confirms the payment just before the next confirmation.
+    pub fn another_request_confirms_first(&self) {
+        self.account(|it, _| it.is_confirmed_by_another = true);
+    }
+
+    /// The answer to the next confirmation is lost, after the question before it.
+    pub fn confirmation_answer_is_lost(&self) {
+        self.spares_one();
+        self.next_answer_is_lost();
     }
 
     /// The buyer transfers the money to the virtual account.

@@ -3,6 +3,7 @@
 mod requests;
 mod stripe;
 mod stripe_notifications;
+mod stripe_parameters;
 mod toss;
 
 use domain::charge::{

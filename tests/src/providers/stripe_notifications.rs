@@ -154,12 +154,10 @@ fn a_signed_body_that_is_no_event_is_malformed() {
     }
 }
 
-/// `.ci/stripe/run` has Stripe's own library sign these. Without it there is nothing to check.
 #[test]
+#[ignore = ".ci/stripe/run has Stripe's own library sign what it reads"]
 fn what_stripes_own_library_signs_is_accepted() {
-    let Ok(path) = std::env::var("BOXOFFICE_STRIPE_SIGNED") else {
-        return;
-    };
+    let path = std::env::var("BOXOFFICE_STRIPE_SIGNED").unwrap();
     let signed: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     assert!(signed.len() >= 4, "too few");
     for case in signed {

@@ -168,8 +168,7 @@ async fn a_confirmation_whose_answer_is_lost_is_found_and_not_repeated() {
     let shop = Shop::open().await;
     let (charge, order) = shop.begun().await;
     shop.fake.authenticates(&order, AMOUNT.0, CARD);
-    paid(shop.toss.ask(&charge, shop.clock.now()).await.unwrap());
-    shop.fake.next_answer_is_lost();
+    shop.fake.confirmation_answer_is_lost();
     let payment = paid(shop.ask(&charge).await);
     assert!(charge.is_paid_by(&payment));
     let books = books(&shop.toss, charge.created_at, charge.expires_at).await;
@@ -177,21 +176,25 @@ async fn a_confirmation_whose_answer_is_lost_is_found_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_payment_that_another_request_has_confirmed_is_paid() {
+async fn a_payment_that_another_request_has_just_confirmed_is_paid() {
     let shop = Shop::open().await;
     let (charge, order) = shop.begun().await;
     shop.fake.authenticates(&order, AMOUNT.0, CARD);
-    paid(shop.ask(&charge).await);
-    // What was read before the other confirmation.
-    shop.fake
-        .payment_becomes(&order, "status", json!("IN_PROGRESS"));
+    shop.fake.another_request_confirms_first();
+    assert!(charge.is_paid_by(&paid(shop.ask(&charge).await)));
+    let books = books(&shop.toss, charge.created_at, charge.expires_at).await;
+    assert_eq!(sum(&books, BookedKind::Payment), AMOUNT);
+}
+
+#[tokio::test]
+async fn a_payment_that_another_request_is_confirming_is_asked_for_again() {
+    let shop = Shop::open().await;
+    let (charge, order) = shop.begun().await;
+    shop.fake.authenticates(&order, AMOUNT.0, CARD);
     shop.fake
         .next_confirmation_is_refused(400, "ALREADY_PROCESSED_PAYMENT");
-    shop.clock.advance_seconds(60);
-    let answer = shop.toss.ask(&charge, shop.clock.now()).await;
-    assert_eq!(answer.unwrap(), ProviderAnswer::Failed);
-    shop.fake.payment_becomes(&order, "status", json!("DONE"));
-    assert!(charge.is_paid_by(&paid(shop.ask(&charge).await)));
+    let error = shop.toss.ask(&charge, shop.clock.now()).await;
+    assert!(matches!(error, Err(ProviderError::Unreachable(_))));
 }
 
 #[tokio::test]

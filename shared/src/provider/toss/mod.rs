@@ -62,7 +62,7 @@ pub struct Toss {
 /// Why a payment was not confirmed, by the codes of
 /// <https://docs.tosspayments.com/reference/error-codes>.
 enum NotConfirmed {
-    /// Toss or the card's issuer cannot do it now.
+    /// Toss or the card's issuer cannot do it now, or another request is doing it.
     NotNow,
     /// The buyer has let too much time pass.
     TooLate,
@@ -75,7 +75,10 @@ enum NotConfirmed {
 impl NotConfirmed {
     fn of(code: &str) -> Self {
         match code {
-            "PROVIDER_ERROR" | "CARD_PROCESSING_ERROR" => Self::NotNow,
+            "PROVIDER_ERROR"
+            | "CARD_PROCESSING_ERROR"
+            | "ALREADY_PROCESSED_PAYMENT"
+            | "FORBIDDEN_CONSECUTIVE_REQUEST" => Self::NotNow,
             "NOT_FOUND_PAYMENT" | "NOT_FOUND_PAYMENT_SESSION" => Self::TooLate,
             "INVALID_REQUEST"
             | "INVALID_API_KEY"
