@@ -68,11 +68,11 @@ async function planFor(order, options) {
 function confirmPlan(plan, hasChanged) {
   const amount = (value) => money(value, plan.currency);
   const row = (name, value) => h("div", {}, h("dt", {}, t(name)), h("dd", {}, amount(value)));
-  const what = plan.missing === 0 ? "from_wallet" : plan.isTopUpFirst ? "top_up_first" : !plan.isCheckout ? "tops_up" : plan.balance > 0 ? "checkout_rest" : "checkout";
+  const what = plan.missing === 0 ? "pay.from_wallet" : plan.isTopUpFirst ? "pay.top_up_first" : !plan.isCheckout ? "pay.tops_up" : plan.balance > 0 ? "pay.checkout_rest" : "pay.checkout";
   const topUp = t("wallet.charge_amount", { amount: amount(plan.missing) });
   return confirm({
     title: plan.isTopUpFirst ? topUp : t("pay.title", { price: amount(plan.total) }),
-    text: [hasChanged && t("pay.changed"), t(`pay.${what}`, { missing: amount(plan.missing), price: amount(plan.total), balance: amount(plan.balance) })].filter(Boolean).join(" "),
+    text: [hasChanged && t("pay.changed"), t(what, { missing: amount(plan.missing), price: amount(plan.total), balance: amount(plan.balance) })].filter(Boolean).join(" "),
     more: h("div", {},
       h("dl", { class: "sums" },
         row("wallet.balance", plan.balance),

@@ -24,7 +24,7 @@ impl Browser {
 
     /// Waits until the page of the charge says this.
     async fn is_told(&self, status: &str) {
-        self.shows(&format!("[data-status={status}]")).await;
+        self.shows(&format!("[data-says=\"charge.{status}\"]")).await;
     }
 
     async fn has_paid_once(&self, site: &Site) {
