@@ -8,7 +8,7 @@
 // request, so there the buyer tops up first.
 
 import * as api from "./api.js";
-import { rememberCheckout } from "./checkouts.js";
+import { rememberCheckout, topUpFor } from "./checkouts.js";
 import { secondsUntil } from "./clock.js";
 import { announce, confirm, h } from "./dom.js";
 import { orderTotal } from "./fees.js";
@@ -130,15 +130,21 @@ async function begin(order, plan) {
   return finishPayment(order.id);
 }
 
-/** Whether there is still something to pay, and the balance is the one that the buyer has seen: another tab may have paid meanwhile. */
+/**
+ * Whether there is still something to pay, and the balance is the one that the buyer has seen: another tab may have paid meanwhile.
+ * `begun`: the charge that was begun for it and can still be paid. Another one would be a second payment.
+ */
 async function check(order) {
   const options = { action: true, attempts: undefined };
-  const isUnpaid = async () => (order.reservation
-    ? (await api.getReservation(order.reservation, options)).status === "HELD"
-    : (await api.tokenStatus(order.event, options)).status === "ACTIVE");
-  const [isOpen, plan] = await Promise.all([isUnpaid(), order.total > 0 && planFor(order, options)]);
+  const [current, plan] = await Promise.all([
+    order.reservation ? api.getReservation(order.reservation, options) : api.tokenStatus(order.event, options),
+    order.total > 0 && planFor(order, options),
+  ]);
+  const isOpen = current.status === (order.reservation ? "HELD" : "ACTIVE");
   if (isOpen && plan && plan.balance !== order.balance) throw new ApiError("balance_changed");
-  return isOpen;
+  const chargeId = order.reservation ? current.chargeId : order.charge && topUpFor(order.event, order.charge.amount);
+  const charge = isOpen && order.charge && chargeId ? await api.getCharge(chargeId, options) : null;
+  return { isOpen, begun: charge?.status === "PENDING" && charge.checkout ? charge : null };
 }
 
 /** The payments that this tab is making. */
@@ -168,9 +174,10 @@ async function make(id) {
   };
   try {
     if (payment.step === "check") {
-      if (!(await check(payment))) {
+      const { isOpen, begun } = await check(payment);
+      if (begun || !isOpen) {
         remove(PAYMENT + id);
-        return {};
+        return begun ? { charge: begun } : {};
       }
       next({ step: payment.charge ? "top_up" : "pay" });
     }
