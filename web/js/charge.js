@@ -49,8 +49,8 @@ class ChargePage {
     this[charge.status](charge, event);
   }
 
-  say(status, name, charge) {
-    put(this.state, h("p", { class: "lead", "data-status": status }, icon(name), " ", t(`charge.${status}`, { amount: money(charge.amount, charge.currency) })));
+  say(key, name, charge) {
+    put(this.state, h("p", { class: "lead", "data-says": key }, icon(name), " ", t(key, { amount: money(charge.amount, charge.currency) })));
   }
 
   link(kind, text, ...segments) {
@@ -60,7 +60,7 @@ class ChargePage {
   // --- One for each status
 
   PENDING(charge) {
-    this.say("pending", "clock", charge);
+    this.say("charge.pending", "clock", charge);
     const go = asyncButton(h("button", { type: "button", class: "button", "data-testid": "to-checkout" }, t("charge.continue")), () => this.leave(charge));
     put(this.next,
       h("p", {}, t("charge.left"), " ", countdown(charge.expiresAt, this.inner.signal, { label: t("charge.left") })),
@@ -73,36 +73,36 @@ class ChargePage {
     if (charge.purchase === "PAID") {
       forgetHold(charge.payFor);
       announce(t("pay.done"));
-      this.say("paid", "check", charge);
+      this.say("charge.paid", "check", charge);
       this.endTurn(charge);
       redirect("tickets", charge.payFor);
       return;
     }
     if (charge.purchase === "DUE") {
-      this.say("due", "clock", charge);
+      this.say("charge.due", "clock", charge);
       return;
     }
     if (charge.purchase === "NOT_PAID") {
       forgetHold(charge.payFor);
-      this.say("too_late", "warn", charge);
+      this.say("charge.too_late", "warn", charge);
       put(this.next, h("div", { class: "actions" }, this.link("button", t("nav.wallet"), "wallet"), this.link("button quiet", t("nav.events"))));
       return;
     }
-    this.say("topped_up", "check", charge);
+    this.say("charge.topped_up", "check", charge);
     put(this.next, h("div", { class: "actions" },
       event && this.link("button", t("charge.to_tickets"), "e", event, "shop"),
       this.link(event ? "button quiet" : "button", t("nav.wallet"), "wallet")));
   }
 
   FAILED(charge) {
-    this.say(charge.failure === "DIFFERS" ? "differs" : "refused", "warn", charge);
+    this.say(charge.failure === "DIFFERS" ? "charge.differs" : "charge.refused", "warn", charge);
     alarm(this.state.textContent);
     if (charge.failure === "DIFFERS") put(this.next, h("div", { class: "actions" }, this.back(charge)));
     else this.offerAgain(charge);
   }
 
   EXPIRED(charge) {
-    this.say("expired", "lock", charge);
+    this.say("charge.expired", "lock", charge);
     this.offerAgain(charge);
   }
 

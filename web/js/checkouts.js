@@ -36,6 +36,9 @@ export const openCheckouts = () => keys(CHECKOUT).map(get).filter((it) => it?.us
 /** The event whose tickets a charge is the top-up for, or undefined. */
 export const eventOf = (chargeId) => get(CHECKOUT + chargeId)?.event;
 
+/** The id of the charge that tops up this much for tickets of an event, or undefined. */
+export const topUpFor = (event, amount) => openCheckouts().find((it) => it.event === event && it.amount === amount)?.chargeId;
+
 /** Resolves when the page can be seen. */
 function visible(signal) {
   if (!document.hidden) return Promise.resolve();

@@ -8,7 +8,7 @@
 // request, so there the buyer tops up first.
 
 import * as api from "./api.js";
-import { rememberCheckout } from "./checkouts.js";
+import { rememberCheckout, topUpFor } from "./checkouts.js";
 import { secondsUntil } from "./clock.js";
 import { announce, confirm, h } from "./dom.js";
 import { orderTotal } from "./fees.js";
@@ -68,11 +68,11 @@ async function planFor(order, options) {
 function confirmPlan(plan, hasChanged) {
   const amount = (value) => money(value, plan.currency);
   const row = (name, value) => h("div", {}, h("dt", {}, t(name)), h("dd", {}, amount(value)));
-  const what = plan.missing === 0 ? "from_wallet" : plan.isTopUpFirst ? "top_up_first" : !plan.isCheckout ? "tops_up" : plan.balance > 0 ? "checkout_rest" : "checkout";
+  const what = plan.missing === 0 ? "pay.from_wallet" : plan.isTopUpFirst ? "pay.top_up_first" : !plan.isCheckout ? "pay.tops_up" : plan.balance > 0 ? "pay.checkout_rest" : "pay.checkout";
   const topUp = t("wallet.charge_amount", { amount: amount(plan.missing) });
   return confirm({
     title: plan.isTopUpFirst ? topUp : t("pay.title", { price: amount(plan.total) }),
-    text: [hasChanged && t("pay.changed"), t(`pay.${what}`, { missing: amount(plan.missing), price: amount(plan.total), balance: amount(plan.balance) })].filter(Boolean).join(" "),
+    text: [hasChanged && t("pay.changed"), t(what, { missing: amount(plan.missing), price: amount(plan.total), balance: amount(plan.balance) })].filter(Boolean).join(" "),
     more: h("div", {},
       h("dl", { class: "sums" },
         row("wallet.balance", plan.balance),
@@ -130,15 +130,21 @@ async function begin(order, plan) {
   return finishPayment(order.id);
 }
 
-/** Whether there is still something to pay, and the balance is the one that the buyer has seen: another tab may have paid meanwhile. */
+/**
+ * Whether there is still something to pay, and the balance is the one that the buyer has seen: another tab may have paid meanwhile.
+ * `begun`: the charge that was begun for it and can still be paid. Another one would be a second payment.
+ */
 async function check(order) {
   const options = { action: true, attempts: undefined };
-  const isUnpaid = async () => (order.reservation
-    ? (await api.getReservation(order.reservation, options)).status === "HELD"
-    : (await api.tokenStatus(order.event, options)).status === "ACTIVE");
-  const [isOpen, plan] = await Promise.all([isUnpaid(), order.total > 0 && planFor(order, options)]);
+  const [current, plan] = await Promise.all([
+    order.reservation ? api.getReservation(order.reservation, options) : api.tokenStatus(order.event, options),
+    order.total > 0 && planFor(order, options),
+  ]);
+  const isOpen = current.status === (order.reservation ? "HELD" : "ACTIVE");
   if (isOpen && plan && plan.balance !== order.balance) throw new ApiError("balance_changed");
-  return isOpen;
+  const chargeId = order.reservation ? current.chargeId : order.charge && topUpFor(order.event, order.charge.amount);
+  const charge = isOpen && order.charge && chargeId ? await api.getCharge(chargeId, options) : null;
+  return { isOpen, begun: charge?.status === "PENDING" && charge.checkout ? charge : null };
 }
 
 /** The payments that this tab is making. */
@@ -168,9 +174,10 @@ async function make(id) {
   };
   try {
     if (payment.step === "check") {
-      if (!(await check(payment))) {
+      const { isOpen, begun } = await check(payment);
+      if (begun || !isOpen) {
         remove(PAYMENT + id);
-        return {};
+        return begun ? { charge: begun } : {};
       }
       next({ step: payment.charge ? "top_up" : "pay" });
     }

@@ -45,7 +45,8 @@ function underWay(signal) {
     h("p", {}, t("charge.under_way_of", { amount: money(amount, currency) })),
     h("div", { class: "actions" }, h("a", { class: "button small", href: href("wallet", "charges", chargeId) }, t("charge.look")))))));
   draw();
-  lookAtCheckouts().then(() => { if (!signal.aborted) draw(); });
+  watch((key) => { if (/^checkout\.|^$/.test(key)) draw(); }, signal);
+  lookAtCheckouts();
   return box;
 }
 

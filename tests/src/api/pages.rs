@@ -1,6 +1,6 @@
 //! The buyers' pages, through the front and the real handler: how they are sent, what they may do, and their texts.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,12 @@ use std::sync::Arc;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use domain::clock::ManualClock;
 use flate2::read::GzDecoder;
+use lambda_http::RequestExt;
 use reqwest::Client;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, IF_NONE_MATCH};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use shared::http::PAYMENT_PROVIDER;
 use shared::http::problem::KINDS;
 use shared::sign_in::SignIn;
 
@@ -405,6 +407,49 @@ async fn the_shop_may_connect_to_the_issuer_that_users_sign_in_with_and_to_no_ot
     assert!(settings.header("cache-control").contains("max-age=0"));
     let without = Site::open().await.get(SETTINGS, &[]).await;
     assert_eq!(without.text(), "{\"signIn\":null}");
+}
+
+/// The policy of a page of a stage whose payment provider is this one.
+async fn policy_with(provider: &str, path: &str) -> String {
+    let world = World::new().await;
+    let request = lambda_http::http::Request::get(path);
+    let variables = [(PAYMENT_PROVIDER.to_owned(), provider.to_owned())];
+    let request = request
+        .body(lambda_http::Body::Empty)
+        .unwrap()
+        .with_raw_http_path(path)
+        .with_stage_variables(HashMap::from(variables));
+    let response = pages::FUNCTION.answer(&world.app, request).await;
+    let policy = &response.headers()["content-security-policy"];
+    policy.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn only_the_view_of_a_charge_runs_the_script_of_toss_payments_and_only_if_that_is_the_provider()
+ {
+    const VIEW: &str = "/wallet/charges/7f6f1a4e-3d0b-4c53-9d3a-0a1b2c3d4e5f";
+    let strict = policy_with("TrustCharges", "/wallet").await;
+    for (provider, path) in [
+        ("TrustCharges", VIEW),
+        ("Stripe", VIEW),
+        ("Demo", VIEW),
+        ("Toss", "/wallet"),
+        ("Toss", "/tickets"),
+    ] {
+        let policy = policy_with(provider, path).await;
+        assert_eq!(policy, strict, "{provider} {path}");
+    }
+    let policy = policy_with("Toss", VIEW).await;
+    let (policy, strict) = (directives(&policy), directives(&strict));
+    let scripts = format!("{} https://js.tosspayments.com", strict["script-src"]);
+    assert_eq!(policy["script-src"], scripts);
+    assert_eq!(policy["connect-src"], "'self' https://*.tosspayments.com");
+    assert_eq!(policy["form-action"], "https://*.tosspayments.com");
+    assert_eq!(strict["form-action"], "'none'");
+    assert!(!policy.contains_key("require-trusted-types-for"));
+    for same in ["default-src", "style-src", "img-src", "frame-ancestors"] {
+        assert_eq!(policy[same], strict[same], "{same}");
+    }
 }
 
 #[tokio::test]

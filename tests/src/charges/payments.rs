@@ -273,3 +273,16 @@ async fn a_trusted_charge_pays_for_nothing_by_itself() {
     refused.is_problem(400, "invalid_request");
     assert_eq!(refused.wrong_fields(), ["payFor"]);
 }
+
+#[tokio::test]
+async fn a_reservation_names_the_charge_that_is_to_pay_for_it() {
+    let shop = PayingShop::new().await;
+    let (buyer, id) = shop.holder(8).await;
+    let path = format!("/reservations/{id}");
+    let before = shop.world.get(&path, &buyer.token).await;
+    assert!(before.body.get("chargeId").is_none(), "{before:?}");
+    let begun = shop.checkout(&buyer, &id).await;
+    let held = shop.world.get(&path, &buyer.token).await;
+    assert_eq!(held.body["chargeId"], begun.body["chargeId"]);
+    assert_eq!(held.body["heldUntil"], begun.body["expiresAt"]);
+}
