@@ -56,6 +56,7 @@ impl Asked {
     }
 
     /// A header, empty if it is missing.
+    #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -64,6 +65,7 @@ impl Asked {
     }
 
     /// The method and the segments of the path.
+    #[must_use]
     pub fn route(&self) -> (&str, Vec<&str>) {
         let segments = self.path.split('/').skip(1).collect();
         (&self.method, segments)
@@ -181,11 +183,13 @@ impl<A: Account> Fake<A> {
     }
 
     /// The requests since the last call: method and path.
+    #[must_use]
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut locked(&self.server).requests)
     }
 
     /// All requests, with the parameters of query and form.
+    #[must_use]
     pub fn sent(&self) -> Vec<Value> {
         locked(&self.server).sent.clone()
     }

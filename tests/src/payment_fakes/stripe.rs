@@ -258,7 +258,7 @@ impl StripeAccount {
         self.give_back(
             &form["payment_intent"].clone(),
             amount,
-            json!(metadata),
+            &json!(metadata),
             now,
         )
     }
@@ -267,7 +267,7 @@ impl StripeAccount {
         &mut self,
         intent: &str,
         amount: i64,
-        metadata: Value,
+        metadata: &Value,
         now: EpochMs,
     ) -> Result<Value, Answer> {
         let id = self.id("re");
@@ -344,6 +344,7 @@ impl FakeStripe {
     }
 
     /// How many sessions were created.
+    #[must_use]
     pub fn sessions(&self) -> usize {
         self.account(|it, _| it.sessions.len())
     }
@@ -399,7 +400,7 @@ impl FakeStripe {
     pub fn refund_in_dashboard(&self, session: &str, amount: i64) {
         self.account(|it, now| {
             let intent = it.intent_of(session);
-            let refund = it.give_back(&intent, amount, json!({}), now);
+            let refund = it.give_back(&intent, amount, &json!({}), now);
             refund.expect("a refund");
         });
     }
@@ -418,12 +419,14 @@ impl FakeStripe {
     }
 
     /// How many refunds were made.
+    #[must_use]
     pub fn refunds(&self) -> usize {
         self.account(|it, _| it.refunds.len())
     }
 }
 
 /// The header that Stripe signs a notification with.
+#[must_use]
 pub fn signature(secret: &str, at: EpochMs, body: &[u8]) -> String {
     let seconds = at.0 / 1000;
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");

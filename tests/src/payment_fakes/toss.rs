@@ -144,10 +144,10 @@ impl TossAccount {
         payment["approvedAt"] = json!(shown(now));
         let payment = payment.clone();
         let amount = payment["totalAmount"].clone();
-        self.book(&payment, "DONE", amount, now);
+        self.book(&payment, "DONE", &amount, now);
     }
 
-    fn book(&mut self, payment: &Value, status: &str, amount: Value, now: EpochMs) -> String {
+    fn book(&mut self, payment: &Value, status: &str, amount: &Value, now: EpochMs) -> String {
         let key = self.id("txrd_");
         self.transactions.push(json!({
             "mId": "fake", "transactionKey": key, "paymentKey": payment["paymentKey"],
@@ -205,7 +205,7 @@ impl TossAccount {
         } else {
             "PARTIAL_CANCELED"
         };
-        let transaction = self.book(&payment, becomes, json!(amount), now);
+        let transaction = self.book(&payment, becomes, &json!(amount), now);
         let payment = self.payment("paymentKey", key)?;
         payment["status"] = json!(becomes);
         payment["balanceAmount"] = json!(left);
@@ -337,6 +337,7 @@ impl FakeToss {
     }
 
     /// How much of the order's payment was not cancelled.
+    #[must_use]
     pub fn balance(&self, order: &str) -> Option<i64> {
         self.account(|it, _| {
             it.find("orderId", order).expect("a payment")["balanceAmount"].as_i64()
@@ -344,6 +345,7 @@ impl FakeToss {
     }
 
     /// The status of the order's payment.
+    #[must_use]
     pub fn status(&self, order: &str) -> String {
         self.account(|it, _| {
             let payment = it.find("orderId", order).expect("a payment");
