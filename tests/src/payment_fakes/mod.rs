@@ -189,6 +189,7 @@ impl<A: Account> Fake<A> {
     }
 
     /// All requests, with the parameters of query and form.
+    #[must_use]
     pub fn sent(&self) -> Vec<Value> {
         locked(&self.server).sent.clone()
     }
