@@ -16,7 +16,7 @@ use crate::http::{Answer, ApiRequest, problem};
 use crate::metrics::{Count, Metrics};
 use crate::origin::{ORIGIN_HEADER, OriginSecrets};
 use crate::store::{Consistency, Store, connect};
-use crate::{provider, secrets, telemetry};
+use crate::{secrets, telemetry};
 use domain::clock::Clock;
 use domain::refusal::Refusal;
 
@@ -217,14 +217,16 @@ fn origin_secrets() -> Result<OriginSecrets, String> {
 pub async fn start_with_provider(init: Init) -> Result<App, lambda_http::Error> {
     let charging = config::charging().map_err(|error| error.to_string())?;
     let app = start(init).await?;
-    let Charging::Provider { name, secret } = charging else {
+    let Charging::Provider { provider, secret } = charging else {
         return Ok(app);
     };
     let connection = config::connection()?;
     let text = secrets::read(&connection, config::secrets_endpoint(), &secret)
         .await
         .map_err(|error| error.to_string())?;
-    let provider = provider::from_settings(name, &text).map_err(|error| error.to_string())?;
+    let provider = provider
+        .with(&text, None)
+        .map_err(|error| error.to_string())?;
     Ok(app.with_provider(provider))
 }
 
