@@ -107,7 +107,7 @@ function loadToss() {
   return script;
 }
 
-/** Takes the window to the payment page of Toss Payments. It is documented at https://docs.tosspayments.com/sdk/v2/js. */
+/** Takes the window to the payment page of Toss Payments. The values are those of version 2 of its script. */
 async function openToss({ clientKey, customerKey, orderId, orderName, amount, currency, successUrl, failUrl }) {
   await loadToss();
   const payment = window.TossPayments(clientKey).payment({ customerKey });

@@ -487,7 +487,7 @@ export const EN = {
   "error.sold_out": "Nothing is left for your choice right now. Try something else, or try again later: tickets may come back.",
   "error.insufficient_balance": "Your wallet balance has changed and is too low now, so nothing was paid. Pay again to top up what is missing; seats you are holding stay held.",
   "error.charge_not_found": "We can't find this payment. Look at the history in your wallet.",
-  "error.invalid_signature": "This message is not from the payment provider.",
+  "error.invalid_signature": "This message is not from the payment provider. Reload the page and try again.",
   "error.provider_unreachable": "The payment provider does not answer right now. Wait a moment, then try again; nothing is paid twice.",
   "error.throttled": "It is very busy right now. Wait a moment, then try again.",
   "error.parallel_requests": "Several of your requests arrived at the same time, maybe from another tab. Try again.",

@@ -487,7 +487,7 @@ export const KO = {
   "error.sold_out": "선택하신 조건으로 남은 티켓이 없습니다. 다른 티켓을 선택하시거나, 취소표가 나올 수 있으니 나중에 다시 시도해 주세요.",
   "error.insufficient_balance": "지갑 잔액이 변경되어 결제하지 못했습니다. 다시 결제하시면 부족한 금액이 충전됩니다. 선점한 좌석은 그대로 유지됩니다.",
   "error.charge_not_found": "결제 내역을 찾을 수 없습니다. 지갑의 이용 내역을 확인해 주세요.",
-  "error.invalid_signature": "결제 대행사에서 보낸 요청이 아닙니다.",
+  "error.invalid_signature": "결제 대행사에서 보낸 요청이 아닙니다. 페이지를 새로고침한 뒤 다시 시도해 주세요.",
   "error.provider_unreachable": "현재 결제 대행사가 응답하지 않습니다. 잠시 후 다시 시도해 주세요. 중복으로 결제되지 않습니다.",
   "error.throttled": "현재 접속자가 매우 많습니다. 잠시 후 다시 시도해 주세요.",
   "error.parallel_requests": "고객님의 요청이 동시에 여러 건 접수되었습니다. 다른 탭을 열어 두셨는지 확인하시고 다시 시도해 주세요.",
