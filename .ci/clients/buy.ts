@@ -54,7 +54,8 @@ const charged = await answered(
     body: { amount: held.totalPrice },
   }),
 );
-check(charged.balance === held.totalPrice, charged);
+// Where a payment provider confirms charges, the answer is another one.
+check("balance" in charged && charged.balance === held.totalPrice, charged);
 
 const paid = await answered(api.POST("/reservations/{reservationId}/payment", payment));
 check(paid.balance === 0, paid);
