@@ -8,7 +8,6 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
-use domain::charge::ProviderName;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Deserialize;
 use shared::app::App;
@@ -159,7 +158,7 @@ async fn notify(page: &Page, order: &str) {
         body: &body,
         received_at: page.app.clock().now(),
     };
-    if let Err(refusal) = page.app.notified(ProviderName::Demo, notification).await {
+    if let Err(refusal) = page.app.notified(notification).await {
         tracing::warn!(?refusal, "a demo notification was not accepted");
     }
 }

@@ -72,12 +72,9 @@ pub struct UserId(Uuid);
 impl UserId {
     /// Parses a UUID in its canonical form: 36 characters with hyphens, in upper or lower case.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
-        if text.len() != 36 {
-            return Err("a user id is a UUID of 36 characters".to_owned());
-        }
-        Uuid::try_parse(text)
+        canonical_uuid(text)
             .map(Self)
-            .map_err(|_| "a user id is a UUID of 36 characters".to_owned())
+            .ok_or_else(|| "a user id is a UUID of 36 characters".to_owned())
     }
 
     /// The id's 16 bytes.
@@ -164,6 +161,11 @@ impl fmt::Display for Lane {
     }
 }
 
+/// A UUID with hyphens. The parser would accept other forms, too.
+fn canonical_uuid(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|_| text.len() == 36)
+}
+
 fn uuid_v7(now: EpochMs) -> Uuid {
     let millis = u64::try_from(now.0).unwrap_or(0);
     let random: [u8; 10] = *Uuid::new_v4().as_bytes().last_chunk().unwrap_or(&[0; 10]);
@@ -190,12 +192,9 @@ impl EntryId {
 
     /// Parses a UUID in its canonical form: 36 characters with hyphens, in upper or lower case.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
-        if text.len() != 36 {
-            return Err("must be a UUID of 36 characters".to_owned());
-        }
-        Uuid::try_parse(text)
+        canonical_uuid(text)
             .map(Self)
-            .map_err(|_| "must be a UUID of 36 characters".to_owned())
+            .ok_or_else(|| "must be a UUID of 36 characters".to_owned())
     }
 }
 

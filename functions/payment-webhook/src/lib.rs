@@ -49,11 +49,11 @@ struct Body {
 }
 
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
-    let name = request.path_parameter("provider", |name| {
+    request.path_parameter("provider", |name| {
         ProviderName::parse(name)
             .filter(|name| app.is_paid_by(*name))
             .ok_or_else(|| "is not the payment provider of this shop".to_owned())
     })?;
-    app.notified(name, request.notification()).await?;
+    app.notified(request.notification()).await?;
     Ok(Answer::ok(&Body { received: true }))
 }

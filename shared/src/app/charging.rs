@@ -256,11 +256,7 @@ impl App {
         to: &Reservation,
         now: EpochMs,
     ) -> Result<Option<(SessionKey, EpochMs)>, Refusal> {
-        let key = SessionKey {
-            event_id: from.event_id().clone(),
-            lane: from.lane,
-            rank: from.rank,
-        };
+        let key = SessionKey::of(from);
         let end = to.held_until().filter(|_| to.state != from.state);
         let session = match end {
             Some(_) => self.store.session(&key, Consistency::Strong).await?,

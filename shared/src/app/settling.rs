@@ -6,7 +6,7 @@ use futures::stream::{StreamExt, iter};
 
 use super::App;
 use crate::provider::{Notification, NotificationRefused, Provider};
-use domain::charge::{ChargeState, ChargeStatus, OrderId, ProviderName};
+use domain::charge::{ChargeState, ChargeStatus, OrderId};
 use domain::refusal::{FieldError, Refusal};
 
 /// A run asks for at most this many charges of each shard. The others wait for the next run.
@@ -105,15 +105,8 @@ impl App {
     }
 
     /// Follows the charges that a provider's notification is about. Nothing else in it is believed.
-    pub async fn notified(
-        &self,
-        name: ProviderName,
-        notification: Notification<'_>,
-    ) -> Result<(), Refusal> {
-        let provider = self
-            .provider()
-            .filter(|provider| provider.name() == name)
-            .ok_or(Refusal::ProviderUnreachable)?;
+    pub async fn notified(&self, notification: Notification<'_>) -> Result<(), Refusal> {
+        let provider = self.provider().ok_or(Refusal::ProviderUnreachable)?;
         let hints = provider
             .hints(notification)
             .map_err(|refused| match refused {

@@ -14,6 +14,7 @@ use domain::event::Event;
 use domain::ids::{EventId, Lane, Rank, UserId};
 use domain::invariants::OpenedSession;
 use domain::queue::{Head, Opening, Session, TOMBSTONE_SECONDS};
+use domain::reservation::Reservation;
 
 /// Identifies a session: a rank of a lane of an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,6 +22,17 @@ pub struct SessionKey {
     pub event_id: EventId,
     pub lane: Lane,
     pub rank: Rank,
+}
+
+impl SessionKey {
+    /// The session that made a reservation.
+    pub(crate) fn of(reservation: &Reservation) -> Self {
+        Self {
+            event_id: reservation.event_id().clone(),
+            lane: reservation.lane,
+            rank: reservation.rank,
+        }
+    }
 }
 
 /// The result of a called user's arrival.

@@ -57,11 +57,7 @@ pub(in crate::store) fn extend_writes(hold: &HoldExtension, now: EpochMs) -> Vec
 
 /// The writes of a payment after the hold has lapsed. The seats must still be free.
 fn pay_late_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> {
-    let session = SessionKey {
-        event_id: from.event_id().clone(),
-        lane: from.lane,
-        rank: from.rank,
-    };
+    let session = SessionKey::of(from);
     let mut writes = vec![
         Write::put(reservation_key(from), write_reservation(&paid.reservation))
             .when("#reservationId = :id AND #status = :held")

@@ -59,11 +59,7 @@ fn advance(from: &Reservation, to: &Reservation, now: EpochMs) -> Write {
 fn pay_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> {
     let id = &from.reservation_id;
     let user = from.user_id;
-    let session = SessionKey {
-        event_id: from.event_id().clone(),
-        lane: from.lane,
-        rank: from.rank,
-    };
+    let session = SessionKey::of(from);
     let mut writes = vec![advance(from, &paid.reservation, now)];
     writes.extend(wallets::change(
         user,
