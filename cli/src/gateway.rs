@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 use crate::http_server::HttpServer;
 
 /// Every function that answers HTTP requests.
-pub const FUNCTIONS: [Function; 25] = [
+pub const FUNCTIONS: [Function; 27] = [
     balance::FUNCTION,
     cancel_reservation::FUNCTION,
     charge::FUNCTION,
@@ -42,6 +42,8 @@ pub const FUNCTIONS: [Function; 25] = [
     list_dates::FUNCTION,
     list_events::FUNCTION,
     list_ledger::FUNCTION,
+    list_withdrawals::FUNCTION,
+    withdraw::FUNCTION,
     list_reservations::FUNCTION,
     list_seats::FUNCTION,
     pages::FUNCTION,

@@ -48,7 +48,7 @@ pub const FAR_DATE: &str = "2099-12-24";
 pub const FESTIVAL: &str = "summer-festival";
 
 /// Every function that answers requests.
-pub const FUNCTIONS: [Function; 25] = boxoffice::gateway::FUNCTIONS;
+pub const FUNCTIONS: [Function; 27] = boxoffice::gateway::FUNCTIONS;
 
 /// At most this many requests are in progress over all tests: more would only queue up on a small machine.
 static AT_ONCE: Semaphore = Semaphore::const_new(32);
@@ -133,6 +133,7 @@ pub fn concert() -> Programme {
                 max_seats_per_user: 1,
                 hold_seconds: 300,
                 payment_seconds: 600,
+                refund_to: domain::event::RefundTo::Wallet,
                 cancel_until_hours: 24,
                 opens_at: None,
                 closes_at: None,
