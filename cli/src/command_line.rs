@@ -44,7 +44,9 @@ enum Command {
     Queue(QueueArgs),
     /// Show an event's sales and the state of its queue
     Report(ReportArgs),
-    /// Check that every invariant holds on the whole table
+    /// Check that every invariant holds on the whole table.
+    ///
+    /// The payment provider's books are compared by the nightly audit only, which has the provider's keys.
     Audit(AuditArgs),
     /// Play an on-sale against your own system: a crowd that waits, chooses and buys
     Rush(Box<RushArgs>),

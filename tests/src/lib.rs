@@ -91,6 +91,9 @@ mod stalled;
 /// The events that the table's stream publishes.
 #[cfg(test)]
 mod stream;
+/// A payment provider that is down, or whose answers are lost.
+#[cfg(test)]
+mod unreliable;
 
 // Tests of files in the repository.
 

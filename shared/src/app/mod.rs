@@ -127,7 +127,9 @@ impl App {
             .is_some_and(|provider| provider.name() == name)
     }
 
-    fn provider(&self) -> Option<&dyn Provider> {
+    /// The payment provider that confirms charges.
+    #[must_use]
+    pub fn provider(&self) -> Option<&dyn Provider> {
         self.provider.as_deref()
     }
 

@@ -4,7 +4,7 @@
 use futures::stream::{StreamExt, iter};
 
 use super::PayingShop;
-use super::unreliable::Trouble;
+use crate::unreliable::Trouble;
 use crate::invariants;
 use crate::wire::{Fault, Rule};
 use crate::world::{Buyer, PRICE, Reply};

@@ -4,15 +4,14 @@ mod faults;
 mod holds;
 mod keys;
 mod payments;
-mod unreliable;
 
 use boxoffice::demo_provider::{DemoProvider, DemoState};
 use domain::event::Programme;
 use domain::money::Money;
 use serde_json::{Value, json};
-use unreliable::Unreliable;
 
 use crate::invariants;
+use crate::unreliable::Unreliable;
 use crate::world::{Buyer, PRICE, Reply, World, concert};
 
 /// A shop whose charges the demo provider confirms.

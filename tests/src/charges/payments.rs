@@ -3,7 +3,7 @@
 use boxoffice::demo_provider::DemoState;
 use serde_json::json;
 
-use super::unreliable::Trouble;
+use crate::unreliable::Trouble;
 use super::{PayingShop, set_amount};
 use crate::invariants;
 use crate::world::{EVENT, PRICE, World};

@@ -6,6 +6,7 @@ mod stripe_notifications;
 mod stripe_parameters;
 mod toss;
 
+use domain::books::{Booked, BookedKind};
 use domain::charge::{
     Charge, ChargeState, ProviderAnswer, ProviderId, ProviderName, ProviderPayment,
 };
@@ -13,7 +14,7 @@ use domain::clock::{EpochMs, ManualClock};
 use domain::ids::{EntryId, UserId};
 use domain::money::{Currency, Money};
 use shared::provider::{
-    Booked, BookedKind, CheckoutRequest, Provider, ProviderError, RefundAnswer, RefundRequest,
+    CheckoutRequest, Provider, ProviderError, RefundAnswer, RefundRequest,
 };
 
 const AMOUNT: Money = Money(44_000);

@@ -14,7 +14,7 @@ use shared::provider::{
 
 /// What happens to a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// The provider does not get it.
     Down,
     /// The provider does it, but its answer is lost.
@@ -23,15 +23,15 @@ pub(super) enum Trouble {
 
 /// The provider inside it, with troubles.
 #[derive(Clone, Debug)]
-pub(super) struct Unreliable<P> {
-    pub(super) inner: P,
+pub(crate) struct Unreliable<P> {
+    pub(crate) inner: P,
     /// What happens to the next requests. `None`: nothing.
     next: Arc<Mutex<VecDeque<Option<Trouble>>>>,
     requests: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl<P> Unreliable<P> {
-    pub(super) fn over(inner: P) -> Self {
+    pub(crate) fn over(inner: P) -> Self {
         Self {
             inner,
             next: Arc::default(),
@@ -40,7 +40,7 @@ impl<P> Unreliable<P> {
     }
 
     /// The trouble of a later request.
-    pub(super) fn trouble(&self, after: usize, trouble: Trouble) {
+    pub(crate) fn trouble(&self, after: usize, trouble: Trouble) {
         let mut next = self.next.lock().unwrap();
         next.clear();
         next.extend(std::iter::repeat_n(None, after));
@@ -48,7 +48,7 @@ impl<P> Unreliable<P> {
     }
 
     /// The requests so far.
-    pub(super) fn requests(&self) -> Vec<&'static str> {
+    pub(crate) fn requests(&self) -> Vec<&'static str> {
         self.requests.lock().unwrap().clone()
     }
 
