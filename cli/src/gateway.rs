@@ -12,7 +12,6 @@ use axum::body::Body as AxumBody;
 use axum::extract::{Request as AxumRequest, State};
 use axum::http::Response;
 use cors::Cors;
-use domain::charge::ProviderName;
 use domain::refusal::FieldError;
 use http_body_util::BodyExt;
 use lambda_http::{Body, RequestExt};
@@ -105,9 +104,8 @@ pub async fn serve(
     let mut stage_variables = sign_in
         .map(|sign_in| sign_in.to_stage_variables())
         .unwrap_or_default();
-    if app.is_paid_by(ProviderName::Demo) {
-        let name = ProviderName::Demo.as_str().to_owned();
-        stage_variables.insert(PAYMENT_PROVIDER.to_owned(), name);
+    if let Some(name) = app.provider_name() {
+        stage_variables.insert(PAYMENT_PROVIDER.to_owned(), name.to_string());
     }
     let gateway = Arc::new(Gateway {
         app,

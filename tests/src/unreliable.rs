@@ -1,6 +1,7 @@
 //! A provider that is down, or whose answers are lost.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use domain::charge::{
@@ -19,6 +20,8 @@ pub(crate) enum Trouble {
     Down,
     /// The provider does it, but its answer is lost.
     AnswerLost,
+    /// The provider refuses it, with this code.
+    Refused(&'static str),
 }
 
 /// The provider inside it, with troubles.
@@ -27,6 +30,7 @@ pub(crate) struct Unreliable<P> {
     pub(crate) inner: P,
     /// What happens to the next requests. `None`: nothing.
     next: Arc<Mutex<VecDeque<Option<Trouble>>>>,
+    is_down: Arc<AtomicBool>,
     requests: Arc<Mutex<Vec<&'static str>>>,
 }
 
@@ -35,6 +39,7 @@ impl<P> Unreliable<P> {
         Self {
             inner,
             next: Arc::default(),
+            is_down: Arc::default(),
             requests: Arc::default(),
         }
     }
@@ -45,6 +50,11 @@ impl<P> Unreliable<P> {
         next.clear();
         next.extend(std::iter::repeat_n(None, after));
         next.push_back(Some(trouble));
+    }
+
+    /// It gets no request any more.
+    pub(crate) fn stays_down(&self) {
+        self.is_down.store(true, Ordering::Relaxed);
     }
 
     /// The requests so far.
@@ -61,8 +71,10 @@ impl<P> Unreliable<P> {
         let trouble = self.next.lock().unwrap().pop_front().flatten();
         let lost = || ProviderError::Unreachable("no answer".to_owned());
         match trouble {
+            _ if self.is_down.load(Ordering::Relaxed) => Err(lost()),
             None => request.await,
             Some(Trouble::Down) => Err(lost()),
+            Some(Trouble::Refused(code)) => Err(ProviderError::Refused(code.to_owned())),
             Some(Trouble::AnswerLost) => {
                 let _ = request.await;
                 Err(lost())

@@ -19,6 +19,7 @@ use lambda_http::Body;
 use lambda_http::http::HeaderMap;
 use serde_json::{Value, json};
 use shared::app::App;
+use shared::http::PAYMENT_PROVIDER;
 use shared::lambda::Function;
 use shared::provider::Provider;
 use shared::store::{Change, Settings, Store, TableNames, create_tables};
@@ -359,7 +360,10 @@ impl World {
         headers: &[(&str, &str)],
         body: Option<&str>,
     ) -> Reply {
-        let (name, event) = http_event(method, path, headers, body);
+        let (name, mut event) = http_event(method, path, headers, body);
+        if let Some(provider) = self.app.provider_name() {
+            event["stageVariables"] = json!({ PAYMENT_PROVIDER: provider.as_str() });
+        }
         let function = FUNCTIONS
             .iter()
             .find(|function| function.name == name)

@@ -114,17 +114,10 @@ impl App {
         }
     }
 
-    /// Whether a payment provider confirms charges.
+    /// The payment provider that confirms charges.
     #[must_use]
-    pub fn has_provider(&self) -> bool {
-        self.provider.is_some()
-    }
-
-    /// Whether this payment provider confirms charges.
-    #[must_use]
-    pub fn is_paid_by(&self, name: ProviderName) -> bool {
-        self.provider()
-            .is_some_and(|provider| provider.name() == name)
+    pub fn provider_name(&self) -> Option<ProviderName> {
+        self.provider().map(Provider::name)
     }
 
     /// The payment provider that confirms charges.

@@ -13,9 +13,7 @@ use domain::charge::{
 use domain::clock::{EpochMs, ManualClock};
 use domain::ids::{EntryId, UserId};
 use domain::money::{Currency, Money};
-use shared::provider::{
-    CheckoutRequest, Provider, ProviderError, RefundAnswer, RefundRequest,
-};
+use shared::provider::{CheckoutRequest, Provider, ProviderError, RefundAnswer, RefundRequest};
 
 const AMOUNT: Money = Money(44_000);
 const RETURN_URL: &str = "https://shop.example/wallet/charges/1";

@@ -8,9 +8,7 @@ use lambda_http::http::HeaderMap;
 use serde_json::json;
 use shared::provider::http::Endpoint;
 use shared::provider::toss::{Toss, TossKeys};
-use shared::provider::{
-    Notification, NotificationRefused, Provider, ProviderError, RefundAnswer,
-};
+use shared::provider::{Notification, NotificationRefused, Provider, ProviderError, RefundAnswer};
 
 use super::{AMOUNT, books, charge, checkout, clock, code, currency, id_of, paid, refund, sum};
 use crate::payment_fakes::toss::{CLIENT_KEY, FakeToss, SECRET_KEY};
