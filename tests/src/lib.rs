@@ -82,6 +82,9 @@ mod random;
 /// An operator who changes the sales of the random run.
 #[cfg(test)]
 mod random_operator;
+/// The same in a shop whose buyers pay at a provider.
+#[cfg(test)]
+mod random_payments;
 /// Costs that must not grow with waiting users, events or seats.
 #[cfg(test)]
 mod scale;

@@ -1,6 +1,7 @@
 //! The audit: tests break the table in every way that an invariant forbids, and see that it is found. Whatever is allowed
 //! causes no finding.
 
+mod conditions;
 mod money;
 mod provider;
 mod queue;

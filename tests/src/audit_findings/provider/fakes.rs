@@ -89,6 +89,7 @@ async fn a_day_at_stripe_agrees_page_by_page() {
     }
     let declined = world.charge(&buyer, AMOUNT, "declined").await;
     fake.decline(order(&declined));
+    world.clock.advance_seconds(3600);
     withdraw(&world, &buyer).await;
     let _ = fake.requests();
     assert_eq!(findings(&world, &provider).await, []);

@@ -1,0 +1,564 @@
+//! The random run in a shop that a payment provider takes money for: buyers pay, pay late, pay something else, or never;
+//! notifications come twice, late or not at all; calls fail, answers are lost, processes crash; tickets and money go back.
+//! Afterwards all invariants must hold, that of the provider's books too, and no money is lost or made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use boxoffice::demo_provider::{DemoProvider, DemoState};
+use domain::charge::{ChargeState, FailureReason, OrderId};
+use domain::clock::EpochMs;
+use domain::event::Programme;
+use domain::fees::Fees;
+use domain::ids::UserId;
+use domain::invariants::UserItems;
+use domain::money::Money;
+use domain::reservation::State;
+use fastrand::Rng;
+use futures::future::join_all;
+use serde_json::{Value, json};
+use shared::audit::AuditReport;
+use shared::provider::{Provider, RefundRequest};
+
+use crate::random::{fault, number_of};
+use crate::unreliable::{Trouble, Unreliable};
+use crate::world::{DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert_for};
+
+const WORKERS: usize = 6;
+const SEATS: u32 = 50;
+/// What is younger may be under way, and is not compared.
+const UNDER_WAY_SECONDS: u32 = 2 * 60 * 60;
+/// The schedule needs as many hourly runs at most.
+const LONGEST_SETTLEMENT: usize = 40;
+
+/// Holds lapse soon, and so do the checkouts that extend them.
+fn programme() -> Programme {
+    let mut concert = concert_for(1_000);
+    let terms = &mut concert.event.terms;
+    terms.hold_seconds = 45;
+    terms.payment_seconds = 90;
+    terms.max_seats_per_user = 2;
+    terms.queue.session_seconds = 6 * 60 * 60;
+    terms.fees = Fees {
+        per_ticket: Money(700),
+        per_order: Money(300),
+        refundable: false,
+    };
+    concert
+}
+
+/// What a buyer remembers.
+#[derive(Default)]
+struct Buyer {
+    id: String,
+    token: String,
+    /// Reservations and their prices.
+    reservations: Vec<(String, i64)>,
+    /// Charges with a checkout: the charge and its order.
+    charges: Vec<(String, String)>,
+    /// The last request to charge or to withdraw: key and body.
+    requests: BTreeMap<&'static str, (String, Value)>,
+    made: u32,
+}
+
+struct Shop {
+    world: World,
+    demo: DemoProvider,
+    buyers: Vec<Mutex<Buyer>>,
+    actions_left: AtomicUsize,
+    /// Answers by function and status or code.
+    answers: Mutex<BTreeMap<String, u32>>,
+}
+
+/// A process with its own connections, which fail on their own.
+struct Process {
+    world: World,
+    provider: Unreliable<DemoProvider>,
+}
+
+/// One of the last, mostly.
+fn choose<'a, T>(random: &mut Rng, of: &'a [T]) -> Option<&'a T> {
+    let last = of.len().checked_sub(1)?;
+    let back = random.usize(..3).min(last);
+    let at = if random.bool() {
+        last - back
+    } else {
+        random.usize(..=last)
+    };
+    of.get(at)
+}
+
+impl Shop {
+    async fn open(buyers: usize, actions: usize) -> Arc<Self> {
+        let world = World::with(programme()).await;
+        let mut all = Vec::new();
+        for _ in 0..buyers {
+            let joined = world.joins(EVENT).await;
+            all.push(Mutex::new(Buyer {
+                id: joined.user_id,
+                token: joined.token,
+                ..Buyer::default()
+            }));
+        }
+        Arc::new(Self {
+            world,
+            demo: DemoProvider::default(),
+            buyers: all,
+            actions_left: AtomicUsize::new(actions),
+            answers: Mutex::default(),
+        })
+    }
+
+    fn process(&self) -> Process {
+        let provider = Unreliable::over(self.demo.clone());
+        Process {
+            world: self.world.process_with_provider(provider.clone()),
+            provider,
+        }
+    }
+
+    /// Workers act until no action is left.
+    async fn act(self: &Arc<Self>, seed: u64) {
+        let workers = (0..WORKERS).map(|worker| {
+            let mut random = Rng::with_seed(seed ^ ((worker as u64) << 32));
+            let this = self.clone();
+            tokio::spawn(async move {
+                let mut process = this.process();
+                let left = || {
+                    let less = |left: usize| left.checked_sub(1);
+                    let order = Ordering::Relaxed;
+                    this.actions_left.fetch_update(order, order, less).is_ok()
+                };
+                while left() {
+                    if random.u8(..) < 4 {
+                        process = this.process();
+                    }
+                    if random.u8(..) < 20 {
+                        process.world.wire.heal();
+                        process.world.wire.inject(fault(&mut random));
+                    }
+                    if random.u8(..) < 20 {
+                        let trouble = [Trouble::Down, Trouble::AnswerLost][random.usize(..2)];
+                        process.provider.trouble(random.usize(..3), trouble);
+                    }
+                    if random.u8(..) < 3 {
+                        // The process crashes in the middle of what it does next.
+                        process.world.wire.crash_after(random.u32(..3));
+                    }
+                    if random.u8(..) < 40 {
+                        this.world.clock.advance_ms(random.i64(1..15_000));
+                    }
+                    this.action(&process, &mut random).await;
+                    process.world.wire.reset_meter();
+                }
+            })
+        });
+        for worker in join_all(workers).await {
+            worker.expect("a worker that does not panic");
+        }
+    }
+
+    async fn action(&self, process: &Process, random: &mut Rng) {
+        let at = random.usize(..self.buyers.len());
+        let world = &process.world;
+        let done = match random.u8(..26) {
+            0..=4 => Some(("hold-seat", self.hold(world, random, at).await)),
+            5..=8 => self.charge(world, random, at, true).await,
+            9..=11 => self.charge(world, random, at, false).await,
+            12..=15 => {
+                self.decide(random, at);
+                None
+            }
+            16..=17 => self.look(world, random, at).await,
+            18..=19 => self.notify(world, random, at).await,
+            20 => {
+                let _ = settle::handle(&world.app).await;
+                None
+            }
+            21 => self.pay(world, random, at).await,
+            22..=23 => self.cancel(world, random, at).await,
+            _ => self.withdraw(world, random, at).await,
+        };
+        if let Some((function, reply)) = done {
+            let what = reply.body["code"]
+                .as_str()
+                .map_or_else(|| reply.status.to_string(), str::to_owned);
+            let mut answers = self.answers.lock().unwrap();
+            *answers.entry(format!("{function} {what}")).or_default() += 1;
+        }
+    }
+
+    fn known(&self, at: usize) -> (String, String) {
+        let buyer = self.buyers[at].lock().unwrap();
+        (buyer.id.clone(), buyer.token.clone())
+    }
+
+    fn reservation(&self, random: &mut Rng, at: usize) -> Option<(String, i64)> {
+        choose(random, &self.buyers[at].lock().unwrap().reservations).cloned()
+    }
+
+    /// A charge, and its order.
+    fn charged(&self, random: &mut Rng, at: usize) -> Option<(String, String)> {
+        choose(random, &self.buyers[at].lock().unwrap().charges).cloned()
+    }
+
+    async fn hold(&self, world: &World, random: &mut Rng, at: usize) -> Reply {
+        let (_, token) = self.known(at);
+        let date = [DATE, LATER_DATE][random.usize(..2)];
+        let seat = random.u32(1..SEATS);
+        let seats = if random.bool() {
+            json!({"date": date, "seatNumber": seat})
+        } else {
+            json!({"date": date, "seatNumbers": [seat, seat + 1]})
+        };
+        let path = format!("/events/{EVENT}/holds");
+        let reply = world.post(&path, &token, seats).await;
+        if let (Some(id), Some(price)) = (
+            reply.body["reservationId"].as_str(),
+            reply.body["totalPrice"].as_i64(),
+        ) {
+            let mut buyer = self.buyers[at].lock().unwrap();
+            buyer.reservations.push((id.to_owned(), price));
+        }
+        reply
+    }
+
+    /// A request under a new key, or the last one again.
+    async fn once(
+        &self,
+        world: &World,
+        random: &mut Rng,
+        at: usize,
+        (function, path): (&'static str, &str),
+        body: Value,
+    ) -> Reply {
+        let (bearer, key, body) = {
+            let mut buyer = self.buyers[at].lock().unwrap();
+            buyer.made += 1;
+            let new = (format!("{function}-{}", buyer.made), body);
+            let request = match buyer.requests.get(function) {
+                Some(last) if random.u8(..4) == 0 => last.clone(),
+                Some(_) | None => new,
+            };
+            buyer.requests.insert(function, request.clone());
+            (format!("Bearer {}", buyer.token), request.0, request.1)
+        };
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", bearer.as_str()),
+            ("idempotency-key", key.as_str()),
+        ];
+        let body = body.to_string();
+        world.send("POST", path, &headers, Some(&body)).await
+    }
+
+    async fn charge(
+        &self,
+        world: &World,
+        random: &mut Rng,
+        at: usize,
+        pays: bool,
+    ) -> Option<(&'static str, Reply)> {
+        let body = if pays {
+            let (id, price) = self.reservation(random, at)?;
+            json!({"amount": price, "payFor": id})
+        } else {
+            json!({"amount": random.i64(1..4) * PRICE})
+        };
+        let function = if pays { "pay-for" } else { "top-up" };
+        let path = format!("/users/{}/wallet/charges", self.known(at).0);
+        let reply = self.once(world, random, at, (function, &path), body).await;
+        let url = reply.body["checkout"]["url"].as_str();
+        if let Some(order) = url.and_then(|url| url.rsplit('/').next()) {
+            let charge = (reply.text_of("chargeId").to_owned(), order.to_owned());
+            let mut buyer = self.buyers[at].lock().unwrap();
+            if !buyer.charges.contains(&charge) {
+                buyer.charges.push(charge);
+            }
+        }
+        Some((function, reply))
+    }
+
+    /// The buyer does something on the provider's page, if it is still open.
+    fn decide(&self, random: &mut Rng, at: usize) {
+        let Some((_, order)) = self.charged(random, at) else {
+            return;
+        };
+        let now = self.world.clock.now();
+        let state = match random.u8(..16) {
+            0 => DemoState::Failed,
+            // The provider is slow to say so.
+            1..=2 => DemoState::Paid(now.plus_ms(random.i64(..120_000))),
+            _ => DemoState::Paid(now),
+        };
+        let is_open = |order: &str| {
+            let order = self.demo.order(order);
+            order.is_some_and(|order| order.state == DemoState::Open)
+        };
+        if random.u8(..16) == 0 && is_open(&order) {
+            self.demo.set_amount(&order, Money(random.i64(1..PRICE)));
+        }
+        let _ = self.demo.decide(&order, state);
+    }
+
+    async fn look(
+        &self,
+        world: &World,
+        random: &mut Rng,
+        at: usize,
+    ) -> Option<(&'static str, Reply)> {
+        let (id, token) = self.known(at);
+        let (charge, _) = self.charged(random, at)?;
+        let path = format!("/users/{id}/wallet/charges/{charge}");
+        let reply = world.get(&path, &token).await;
+        self.note_state(&reply.body);
+        Some(("get-charge", reply))
+    }
+
+    /// What has become of a charge counts as an answer, too.
+    fn note_state(&self, charge: &Value) {
+        let part = |name: &str| charge[name].as_str().unwrap_or_default();
+        let state = format!("{} {}", part("status"), part("purchase"));
+        let mut answers = self.answers.lock().unwrap();
+        *answers.entry(state.trim().to_owned()).or_default() += 1;
+    }
+
+    /// The provider notifies, once or twice.
+    async fn notify(
+        &self,
+        world: &World,
+        random: &mut Rng,
+        at: usize,
+    ) -> Option<(&'static str, Reply)> {
+        let (_, order) = self.charged(random, at)?;
+        let (headers, body) = self.demo.notification(&order);
+        let mut sent = vec![("content-type", "application/json")];
+        let headers = headers.iter();
+        sent.extend(headers.map(|(name, value)| (name.as_str(), value.to_str().unwrap())));
+        let body = String::from_utf8(body).unwrap();
+        if random.bool() {
+            let path = "/webhooks/demo";
+            world.send("POST", path, &sent, Some(&body)).await;
+        }
+        let reply = world
+            .send("POST", "/webhooks/demo", &sent, Some(&body))
+            .await;
+        Some(("payment-webhook", reply))
+    }
+
+    async fn pay(
+        &self,
+        world: &World,
+        random: &mut Rng,
+        at: usize,
+    ) -> Option<(&'static str, Reply)> {
+        let (id, _) = self.reservation(random, at)?;
+        let path = format!("/reservations/{id}/payment");
+        let reply = world.post(&path, &self.known(at).1, json!({})).await;
+        Some(("pay", reply))
+    }
+
+    async fn cancel(
+        &self,
+        world: &World,
+        random: &mut Rng,
+        at: usize,
+    ) -> Option<(&'static str, Reply)> {
+        let (id, _) = self.reservation(random, at)?;
+        let to = ["", "?refundTo=source", "?refundTo=wallet"][random.usize(..3)];
+        let path = format!("/reservations/{id}{to}");
+        let reply = world.delete(&path, &self.known(at).1).await;
+        Some(("cancel-reservation", reply))
+    }
+
+    async fn withdraw(
+        &self,
+        world: &World,
+        random: &mut Rng,
+        at: usize,
+    ) -> Option<(&'static str, Reply)> {
+        let path = format!("/users/{}/wallet/withdrawals", self.known(at).0);
+        let most = if random.bool() { PRICE } else { 3 * PRICE };
+        let body = json!({"amount": random.i64(1..=most)});
+        let reply = self
+            .once(world, random, at, ("withdraw", &path), body)
+            .await;
+        Some(("withdraw", reply))
+    }
+
+    /// The schedule runs, without troubles, until nothing is due any more.
+    async fn settle(&self) {
+        let process = self.process().world;
+        for _ in 0..LONGEST_SETTLEMENT {
+            self.world.clock.advance_seconds(60 * 60);
+            settle::handle(&process.app).await.unwrap();
+            let due = process.app.store().due(EpochMs(i64::MAX), 1_000).await;
+            if due.unwrap().is_empty() {
+                return;
+            }
+        }
+        panic!("something is always due");
+    }
+
+    /// All of every buyer's items.
+    async fn everything(&self) -> Vec<(UserId, UserItems)> {
+        let store = self.world.another_process();
+        let store = store.app.store().clone();
+        let mut all = Vec::new();
+        for at in 0..self.buyers.len() {
+            let user = UserId::parse(&self.known(at).0).unwrap();
+            all.push((user, store.inspect_user(user).await.unwrap().items));
+        }
+        all
+    }
+
+    /// The audit of the next night.
+    async fn audit(&self) -> AuditReport {
+        self.world.clock.advance_seconds(UNDER_WAY_SECONDS + 1);
+        let process = self.world.another_process();
+        let time = Duration::from_mins(10);
+        let report = shared::audit::run_within(process.app.store(), Some(&self.demo), time).await;
+        let report = report.unwrap();
+        assert_eq!((&report.incomplete, report.is_cut_short), (&None, false));
+        report
+    }
+
+    /// What the provider has taken, less what it has given back.
+    async fn is_at_the_provider(&self) -> Money {
+        let end = EpochMs(i64::MAX);
+        let mut sum = Money::ZERO;
+        let mut position: Option<String> = None;
+        loop {
+            let page = self.demo.booked(EpochMs(0), end, position.as_deref()).await;
+            let page = page.unwrap();
+            for booked in &page.booked {
+                sum = match booked.kind {
+                    domain::books::BookedKind::Payment => sum + booked.amount,
+                    domain::books::BookedKind::Refund => sum - booked.amount,
+                };
+            }
+            position = page.next;
+            if position.is_none() {
+                return sum;
+            }
+        }
+    }
+
+    /// Gives a payment that nobody asked for back, by hand.
+    async fn give_back(&self, order: OrderId) {
+        let name = order.to_string();
+        let amount = self.demo.order(&name).unwrap().amount;
+        let payment = domain::charge::ProviderPayment {
+            payment_id: domain::charge::ProviderId(format!("demo_{name}")),
+            amount,
+            currency: self.demo.order(&name).unwrap().currency,
+        };
+        let request = RefundRequest {
+            key: &format!("by hand {name}"),
+            order_id: order,
+            payment: &payment,
+            amount,
+            at: self.world.clock.now(),
+        };
+        self.demo.refund(&request).await.unwrap();
+    }
+}
+
+/// What tickets have cost, and what cancellations have kept.
+fn spent(items: &UserItems) -> Money {
+    let reservations = items.reservations.iter().chain(&items.archived);
+    let owed = reservations.map(|reservation| match &reservation.value.state {
+        State::Confirmed { .. } => reservation.value.total_price,
+        State::Cancelled {
+            payment: Some(_), ..
+        } => reservation.value.fees.kept_on_cancellation(),
+        State::Held { .. } | State::Cancelled { payment: None, .. } => Money::ZERO,
+    });
+    owed.sum()
+}
+
+/// The provider's money is where the books say: what is not in tickets and fees is in wallets, and what can go back adds
+/// up to what the provider has of charges that were credited.
+async fn no_money_is_lost_or_made(shop: &Shop, everything: &[(UserId, UserItems)]) {
+    let total = |of: fn(&UserItems) -> Money| -> Money {
+        everything.iter().map(|(_, items)| of(items)).sum()
+    };
+    let at_provider = shop.is_at_the_provider().await;
+    let balances = total(|items| {
+        items
+            .wallet
+            .as_ref()
+            .map_or(Money::ZERO, |it| it.value.balance)
+    });
+    let returnable = total(|items| {
+        items
+            .wallet
+            .as_ref()
+            .map_or(Money::ZERO, |it| it.value.returnable)
+    });
+    assert_eq!(balances + total(spent), at_provider);
+    assert_eq!(returnable, at_provider);
+    assert!(at_provider > Money::ZERO);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_books_agree_and_no_money_is_lost_while_buyers_pay_and_withdraw_at_random() {
+    let buyers = number_of("RANDOM_BUYERS", 40);
+    let actions = number_of("RANDOM_ACTIONS", 3_000);
+    let seed = std::env::var("RANDOM_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("RANDOM_SEED={seed}");
+    let shop = Shop::open(buyers, actions).await;
+    shop.act(seed).await;
+    let answers = shop.answers.lock().unwrap().clone();
+    println!("{answers:#?}");
+    shop.settle().await;
+
+    // An operator sees the payments of another amount, and nothing else.
+    let everything = shop.everything().await;
+    let charges = everything.iter().flat_map(|(_, it)| &it.provider_charges);
+    let differ: BTreeMap<String, OrderId> = charges
+        .filter(|charge| charge.value.state == ChargeState::Failed(FailureReason::Differs))
+        .map(|charge| (charge.key.clone(), charge.value.order_id()))
+        .collect();
+    let report = shop.audit().await;
+    let found: BTreeSet<&String> = report.findings.iter().map(|finding| &finding.key).collect();
+    assert_eq!(found, differ.keys().collect(), "{:#?}", report.findings);
+    assert!(report.findings.iter().all(|it| it.invariant.number() == 6));
+
+    // They are given back.
+    for order in differ.into_values() {
+        shop.give_back(order).await;
+    }
+    let report = shop.audit().await;
+    assert_eq!(report.findings, []);
+    let compared = report.compared.unwrap();
+    assert!(
+        compared.payments > 0 && compared.refunds > 0,
+        "{compared:?}"
+    );
+    no_money_is_lost_or_made(&shop, &everything).await;
+
+    // Each of these has happened.
+    for what in [
+        "hold-seat 201",
+        "pay-for 202",
+        "pay-for hold_expired",
+        "pay-for provider_unreachable",
+        "top-up 202",
+        "top-up 200",
+        "DONE PAID",
+        "DONE",
+        "payment-webhook 200",
+        "cancel-reservation 200",
+        "withdraw 202",
+        "withdraw 200",
+        "withdraw not_withdrawable",
+    ] {
+        assert!(answers.contains_key(what), "no {what}: {answers:#?}");
+    }
+}
