@@ -132,9 +132,6 @@ impl Shop {
                     this.actions_left.fetch_update(order, order, less).is_ok()
                 };
                 while left() {
-                    if random.u8(..) < 4 {
-                        process = this.process();
-                    }
                     if random.u8(..) < 20 {
                         process.world.wire.heal();
                         process.world.wire.inject(fault(&mut random));
@@ -143,8 +140,8 @@ impl Shop {
                         let trouble = [Trouble::Down, Trouble::AnswerLost][random.usize(..2)];
                         process.provider.trouble(random.usize(..3), trouble);
                     }
-                    if random.u8(..) < 3 {
-                        // The process crashes in the middle of what it does next.
+                    let crashes = random.u8(..) < 12;
+                    if crashes {
                         process.world.wire.crash_after(random.u32(..3));
                     }
                     if random.u8(..) < 40 {
@@ -152,6 +149,10 @@ impl Shop {
                     }
                     this.action(&process, &mut random).await;
                     process.world.wire.reset_meter();
+                    if crashes {
+                        // Another process replaces it.
+                        process = this.process();
+                    }
                 }
             })
         });
@@ -175,6 +176,7 @@ impl Shop {
             18..=19 => self.notify(world, random, at).await,
             20 => {
                 let _ = settle::handle(&world.app).await;
+                let _ = world.app.promote_all().await;
                 None
             }
             21 => self.pay(world, random, at).await,
@@ -215,6 +217,9 @@ impl Shop {
         };
         let path = format!("/events/{EVENT}/holds");
         let reply = world.post(&path, &token, seats).await;
+        if reply.body["code"] == "turn_over" {
+            self.join_again(world, at).await;
+        }
         if let (Some(id), Some(price)) = (
             reply.body["reservationId"].as_str(),
             reply.body["totalPrice"].as_i64(),
@@ -223,6 +228,15 @@ impl Shop {
             buyer.reservations.push((id.to_owned(), price));
         }
         reply
+    }
+
+    async fn join_again(&self, world: &World, at: usize) {
+        let path = format!("/events/{EVENT}/tokens");
+        let body = json!({"userId": self.known(at).0});
+        let reply = world.post(&path, "", body).await;
+        if let Some(token) = reply.body["token"].as_str() {
+            token.clone_into(&mut self.buyers[at].lock().unwrap().token);
+        }
     }
 
     /// A request under a new key, or the last one again.
@@ -290,7 +304,7 @@ impl Shop {
         let state = match random.u8(..16) {
             0 => DemoState::Failed,
             // The provider is slow to say so.
-            1..=2 => DemoState::Paid(now.plus_ms(random.i64(..120_000))),
+            1..=2 => DemoState::Paid(now.plus_ms(random.i64(0..120_000))),
             _ => DemoState::Paid(now),
         };
         let is_open = |order: &str| {
@@ -313,7 +327,9 @@ impl Shop {
         let (charge, _) = self.charged(random, at)?;
         let path = format!("/users/{id}/wallet/charges/{charge}");
         let reply = world.get(&path, &token).await;
-        self.note_state(&reply.body);
+        if reply.status == 200 {
+            self.note_state(&reply.body);
+        }
         Some(("get-charge", reply))
     }
 
