@@ -49,7 +49,9 @@ enum Command {
     Report(ReportArgs),
     /// List money that is on its way back to where it came from
     Withdrawals(WithdrawalsArgs),
-    /// Check that every invariant holds on the whole table
+    /// Check that every invariant holds on the whole table.
+    ///
+    /// The payment provider's books are compared by the nightly audit only, which has the provider's keys.
     Audit(AuditArgs),
     /// Play an on-sale against your own system: a crowd that waits, chooses and buys
     Rush(Box<RushArgs>),

@@ -7,6 +7,7 @@ mod page;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use domain::books::{Booked, BookedKind};
 use domain::charge::{
     Begun, Charge, Checkout, OrderId, ProviderAnswer, ProviderId, ProviderName, ProviderPayment,
 };
@@ -14,8 +15,8 @@ use domain::clock::EpochMs;
 use domain::money::{Currency, Money};
 use lambda_http::http::{HeaderMap, HeaderValue};
 use shared::provider::{
-    Booked, BookedKind, BookedPage, CheckoutRequest, Notification, NotificationRefused, Provider,
-    ProviderError, ProviderResult, RefundAnswer, RefundRequest,
+    BookedPage, CheckoutRequest, Notification, NotificationRefused, Provider, ProviderError,
+    ProviderResult, RefundAnswer, RefundRequest,
 };
 
 pub use page::router;

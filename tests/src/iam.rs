@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use shared::lambda::Init;
 use shared::store::Consistency;
 
+use crate::call_gate::{CallGate, Pass};
 use crate::grants::{self, Need, Used};
 use crate::issuer::TestIssuer;
 use crate::world::{
@@ -153,6 +154,9 @@ async fn every_function_uses_every_permission_that_it_has() {
     }
     Box::pin(money_goes_back(&world_with(&concert_for(10)).await)).await;
 
+    let world = world_with(&concert_for(10)).await;
+    Box::pin(a_hold_lapses_while_another_checkout_begins(&world)).await;
+
     let unused: Vec<String> = grants::functions()
         .flat_map(|function| grants::never_used(function, &used))
         .collect();
@@ -291,6 +295,41 @@ async fn money_goes_back(world: &World) {
         forget_keys(world).await;
         request.by(&world.another_process(), &buyer.token).await;
     }
+}
+
+/// The former checkout turns out to be paid, and the seat is still free.
+async fn a_hold_lapses_while_another_checkout_begins(world: &World) {
+    let demo = DemoProvider::default();
+    let shop = world.process_with_provider(demo.clone());
+    world.app.promote_all().await.unwrap();
+    let buyer = world.joins(EVENT).await;
+    let held = world.hold(&buyer, 7).await;
+    let id = held.text_of("reservationId");
+    let charges = format!("/users/{}/wallet/charges", buyer.user_id);
+    let checkout = async |key: &str| {
+        let body = json!({ "amount": PRICE, "payFor": id });
+        let mut request = Request::new("POST", charges.as_str()).with(body);
+        request.headers.push(("idempotency-key", key.to_owned()));
+        request.by(&shop, &buyer.token).await
+    };
+    let begun = checkout("first").await;
+    let url = begun.body["checkout"]["url"].as_str().unwrap();
+    let order = url.rsplit('/').next().unwrap();
+    assert!(demo.decide(order, DemoState::Paid(world.clock.now())));
+    let gate = CallGate::of(&["CHARGE#"]);
+    shop.wire.put_gate(gate.clone());
+    let lapses = async {
+        gate.waits().await;
+        assert!(gate.release_where("CHARGE#", Pass::Whole));
+        // The former charge, after the hold was looked at.
+        gate.waits().await;
+        world.clock.advance_seconds(700);
+        gate.open();
+    };
+    futures::future::join(checkout("second"), lapses).await;
+    let path = format!("/reservations/{id}");
+    let reservation = Request::new("GET", path).by(&shop, &buyer.token).await;
+    assert_eq!(reservation.body["status"], "CONFIRMED", "{reservation:?}");
 }
 
 async fn somebody_whom_an_issuer_names_joins_and_leaves(world: &World) {

@@ -84,6 +84,9 @@ mod random;
 /// An operator who changes the sales of the random run.
 #[cfg(test)]
 mod random_operator;
+/// The same in a shop whose buyers pay at a provider.
+#[cfg(test)]
+mod random_payments;
 /// Costs that must not grow with waiting users, events or seats.
 #[cfg(test)]
 mod scale;
@@ -93,6 +96,9 @@ mod stalled;
 /// The events that the table's stream publishes.
 #[cfg(test)]
 mod stream;
+/// A payment provider that is down, or whose answers are lost.
+#[cfg(test)]
+mod unreliable;
 
 // Tests of files in the repository.
 

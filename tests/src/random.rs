@@ -34,7 +34,7 @@ const WORKERS: usize = 8;
 /// The users who act most often.
 const REGULARS: usize = 120;
 
-fn number_of(name: &str, usual: usize) -> usize {
+pub(crate) fn number_of(name: &str, usual: usize) -> usize {
     std::env::var(name)
         .ok()
         .and_then(|value| value.parse().ok())
@@ -427,7 +427,7 @@ async fn in_the_hall(
 }
 
 /// A fault in one of the next calls.
-fn fault(random: &mut Rng) -> Rule {
+pub(crate) fn fault(random: &mut Rng) -> Rule {
     let faults = [
         Fault::Conflict,
         Fault::Throttle,

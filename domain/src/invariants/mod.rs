@@ -4,6 +4,7 @@
 //! docs/ARCHITECTURE.md.
 
 mod lane;
+mod provider;
 mod seats;
 mod stock;
 mod user;
@@ -12,6 +13,7 @@ mod withdrawals;
 use serde::{Serialize, Serializer};
 
 pub use lane::{LaneSnapshot, NumberOwners, OpenedSession};
+pub use provider::ProviderBooks;
 pub use seats::{SeatClaim, check_seats, owner_of};
 pub use stock::{ConfirmedTickets, StockLeft};
 pub use user::{RememberedCharge, UserItems};
@@ -31,6 +33,9 @@ pub enum Invariant {
     Stock = 4,
     /// The queue calls in rank order, and uses no more slots than were allowed.
     Queue = 5,
+    /// Payments and refunds in the payment provider's books and DONE charges and withdrawals are the same, by id and
+    /// amount.
+    Provider = 6,
 }
 
 impl Invariant {

@@ -120,7 +120,9 @@ impl App {
         self.provider().map(Provider::name)
     }
 
-    fn provider(&self) -> Option<&dyn Provider> {
+    /// The payment provider that confirms charges.
+    #[must_use]
+    pub fn provider(&self) -> Option<&dyn Provider> {
         self.provider.as_deref()
     }
 

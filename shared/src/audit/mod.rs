@@ -6,6 +6,7 @@
 //! reported.
 
 mod lanes;
+mod provider;
 mod stock;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use futures::stream::{StreamExt, iter};
 
+use crate::provider::Provider;
 use crate::store::{Consistency, InspectedUser, READABLE, Store, StoreError, Subject, UNKNOWN};
 use domain::event::Programme;
 use domain::ids::{DateKey, EventId, Lane, UserId};
@@ -24,6 +26,9 @@ use domain::invariants::{
 };
 use domain::queue::QueueEntry;
 use domain::seats::SeatStatus;
+
+pub use provider::Compared;
+use provider::Expected;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -36,8 +41,21 @@ pub struct AuditReport {
     pub findings: Vec<Finding>,
     /// There were so many findings that the audit ended early, or some were left out.
     pub is_cut_short: bool,
-    /// The time ran out before everything was read. The findings hold all the same.
-    pub is_incomplete: bool,
+    /// Why not everything was looked at. The findings hold all the same.
+    pub incomplete: Option<Incomplete>,
+    /// Charges that a payment provider confirms.
+    pub provider_charges: u64,
+    /// What was compared with the payment provider's books, if it was asked.
+    pub compared: Option<Compared>,
+}
+
+/// Why an audit has not looked at everything.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Incomplete {
+    #[error("the time ran out before everything was looked at")]
+    Time,
+    #[error("the payment provider's books could not be read: {0}")]
+    Books(String),
 }
 
 impl AuditReport {
@@ -61,43 +79,42 @@ const CONCURRENCY: usize = 16;
 /// Pages are up to a megabyte: a terabyte in all.
 const MAX_PAGES: usize = 1_000_000;
 
-/// Checks every invariant on the whole table, or on the items of one event. Calls `progress` with the number of items that
-/// have been read.
+/// Checks the invariants on the whole table, or on the items of one event. Those of a payment provider's books are left to
+/// [`run_within`]. Calls `progress` with the number of items that have been read.
 pub async fn run(
     store: &Store,
     only: Option<&EventId>,
     progress: impl FnMut(u64),
 ) -> Result<AuditReport> {
     let mut report = AuditReport::default();
-    run_into(store, &mut report, only, progress).await?;
+    run_into(Audit::of(store, only, None), &mut report, progress).await?;
     Ok(report.in_order())
 }
 
-/// Checks as much of the whole table as can be read within `time`.
-pub async fn run_within(store: &Store, time: Duration) -> Result<AuditReport> {
+/// Checks as much of the whole table, and of the payment provider's books, as can be read within `time`.
+pub async fn run_within(
+    store: &Store,
+    provider: Option<&dyn Provider>,
+    time: Duration,
+) -> Result<AuditReport> {
     let mut report = AuditReport::default();
+    let audit = Audit::of(store, None, provider);
     // The audit only reads, so it can be stopped at any point. Boxed, because the future is large and is moved by callers.
-    let run = Box::pin(run_into(store, &mut report, None, |_| {}));
+    let run = Box::pin(run_into(audit, &mut report, |_| {}));
     match tokio::time::timeout(time, run).await {
         Ok(ended) => ended?,
-        Err(_) => report.is_incomplete = true,
+        Err(_) => report.incomplete = Some(Incomplete::Time),
     }
     Ok(report.in_order())
 }
 
 async fn run_into(
-    store: &Store,
+    audit: Audit<'_>,
     report: &mut AuditReport,
-    only: Option<&EventId>,
     mut progress: impl FnMut(u64),
 ) -> Result<()> {
-    let mut audit = Audit {
-        store,
-        only,
-        events: BTreeMap::new(),
-        stock: BTreeMap::new(),
-        tallies: Mutex::default(),
-    };
+    let mut audit = audit;
+    let store = audit.store;
     for event in store.events(Consistency::Strong).await? {
         let id = event.event_id;
         let programme = store.programme(&id, Consistency::Strong).await?;
@@ -110,10 +127,12 @@ async fn run_into(
         audit.events.insert(id, programme);
     }
     audit.check_subjects(report, &mut progress).await?;
+    report.provider_charges = audit.tallies().provider_charges;
     // The other checks need all users.
     if !report.is_cut_short {
         audit.check_lanes(report).await?;
         audit.check_stock(report).await?;
+        audit.check_books(report).await?;
     }
     Ok(())
 }
@@ -123,6 +142,9 @@ async fn run_into(
 struct Tallies {
     numbers: HashMap<(EventId, Lane), NumberOwners>,
     confirmed: BTreeMap<EventId, ConfirmedTickets>,
+    provider_charges: u64,
+    /// If the provider's books are compared.
+    expected: Option<Expected>,
 }
 
 struct Audit<'a> {
@@ -132,6 +154,7 @@ struct Audit<'a> {
     /// The stock of each general-admission event when the audit began.
     stock: BTreeMap<EventId, StockLeft>,
     tallies: Mutex<Tallies>,
+    provider: Option<&'a dyn Provider>,
 }
 
 fn hash_of(subject: &Subject) -> u64 {
@@ -141,7 +164,9 @@ fn hash_of(subject: &Subject) -> u64 {
 }
 
 /// The findings that are there each time. `read` is told whether it is the first time.
-async fn persistent(read: impl AsyncFn(bool) -> Result<Vec<Finding>>) -> Result<Vec<Finding>> {
+async fn persistent<E>(
+    read: impl AsyncFn(bool) -> std::result::Result<Vec<Finding>, E>,
+) -> std::result::Result<Vec<Finding>, E> {
     let mut findings = read(true).await?;
     for _ in 1..READS {
         if findings.is_empty() {
@@ -154,7 +179,23 @@ async fn persistent(read: impl AsyncFn(bool) -> Result<Vec<Finding>>) -> Result<
     Ok(findings)
 }
 
-impl Audit<'_> {
+impl<'a> Audit<'a> {
+    fn of(store: &'a Store, only: Option<&'a EventId>, provider: Option<&'a dyn Provider>) -> Self {
+        let now = store.clock().now();
+        let tallies = Tallies {
+            expected: provider.map(|provider| Expected::by(provider, now)),
+            ..Tallies::default()
+        };
+        Self {
+            store,
+            only,
+            events: BTreeMap::new(),
+            stock: BTreeMap::new(),
+            tallies: Mutex::new(tallies),
+            provider,
+        }
+    }
+
     fn covers(&self, event: &EventId) -> bool {
         self.only.is_none_or(|only| only == event)
     }
@@ -277,6 +318,10 @@ impl Audit<'_> {
 
     fn count(&self, items: &UserItems, entries: &[(EventId, Stored<QueueEntry>)], user: UserId) {
         let mut tallies = self.tallies();
+        tallies.provider_charges += items.provider_charges.len() as u64;
+        if let Some(expected) = &mut tallies.expected {
+            expected.add(user, items);
+        }
         for (event, entry) in entries {
             let QueueEntry { lane, number, .. } = entry.value;
             let numbers = tallies.numbers.entry((event.clone(), lane)).or_default();

@@ -8,11 +8,12 @@ pub mod toss;
 
 use std::fmt;
 
+use domain::books::Booked;
 use domain::charge::{
     Begun, Charge, OrderId, ProviderAnswer, ProviderId, ProviderName, ProviderPayment,
 };
 use domain::clock::EpochMs;
-use domain::money::{Currency, Money};
+use domain::money::Money;
 use futures::future::BoxFuture;
 use lambda_http::http::HeaderMap;
 
@@ -81,26 +82,6 @@ pub enum NotificationRefused {
     Signature,
     #[error("the body is not a notification of this provider")]
     Malformed,
-}
-
-/// What the provider has in its books: a payment or a refund.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Booked {
-    pub kind: BookedKind,
-    /// The id of the payment, or of the refund.
-    pub id: ProviderId,
-    /// The charge, if the provider's record names one of ours.
-    pub order_id: Option<OrderId>,
-    /// Never negative.
-    pub amount: Money,
-    pub currency: Currency,
-    pub at: EpochMs,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BookedKind {
-    Payment,
-    Refund,
 }
 
 /// A page of a provider's books, and where the next one begins.

@@ -16,6 +16,7 @@ use super::seats::read_claim;
 use super::wallets::read_entry;
 use super::withdrawals::{WithdrawalRequest, read_withdrawal};
 use super::{ChargeRecord, keys};
+use domain::charge::OrderId;
 use domain::ids::{DateKey, EventId, Lane, Rank, SeatNumber, UserId};
 use domain::invariants::{Finding, Invariant, OpenedSession, RememberedCharge, Stored, UserItems};
 use domain::queue::QueueEntry;
@@ -79,6 +80,11 @@ fn name(key: &Key) -> String {
 #[must_use]
 pub fn event_key(event: &EventId) -> String {
     name(&keys::event(event))
+}
+
+#[must_use]
+pub fn charge_key(order: OrderId) -> String {
+    name(&keys::charge(order))
 }
 
 #[must_use]

@@ -39,7 +39,7 @@ pub use events::PerformanceKey;
 pub use images::Picture;
 pub use inspection::{
     InspectedClaim, InspectedUser, PageStart, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN,
-    event_key, first_stock_key, head_key, sessions_key,
+    charge_key, event_key, first_stock_key, head_key, sessions_key,
 };
 pub use issuer_keys::{PublishedKeys, ReadingState, SharedIssuerKeys};
 pub use off_sale::TakenSeat;

@@ -4,8 +4,8 @@
 use futures::stream::{StreamExt, iter};
 
 use super::PayingShop;
-use super::unreliable::Trouble;
 use crate::invariants;
+use crate::unreliable::Trouble;
 use crate::wire::{Fault, Rule};
 use crate::world::{Buyer, PRICE, Reply};
 

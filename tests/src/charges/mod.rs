@@ -4,30 +4,29 @@ mod faults;
 mod holds;
 mod keys;
 mod payments;
-mod unreliable;
 mod withdrawals;
 
 use boxoffice::demo_provider::{DemoProvider, DemoState};
 use domain::event::Programme;
 use domain::money::Money;
 use serde_json::{Value, json};
-use unreliable::Unreliable;
 
 use crate::invariants;
+use crate::unreliable::Unreliable;
 use crate::world::{Buyer, PRICE, Reply, World, concert};
 
 /// A shop whose charges the demo provider confirms.
-struct PayingShop {
-    world: World,
-    provider: Unreliable<DemoProvider>,
+pub(crate) struct PayingShop {
+    pub(crate) world: World,
+    pub(crate) provider: Unreliable<DemoProvider>,
 }
 
 impl PayingShop {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(concert()).await
     }
 
-    async fn with(programme: Programme) -> Self {
+    pub(crate) async fn with(programme: Programme) -> Self {
         let world = World::with(programme).await;
         world.app.promote_all().await.unwrap();
         let provider = Unreliable::over(DemoProvider::default());
@@ -37,12 +36,12 @@ impl PayingShop {
         }
     }
 
-    fn demo(&self) -> &DemoProvider {
+    pub(crate) fn demo(&self) -> &DemoProvider {
         &self.provider.inner
     }
 
     /// Another process of the same shop.
-    fn another_process(&self) -> Self {
+    pub(crate) fn another_process(&self) -> Self {
         Self {
             world: self.world.process_with_provider(self.provider.clone()),
             provider: self.provider.clone(),
@@ -50,14 +49,20 @@ impl PayingShop {
     }
 
     /// A buyer who holds a seat, and the reservation's id.
-    async fn holder(&self, seat: u32) -> (Buyer, String) {
+    pub(crate) async fn holder(&self, seat: u32) -> (Buyer, String) {
         let buyer = self.world.joins(crate::world::EVENT).await;
         let held = self.world.hold(&buyer, seat).await;
         assert_eq!(held.status, 201, "{held:?}");
         (buyer, held.text_of("reservationId").to_owned())
     }
 
-    async fn charge(&self, buyer: &Buyer, amount: i64, key: &str, pay_for: Option<&str>) -> Reply {
+    pub(crate) async fn charge(
+        &self,
+        buyer: &Buyer,
+        amount: i64,
+        key: &str,
+        pay_for: Option<&str>,
+    ) -> Reply {
         let bearer = format!("Bearer {}", buyer.token);
         let path = format!("/users/{}/wallet/charges", buyer.user_id);
         let headers = [
@@ -76,14 +81,14 @@ impl PayingShop {
     }
 
     /// Begins a charge that pays for a hold.
-    async fn checkout(&self, buyer: &Buyer, id: &str) -> Reply {
+    pub(crate) async fn checkout(&self, buyer: &Buyer, id: &str) -> Reply {
         let begun = self.charge(buyer, PRICE, "checkout", Some(id)).await;
         assert_eq!(begun.status, 202, "{begun:?}");
         begun
     }
 
     /// The charge as the buyer's page sees it, after the pause between two questions to the provider.
-    async fn look(&self, buyer: &Buyer, charge: &Reply) -> Value {
+    pub(crate) async fn look(&self, buyer: &Buyer, charge: &Reply) -> Value {
         self.world.clock.advance_seconds(2);
         let id = charge.text_of("chargeId");
         let path = format!("/users/{}/wallet/charges/{id}", buyer.user_id);
@@ -93,15 +98,15 @@ impl PayingShop {
     }
 
     /// What the buyer does on the provider's page.
-    fn decides(&self, charge: &Reply, state: DemoState) {
+    pub(crate) fn decides(&self, charge: &Reply, state: DemoState) {
         assert!(self.demo().decide(order(charge), state));
     }
 
-    fn pays(&self, charge: &Reply) {
+    pub(crate) fn pays(&self, charge: &Reply) {
         self.decides(charge, DemoState::Paid(self.world.app.clock().now()));
     }
 
-    async fn notify(&self, charge: &Reply) -> Reply {
+    pub(crate) async fn notify(&self, charge: &Reply) -> Reply {
         let (headers, body) = self.demo().notification(order(charge));
         let mut sent = vec![("content-type", "application/json")];
         sent.extend(
@@ -116,7 +121,7 @@ impl PayingShop {
     }
 
     /// A run of the schedule.
-    async fn settle(&self) -> Result<Value, String> {
+    pub(crate) async fn settle(&self) -> Result<Value, String> {
         let settled = settle::handle(&self.world.app).await;
         settled.map_err(|error| error.to_string())
     }
@@ -142,12 +147,12 @@ impl PayingShop {
     }
 
     /// A run of the schedule when everything that is open is due.
-    async fn settle_later(&self) -> Result<Value, String> {
+    pub(crate) async fn settle_later(&self) -> Result<Value, String> {
         self.world.clock.advance_seconds(3600);
         self.settle().await
     }
 
-    async fn withdraw(&self, buyer: &Buyer, amount: i64, key: &str) -> Reply {
+    pub(crate) async fn withdraw(&self, buyer: &Buyer, amount: i64, key: &str) -> Reply {
         let bearer = format!("Bearer {}", buyer.token);
         let path = format!("/users/{}/wallet/withdrawals", buyer.user_id);
         let headers = [
@@ -160,7 +165,7 @@ impl PayingShop {
     }
 
     /// The buyer's withdrawals, newest first.
-    async fn withdrawals(&self, buyer: &Buyer) -> Vec<Value> {
+    pub(crate) async fn withdrawals(&self, buyer: &Buyer) -> Vec<Value> {
         let path = format!("/users/{}/wallet/withdrawals", buyer.user_id);
         let reply = self.world.get(&path, &buyer.token).await;
         assert_eq!(reply.status, 200, "{reply:?}");
@@ -168,7 +173,7 @@ impl PayingShop {
     }
 
     /// Puts money from the provider into the wallet.
-    async fn top_up(&self, buyer: &Buyer, amount: i64, key: &str) -> Reply {
+    pub(crate) async fn top_up(&self, buyer: &Buyer, amount: i64, key: &str) -> Reply {
         let begun = self.charge(buyer, amount, key, None).await;
         self.pays(&begun);
         assert_eq!(self.look(buyer, &begun).await["status"], "DONE");
@@ -209,11 +214,11 @@ impl PayingShop {
 }
 
 /// The order at the provider: the last part of the checkout's address.
-fn order(charge: &Reply) -> &str {
+pub(crate) fn order(charge: &Reply) -> &str {
     let url = charge.body["checkout"]["url"].as_str().expect("a checkout");
     url.rsplit('/').next().expect("an order")
 }
 
-fn set_amount(shop: &PayingShop, charge: &Reply, amount: i64) {
+pub(crate) fn set_amount(shop: &PayingShop, charge: &Reply, amount: i64) {
     shop.demo().set_amount(order(charge), Money(amount));
 }

@@ -3,9 +3,9 @@
 use boxoffice::demo_provider::DemoState;
 use serde_json::json;
 
-use super::unreliable::Trouble;
 use super::{PayingShop, set_amount};
 use crate::invariants;
+use crate::unreliable::Trouble;
 use crate::world::{EVENT, PRICE, World};
 
 // C19

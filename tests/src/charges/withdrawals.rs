@@ -7,9 +7,9 @@ use domain::event::{Programme, RefundTo};
 use serde_json::{Value, json};
 
 use super::PayingShop;
-use super::unreliable::Trouble;
 use crate::invariants;
 use crate::printed::Printed;
+use crate::unreliable::Trouble;
 use crate::world::{Buyer, EVENT, PRICE, Reply, concert};
 
 impl PayingShop {

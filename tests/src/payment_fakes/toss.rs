@@ -282,6 +282,16 @@ impl FakeToss {
         });
     }
 
+    /// A payment of the order is made and confirmed without the shop.
+    pub fn is_paid_elsewhere(&self, order: &str, amount: i64) {
+        self.authenticates(order, amount, "카드");
+        self.account(|it, now| {
+            let payment = it.find("orderId", order).expect("a payment");
+            let key = payment["paymentKey"].as_str().expect("a key").to_owned();
+            it.approve(&key, now);
+        });
+    }
+
     /// A field of the order's payment becomes this.
     pub fn payment_becomes(&self, order: &str, field: &str, value: Value) {
         self.account(|it, _| it.payment("orderId", order).expect("a payment")[field] = value);

@@ -6,15 +6,14 @@ mod stripe_notifications;
 mod stripe_parameters;
 mod toss;
 
+use domain::books::{Booked, BookedKind};
 use domain::charge::{
     Charge, ChargeState, ProviderAnswer, ProviderId, ProviderName, ProviderPayment,
 };
 use domain::clock::{EpochMs, ManualClock};
 use domain::ids::{EntryId, UserId};
 use domain::money::{Currency, Money};
-use shared::provider::{
-    Booked, BookedKind, CheckoutRequest, Provider, ProviderError, RefundAnswer, RefundRequest,
-};
+use shared::provider::{CheckoutRequest, Provider, ProviderError, RefundAnswer, RefundRequest};
 
 const AMOUNT: Money = Money(44_000);
 const RETURN_URL: &str = "https://shop.example/wallet/charges/1";

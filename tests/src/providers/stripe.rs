@@ -1,12 +1,13 @@
 //! Stripe Checkout, from the session to the books.
 
+use domain::books::BookedKind;
 use domain::charge::{Charge, Checkout, ProviderAnswer, ProviderName};
 use domain::clock::ManualClock;
 use domain::money::Money;
 use serde_json::json;
 use shared::provider::http::Endpoint;
 use shared::provider::stripe::{Stripe, StripeKeys};
-use shared::provider::{BookedKind, Provider, ProviderError, RefundAnswer};
+use shared::provider::{Provider, ProviderError, RefundAnswer};
 
 use super::{AMOUNT, books, charge, checkout, clock, code, currency, id_of, paid, refund, sum};
 use crate::payment_fakes::stripe::{FakeStripe, SECRET_KEY};

@@ -1,5 +1,6 @@
 //! Toss Payments, from the window to the books.
 
+use domain::books::BookedKind;
 use domain::charge::{Charge, ChargeState, Checkout, FailureReason, ProviderAnswer, ProviderName};
 use domain::clock::ManualClock;
 use domain::money::Money;
@@ -7,9 +8,7 @@ use lambda_http::http::HeaderMap;
 use serde_json::json;
 use shared::provider::http::Endpoint;
 use shared::provider::toss::{Toss, TossKeys};
-use shared::provider::{
-    BookedKind, Notification, NotificationRefused, Provider, ProviderError, RefundAnswer,
-};
+use shared::provider::{Notification, NotificationRefused, Provider, ProviderError, RefundAnswer};
 
 use super::{AMOUNT, books, charge, checkout, clock, code, currency, id_of, paid, refund, sum};
 use crate::payment_fakes::toss::{CLIENT_KEY, FakeToss, SECRET_KEY};

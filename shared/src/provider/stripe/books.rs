@@ -1,12 +1,13 @@
 //! What Stripe has booked: its list of charges, then its list of refunds.
 
+use domain::books::{Booked, BookedKind};
 use domain::charge::ProviderId;
 use domain::clock::EpochMs;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::http::{Client, Request, form, unexpected};
-use super::super::{Booked, BookedKind, BookedPage, ProviderError};
+use super::super::{BookedPage, ProviderError};
 use super::refund::RefundStatus;
 use super::{LONGEST_LIST, Metadata, amount};
 

@@ -1,5 +1,6 @@
 //! What Toss has booked: <https://docs.tosspayments.com/reference#거래-조회>.
 
+use domain::books::{Booked, BookedKind};
 use domain::charge::{OrderId, ProviderId};
 use domain::clock::EpochMs;
 use domain::money::Money;
@@ -10,7 +11,7 @@ use time::UtcOffset;
 use time::macros::{format_description, offset};
 
 use super::super::http::{Request, form, unexpected};
-use super::super::{Booked, BookedKind, BookedPage, ProviderError};
+use super::super::{BookedPage, ProviderError};
 use super::Toss;
 use super::payment::{amount, moment};
 

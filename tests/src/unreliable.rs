@@ -1,6 +1,7 @@
 //! A provider that is down, or whose answers are lost.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use domain::charge::{
@@ -14,7 +15,7 @@ use shared::provider::{
 
 /// What happens to a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// The provider does not get it.
     Down,
     /// The provider does it, but its answer is lost.
@@ -25,32 +26,39 @@ pub(super) enum Trouble {
 
 /// The provider inside it, with troubles.
 #[derive(Clone, Debug)]
-pub(super) struct Unreliable<P> {
-    pub(super) inner: P,
+pub(crate) struct Unreliable<P> {
+    pub(crate) inner: P,
     /// What happens to the next requests. `None`: nothing.
     next: Arc<Mutex<VecDeque<Option<Trouble>>>>,
+    is_down: Arc<AtomicBool>,
     requests: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl<P> Unreliable<P> {
-    pub(super) fn over(inner: P) -> Self {
+    pub(crate) fn over(inner: P) -> Self {
         Self {
             inner,
             next: Arc::default(),
+            is_down: Arc::default(),
             requests: Arc::default(),
         }
     }
 
     /// The trouble of a later request.
-    pub(super) fn trouble(&self, after: usize, trouble: Trouble) {
+    pub(crate) fn trouble(&self, after: usize, trouble: Trouble) {
         let mut next = self.next.lock().unwrap();
         next.clear();
         next.extend(std::iter::repeat_n(None, after));
         next.push_back(Some(trouble));
     }
 
+    /// It gets no request any more.
+    pub(crate) fn stays_down(&self) {
+        self.is_down.store(true, Ordering::Relaxed);
+    }
+
     /// The requests so far.
-    pub(super) fn requests(&self) -> Vec<&'static str> {
+    pub(crate) fn requests(&self) -> Vec<&'static str> {
         self.requests.lock().unwrap().clone()
     }
 
@@ -63,6 +71,7 @@ impl<P> Unreliable<P> {
         let trouble = self.next.lock().unwrap().pop_front().flatten();
         let lost = || ProviderError::Unreachable("no answer".to_owned());
         match trouble {
+            _ if self.is_down.load(Ordering::Relaxed) => Err(lost()),
             None => request.await,
             Some(Trouble::Down) => Err(lost()),
             Some(Trouble::Refused(code)) => Err(ProviderError::Refused(code.to_owned())),
