@@ -171,7 +171,7 @@ impl DemoProvider {
             return if known.amount == request.amount {
                 Ok(done)
             } else {
-                Err(refused("key_reused"))
+                Err(ProviderError::refund_key_reused())
             };
         }
         let payment = &request.payment.payment_id;
