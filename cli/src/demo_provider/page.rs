@@ -8,6 +8,7 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
+use domain::money::Money;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Deserialize;
 use shared::app::App;
@@ -34,6 +35,8 @@ enum Choice {
     PayTwiceNotified,
     /// No notification, and the browser does not come back.
     PayUnnoticed,
+    /// The provider takes half of what was asked for.
+    PayHalf,
     Fail,
     /// Comes back without paying.
     GoBack,
@@ -73,6 +76,7 @@ async fn show(State(page): State<Page>, Path(order): Path<String>) -> Response {
                 button name="choice" value="pay-slowly" { "Pay, confirmed after 8 seconds" }
                 button name="choice" value="pay-twice-notified" { "Pay, notified twice" }
                 button name="choice" value="pay-unnoticed" { "Pay, then neither notify nor come back" }
+                button name="choice" value="pay-half" { "Pay half of it, which the shop does not accept" }
                 button name="choice" value="fail" { "Be refused" }
                 button name="choice" value="go-back" { "Go back without paying" }
             }
@@ -118,17 +122,24 @@ async fn choose(
 ) -> Response {
     let now = page.app.clock().now();
     let state = match chosen.choice {
-        Choice::Pay | Choice::PayTwiceNotified | Choice::PayUnnoticed => DemoState::Paid(now),
+        Choice::Pay | Choice::PayTwiceNotified | Choice::PayUnnoticed | Choice::PayHalf => {
+            DemoState::Paid(now)
+        }
         Choice::PaySlowly => {
             DemoState::Paid(now.plus_ms(i64::try_from(SLOW.as_millis()).unwrap_or_default()))
         }
         Choice::Fail => DemoState::Failed,
         Choice::GoBack => DemoState::Open,
     };
+    if let Some(known) = page.provider.order(&order)
+        && (chosen.choice, known.state) == (Choice::PayHalf, DemoState::Open)
+    {
+        page.provider.set_amount(&order, Money(known.amount.0 / 2));
+    }
     // A second click decides nothing.
     let _ = page.provider.decide(&order, state);
     match chosen.choice {
-        Choice::Pay => notify(&page, &order).await,
+        Choice::Pay | Choice::PayHalf => notify(&page, &order).await,
         Choice::PayTwiceNotified => {
             notify(&page, &order).await;
             notify(&page, &order).await;

@@ -11,24 +11,24 @@ use super::site::{FIELD, HALL, Site};
 /// The steps of a buyer at the demo provider.
 impl Browser {
     /// Confirms the payment, which leads to the provider's page.
-    async fn leaves_to_pay(&self) {
+    pub(super) async fn leaves_to_pay(&self) {
         self.click("[data-testid=pay]").await;
         self.click("dialog button[value=yes]").await;
         self.shows("button[value=pay]").await;
     }
 
     /// Chooses what becomes of the payment.
-    async fn decides(&self, choice: &str) {
+    pub(super) async fn decides(&self, choice: &str) {
         self.click(&format!("button[value={choice}]")).await;
     }
 
     /// Waits until the page of the charge says this.
-    async fn is_told(&self, status: &str) {
+    pub(super) async fn is_told(&self, status: &str) {
         self.shows(&format!("[data-says=\"charge.{status}\"]"))
             .await;
     }
 
-    async fn has_paid_once(&self, site: &Site) {
+    pub(super) async fn has_paid_once(&self, site: &Site) {
         self.shows(".ticket .qr").await;
         self.until(NOTHING_PENDING).await;
         let ledger = amounts(self, site).await;
@@ -36,7 +36,7 @@ impl Browser {
     }
 
     /// The address of the charge's page, once the buyer is there.
-    async fn charge_page(&self) -> String {
+    pub(super) async fn charge_page(&self) -> String {
         let found = self
             .until("location.pathname.startsWith('/wallet/charges/') && location.href")
             .await;

@@ -15,6 +15,7 @@ mod keyboard;
 mod lost_answers;
 mod numbers;
 mod paying;
+mod payment_states;
 mod pictures;
 mod seats;
 mod signing_in;
