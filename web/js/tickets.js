@@ -102,6 +102,7 @@ class TicketsPage {
   }
 
   draw() {
+    const focused = document.activeElement?.getAttribute("href");
     const upcoming = this.items.filter(isUpcoming).sort(bySoonest);
     const others = this.items.filter((item) => !isUpcoming(item));
     const list = (name, title, items) => items.length > 0 && h("section", { class: "ticket-list", "aria-labelledby": `list-${name}`, "data-testid": name },
@@ -117,7 +118,6 @@ class TicketsPage {
         if (!this.signal.aborted) put(this.more, errorPanel(error, () => this.page()));
       }
     }));
-    const focused = document.activeElement?.getAttribute("href");
     put(this.root, this.head, this.lists, this.more, this.devices());
     if (focused) [...this.lists.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus({ preventScroll: true });
   }

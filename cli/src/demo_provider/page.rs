@@ -14,7 +14,7 @@ use serde::Deserialize;
 use shared::app::App;
 use shared::provider::Notification;
 
-use super::{DemoProvider, DemoState};
+use super::{DemoProvider, DemoRefundState, DemoState};
 
 /// Where the pages of orders are.
 pub(super) const PATH: &str = "/demo-payments";
@@ -42,9 +42,20 @@ enum Choice {
     GoBack,
 }
 
+/// What becomes of refunds, those that were made and those to come.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Refunds {
+    Succeed,
+    /// They are on their way until another choice.
+    Wait,
+    Fail,
+}
+
 #[derive(Deserialize)]
 struct Chosen {
-    choice: Choice,
+    choice: Option<Choice>,
+    refunds: Option<Refunds>,
 }
 
 #[derive(Clone)]
@@ -81,7 +92,15 @@ async fn show(State(page): State<Page>, Path(order): Path<String>) -> Response {
                 button name="choice" value="go-back" { "Go back without paying" }
             }
         },
-        DemoState::Paid(_) => html! { p role="status" { "Paid." } (link_back(&known.return_url)) },
+        DemoState::Paid(_) => html! {
+            p role="status" { "Paid." }
+            form method="post" {
+                button name="refunds" value="succeed" { "Give refunds back at once" }
+                button name="refunds" value="wait" { "Keep refunds on their way" }
+                button name="refunds" value="fail" { "Let refunds fail" }
+            }
+            (link_back(&known.return_url))
+        },
         DemoState::Failed | DemoState::Ended => html! {
             p role="status" { "This order cannot be paid any more." }
             (link_back(&known.return_url))
@@ -120,8 +139,19 @@ async fn choose(
     Path(order): Path<String>,
     Form(chosen): Form<Chosen>,
 ) -> Response {
+    if let Some(refunds) = chosen.refunds {
+        page.provider.set_refunds(match refunds {
+            Refunds::Succeed => DemoRefundState::Done,
+            Refunds::Wait => DemoRefundState::Pending,
+            Refunds::Fail => DemoRefundState::Failed,
+        });
+        return Redirect::to(&format!("{PATH}/{order}")).into_response();
+    }
+    let Some(choice) = chosen.choice else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     let now = page.app.clock().now();
-    let state = match chosen.choice {
+    let state = match choice {
         Choice::Pay | Choice::PayTwiceNotified | Choice::PayUnnoticed | Choice::PayHalf => {
             DemoState::Paid(now)
         }
@@ -132,13 +162,13 @@ async fn choose(
         Choice::GoBack => DemoState::Open,
     };
     if let Some(known) = page.provider.order(&order)
-        && (chosen.choice, known.state) == (Choice::PayHalf, DemoState::Open)
+        && (choice, known.state) == (Choice::PayHalf, DemoState::Open)
     {
         page.provider.set_amount(&order, Money(known.amount.0 / 2));
     }
     // A second click decides nothing.
     let _ = page.provider.decide(&order, state);
-    match chosen.choice {
+    match choice {
         Choice::Pay | Choice::PayHalf => notify(&page, &order).await,
         Choice::PayTwiceNotified => {
             notify(&page, &order).await;

@@ -225,17 +225,28 @@ async fn clicking_twice_reloading_and_paying_again_lead_to_the_same_payment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_pays_for_seats_that_are_gone_finds_the_money_in_the_wallet() {
+async fn who_pays_for_seats_that_are_gone_is_told_so_and_gets_the_money_back() {
     browse([PHONE, KOREAN], async |[english, korean]| {
         let site = Site::with_provider(&[HALL]).await;
-        for (buyer, seat, text) in [
-            (english, 1, "Your ₩50,000 is in your wallet."),
+        for (buyer, seat, texts) in [
+            (
+                english,
+                1,
+                [
+                    "Your ₩50,000 goes back to where you paid from.",
+                    "₩50,000 has been given back.",
+                ],
+            ),
             (
                 korean,
                 2,
-                "결제하신 금액(₩50,000)은 지갑에 그대로 있습니다.",
+                [
+                    "결제하신 금액(₩50,000)은 결제 수단으로 환불됩니다.",
+                    "₩50,000 환불이 완료되었습니다.",
+                ],
             ),
         ] {
+            let [goes_back, done] = texts;
             holds_a_seat(buyer, &site, seat).await;
             let reservation = buyer.run("return location.href").await;
             buyer.leaves_to_pay().await;
@@ -244,10 +255,13 @@ async fn who_pays_for_seats_that_are_gone_finds_the_money_in_the_wallet() {
             releases_elsewhere(buyer).await;
             buyer.open(checkout.as_str().unwrap()).await;
             buyer.decides("pay").await;
-            buyer.is_told("too_late").await;
-            buyer.says(text).await;
+            buyer.is_told("returned").await;
+            buyer.says(goes_back).await;
             by_day_and_night(buyer, "a payment that came too late").await;
-            assert_eq!(amounts(buyer, &site).await, json!(["+₩50,000"]));
+            // Without a reload.
+            buyer.says(done).await;
+            by_day_and_night(buyer, "a late payment that was given back").await;
+            assert_eq!(amounts(buyer, &site).await, json!(["−₩50,000", "+₩50,000"]));
         }
     })
     .await;

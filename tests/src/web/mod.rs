@@ -13,6 +13,7 @@ mod docs;
 mod fees;
 mod keyboard;
 mod lost_answers;
+mod money_back;
 mod numbers;
 mod paying;
 mod payment_states;
