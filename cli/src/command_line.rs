@@ -15,7 +15,10 @@ use crate::commands::report::ReportArgs;
 use crate::commands::rush::RushArgs;
 use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
-use crate::commands::{apply, audit, desk, keys, plan, queue, report, rush, serve, verify_draw};
+use crate::commands::withdrawals::WithdrawalsArgs;
+use crate::commands::{
+    apply, audit, desk, keys, plan, queue, report, rush, serve, verify_draw, withdrawals,
+};
 use crate::known_event::UnknownEvent;
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
@@ -44,6 +47,8 @@ enum Command {
     Queue(QueueArgs),
     /// Show an event's sales and the state of its queue
     Report(ReportArgs),
+    /// List money that is on its way back to where it came from
+    Withdrawals(WithdrawalsArgs),
     /// Check that every invariant holds on the whole table
     Audit(AuditArgs),
     /// Play an on-sale against your own system: a crowd that waits, chooses and buys
@@ -85,6 +90,7 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Apply(args) => apply::run(&args, &tables, out).await,
             Command::Queue(args) => queue::run(&args, &tables, out).await,
             Command::Report(args) => report::run(&args, &tables, out).await,
+            Command::Withdrawals(args) => withdrawals::run(&args, &tables, out).await,
             Command::Audit(args) => audit::run(&args, &tables, out).await,
             Command::Rush(args) => rush::run(&args, &tables, out).await,
             Command::Keys(KeysCommand::Rotate) => keys::rotate(&tables, out).await,
