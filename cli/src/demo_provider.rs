@@ -220,7 +220,7 @@ impl DemoProvider {
             return if known.amount == request.amount {
                 Ok(known.answer(request.key))
             } else {
-                Err(refused("key_reused"))
+                Err(ProviderError::refund_key_reused())
             };
         }
         let payment = &request.payment.payment_id;

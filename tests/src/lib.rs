@@ -150,6 +150,9 @@ mod rush;
 /// `boxoffice serve`, `apply` and `verify-draw`.
 #[cfg(test)]
 mod serve;
+/// Paying at the demo provider of `serve`.
+#[cfg(test)]
+mod serve_payments;
 /// What `serve` keeps safe: its data and its ports.
 #[cfg(test)]
 mod serve_safety;

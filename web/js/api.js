@@ -1,11 +1,12 @@
 // The API client: one function per endpoint. Every request is safe to repeat, and is repeated until it is answered: see network.js.
 
 import { learnServerTime } from "./clock.js";
-import { identifiedToken, setUserAside, userId, uuid } from "./identity.js";
-import { ApiError, isTransient, reportNetwork, untilAnswered } from "./network.js";
+import { identifiedToken, setUserAside, userId } from "./identity.js";
+import { KeptRequests } from "./kept-requests.js";
+import { ApiError, reportNetwork, untilAnswered } from "./network.js";
 import { currentIdToken, isOffered, ready, rejectIdToken } from "./sign-in.js";
 import { takeAnswer } from "./page-answer.js";
-import { get, keys, remove, set, withLock } from "./storage.js";
+import { get, keys, remove, set } from "./storage.js";
 
 const TIMEOUT_MS = 30000;
 /** Maximum age of a public (cached) answer: a second in the CDN, plus a second for delivery. */
@@ -172,7 +173,9 @@ export const reserve = (event, quantity) =>
 
 export const pay = (reservation) => asUser("POST", () => `/reservations/${encode(reservation)}/payment`, { action: true });
 export const getReservation = (reservation, options) => asUser("GET", () => `/reservations/${encode(reservation)}`, options);
-export const cancel = (reservation) => asUser("DELETE", () => `/reservations/${encode(reservation)}`, { action: true });
+/** `refundTo`: "wallet" or "source", where the money came from. Without it, the event decides. */
+export const cancel = (reservation, refundTo) =>
+  asUser("DELETE", () => `/reservations/${encode(reservation)}${refundTo ? `?refundTo=${refundTo}` : ""}`, { action: true });
 export const balance = (options) => asUser("GET", (user) => `/users/${user}/wallet`, options);
 export const listReservations = ({ cursor, ...options } = {}) =>
   asUser("GET", (user) => `/users/${user}/reservations${cursor ? `?cursor=${encode(cursor)}` : ""}`, options);
@@ -189,24 +192,6 @@ export async function redeemLink(code, key) {
   keepToken(answer.eventId, answer);
 }
 
-// A charge is kept in the storage, with its idempotency key, from before it is sent until it is answered. So neither a reload nor
-// another tab loses it or makes it twice.
-
-const CHARGE = "charge.";
-
-/** This user's charges that are not answered yet, of all tabs: {key, amount}. */
-export const pendingCharges = () => keys(CHARGE).map(get).filter((charge) => charge?.userId === currentUser());
-
-/** The key of the charge that has just been answered, if this change in the storage means that. */
-export const answeredCharge = (name) => (name.startsWith(CHARGE) && get(name) === null ? name.slice(CHARGE.length) : null);
-
-/** Makes a new charge. It is sent by `settleCharge`. */
-export function newCharge(amount) {
-  const charge = { key: uuid(), amount, userId: currentUser() };
-  set(CHARGE + charge.key, charge);
-  return charge;
-}
-
 /**
  * Charges the wallet. With the same key, it is charged once. With a payment provider, the answer has a `status`, and the buyer has to pay
  * in its `checkout`. `payFor`: the hold that is paid as soon as the money has come.
@@ -217,18 +202,14 @@ export const charge = (key, amount, payFor) =>
 /** A charge that a payment provider confirms. */
 export const getCharge = (chargeId, options) => asUser("GET", (user) => `/users/${user}/wallet/charges/${encode(chargeId)}`, options);
 
-/** Sends a charge until it is answered. Returns null if another tab has received the answer. */
-export function settleCharge({ key, amount }) {
-  return withLock(CHARGE + key, async () => {
-    if (get(CHARGE + key) === null) return null;
-    try {
-      const answer = await charge(key, amount);
-      remove(CHARGE + key);
-      return answer;
-    } catch (error) {
-      // Without a valid token, whether an earlier attempt succeeded stays unknown.
-      if (!isTransient(error) && !["token_missing", "token_invalid"].includes(error.code)) remove(CHARGE + key);
-      throw error;
-    }
-  });
-}
+/** Gives money of the wallet back to where it came from. With the same key, it is given back once. */
+const withdraw = (key, amount) =>
+  asUser("POST", (user) => `/users/${user}/wallet/withdrawals`, { action: true, body: { amount }, headers: { "idempotency-key": key } });
+
+/** The user's withdrawals, newest first. */
+export const listWithdrawals = ({ cursor, ...options } = {}) =>
+  asUser("GET", (user) => `/users/${user}/wallet/withdrawals${cursor ? `?cursor=${encode(cursor)}` : ""}`, options);
+
+/** The charges of the wallet's form. */
+export const charges = new KeptRequests("charge.", ({ key, amount }) => charge(key, amount));
+export const withdrawals = new KeptRequests("withdrawal.", ({ key, amount }) => withdraw(key, amount));

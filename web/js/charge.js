@@ -9,6 +9,7 @@ import { money, t } from "./i18n.js";
 import { holdOrder, pay } from "./payment.js";
 import { endTurn, refreshPlace } from "./queue.js";
 import { asyncButton, countdown, errorPanel, errorText, setTitle, skeleton } from "./ui.js";
+import { withdrawalProgress } from "./withdrawals.js";
 
 export async function show(root, { params: [id], signal }) {
   setTitle(t("charge.title"));
@@ -82,10 +83,12 @@ class ChargePage {
       this.say("charge.due", "clock", charge);
       return;
     }
-    if (charge.purchase === "NOT_PAID") {
+    if (charge.purchase === "NOT_PAID" || charge.purchase === "RETURNED") {
+      const isReturned = charge.purchase === "RETURNED";
       forgetHold(charge.payFor);
-      this.say("charge.too_late", "warn", charge);
-      put(this.next, h("div", { class: "actions" }, this.link("button", t("nav.wallet"), "wallet"), this.link("button quiet", t("nav.events"))));
+      this.say(isReturned ? "charge.returned" : "charge.too_late", "warn", charge);
+      put(this.next, isReturned && withdrawalProgress(({ chargeId }) => chargeId === charge.chargeId, this.inner.signal),
+        h("div", { class: "actions" }, this.link("button", t("nav.wallet"), "wallet"), this.link("button quiet", t("nav.events"))));
       return;
     }
     this.say("charge.topped_up", "check", charge);

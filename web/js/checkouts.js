@@ -4,16 +4,10 @@
 import { href } from "./address.js";
 import * as api from "./api.js";
 import { ApiError } from "./network.js";
-import { sleep } from "./clock.js";
+import { poll } from "./polling.js";
 import { get, keys, remove, set } from "./storage.js";
 
 const CHECKOUT = "checkout.";
-
-/** Asked so often at first, then less often: most payments end within the first minute. */
-const PAUSES_MS = [...Array(30).fill(2000), ...Array(24).fill(5000)];
-const LONG_PAUSE_MS = 15000;
-/** With the pauses, this is longer than a charge can be paid. */
-const MOST_LOOKS = 240;
 
 const TOSS_SCRIPT = "https://js.tosspayments.com/v2/standard";
 /** In the address of a charge's view: it opens the payment window at once. */
@@ -39,30 +33,15 @@ export const eventOf = (chargeId) => get(CHECKOUT + chargeId)?.event;
 /** The id of the charge that tops up this much for tickets of an event, or undefined. */
 export const topUpFor = (event, amount) => openCheckouts().find((it) => it.event === event && it.amount === amount)?.chargeId;
 
-/** Resolves when the page can be seen. */
-function visible(signal) {
-  if (!document.hidden) return Promise.resolve();
-  return new Promise((resolve) => {
-    document.addEventListener("visibilitychange", resolve, { once: true, signal });
-    signal.addEventListener("abort", resolve, { once: true });
-  });
-}
-
 /** Asks for a charge until it has ended, and tells each answer. Resolves to whether it has ended. Errors that may pass are repeated. */
-export async function followCharge(chargeId, onAnswer, signal) {
-  for (let look = 0; look < MOST_LOOKS; look += 1) {
-    await visible(signal);
-    if (signal.aborted) return false;
-    const charge = await api.getCharge(chargeId, { signal });
-    if (signal.aborted) return false;
-    const event = eventOf(chargeId);
-    rememberCheckout(charge);
-    onAnswer(charge, event);
-    if (isOver(charge)) return true;
-    await sleep(PAUSES_MS[look] ?? LONG_PAUSE_MS, signal);
-  }
-  return false;
-}
+export const followCharge = (chargeId, onAnswer, signal) => poll(async () => {
+  const charge = await api.getCharge(chargeId, { signal });
+  if (signal.aborted) return false;
+  const event = eventOf(chargeId);
+  rememberCheckout(charge);
+  onAnswer(charge, event);
+  return isOver(charge);
+}, signal);
 
 /** Asks once for each charge that has not ended. Those that have are forgotten. */
 export async function lookAtCheckouts() {

@@ -15,10 +15,12 @@ import { picture } from "./picture.js";
 import { currencyOf, purchaseFacts, startOf, whenText } from "./purchase.js";
 import { seatName } from "./seating.js";
 import { shareButton } from "./share.js";
+import { refundChoice } from "./refund-choice.js";
 import { codeImage, codeText } from "./ticket-code.js";
 import { refusalPanel } from "./turn.js";
 import { asyncButton, backLink, errorPanel, errorText, notice, priceText, setTitle, skeleton } from "./ui.js";
 import { get, set, watch } from "./storage.js";
+import { withdrawalProgress } from "./withdrawals.js";
 
 export async function show(root, { params: [id], signal }) {
   put(root, skeleton(5));
@@ -87,8 +89,7 @@ class ReservationPage {
     const startsAt = startOf(reservation, this.event);
     const started = startsAt && Date.parse(startsAt) <= now();
     const isNew = now() - Date.parse(reservation.modifiedAt) < 60000;
-    const give = asyncButton(h("button", { type: "button", class: "button quiet", "data-testid": "cancel" }, t("ticket.cancel")), () => this.cancel({
-      title: t("ticket.cancel_title"), text: this.cancelText(), yes: t("ticket.cancel_yes"), no: t("keep") }));
+    const give = asyncButton(h("button", { type: "button", class: "button quiet", "data-testid": "cancel" }, t("ticket.cancel")), () => this.giveBack());
     return [
       !isFresh && notice(t("ticket.stored")),
       isNew && h("div", { class: "notice good", "data-testid": "done" }, icon("check"), h("p", {}, t("ticket.new"))),
@@ -112,10 +113,22 @@ class ReservationPage {
     ];
   }
 
-  cancelText() {
+  /** Cancels the ticket. The buyer says where the refund goes, if there is a choice. */
+  async giveBack() {
+    put(this.problem);
+    try {
+      const choice = await refundChoice(this.reservation, this.event, this.inner.signal);
+      if (this.signal.aborted) return;
+      await this.cancel({ title: t("ticket.cancel_title"), text: this.cancelText(choice), more: choice?.element, yes: t("ticket.cancel_yes"), no: t("keep") }, choice);
+    } catch (error) {
+      if (!this.signal.aborted) put(this.problem, errorPanel(error, () => this.giveBack()));
+    }
+  }
+
+  cancelText(choice) {
     const { refundable, totalPrice } = this.reservation;
     const kept = totalPrice - refundable;
-    const text = t("ticket.cancel_text", { price: priceText(refundable, this.currency) });
+    const text = t(choice ? "ticket.cancel_text_choice" : "ticket.cancel_text", { price: priceText(refundable, this.currency) });
     return kept > 0 ? `${text} ${t("fees.kept_amount", { fee: money(kept, this.currency) })}` : text;
   }
 
@@ -149,18 +162,18 @@ class ReservationPage {
     });
   }
 
-  async cancel(words) {
+  async cancel(words, choice) {
     if (!(await confirm({ ...words, danger: true }))) return;
     put(this.problem);
     this.busy = true;
     try {
-      await api.cancel(this.id);
+      await api.cancel(this.id, choice?.chosen());
       forgetHold(this.id);
       announce(t("reservation.cancelled"));
       await this.reload();
     } catch (error) {
       if (this.signal.aborted) return;
-      put(this.problem, refusalPanel(error, this.reservation.eventId, () => this.cancel(words)));
+      put(this.problem, refusalPanel(error, this.reservation.eventId, () => this.cancel(words, choice)));
       alarm(errorText(error));
     } finally {
       this.busy = false;
@@ -170,12 +183,25 @@ class ReservationPage {
   // --- CANCELLED and EXPIRED
 
   ended() {
-    const { reservation, currency } = this;
+    const { reservation } = this;
     return [this.head(t("reservation.CANCELLED")),
       h("div", { class: "panel" },
-        h("p", {}, reservation.refunded > 0 ? t("cancelled.refunded", { amount: money(reservation.refunded, currency) }) : t("cancelled.nothing")),
+        this.refund(),
         purchaseFacts(reservation, this.event),
         h("div", { class: "actions" }, h("a", { class: "button", href: href("e", reservation.eventId) }, t("to_event")), h("a", { class: "button quiet", href: href("wallet") }, t("nav.wallet")), this.receipt()))];
+  }
+
+  /** What went where: to where the money came from, and to the wallet. */
+  refund() {
+    const { refunded = 0, refundedToSource = 0 } = this.reservation;
+    const amount = (value) => ({ amount: money(value, this.currency) });
+    if (refunded === 0) return h("p", {}, t("cancelled.nothing"));
+    if (refundedToSource === 0) return h("p", {}, t("cancelled.refunded", amount(refunded)));
+    return [
+      h("p", {}, t("cancelled.to_source", amount(refundedToSource))),
+      refunded > refundedToSource && h("p", {}, t("cancelled.rest", amount(refunded - refundedToSource))),
+      withdrawalProgress(({ reservationId }) => reservationId === this.id, this.inner.signal),
+    ];
   }
 
   lapsed() {

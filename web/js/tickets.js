@@ -2,8 +2,9 @@
 
 import { go, href } from "./address.js";
 import * as api from "./api.js";
+import { followCharge, openCheckouts } from "./checkouts.js";
 import { now } from "./clock.js";
-import { h, icon, put } from "./dom.js";
+import { announce, h, icon, put } from "./dom.js";
 import { takeBack, usersAside } from "./identity.js";
 import { t } from "./i18n.js";
 import { canStandIn, keepTicket, keptTickets } from "./kept-tickets.js";
@@ -43,7 +44,7 @@ export async function show(root, { signal }) {
 
 class TicketsPage {
   constructor(root, signal) {
-    Object.assign(this, { root, signal, items: [], events: new Map() });
+    Object.assign(this, { root, signal, items: [], events: new Map(), followed: new Set() });
     this.head = h("h1", {}, t("nav.tickets"));
     this.lists = h("div", { class: "ticket-lists" });
     this.more = h("div", { class: "actions" });
@@ -60,9 +61,10 @@ class TicketsPage {
     }
   }
 
-  async page() {
+  /** Loads the next page, or the first one again. */
+  async page(again = false) {
     const attempts = keptTickets().length > 0 && this.items.length === 0 ? { attempts: 2 } : {};
-    const answer = await api.listReservations({ cursor: this.cursor, signal: this.signal, ...attempts });
+    const answer = await api.listReservations({ cursor: again ? undefined : this.cursor, signal: this.signal, ...attempts });
     this.cursor = answer.nextCursor;
     const items = await Promise.all(answer.reservations.map(async (reservation) => ({ reservation, event: await this.eventOf(reservation) })));
     if (this.signal.aborted) return;
@@ -70,9 +72,25 @@ class TicketsPage {
       rememberHold(reservation);
       keepTicket(reservation, event);
     }
-    this.items.push(...items);
+    this.items = again ? items : [...this.items, ...items];
     if (this.items.length === 0) this.drawNone();
     else this.draw();
+    this.followPayments();
+  }
+
+  /** Follows each payment at the payment provider until it has ended, and then shows what it has changed. */
+  followPayments() {
+    const held = this.items.map(({ reservation }) => reservation).filter(({ status }) => status === "HELD");
+    for (const { chargeId } of [...openCheckouts().filter(({ payFor }) => payFor), ...held]) {
+      if (!chargeId || this.followed.has(chargeId)) continue;
+      this.followed.add(chargeId);
+      let last;
+      followCharge(chargeId, (charge) => { last = charge; }, this.signal).then(async (hasEnded) => {
+        if (!hasEnded) return;
+        if (last.purchase === "PAID") announce(t("pay.done"));
+        await this.page(true);
+      }).catch(() => {});
+    }
   }
 
   /** The event, loaded once, if the reservation does not tell what is shown. */
@@ -84,6 +102,7 @@ class TicketsPage {
   }
 
   draw() {
+    const focused = document.activeElement?.getAttribute("href");
     const upcoming = this.items.filter(isUpcoming).sort(bySoonest);
     const others = this.items.filter((item) => !isUpcoming(item));
     const list = (name, title, items) => items.length > 0 && h("section", { class: "ticket-list", "aria-labelledby": `list-${name}`, "data-testid": name },
@@ -100,6 +119,7 @@ class TicketsPage {
       }
     }));
     put(this.root, this.head, this.lists, this.more, this.devices());
+    if (focused) [...this.lists.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus({ preventScroll: true });
   }
 
   /** The tickets that this browser keeps, until the network is back. */

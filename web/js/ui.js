@@ -19,6 +19,8 @@ export function errorText(error, values = {}) {
   if (!hasText(key)) return t("error.unexpected");
   if (error.code === "sold_out" && fields.availableTickets > 0) return t("left.only", { n: fields.availableTickets });
   if (fields.walletCeiling) return t("wallet.over_ceiling", { most: money(fields.walletCeiling, get("currency") ?? "KRW") });
+  if (fields.maxPendingWithdrawals) return t("withdraw.too_many", { n: fields.maxPendingWithdrawals });
+  if (fields.withdrawable !== undefined) return t(key, { amount: money(fields.withdrawable, get("currency") ?? "KRW") });
   return t(key, { seat: fields.seat ?? fields.seatNumber ?? "", most: fields.maxSeatsPerUser ?? "", ...values });
 }
 

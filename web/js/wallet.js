@@ -1,18 +1,17 @@
-// The wallet page: balance, charging, and the ledger.
+// The wallet page: balance, charging, money that goes back, and the ledger.
 
 import { href } from "./address.js";
 import * as api from "./api.js";
-import { readings, written } from "./amount.js";
-import { goToCheckout, lookAtCheckouts, openCheckouts, rememberCheckout } from "./checkouts.js";
-import { alarm, announce, h, icon, put, setText } from "./dom.js";
-import { dateText, dayAndTime, decimals, language, money, numberLocales, t } from "./i18n.js";
-import { asyncButton, emptyPanel, errorPanel, errorText, notice, setTitle, signInButton, skeleton } from "./ui.js";
+import { lookAtCheckouts, openCheckouts } from "./checkouts.js";
+import { h, icon, put } from "./dom.js";
+import { dateText, dayAndTime, money, t } from "./i18n.js";
 import { seatsText } from "./seating.js";
 import { isOffered } from "./sign-in.js";
 import { set, watch } from "./storage.js";
-
-/** In the currency's major unit; times 1,000 for currencies without a minor unit, like the won. */
-const PRESETS = [10, 50, 100];
+import { topUpForm } from "./top-up.js";
+import { asyncButton, emptyPanel, errorPanel, setTitle, signInButton, skeleton } from "./ui.js";
+import { WithdrawPanel } from "./withdraw.js";
+import { WithdrawalList } from "./withdrawals.js";
 
 export async function show(root, { signal }) {
   setTitle(t("nav.wallet"));
@@ -23,18 +22,32 @@ export async function show(root, { signal }) {
     return;
   }
   put(root, head, skeleton(4));
-  const { balance, currency, charging } = await api.balance({ signal });
+  const { currency, charging, ...first } = await api.balance({ signal });
   set("currency", currency);
-  const amount = h("p", { class: "balance", "data-testid": "balance" }, money(balance, currency));
+  const amount = h("p", { class: "balance", "data-testid": "balance" });
   const ledger = h("section", { class: "panel ledger", "aria-labelledby": "ledger-title" });
+  const draw = ({ balance, withdrawable }) => {
+    put(amount, money(balance, currency));
+    withdraw.offer(withdrawable);
+  };
+  /** After every change of the wallet, also in another tab. */
+  const reload = async () => {
+    draw(await api.balance({ signal }));
+    await Promise.all([entries(ledger, currency, signal), list.load()]);
+  };
+  const changed = () => { reload().catch(() => {}); };
+  const withdraw = new WithdrawPanel(currency, { signal, onWithdrawn: changed });
+  const list = new WithdrawalList(signal, changed);
+  draw(first);
   put(root, head,
     h("div", { class: "columns" },
-      h("div", { class: "main-column" }, ledger),
+      h("div", { class: "main-column" }, list.section, ledger),
       h("aside", { class: "side-column" },
         h("section", { class: "panel purse", "aria-labelledby": "purse-title" },
           h("h2", { id: "purse-title" }, t("wallet.balance")), amount, underWay(signal)),
-        h("section", { class: "panel" }, h("h2", {}, t("wallet.charge_title")),
-          charger(currency, { signal, charging, onBalance: (after) => { put(amount, money(after, currency)); entries(ledger, currency, signal); } })))));
+        h("section", { class: "panel" }, h("h2", {}, t("wallet.charge_title")), topUpForm(currency, { signal, charging, onCharged: changed })),
+        withdraw.panel)));
+  if (charging === "provider") list.load().catch(() => {});
   await entries(ledger, currency, signal);
 }
 
@@ -48,99 +61,6 @@ function underWay(signal) {
   watch((key) => { if (/^checkout\.|^$/.test(key)) draw(); }, signal);
   lookAtCheckouts();
   return box;
-}
-
-/**
- * The form that charges the wallet. Submitting it several times charges once. `onBalance(balance)`: a charge was made, by this form or
- * in another tab.
- */
-function charger(currency, { signal, charging, onBalance }) {
-  const digits = decimals(currency);
-  const presets = PRESETS.map((preset) => (digits === 0 ? preset * 1000 : preset * 10 ** digits));
-  const input = h("input", { type: "text", inputmode: "decimal", id: "charge-amount", autocomplete: "off", required: true, "aria-describedby": "charge-note", oninput: () => showReading() });
-  const problem = h("div", {});
-  const button = h("button", { type: "submit", class: "button", "data-testid": "charge" });
-  const form = h("form", { class: "charge", novalidate: true },
-    h("label", { for: "charge-amount" }, t("wallet.amount", { currency })),
-    h("div", { class: "charge-line" }, input, button),
-    h("div", { class: "presets", role: "group", "aria-label": t("wallet.presets") },
-      presets.map((preset) => h("button", { type: "button", class: "preset", onclick: () => { fill(preset); input.focus(); } }, money(preset, currency)))),
-    h("p", { class: "quiet-text", id: "charge-note" }, t(charging === "provider" ? "pay.leaves" : "wallet.demo")),
-    problem);
-  // What the page itself wrote into the field has one meaning, whatever the languages.
-  let filled = { text: "", amount: null };
-  const fill = (amount) => {
-    filled = { text: written(amount, digits, language()), amount };
-    input.value = filled.text;
-    showReading();
-  };
-  const amounts = () => (filled.amount && input.value === filled.text ? [filled.amount] : readings(input.value, digits, numberLocales()));
-  /** The button says how the amount is understood, before it is charged. */
-  const showReading = () => {
-    const [amount, another] = amounts();
-    setText(button, amount && !another ? t("wallet.charge_amount", { amount: money(amount, currency) }) : t("wallet.charge"));
-  };
-
-  let running = 0;
-  const settle = async (charge) => {
-    running += 1;
-    input.disabled = true;
-    button.disabled = true;
-    button.setAttribute("aria-busy", "true");
-    try {
-      const answer = await api.settleCharge(charge);
-      if (answer?.status) {
-        rememberCheckout(answer);
-        await goToCheckout(answer);
-      } else if (answer) announce(t("wallet.charged", { amount: money(answer.amount, currency) }));
-      put(problem);
-    } catch (error) {
-      if (signal.aborted) return;
-      const isUnsure = api.pendingCharges().some((pending) => pending.key === charge.key);
-      const text = isUnsure ? t("wallet.unsure", { amount: money(charge.amount, currency) }) : errorText(error);
-      put(problem, h("div", { class: "notice bad", role: "alert" }, icon("warn"), h("div", {}, h("p", {}, text),
-        isUnsure && h("div", { class: "actions" }, h("button", { type: "button", class: "button small", onclick: () => settle(charge) }, t("again"))))));
-      alarm(text);
-    } finally {
-      running -= 1;
-      if (running === 0) {
-        input.disabled = false;
-        button.disabled = false;
-        button.removeAttribute("aria-busy");
-      }
-    }
-  };
-
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const [amount, another] = amounts();
-    if (!amount || another) {
-      const example = new Intl.NumberFormat(language(), { minimumFractionDigits: digits }).format(digits === 0 ? 12500 : 1250.5);
-      const text = another
-        ? t("wallet.ambiguous", { first: money(amount, currency), second: money(another, currency), example })
-        : t("wallet.not_an_amount", { example });
-      put(problem, h("div", { class: "notice bad", role: "alert" }, icon("warn"), h("p", {}, text)));
-      input.setAttribute("aria-invalid", "true");
-      input.focus();
-      return;
-    }
-    input.removeAttribute("aria-invalid");
-    put(problem);
-    input.value = "";
-    showReading();
-    settle(api.newCharge(amount));
-  });
-  // Charges of another tab, or of this one before it was reloaded, whose answers are not known here.
-  for (const charge of api.pendingCharges()) {
-    put(problem, notice(t("wallet.settling", { amount: money(charge.amount, currency) })));
-    settle(charge);
-  }
-  watch((name) => {
-    const key = api.answeredCharge(name);
-    if (key) api.balance({ signal }).then(({ balance }) => { if (!signal.aborted) onBalance(balance); }).catch(() => {});
-  }, signal);
-  showReading();
-  return form;
 }
 
 async function entries(section, currency, signal) {

@@ -8,12 +8,13 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
+use domain::money::Money;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Deserialize;
 use shared::app::App;
 use shared::provider::Notification;
 
-use super::{DemoProvider, DemoState};
+use super::{DemoProvider, DemoRefundState, DemoState};
 
 /// Where the pages of orders are.
 pub(super) const PATH: &str = "/demo-payments";
@@ -34,14 +35,27 @@ enum Choice {
     PayTwiceNotified,
     /// No notification, and the browser does not come back.
     PayUnnoticed,
+    /// The provider takes half of what was asked for.
+    PayHalf,
     Fail,
     /// Comes back without paying.
     GoBack,
 }
 
+/// What becomes of refunds, those that were made and those to come.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Refunds {
+    Succeed,
+    /// They are on their way until another choice.
+    Wait,
+    Fail,
+}
+
 #[derive(Deserialize)]
 struct Chosen {
-    choice: Choice,
+    choice: Option<Choice>,
+    refunds: Option<Refunds>,
 }
 
 #[derive(Clone)]
@@ -73,11 +87,20 @@ async fn show(State(page): State<Page>, Path(order): Path<String>) -> Response {
                 button name="choice" value="pay-slowly" { "Pay, confirmed after 8 seconds" }
                 button name="choice" value="pay-twice-notified" { "Pay, notified twice" }
                 button name="choice" value="pay-unnoticed" { "Pay, then neither notify nor come back" }
+                button name="choice" value="pay-half" { "Pay half of it, which the shop does not accept" }
                 button name="choice" value="fail" { "Be refused" }
                 button name="choice" value="go-back" { "Go back without paying" }
             }
         },
-        DemoState::Paid(_) => html! { p role="status" { "Paid." } (link_back(&known.return_url)) },
+        DemoState::Paid(_) => html! {
+            p role="status" { "Paid." }
+            form method="post" {
+                button name="refunds" value="succeed" { "Give refunds back at once" }
+                button name="refunds" value="wait" { "Keep refunds on their way" }
+                button name="refunds" value="fail" { "Let refunds fail" }
+            }
+            (link_back(&known.return_url))
+        },
         DemoState::Failed | DemoState::Ended => html! {
             p role="status" { "This order cannot be paid any more." }
             (link_back(&known.return_url))
@@ -116,19 +139,37 @@ async fn choose(
     Path(order): Path<String>,
     Form(chosen): Form<Chosen>,
 ) -> Response {
+    if let Some(refunds) = chosen.refunds {
+        page.provider.set_refunds(match refunds {
+            Refunds::Succeed => DemoRefundState::Done,
+            Refunds::Wait => DemoRefundState::Pending,
+            Refunds::Fail => DemoRefundState::Failed,
+        });
+        return Redirect::to(&format!("{PATH}/{order}")).into_response();
+    }
+    let Some(choice) = chosen.choice else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     let now = page.app.clock().now();
-    let state = match chosen.choice {
-        Choice::Pay | Choice::PayTwiceNotified | Choice::PayUnnoticed => DemoState::Paid(now),
+    let state = match choice {
+        Choice::Pay | Choice::PayTwiceNotified | Choice::PayUnnoticed | Choice::PayHalf => {
+            DemoState::Paid(now)
+        }
         Choice::PaySlowly => {
             DemoState::Paid(now.plus_ms(i64::try_from(SLOW.as_millis()).unwrap_or_default()))
         }
         Choice::Fail => DemoState::Failed,
         Choice::GoBack => DemoState::Open,
     };
+    if let Some(known) = page.provider.order(&order)
+        && (choice, known.state) == (Choice::PayHalf, DemoState::Open)
+    {
+        page.provider.set_amount(&order, Money(known.amount.0 / 2));
+    }
     // A second click decides nothing.
     let _ = page.provider.decide(&order, state);
-    match chosen.choice {
-        Choice::Pay => notify(&page, &order).await,
+    match choice {
+        Choice::Pay | Choice::PayHalf => notify(&page, &order).await,
         Choice::PayTwiceNotified => {
             notify(&page, &order).await;
             notify(&page, &order).await;

@@ -150,8 +150,8 @@ impl Client {
         }
     }
 
-    /// Sends a request, and once more if it was not answered, or was answered with 409, 429 or 5xx.
-    /// 409 says that the same request is still being worked on. The response is read as `T`.
+    /// Sends a request, and once more if it was not answered, or was answered with a status that
+    /// [`may_pass`]. The response is read as `T`.
     pub(super) async fn send<T: DeserializeOwned>(
         &self,
         request: Request<'_>,
@@ -239,8 +239,10 @@ impl Client {
     }
 }
 
+/// Whether the same request may succeed later. 409 says that it is still being worked on, 424 that
+/// somebody behind the provider does not answer.
 fn may_pass(status: u16) -> bool {
-    matches!(status, 409 | 429 | 500..=599)
+    matches!(status, 408 | 409 | 424 | 429 | 500..=599)
 }
 
 fn unreachable(why: &str) -> ProviderError {

@@ -24,13 +24,30 @@ pub const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(8);
 /// Why a provider did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    /// It did not answer in time, or it says that it cannot now (429, 5xx). The request may or may
-    /// not have taken effect. It is safe to repeat it.
+    /// It did not answer in time, or it says that it cannot now (409, 429, 5xx). The request may or
+    /// may not have taken effect. It is safe to repeat it.
     #[error("the provider cannot be reached: {0}")]
     Unreachable(String),
     /// It refuses the request. The text is the provider's error code, never its message.
     #[error("the provider refuses: {0}")]
     Refused(String),
+}
+
+impl ProviderError {
+    /// The key of a refund has been used for another amount. Something was refunded, so this is no
+    /// refusal: an operator must look at it.
+    #[must_use]
+    pub fn refund_key_reused() -> Self {
+        Self::Unreachable("refund_key_reused".to_owned())
+    }
+
+    /// The same error of a question, on whose answer it depends whether something was refunded. That
+    /// it is refused says nothing about the refund.
+    fn of_question(self) -> Self {
+        match self {
+            Self::Refused(code) | Self::Unreachable(code) => Self::Unreachable(code),
+        }
+    }
 }
 
 pub type ProviderResult<'a, T> = BoxFuture<'a, Result<T, ProviderError>>;
@@ -49,12 +66,13 @@ pub struct CheckoutRequest<'a> {
 /// A refund of a payment, or of a part of it.
 #[derive(Clone, Debug)]
 pub struct RefundRequest<'a> {
-    /// The same key never refunds twice. At most 150 characters.
+    /// The same key never refunds twice, whatever the amount. At most 150 characters.
     pub key: &'a str,
     /// The charge that was paid.
     pub order_id: OrderId,
     pub payment: &'a ProviderPayment,
     pub amount: Money,
+    /// The time of this attempt.
     pub at: EpochMs,
 }
 
@@ -112,10 +130,11 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// [`ProviderAnswer::AwaitsDeposit`] say that it cannot be ended yet.
     fn end<'a>(&'a self, charge: &'a Charge, now: EpochMs) -> ProviderResult<'a, ProviderAnswer>;
 
-    /// Refunds a payment, or a part of it, once per key.
+    /// Refunds a payment, or a part of it, once per key. [`ProviderError::Refused`] says that nothing
+    /// was refunded with this key, and nothing will be.
     fn refund<'a>(&'a self, request: &'a RefundRequest<'a>) -> ProviderResult<'a, RefundAnswer>;
 
-    /// Asks what has become of a refund that was pending.
+    /// Asks what has become of a refund that was pending. An error says nothing about it.
     fn ask_refund<'a>(
         &'a self,
         payment: &'a ProviderPayment,

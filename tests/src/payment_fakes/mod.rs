@@ -20,6 +20,9 @@ use tokio::net::TcpListener;
 /// No request of ours is larger.
 const LARGEST_REQUEST: usize = 64 * 1024;
 
+/// The header with the idempotency key.
+const KEY: &str = "idempotency-key";
+
 /// A request as a provider sees it.
 pub struct Asked {
     pub method: String,
@@ -64,6 +67,14 @@ impl Asked {
             .unwrap_or_default()
     }
 
+    /// What the idempotency key belongs to: a provider distinguishes by address, too. `None` without
+    /// a key, and for GET, which is repeatable by itself.
+    fn scope(&self) -> Option<String> {
+        let key = self.header(KEY);
+        let is_used = !key.is_empty() && self.method != "GET";
+        is_used.then(|| format!("{key} {} {}", self.method, self.path))
+    }
+
     /// The method and the segments of the path.
     #[must_use]
     pub fn route(&self) -> (&str, Vec<&str>) {
@@ -77,15 +88,22 @@ pub type Answer = (u16, Value);
 
 /// What a provider knows and does.
 pub trait Account: Send + 'static {
-    /// Why the request does not get as far as its effect: its key or its version.
-    fn turns_away(&self, asked: &Asked) -> Option<Answer>;
+    /// The longest idempotency key, in characters.
+    const LONGEST_KEY: usize;
+    /// Why the request does not get as far as its idempotency key: the account's key, the version,
+    /// or too many requests.
+    fn turns_away(&mut self, asked: &Asked, now: EpochMs) -> Option<Answer>;
     fn answers(&mut self, asked: &Asked, now: EpochMs) -> Answer;
     /// Whether the answer is repeated when the same key comes again.
     fn is_kept(answer: &Answer) -> bool;
     /// What an idempotency key used for another request gets. `None` if nobody compares.
     fn other_request() -> Option<Answer>;
-    /// What the body of an error with this code looks like.
-    fn error(code: &str) -> Value;
+    /// What a request gets while the first one with its key is still being worked on.
+    fn in_flight() -> Answer;
+    /// What a longer key than [`Account::LONGEST_KEY`] gets.
+    fn key_too_long() -> Answer;
+    /// What the body of an error with this status and code looks like.
+    fn error(status: u16, code: &str) -> Value;
 }
 
 /// What goes wrong with a request.
@@ -94,6 +112,10 @@ enum Fault {
     Lost,
     /// It is not answered at all, and not done.
     Silent,
+    /// It is not answered, and done only when [`Fake::work_ends`].
+    InFlight,
+    /// It is done, and then what took long.
+    WorkEnds,
     /// It is refused with this status and code, and not done.
     Status(u16, &'static str, Option<u32>),
     /// It is answered with this, and not done.
@@ -107,6 +129,8 @@ struct Server<A> {
     faults: VecDeque<Option<Fault>>,
     /// Idempotency keys: their request, and its answer.
     kept: BTreeMap<String, (String, Answer)>,
+    /// The requests that are still being worked on.
+    in_flight: Vec<Asked>,
     requests: Vec<String>,
     /// All requests with their parameters.
     sent: Vec<Value>,
@@ -133,6 +157,7 @@ impl<A: Account> Fake<A> {
             clock,
             faults: VecDeque::new(),
             kept: BTreeMap::new(),
+            in_flight: Vec::new(),
             requests: Vec::new(),
             sent: Vec::new(),
         }));
@@ -148,6 +173,18 @@ impl<A: Account> Fake<A> {
         locked(&self.server).faults.push_back(None);
     }
 
+    /// The request after the next one is done, but its answer is lost.
+    pub fn answer_after_the_next_is_lost(&self) {
+        self.spares_one();
+        self.next_answer_is_lost();
+    }
+
+    /// The request after the next one takes longer than anybody waits for its answer.
+    pub fn request_after_the_next_takes_long(&self) {
+        self.spares_one();
+        self.fails(Fault::InFlight);
+    }
+
     fn fails(&self, fault: Fault) {
         locked(&self.server).faults.push_back(Some(fault));
     }
@@ -160,6 +197,21 @@ impl<A: Account> Fake<A> {
     /// The next request gets no answer.
     pub fn next_request_hangs(&self) {
         self.fails(Fault::Silent);
+    }
+
+    /// The next request takes longer than anybody waits for its answer.
+    pub fn next_request_takes_long(&self) {
+        self.fails(Fault::InFlight);
+    }
+
+    /// What took long is done.
+    pub fn work_ends(&self) {
+        locked(&self.server).ends_work();
+    }
+
+    /// What took long is done as soon as the next request is answered.
+    pub fn work_ends_after_the_next(&self) {
+        self.fails(Fault::WorkEnds);
     }
 
     /// The next request is refused with this status and code.
@@ -202,17 +254,30 @@ impl<A: Account> Fake<A> {
 }
 
 impl<A: Account> Server<A> {
+    fn ends_work(&mut self) {
+        for asked in std::mem::take(&mut self.in_flight) {
+            let _ = self.answer(&asked);
+        }
+    }
+
     fn answer(&mut self, asked: &Asked) -> Answer {
-        if let Some(refusal) = self.account.turns_away(asked) {
+        let now = self.clock.now();
+        if let Some(refusal) = self.account.turns_away(asked, now) {
             return refusal;
         }
-        let now = self.clock.now();
-        let key = asked.header("idempotency-key");
-        if key.is_empty() {
+        let Some(scope) = asked.scope() else {
             return self.account.answers(asked, now);
+        };
+        if asked.header(KEY).len() > A::LONGEST_KEY {
+            return A::key_too_long();
         }
-        // A provider distinguishes by address, too.
-        let scope = format!("{key} {} {}", asked.method, asked.path);
+        if self
+            .in_flight
+            .iter()
+            .any(|it| it.scope() == Some(scope.clone()))
+        {
+            return A::in_flight();
+        }
         if let Some((body, answer)) = self.kept.get(&scope) {
             let is_other = *body != asked.body;
             return match A::other_request() {
@@ -240,10 +305,15 @@ async fn handle<A: Account>(State(server): State<Shared<A>>, request: Request) -
         server.requests.push(line);
         let fault = server.faults.pop_front().flatten();
         let answer = match &fault {
-            None | Some(Fault::Lost) => server.answer(&asked),
-            Some(Fault::Status(status, code, _)) => (*status, A::error(code)),
-            Some(Fault::Silent | Fault::Nonsense(_)) => (200, json!(null)),
+            None | Some(Fault::Lost | Fault::WorkEnds) => server.answer(&asked),
+            Some(Fault::Status(status, code, _)) => (*status, A::error(*status, code)),
+            Some(Fault::Silent | Fault::InFlight | Fault::Nonsense(_)) => (200, json!(null)),
         };
+        match fault {
+            Some(Fault::InFlight) => server.in_flight.push(asked),
+            Some(Fault::WorkEnds) => server.ends_work(),
+            _ => {}
+        }
         (fault, answer)
     };
     let response = Response::builder()
@@ -258,9 +328,9 @@ async fn handle<A: Account>(State(server): State<Shared<A>>, request: Request) -
             let broken = std::io::Error::other("the connection breaks");
             Body::from_stream(stream::iter([Err::<Bytes, _>(broken)]))
         }
-        Some(Fault::Silent) => std::future::pending().await,
+        Some(Fault::Silent | Fault::InFlight) => std::future::pending().await,
         Some(Fault::Nonsense(body)) => Body::from(body),
-        Some(Fault::Status(..)) | None => Body::from(answer.1.to_string()),
+        Some(Fault::Status(..) | Fault::WorkEnds) | None => Body::from(answer.1.to_string()),
     };
     response.body(body).expect("a response")
 }

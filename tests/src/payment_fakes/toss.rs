@@ -1,6 +1,8 @@
 //! Toss Payments: confirmations, virtual accounts, cancellations, transactions.
 //! <https://docs.tosspayments.com/reference>
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::clock::{EpochMs, ManualClock};
@@ -19,6 +21,9 @@ pub struct TossAccount {
     next_confirmation: Option<(u16, &'static str)>,
     is_confirmed_by_another: bool,
     next_cancel_status: Option<&'static str>,
+    next_cancel_refusal: Option<(u16, &'static str)>,
+    /// When each payment was last cancelled, by its key.
+    last_cancels: BTreeMap<String, EpochMs>,
     made: u32,
 }
 
@@ -33,7 +38,10 @@ fn shown(time: EpochMs) -> String {
 }
 
 impl Account for TossAccount {
-    fn turns_away(&self, asked: &Asked) -> Option<Answer> {
+    /// <https://docs.tosspayments.com/reference/using-api/authorization>
+    const LONGEST_KEY: usize = 300;
+
+    fn turns_away(&mut self, asked: &Asked, _: EpochMs) -> Option<Answer> {
         let user = STANDARD.encode(format!("{SECRET_KEY}:"));
         let is_known = asked.header("authorization") == format!("Basic {user}");
         (!is_known).then(|| refuse(401, "UNAUTHORIZED_KEY"))
@@ -64,8 +72,16 @@ impl Account for TossAccount {
         None
     }
 
-    fn error(code: &str) -> Value {
-        refuse(500, code).1
+    fn in_flight() -> Answer {
+        refuse(409, "IDEMPOTENT_REQUEST_PROCESSING")
+    }
+
+    fn key_too_long() -> Answer {
+        refuse(400, "INVALID_IDEMPOTENCY_KEY")
+    }
+
+    fn error(status: u16, code: &str) -> Value {
+        refuse(status, code).1
     }
 }
 
@@ -161,7 +177,7 @@ impl TossAccount {
     fn cancel(&mut self, key: &str, asked: &Asked, now: EpochMs) -> Result<Value, Answer> {
         fields(
             &asked.json,
-            &["cancelReason", "cancelAmount"],
+            &["cancelReason", "cancelAmount", "refundableAmount"],
             &["cancelReason"],
         )?;
         let reason = asked.json["cancelReason"]
@@ -171,8 +187,27 @@ impl TossAccount {
         if reason.is_empty() || reason.chars().count() > 200 {
             return Err(refuse(400, "INVALID_REQUEST"));
         }
-        let amount = asked.json.get("cancelAmount").map(Value::as_i64);
-        self.give_back(key, &reason, amount.flatten(), now)
+        let whole = |name: &str| {
+            let given = asked.json.get(name);
+            let given = given.map(|it| it.as_i64().ok_or_else(|| refuse(400, "INVALID_REQUEST")));
+            given.transpose()
+        };
+        let (amount, refundable) = (whole("cancelAmount")?, whole("refundableAmount")?);
+        let payment = self.find("paymentKey", key)?;
+        if refundable.is_some_and(|it| payment["balanceAmount"] != it) {
+            return Err(refuse(400, "NOT_MATCHES_REFUNDABLE_AMOUNT"));
+        }
+        if let Some((status, code)) = self.next_cancel_refusal.take() {
+            return Err(refuse(status, code));
+        }
+        // "Of several cancellations of a payment within a second, only the first is worked on."
+        let last = self.last_cancels.get(key);
+        if last.is_some_and(|last| now.ms_since(*last) < 1000) {
+            return Err(refuse(403, "FORBIDDEN_CONSECUTIVE_REQUEST"));
+        }
+        let answer = self.give_back(key, &reason, amount, now)?;
+        self.last_cancels.insert(key.to_owned(), now);
+        Ok(answer)
     }
 
     fn give_back(
@@ -195,6 +230,9 @@ impl TossAccount {
         }
         if payment["method"] == "가상계좌" && !is_waiting {
             return Err(refuse(400, "INVALID_REFUND_ACCOUNT_INFO"));
+        }
+        if is_waiting && amount != balance {
+            return Err(refuse(403, "NOT_ALLOWED_PARTIAL_REFUND_WAITING_DEPOSIT"));
         }
         if amount < 1 || amount > balance {
             return Err(refuse(403, "NOT_CANCELABLE_AMOUNT"));
@@ -307,12 +345,6 @@ impl FakeToss {
         self.account(|it, _| it.is_confirmed_by_another = true);
     }
 
-    /// The answer to the next confirmation is lost, after the question before it.
-    pub fn confirmation_answer_is_lost(&self) {
-        self.spares_one();
-        self.next_answer_is_lost();
-    }
-
     /// The buyer transfers the money to the virtual account.
     pub fn deposit_arrives(&self, order: &str) {
         self.account(|it, now| {
@@ -338,12 +370,22 @@ impl FakeToss {
         self.account(|it, _| it.next_cancel_status = Some(status));
     }
 
-    /// What has become of the order's only cancellation.
+    /// What has become of the order's only cancellation. If it was aborted, the payment is what it
+    /// was before.
     pub fn cancel_becomes(&self, order: &str, status: &str) {
         self.account(|it, _| {
             let payment = it.payment("orderId", order).expect("a payment");
             payment["cancels"][0]["cancelStatus"] = json!(status);
+            if status == "ABORTED" {
+                payment["status"] = json!("DONE");
+                payment["balanceAmount"] = payment["totalAmount"].clone();
+            }
         });
+    }
+
+    /// The next cancellation with valid fields is refused.
+    pub fn next_cancel_is_refused(&self, status: u16, code: &'static str) {
+        self.account(|it, _| it.next_cancel_refusal = Some((status, code)));
     }
 
     /// How much of the order's payment was not cancelled.

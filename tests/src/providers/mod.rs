@@ -4,7 +4,9 @@ mod requests;
 mod stripe;
 mod stripe_notifications;
 mod stripe_parameters;
+mod stripe_refunds;
 mod toss;
+mod toss_refunds;
 
 use domain::books::{Booked, BookedKind};
 use domain::charge::{
@@ -60,6 +62,14 @@ fn paid(answer: ProviderAnswer) -> ProviderPayment {
     }
 }
 
+/// The code of an error that may pass.
+fn passing(error: ProviderError) -> String {
+    match error {
+        ProviderError::Unreachable(code) => code,
+        ProviderError::Refused(code) => panic!("refused: {code}"),
+    }
+}
+
 fn code(error: ProviderError) -> String {
     match error {
         ProviderError::Refused(code) => code,
@@ -73,13 +83,14 @@ async fn refund(
     payment: &ProviderPayment,
     key: &str,
     amount: i64,
+    at: EpochMs,
 ) -> Result<RefundAnswer, ProviderError> {
     let request = RefundRequest {
         key,
         order_id: charge.order_id(),
         payment,
         amount: Money(amount),
-        at: charge.created_at,
+        at,
     };
     provider.refund(&request).await
 }

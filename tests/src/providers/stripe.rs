@@ -1,5 +1,7 @@
 //! Stripe Checkout, from the session to the books.
 
+use std::time::Duration;
+
 use domain::books::BookedKind;
 use domain::charge::{Charge, Checkout, ProviderAnswer, ProviderName};
 use domain::clock::ManualClock;
@@ -7,23 +9,27 @@ use domain::money::Money;
 use serde_json::json;
 use shared::provider::http::Endpoint;
 use shared::provider::stripe::{Stripe, StripeKeys};
-use shared::provider::{Provider, ProviderError, RefundAnswer};
+use shared::provider::{Provider, ProviderError};
 
-use super::{AMOUNT, books, charge, checkout, clock, code, currency, id_of, paid, refund, sum};
+use super::{AMOUNT, books, charge, checkout, clock, code, currency, paid, passing, sum};
 use crate::payment_fakes::stripe::{FakeStripe, SECRET_KEY};
 
-struct Shop {
-    clock: ManualClock,
-    fake: FakeStripe,
-    stripe: Stripe,
+fn stripe(endpoint: Endpoint) -> Stripe {
+    let keys = StripeKeys::new(SECRET_KEY, &["whsec_fake"]);
+    Stripe::new(&keys, endpoint)
+}
+
+pub(super) struct Shop {
+    pub(super) clock: ManualClock,
+    pub(super) fake: FakeStripe,
+    pub(super) stripe: Stripe,
 }
 
 impl Shop {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let clock = clock();
         let fake = FakeStripe::start(clock.clone()).await;
-        let keys = StripeKeys::new(SECRET_KEY, &["whsec_fake"]);
-        let stripe = Stripe::new(&keys, Endpoint::new(&fake.url).unwrap());
+        let stripe = stripe(Endpoint::new(&fake.url).unwrap());
         Self {
             clock,
             fake,
@@ -31,20 +37,26 @@ impl Shop {
         }
     }
 
+    /// The same with little patience.
+    pub(super) fn hasty(&self) -> Stripe {
+        let endpoint = Endpoint::new(&self.fake.url).unwrap();
+        stripe(endpoint.within(Duration::from_secs(1)))
+    }
+
     /// A charge whose page is open, and the session.
-    async fn begun(&self) -> (Charge, String) {
+    pub(super) async fn begun(&self) -> (Charge, String) {
         let charge = charge(ProviderName::Stripe, self.clock.now());
         self.begin(charge).await
     }
 
-    async fn begin(&self, mut charge: Charge) -> (Charge, String) {
+    pub(super) async fn begin(&self, mut charge: Charge) -> (Charge, String) {
         let begun = self.stripe.begin(&checkout(&charge)).await.unwrap();
         let session = begun.checkout_id.0.clone();
         charge.begun = Some(begun);
         (charge, session)
     }
 
-    async fn ask(&self, charge: &Charge) -> ProviderAnswer {
+    pub(super) async fn ask(&self, charge: &Charge) -> ProviderAnswer {
         self.stripe.ask(charge, self.clock.now()).await.unwrap()
     }
 
@@ -81,6 +93,50 @@ async fn a_checkout_that_is_begun_again_is_the_same_one() {
     let (_, again) = shop.begin(charge).await;
     assert_eq!(again, session);
     assert_eq!(shop.fake.sessions(), 1);
+}
+
+#[tokio::test]
+async fn a_checkout_that_is_still_being_made_is_asked_for_again_and_made_once() {
+    let shop = Shop::open().await;
+    let charge = charge(ProviderName::Stripe, shop.clock.now());
+    shop.fake.next_request_takes_long();
+    let error = shop.hasty().begin(&checkout(&charge)).await.unwrap_err();
+    passing(error);
+    let error = shop.stripe.begin(&checkout(&charge)).await.unwrap_err();
+    assert_eq!(passing(error), "idempotency_key_in_use");
+    assert_eq!(shop.fake.sessions(), 0);
+    shop.fake.work_ends();
+    shop.begin(charge).await;
+    assert_eq!(shop.fake.sessions(), 1);
+}
+
+#[tokio::test]
+async fn more_requests_than_stripe_allows_in_a_second_are_made_in_the_next_one() {
+    let shop = Shop::open().await;
+    shop.fake.allows_each_second(1);
+    shop.begun().await;
+    let other = super::charge(ProviderName::Stripe, shop.clock.now());
+    let error = shop.stripe.begin(&checkout(&other)).await.unwrap_err();
+    assert_eq!(passing(error), "rate_limit");
+    shop.clock.advance_seconds(1);
+    shop.begin(other).await;
+    assert_eq!(shop.fake.sessions(), 2);
+}
+
+#[tokio::test]
+async fn a_checkout_that_stripe_fails_to_make_is_refused_and_a_failure_inside_stripe_may_pass() {
+    let shop = Shop::open().await;
+    let charge = charge(ProviderName::Stripe, shop.clock.now());
+    shop.fake.next_request_fails(402, "account_closed");
+    let error = shop.stripe.begin(&checkout(&charge)).await.unwrap_err();
+    assert_eq!(code(error), "account_closed");
+    assert_eq!(shop.fake.requests().len(), 1);
+    let charge = super::charge(ProviderName::Stripe, shop.clock.now());
+    shop.fake.next_request_fails(500, "api_error");
+    let error = shop.stripe.begin(&checkout(&charge)).await.unwrap_err();
+    assert_eq!(passing(error), "api_error");
+    assert_eq!(shop.fake.requests().len(), 2);
+    assert_eq!(shop.fake.sessions(), 0);
 }
 
 #[tokio::test]
@@ -195,60 +251,6 @@ async fn a_payment_that_was_given_back_before_it_was_noticed_is_not_paid() {
     assert_eq!(paid(shop.ask(&charge).await).amount, Money(43_000));
     shop.fake.refund_in_dashboard(&session, 43_000);
     assert_eq!(shop.ask(&charge).await, ProviderAnswer::Failed);
-}
-
-#[tokio::test]
-async fn a_refund_is_made_once_per_key_however_late_it_is_repeated() {
-    let shop = Shop::open().await;
-    let (charge, session) = shop.begun().await;
-    shop.fake.pay(&session);
-    let payment = paid(shop.ask(&charge).await);
-    let refunds = |key, amount| refund(&shop.stripe, &charge, &payment, key, amount);
-    let first = refunds("a", 4_000).await.unwrap();
-    assert!(matches!(first, RefundAnswer::Done(_)));
-    assert_eq!(refunds("a", 4_000).await.unwrap(), first);
-    shop.fake.forgets_keys();
-    assert_eq!(refunds("a", 4_000).await.unwrap(), first);
-    assert_eq!(shop.fake.refunds(), 1);
-    assert_ne!(refunds("b", 40_000).await.unwrap(), first);
-    let error = refunds("c", 1).await.unwrap_err();
-    assert_eq!(code(error), "charge_already_refunded");
-    assert_eq!(shop.fake.refunds(), 2);
-}
-
-#[tokio::test]
-async fn a_refund_of_more_than_was_paid_is_refused() {
-    let shop = Shop::open().await;
-    let (charge, session) = shop.begun().await;
-    shop.fake.pay(&session);
-    let payment = paid(shop.ask(&charge).await);
-    let error = refund(&shop.stripe, &charge, &payment, "a", 44_001).await;
-    assert_eq!(code(error.unwrap_err()), "amount_too_large");
-}
-
-#[tokio::test]
-async fn a_pending_refund_is_asked_for_until_it_succeeds_or_fails() {
-    let shop = Shop::open().await;
-    let (charge, session) = shop.begun().await;
-    shop.fake.pay(&session);
-    let payment = paid(shop.ask(&charge).await);
-    shop.fake.next_refund_is("pending");
-    let answer = refund(&shop.stripe, &charge, &payment, "a", 4_000)
-        .await
-        .unwrap();
-    assert!(matches!(answer, RefundAnswer::Pending(_)));
-    let id = id_of(answer);
-    for (status, expected) in [
-        ("pending", RefundAnswer::Pending(id.clone())),
-        ("requires_action", RefundAnswer::Pending(id.clone())),
-        ("succeeded", RefundAnswer::Done(id.clone())),
-        ("failed", RefundAnswer::Failed(id.clone())),
-        ("canceled", RefundAnswer::Failed(id.clone())),
-    ] {
-        shop.fake.refund_becomes(&id.0, status);
-        let answer = shop.stripe.ask_refund(&payment, &id).await.unwrap();
-        assert_eq!(answer, expected, "{status}");
-    }
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn every_kind_of_request_is_written_down() {
     fake.pay(&begun.checkout_id.0);
     charge.begun = Some(begun);
     let payment = paid(stripe.ask(&charge, now).await.unwrap());
-    let answer = refund(&stripe, &charge, &payment, "a", 1_000)
+    let answer = refund(&stripe, &charge, &payment, "a", 1_000, now)
         .await
         .unwrap();
     assert!(matches!(answer, RefundAnswer::Done(_)));

@@ -1,5 +1,7 @@
 //! Toss Payments, from the window to the books.
 
+use std::time::Duration;
+
 use domain::books::BookedKind;
 use domain::charge::{Charge, ChargeState, Checkout, FailureReason, ProviderAnswer, ProviderName};
 use domain::clock::ManualClock;
@@ -8,32 +10,41 @@ use lambda_http::http::HeaderMap;
 use serde_json::json;
 use shared::provider::http::Endpoint;
 use shared::provider::toss::{Toss, TossKeys};
-use shared::provider::{Notification, NotificationRefused, Provider, ProviderError, RefundAnswer};
+use shared::provider::{Notification, NotificationRefused, Provider, ProviderError};
 
-use super::{AMOUNT, books, charge, checkout, clock, code, currency, id_of, paid, refund, sum};
+use super::{AMOUNT, books, charge, checkout, clock, code, currency, paid, passing, sum};
 use crate::payment_fakes::toss::{CLIENT_KEY, FakeToss, SECRET_KEY};
 
 const CARD: &str = "카드";
-const VIRTUAL_ACCOUNT: &str = "가상계좌";
+pub(super) const VIRTUAL_ACCOUNT: &str = "가상계좌";
 const CONFIRM: &str = "POST /v1/payments/confirm";
 
-struct Shop {
-    clock: ManualClock,
-    fake: FakeToss,
-    toss: Toss,
+fn toss(endpoint: Endpoint) -> Toss {
+    Toss::new(&TossKeys::new(CLIENT_KEY, SECRET_KEY), endpoint)
+}
+
+pub(super) struct Shop {
+    pub(super) clock: ManualClock,
+    pub(super) fake: FakeToss,
+    pub(super) toss: Toss,
 }
 
 impl Shop {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let clock = clock();
         let fake = FakeToss::start(clock.clone()).await;
-        let keys = TossKeys::new(CLIENT_KEY, SECRET_KEY);
-        let toss = Toss::new(&keys, Endpoint::new(&fake.url).unwrap());
+        let toss = toss(Endpoint::new(&fake.url).unwrap());
         Self { clock, fake, toss }
     }
 
+    /// The same with little patience.
+    pub(super) fn hasty(&self) -> Toss {
+        let endpoint = Endpoint::new(&self.fake.url).unwrap();
+        toss(endpoint.within(Duration::from_secs(1)))
+    }
+
     /// A charge whose window is open, and its order.
-    async fn begun(&self) -> (Charge, String) {
+    pub(super) async fn begun(&self) -> (Charge, String) {
         let mut charge = charge(ProviderName::Toss, self.clock.now());
         charge.begun = Some(self.toss.begin(&checkout(&charge)).await.unwrap());
         let order = charge.order_id().to_string();
@@ -41,14 +52,14 @@ impl Shop {
     }
 
     /// A charge that was paid by card.
-    async fn paid(&self) -> (Charge, String) {
+    pub(super) async fn paid(&self) -> (Charge, String) {
         let (charge, order) = self.begun().await;
         self.fake.authenticates(&order, AMOUNT.0, CARD);
         paid(self.ask(&charge).await);
         (charge, order)
     }
 
-    async fn ask(&self, charge: &Charge) -> ProviderAnswer {
+    pub(super) async fn ask(&self, charge: &Charge) -> ProviderAnswer {
         self.toss.ask(charge, self.clock.now()).await.unwrap()
     }
 
@@ -167,7 +178,7 @@ async fn a_confirmation_whose_answer_is_lost_is_found_and_not_repeated() {
     let shop = Shop::open().await;
     let (charge, order) = shop.begun().await;
     shop.fake.authenticates(&order, AMOUNT.0, CARD);
-    shop.fake.confirmation_answer_is_lost();
+    shop.fake.answer_after_the_next_is_lost();
     let payment = paid(shop.ask(&charge).await);
     assert!(charge.is_paid_by(&payment));
     let books = books(&shop.toss, charge.created_at, charge.expires_at).await;
@@ -194,6 +205,23 @@ async fn a_payment_that_another_request_is_confirming_is_asked_for_again() {
         .next_confirmation_is_refused(400, "ALREADY_PROCESSED_PAYMENT");
     let error = shop.toss.ask(&charge, shop.clock.now()).await;
     assert!(matches!(error, Err(ProviderError::Unreachable(_))));
+}
+
+#[tokio::test]
+async fn a_confirmation_that_is_still_being_worked_on_is_asked_for_again_and_made_once() {
+    let shop = Shop::open().await;
+    let (charge, order) = shop.begun().await;
+    shop.fake.authenticates(&order, AMOUNT.0, CARD);
+    shop.fake.request_after_the_next_takes_long();
+    let now = shop.clock.now();
+    let error = shop.hasty().ask(&charge, now).await;
+    assert!(matches!(error, Err(ProviderError::Unreachable(_))));
+    let error = shop.toss.ask(&charge, now).await.unwrap_err();
+    assert_eq!(passing(error), "IDEMPOTENT_REQUEST_PROCESSING");
+    shop.fake.work_ends();
+    assert!(charge.is_paid_by(&paid(shop.ask(&charge).await)));
+    let books = books(&shop.toss, charge.created_at, charge.expires_at).await;
+    assert_eq!(sum(&books, BookedKind::Payment), AMOUNT);
 }
 
 #[tokio::test]
@@ -266,8 +294,6 @@ async fn a_virtual_account_is_waited_for_until_the_deposit_arrives() {
     shop.fake.deposit_arrives(&order);
     let payment = paid(shop.end(&charge).await);
     assert!(charge.is_paid_by(&payment));
-    let error = refund(&shop.toss, &charge, &payment, "a", 1_000).await;
-    assert_eq!(code(error.unwrap_err()), "REFUND_ACCOUNT_NEEDED");
 }
 
 #[tokio::test]
@@ -292,50 +318,6 @@ async fn a_payment_that_was_cancelled_before_it_was_noticed_is_not_paid() {
     assert_eq!(paid(shop.ask(&charge).await).amount, Money(43_000));
     shop.fake.cancel_in_administration(&order, 43_000);
     assert_eq!(shop.ask(&charge).await, ProviderAnswer::Failed);
-}
-
-#[tokio::test]
-async fn a_refund_is_made_once_per_key_however_late_it_is_repeated() {
-    let shop = Shop::open().await;
-    let (charge, order) = shop.paid().await;
-    let payment = paid(shop.ask(&charge).await);
-    let refunds = |key, amount| refund(&shop.toss, &charge, &payment, key, amount);
-    let first = refunds("a", 4_000).await.unwrap();
-    assert!(matches!(first, RefundAnswer::Done(_)));
-    assert_eq!(refunds("a", 4_000).await.unwrap(), first);
-    shop.fake.forgets_keys();
-    assert_eq!(refunds("a", 4_000).await.unwrap(), first);
-    assert_eq!(shop.fake.balance(&order), Some(40_000));
-    let error = refunds("b", 40_001).await.unwrap_err();
-    assert_eq!(code(error), "NOT_CANCELABLE_AMOUNT");
-    assert_ne!(refunds("c", 40_000).await.unwrap(), first);
-    let error = refunds("d", 1).await.unwrap_err();
-    assert_eq!(code(error), "ALREADY_CANCELED_PAYMENT");
-}
-
-#[tokio::test]
-async fn a_pending_refund_is_asked_for_until_it_succeeds_or_fails() {
-    let shop = Shop::open().await;
-    let (charge, order) = shop.paid().await;
-    let payment = paid(shop.ask(&charge).await);
-    shop.fake.next_cancel_is("IN_PROGRESS");
-    let answer = refund(&shop.toss, &charge, &payment, "a", 4_000)
-        .await
-        .unwrap();
-    assert!(matches!(answer, RefundAnswer::Pending(_)));
-    let id = id_of(answer);
-    for (status, expected) in [
-        ("IN_PROGRESS", RefundAnswer::Pending(id.clone())),
-        ("DONE", RefundAnswer::Done(id.clone())),
-        ("ABORTED", RefundAnswer::Failed(id.clone())),
-    ] {
-        shop.fake.cancel_becomes(&order, status);
-        let answer = shop.toss.ask_refund(&payment, &id).await.unwrap();
-        assert_eq!(answer, expected, "{status}");
-    }
-    let other = domain::charge::ProviderId("other".to_owned());
-    let error = shop.toss.ask_refund(&payment, &other).await.unwrap_err();
-    assert_eq!(code(error), "REFUND_NOT_FOUND");
 }
 
 #[tokio::test]

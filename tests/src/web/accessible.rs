@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::browser::{Browser, DESKTOP, Eyes, KOREAN, PHONE, browse};
 use super::choosing::long_run;
+use super::paying::holds_a_seat;
 use super::site::{FIELD, HALL, LOTTERY_TOMORROW, NARROW, Site};
 
 /// Two dates: of the first, nothing will be left; of the second, two seats.
@@ -116,6 +117,12 @@ async fn every_view(buyer: &Browser) {
     site.leaves("narrow", &first).await;
     buyer.shows("[data-testid=to-shop]").await;
     by_day_and_night(buyer, "turn").await;
+    let site = Site::with_provider(&[HALL]).await;
+    holds_a_seat(buyer, &site, 1).await;
+    buyer.leaves_to_pay().await;
+    buyer.decides("go-back").await;
+    buyer.is_told("pending").await;
+    by_day_and_night(buyer, "payment").await;
 }
 
 /// What events look like that nobody can buy just now, or hardly anybody.

@@ -11,24 +11,24 @@ use super::site::{FIELD, HALL, Site};
 /// The steps of a buyer at the demo provider.
 impl Browser {
     /// Confirms the payment, which leads to the provider's page.
-    async fn leaves_to_pay(&self) {
+    pub(super) async fn leaves_to_pay(&self) {
         self.click("[data-testid=pay]").await;
         self.click("dialog button[value=yes]").await;
         self.shows("button[value=pay]").await;
     }
 
     /// Chooses what becomes of the payment.
-    async fn decides(&self, choice: &str) {
+    pub(super) async fn decides(&self, choice: &str) {
         self.click(&format!("button[value={choice}]")).await;
     }
 
     /// Waits until the page of the charge says this.
-    async fn is_told(&self, status: &str) {
+    pub(super) async fn is_told(&self, status: &str) {
         self.shows(&format!("[data-says=\"charge.{status}\"]"))
             .await;
     }
 
-    async fn has_paid_once(&self, site: &Site) {
+    pub(super) async fn has_paid_once(&self, site: &Site) {
         self.shows(".ticket .qr").await;
         self.until(NOTHING_PENDING).await;
         let ledger = amounts(self, site).await;
@@ -36,7 +36,7 @@ impl Browser {
     }
 
     /// The address of the charge's page, once the buyer is there.
-    async fn charge_page(&self) -> String {
+    pub(super) async fn charge_page(&self) -> String {
         let found = self
             .until("location.pathname.startsWith('/wallet/charges/') && location.href")
             .await;
@@ -225,17 +225,28 @@ async fn clicking_twice_reloading_and_paying_again_lead_to_the_same_payment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_pays_for_seats_that_are_gone_finds_the_money_in_the_wallet() {
+async fn who_pays_for_seats_that_are_gone_is_told_so_and_gets_the_money_back() {
     browse([PHONE, KOREAN], async |[english, korean]| {
         let site = Site::with_provider(&[HALL]).await;
-        for (buyer, seat, text) in [
-            (english, 1, "Your ₩50,000 is in your wallet."),
+        for (buyer, seat, texts) in [
+            (
+                english,
+                1,
+                [
+                    "Your ₩50,000 goes back to where you paid from.",
+                    "₩50,000 has been given back.",
+                ],
+            ),
             (
                 korean,
                 2,
-                "결제하신 금액(₩50,000)은 지갑에 그대로 있습니다.",
+                [
+                    "결제하신 금액(₩50,000)은 결제 수단으로 환불됩니다.",
+                    "₩50,000 환불이 완료되었습니다.",
+                ],
             ),
         ] {
+            let [goes_back, done] = texts;
             holds_a_seat(buyer, &site, seat).await;
             let reservation = buyer.run("return location.href").await;
             buyer.leaves_to_pay().await;
@@ -244,10 +255,13 @@ async fn who_pays_for_seats_that_are_gone_finds_the_money_in_the_wallet() {
             releases_elsewhere(buyer).await;
             buyer.open(checkout.as_str().unwrap()).await;
             buyer.decides("pay").await;
-            buyer.is_told("too_late").await;
-            buyer.says(text).await;
+            buyer.is_told("returned").await;
+            buyer.says(goes_back).await;
             by_day_and_night(buyer, "a payment that came too late").await;
-            assert_eq!(amounts(buyer, &site).await, json!(["+₩50,000"]));
+            // Without a reload.
+            buyer.says(done).await;
+            by_day_and_night(buyer, "a late payment that was given back").await;
+            assert_eq!(amounts(buyer, &site).await, json!(["−₩50,000", "+₩50,000"]));
         }
     })
     .await;

@@ -136,7 +136,8 @@ impl Stripe {
     }
 
     /// Stripe forgets an idempotency key after a day or later, so the payment's refunds are looked
-    /// through first: <https://docs.stripe.com/api/idempotent_requests>.
+    /// through first: <https://docs.stripe.com/api/idempotent_requests>. Until then it also repeats
+    /// a failure, 500 too, so a refund that failed in this way is made a day later.
     async fn refund_once(
         &self,
         request: &RefundRequest<'_>,
@@ -147,14 +148,25 @@ impl Stripe {
             ("limit", LONGEST_LIST),
         ]);
         let path = format!("/v1/refunds?{query}");
-        let made: RefundList = self.client.send(Request::get(&path)).await?;
+        let made: Result<RefundList, _> = self.client.send(Request::get(&path)).await;
+        let made = made.map_err(ProviderError::of_question)?;
         if let Some(refund) = made.with_key(request.key) {
-            return Ok(refund.answer());
+            return if refund.is_for(request) {
+                Ok(refund.answer())
+            } else {
+                Err(ProviderError::refund_key_reused())
+            };
         }
         let body = refund::parameters(request).ok_or_else(amount_not_representable)?;
         let key = format!("refund-{}", request.key);
         let request = Request::post("/v1/refunds", Body::Form(&body)).once(&key);
-        Ok(self.client.send::<Refund>(request).await?.answer())
+        match self.client.send::<Refund>(request).await {
+            Ok(refund) => Ok(refund.answer()),
+            Err(ProviderError::Refused(code)) if code == "idempotency_error" => {
+                Err(ProviderError::refund_key_reused())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn read_refund(&self, refund: &ProviderId) -> Result<RefundAnswer, ProviderError> {

@@ -22,6 +22,8 @@ pub(super) fn parameters(request: &RefundRequest<'_>) -> Option<String> {
 #[derive(Debug, Deserialize)]
 pub(super) struct Refund {
     id: String,
+    /// In Stripe's minor unit.
+    amount: i64,
     status: Option<RefundStatus>,
     #[serde(default)]
     metadata: Option<Metadata>,
@@ -48,6 +50,11 @@ impl Refund {
             }
             Some(RefundStatus::Failed | RefundStatus::Canceled) => RefundAnswer::Failed(id),
         }
+    }
+
+    /// Whether it is for exactly what was asked for.
+    pub(super) fn is_for(&self, request: &RefundRequest<'_>) -> bool {
+        amount::to_stripe(request.amount, &request.payment.currency) == Some(self.amount)
     }
 
     fn key(&self) -> Option<&str> {

@@ -257,30 +257,61 @@ impl Toss {
         self.client.send(Request::get(&path)).await
     }
 
-    /// Toss forgets an idempotency key after 15 days, so the payment's cancellations are looked
-    /// through first: <https://docs.tosspayments.com/reference/using-api/authorization>. Their
-    /// reason has our key.
+    /// The payment's cancellations are looked through before and after: their reason has our key.
+    ///
+    /// Toss repeats its first answer to an idempotency key for 15 days, also one that says that it
+    /// cannot now, so that key lasts a minute:
+    /// <https://docs.tosspayments.com/reference/using-api/authorization>. What is never cancelled
+    /// twice is made sure by `refundableAmount`: Toss refuses if the balance is not the one in which
+    /// we have not found our cancellation.
     async fn refund_once(
         &self,
         request: &RefundRequest<'_>,
     ) -> Result<RefundAnswer, ProviderError> {
         let payment_key = &request.payment.payment_id.0;
         let reason = format!("환불 {}", request.key);
-        let payment = self.payment(payment_key).await?;
-        if let Some(cancel) = payment.cancel_because(&reason) {
-            return Ok(cancel.answer());
+        let refunded = |payment: &Payment| {
+            let cancel = payment.cancel_because(&reason)?;
+            let is_same = cancel.is_of(request.amount, &request.payment.currency);
+            Some(if is_same {
+                Ok(cancel.answer())
+            } else {
+                Err(ProviderError::refund_key_reused())
+            })
+        };
+        let read = || async {
+            let payment = self.payment(payment_key).await;
+            payment.map_err(ProviderError::of_question)
+        };
+        let payment = read().await?;
+        if let Some(answer) = refunded(&payment) {
+            return answer;
         }
         if payment.is_by_deposit() {
             // The buyer's account must be given, which the shop does not know.
             return Err(ProviderError::Refused("REFUND_ACCOUNT_NEEDED".to_owned()));
         }
-        let body = json!({ "cancelReason": reason, "cancelAmount": request.amount.0 }).to_string();
-        let key = format!("refund-{}", request.key);
-        let payment = self.cancel(payment_key, &body, &key).await?;
-        payment
-            .cancel_because(&reason)
-            .map(Cancel::answer)
-            .ok_or_else(|| unexpected("payment without its cancellation"))
+        let body = json!({
+            "cancelReason": reason,
+            "cancelAmount": request.amount.0,
+            "refundableAmount": payment.balance_amount,
+        })
+        .to_string();
+        let key = format!("refund-{}-{}", request.key, request.at.0 / 60_000);
+        match self.cancel(payment_key, &body, &key).await {
+            Ok(payment) => refunded(&payment).unwrap_or_else(|| Err(without_cancellation())),
+            Err(ProviderError::Refused(code)) => {
+                // Another attempt may have made it.
+                refunded(&read().await?).unwrap_or_else(|| {
+                    Err(if is_refund_possible_later(&code) {
+                        ProviderError::Unreachable(code)
+                    } else {
+                        ProviderError::Refused(code)
+                    })
+                })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn read_refund(
@@ -294,6 +325,27 @@ impl Toss {
             .map(Cancel::answer)
             .ok_or_else(|| ProviderError::Refused("REFUND_NOT_FOUND".to_owned()))
     }
+}
+
+/// It may have been made all the same.
+fn without_cancellation() -> ProviderError {
+    ProviderError::Unreachable("payment without its cancellation".to_owned())
+}
+
+/// Whether the same cancellation may succeed later, by the codes of
+/// <https://docs.tosspayments.com/reference/error-codes#결제-취소>: the bank cannot now, another one
+/// of the same payment was just made, or the shop's key must be replaced.
+fn is_refund_possible_later(code: &str) -> bool {
+    matches!(
+        code,
+        "PROVIDER_ERROR"
+            | "FORBIDDEN_CONSECUTIVE_REQUEST"
+            | "NOT_MATCHES_REFUNDABLE_AMOUNT"
+            | "NOT_AVAILABLE_BANK"
+            | "UNAUTHORIZED_KEY"
+            | "INVALID_API_KEY"
+            | "INCORRECT_BASIC_AUTH_FORMAT"
+    )
 }
 
 /// What has become of a payment that was not confirmed. Just after the charge's end, a confirmation

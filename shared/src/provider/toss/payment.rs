@@ -22,7 +22,7 @@ pub(super) struct Payment {
     currency: String,
     total_amount: Number,
     /// What was not cancelled of the total.
-    balance_amount: Number,
+    pub(super) balance_amount: Number,
     /// `None` until the money was taken.
     approved_at: Option<String>,
     virtual_account: Option<VirtualAccount>,
@@ -58,6 +58,8 @@ pub(super) struct Cancel {
     transaction_key: String,
     #[serde(rename = "cancelReason")]
     reason: String,
+    #[serde(rename = "cancelAmount")]
+    amount: Number,
     #[serde(rename = "cancelStatus")]
     status: CancelStatus,
 }
@@ -138,6 +140,11 @@ impl Payment {
 }
 
 impl Cancel {
+    /// Whether it is of this amount. The payment's currency is the only one it can have.
+    pub(super) fn is_of(&self, wanted: Money, currency: &Currency) -> bool {
+        amount(&self.amount, &currency.to_string()).is_some_and(|(amount, _)| amount == wanted)
+    }
+
     pub(super) fn answer(&self) -> RefundAnswer {
         let id = ProviderId(self.transaction_key.clone());
         match self.status {

@@ -1,9 +1,11 @@
 //! Stripe: Checkout Sessions, refunds, charges, and signed notifications.
 //! <https://docs.stripe.com/api>
 
+mod controls;
+
 use std::collections::BTreeMap;
 
-use domain::clock::{EpochMs, ManualClock};
+use domain::clock::EpochMs;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
@@ -54,6 +56,12 @@ pub struct StripeAccount {
     refunds: Vec<Value>,
     intents: BTreeMap<String, Value>,
     next_refund_status: Option<&'static str>,
+    /// What the next request fails with once its parameters were found valid.
+    next_failure: Option<Answer>,
+    /// How many requests are allowed in a second, and how many the current one has had.
+    limit: Option<u32>,
+    second: i64,
+    asked: u32,
     made: u32,
 }
 
@@ -69,8 +77,26 @@ fn invalid(code: &str) -> Answer {
     refuse(400, "invalid_request_error", Some(code))
 }
 
+/// The path names nothing that exists.
+fn missing() -> Answer {
+    refuse(404, "invalid_request_error", Some("resource_missing"))
+}
+
 impl Account for StripeAccount {
-    fn turns_away(&self, asked: &Asked) -> Option<Answer> {
+    /// <https://docs.stripe.com/api/idempotent_requests>
+    const LONGEST_KEY: usize = 255;
+
+    /// Too many requests are turned away before their idempotency key is looked at:
+    /// <https://docs.stripe.com/error-low-level#idempotency>.
+    fn turns_away(&mut self, asked: &Asked, now: EpochMs) -> Option<Answer> {
+        let second = now.0 / 1000;
+        if self.second != second {
+            (self.second, self.asked) = (second, 0);
+        }
+        self.asked += 1;
+        if self.limit.is_some_and(|limit| self.asked > limit) {
+            return Some(refuse(429, "invalid_request_error", Some("rate_limit")));
+        }
         if asked.header("authorization") != format!("Bearer {SECRET_KEY}") {
             return Some(refuse(401, "invalid_request_error", None));
         }
@@ -94,24 +120,40 @@ impl Account for StripeAccount {
             ("GET", path) if path == ["v1", "charges"] => list(&self.charges, asked, Value::clone),
             ("GET", path) if path.starts_with(&["v1", "refunds"]) => {
                 let found = self.refunds.iter().find(|it| it["id"] == path[2]);
-                found.cloned().ok_or_else(|| invalid("resource_missing"))
+                found.cloned().ok_or_else(missing)
             }
             _ => Err(refuse(404, "invalid_request_error", None)),
         };
         answer.map_or_else(|refusal| refusal, |body| (200, body))
     }
 
-    /// Whatever was begun is kept, not what a check of the parameters refused.
-    fn is_kept(answer: &Answer) -> bool {
-        answer.0 != 400
+    /// Whatever was begun is kept, failures too, but not what a check of the parameters refused.
+    fn is_kept((status, body): &Answer) -> bool {
+        let code = body["error"]["code"].as_str().unwrap_or_default();
+        !matches!(status, 400 | 404)
+            || ["charge_already_refunded", "amount_too_large"].contains(&code)
     }
 
     fn other_request() -> Option<Answer> {
         Some(refuse(400, "idempotency_error", None))
     }
 
-    fn error(code: &str) -> Value {
-        refuse(500, "api_error", Some(code)).1
+    fn in_flight() -> Answer {
+        let code = Some("idempotency_key_in_use");
+        refuse(409, "invalid_request_error", code)
+    }
+
+    fn key_too_long() -> Answer {
+        invalid("parameter_invalid_string")
+    }
+
+    fn error(status: u16, code: &str) -> Value {
+        let kind = match status {
+            402 => "card_error",
+            500.. => "api_error",
+            _ => "invalid_request_error",
+        };
+        refuse(status, kind, Some(code)).1
     }
 }
 
@@ -172,6 +214,11 @@ fn list(all: &[Value], asked: &Asked, shown: impl Fn(&Value) -> Value) -> Result
 }
 
 impl StripeAccount {
+    /// The request was valid, but fails.
+    fn fails_now(&mut self) -> Result<(), Answer> {
+        self.next_failure.take().map_or(Ok(()), Err)
+    }
+
     fn id(&mut self, prefix: &str) -> String {
         self.made += 1;
         format!("{prefix}_{:04}", self.made)
@@ -201,6 +248,7 @@ impl StripeAccount {
         if currency.len() != 3 || currency.bytes().any(|b| !b.is_ascii_lowercase()) {
             return Err(invalid("parameter_invalid_string"));
         }
+        self.fails_now()?;
         let id = self.id("cs_test");
         let order = form["client_reference_id"].clone();
         let session = json!({
@@ -217,9 +265,7 @@ impl StripeAccount {
     fn read_session(&self, id: &str, query: &BTreeMap<String, String>) -> Result<Value, Answer> {
         check(query, &["expand[]"], &[])?;
         let session = self.sessions.get(id);
-        let mut session = session
-            .cloned()
-            .ok_or_else(|| refuse(404, "invalid_request_error", Some("resource_missing")))?;
+        let mut session = session.cloned().ok_or_else(missing)?;
         let is_expanded =
             query.get("expand[]").map(String::as_str) == Some("payment_intent.latest_charge");
         if let (true, Some(id)) = (is_expanded, session["payment_intent"].as_str()) {
@@ -234,7 +280,7 @@ impl StripeAccount {
     fn expire(&mut self, id: &str, asked: &Asked) -> Result<Value, Answer> {
         check(&asked.form, &["expand[]"], &[])?;
         let session = self.sessions.get_mut(id);
-        let session = session.ok_or_else(|| invalid("resource_missing"))?;
+        let session = session.ok_or_else(missing)?;
         if session["status"] != "open" {
             // https://docs.stripe.com/api/checkout/sessions/expire
             return Err(refuse(400, "invalid_request_error", None));
@@ -247,7 +293,9 @@ impl StripeAccount {
     fn refund(&mut self, asked: &Asked, now: EpochMs) -> Result<Value, Answer> {
         check(&asked.form, &REFUND_PARAMETERS, &["payment_intent"])?;
         let form = &asked.form;
-        let amount = integer(&form["amount"])?;
+        // Without an amount, it is all that is left.
+        let amount = form.get("amount").map(|text| integer(text)).transpose()?;
+        self.fails_now()?;
         let metadata: Map<String, Value> = ["orderId", "refundKey"]
             .into_iter()
             .filter_map(|name| {
@@ -255,18 +303,13 @@ impl StripeAccount {
                 Some((name.to_owned(), json!(value)))
             })
             .collect();
-        self.give_back(
-            &form["payment_intent"].clone(),
-            amount,
-            &json!(metadata),
-            now,
-        )
+        self.give_back(&form["payment_intent"], amount, &json!(metadata), now)
     }
 
     fn give_back(
         &mut self,
         intent: &str,
-        amount: i64,
+        amount: Option<i64>,
         metadata: &Value,
         now: EpochMs,
     ) -> Result<Value, Answer> {
@@ -277,12 +320,20 @@ impl StripeAccount {
             .into_iter()
             .find(|it| it["payment_intent"] == *intent)
             .ok_or_else(|| invalid("resource_missing"))?;
+        if charge["paid"] != true {
+            // "This PaymentIntent does not have a successful charge to refund."
+            return Err(refuse(400, "invalid_request_error", None));
+        }
         let given_back = charge["amount_refunded"].as_i64().expect("an amount");
         let left = charge["amount_captured"].as_i64().expect("an amount") - given_back;
         if left == 0 {
             return Err(invalid("charge_already_refunded"));
         }
-        if amount < 1 || amount > left {
+        let amount = amount.unwrap_or(left);
+        if amount < 1 {
+            return Err(invalid("parameter_invalid_integer"));
+        }
+        if amount > left {
             return Err(invalid("amount_too_large"));
         }
         if status != "failed" {
@@ -337,93 +388,6 @@ impl StripeAccount {
 }
 
 pub type FakeStripe = Fake<StripeAccount>;
-
-impl FakeStripe {
-    pub async fn start(clock: ManualClock) -> Self {
-        Self::with(StripeAccount::default(), clock).await
-    }
-
-    /// How many sessions were created.
-    #[must_use]
-    pub fn sessions(&self) -> usize {
-        self.account(|it, _| it.sessions.len())
-    }
-
-    /// The buyer pays by card.
-    pub fn pay(&self, session: &str) {
-        self.account(|it, now| it.complete(session, "succeeded", now));
-    }
-
-    /// The buyer pays by a method that confirms later: the payment now has this status.
-    pub fn pay_later(&self, session: &str, status: &str) {
-        self.account(|it, now| it.complete(session, status, now));
-    }
-
-    /// A payment that was to be confirmed later has failed.
-    pub fn payment_fails(&self, session: &str) {
-        self.account(|it, _| {
-            let intent = it.intent_of(session);
-            let intent = it.intents.get_mut(&intent).expect("a payment");
-            intent["status"] = json!("requires_payment_method");
-        });
-    }
-
-    /// The card is refused. The page stays open.
-    pub fn decline(&self, session: &str) {
-        self.account(|it, now| {
-            let charge = it.id("ch");
-            let metadata = json!({ "orderId": it.orders[session] });
-            it.charges.push(json!({
-                "id": charge, "object": "charge", "paid": false, "amount_captured": 0,
-                "amount_refunded": 0, "currency": "krw", "created": now.0 / 1000,
-                "payment_intent": null, "metadata": metadata,
-            }));
-        });
-    }
-
-    /// A field of the received payment is another than asked for.
-    pub fn payment_differs(&self, session: &str, field: &str, value: Value) {
-        self.account(|it, _| {
-            let intent = it.intent_of(session);
-            it.intents.get_mut(&intent).expect("a payment")[field] = value;
-        });
-    }
-
-    /// The session's time is over.
-    pub fn session_expires(&self, session: &str) {
-        self.account(|it, _| {
-            it.sessions.get_mut(session).expect("a session")["status"] = json!("expired");
-        });
-    }
-
-    /// Someone refunds a payment in Stripe's dashboard.
-    pub fn refund_in_dashboard(&self, session: &str, amount: i64) {
-        self.account(|it, now| {
-            let intent = it.intent_of(session);
-            let refund = it.give_back(&intent, amount, &json!({}), now);
-            refund.expect("a refund");
-        });
-    }
-
-    /// The next refund has this status.
-    pub fn next_refund_is(&self, status: &'static str) {
-        self.account(|it, _| it.next_refund_status = Some(status));
-    }
-
-    /// What has become of a pending refund.
-    pub fn refund_becomes(&self, id: &str, status: &str) {
-        self.account(|it, _| {
-            let refund = it.refunds.iter_mut().find(|it| it["id"] == *id);
-            refund.expect("a refund")["status"] = json!(status);
-        });
-    }
-
-    /// How many refunds were made.
-    #[must_use]
-    pub fn refunds(&self) -> usize {
-        self.account(|it, _| it.refunds.len())
-    }
-}
 
 /// The header that Stripe signs a notification with.
 #[must_use]
