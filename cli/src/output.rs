@@ -91,6 +91,15 @@ impl Output {
         }
     }
 
+    /// Whether somebody still takes what is printed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        match &self.0 {
+            Destination::Writer { state, .. } => *state == WriterState::Good,
+            Destination::Log => true,
+        }
+    }
+
     /// Whether a write failed, so that lines are missing.
     #[must_use]
     pub fn has_failed(&self) -> bool {
@@ -152,7 +161,7 @@ pub fn csv_text(text: &str) -> String {
 
 /// Replaces hidden characters by their escapes in JSON: `\u202e`. Line breaks stay: they are between the values, because
 /// within a string JSON has escaped them already. No hidden character is outside the Basic Multilingual Plane.
-fn escaped_json(json: &str) -> String {
+pub(crate) fn escaped_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if is_hidden(c) && c != '\n' {

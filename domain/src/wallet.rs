@@ -32,6 +32,18 @@ pub enum EntryKind {
     Refund,
 }
 
+impl EntryKind {
+    /// The name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Charge => "CHARGE",
+            Self::Payment => "PAYMENT",
+            Self::Refund => "REFUND",
+        }
+    }
+}
+
 /// One change of a wallet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LedgerEntry {

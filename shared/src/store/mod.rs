@@ -12,6 +12,7 @@ mod device_links;
 mod error;
 mod events;
 mod expression;
+mod finding;
 mod images;
 mod inspection;
 mod issuer_keys;
@@ -29,14 +30,15 @@ mod withdrawal;
 
 pub use apply::{ApplyRefused, Change, Described};
 pub use charges::ChargeConflict;
-pub use client::{Consistency, Store, TableNames, back_off};
+pub use client::{Consistency, PageStart, Store, TableNames, back_off};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
 pub use events::PerformanceKey;
+pub use finding::{ClaimPage, NumberedEntry, OwnedThing, TablePage};
 pub use images::Picture;
 pub use inspection::{
-    InspectedClaim, InspectedUser, PageStart, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN,
-    event_key, first_stock_key, head_key, sessions_key,
+    InspectedClaim, InspectedUser, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN, event_key,
+    first_stock_key, head_key, sessions_key,
 };
 pub use issuer_keys::{PublishedKeys, ReadingState, SharedIssuerKeys};
 pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
