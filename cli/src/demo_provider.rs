@@ -40,11 +40,33 @@ pub enum DemoState {
     Ended,
 }
 
+/// What has become of a refund.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum DemoRefundState {
+    #[default]
+    Done,
+    Pending,
+    /// The money is at the shop again, and is not in the books any more.
+    Failed,
+}
+
 #[derive(Clone, Debug)]
 struct DemoRefund {
     order: String,
     amount: Money,
     at: EpochMs,
+    state: DemoRefundState,
+}
+
+impl DemoRefund {
+    fn answer(&self, key: &str) -> RefundAnswer {
+        let id = ProviderId(key.to_owned());
+        match self.state {
+            DemoRefundState::Done => RefundAnswer::Done(id),
+            DemoRefundState::Pending => RefundAnswer::Pending(id),
+            DemoRefundState::Failed => RefundAnswer::Failed(id),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +74,17 @@ struct Books {
     orders: BTreeMap<String, DemoOrder>,
     /// By key.
     refunds: BTreeMap<String, DemoRefund>,
+    /// What becomes of the next refunds.
+    next_refunds: DemoRefundState,
+}
+
+impl Books {
+    /// The refunds that have not failed.
+    fn live_refunds(&self) -> impl Iterator<Item = (&String, &DemoRefund)> {
+        self.refunds
+            .iter()
+            .filter(|(_, refund)| refund.state != DemoRefundState::Failed)
+    }
 }
 
 /// The provider. Clones share its books.
@@ -113,6 +146,22 @@ impl DemoProvider {
         }
     }
 
+    /// Sets what becomes of refunds, those that were made and those to come.
+    pub fn set_refunds(&self, state: DemoRefundState) {
+        let mut books = self.books();
+        books.next_refunds = state;
+        for refund in books.refunds.values_mut() {
+            refund.state = state;
+        }
+    }
+
+    /// The sum of all refunds that have not failed.
+    #[must_use]
+    pub fn refunded(&self) -> Money {
+        let books = self.books();
+        books.live_refunds().map(|(_, refund)| refund.amount).sum()
+    }
+
     /// A notification about an order: its headers and its body.
     #[must_use]
     pub fn notification(&self, order: &str) -> (HeaderMap, Vec<u8>) {
@@ -165,11 +214,10 @@ impl DemoProvider {
 
     fn refund_once(&self, request: &RefundRequest<'_>) -> Result<RefundAnswer, ProviderError> {
         let refused = |code: &str| ProviderError::Refused(code.to_owned());
-        let done = RefundAnswer::Done(ProviderId(request.key.to_owned()));
         let mut books = self.books();
         if let Some(known) = books.refunds.get(request.key) {
             return if known.amount == request.amount {
-                Ok(done)
+                Ok(known.answer(request.key))
             } else {
                 Err(refused("key_reused"))
             };
@@ -181,10 +229,10 @@ impl DemoProvider {
         let (name, paid) = paid
             .map(|(name, order)| (name.clone(), order.amount))
             .ok_or_else(|| refused("payment_not_found"))?;
-        let refunds = books.refunds.values();
-        let refunded: Money = refunds
-            .filter(|refund| refund.order == name)
-            .map(|refund| refund.amount)
+        let refunded: Money = books
+            .live_refunds()
+            .filter(|(_, refund)| refund.order == name)
+            .map(|(_, refund)| refund.amount)
             .sum();
         if refunded + request.amount > paid {
             return Err(refused("more_than_was_paid"));
@@ -193,9 +241,11 @@ impl DemoProvider {
             order: name,
             amount: request.amount,
             at: request.at,
+            state: books.next_refunds,
         };
+        let answer = refund.answer(request.key);
         books.refunds.insert(request.key.to_owned(), refund);
-        Ok(done)
+        Ok(answer)
     }
 
     fn booked_between(&self, from: EpochMs, to: EpochMs, after: Option<&str>) -> BookedPage {
@@ -213,7 +263,7 @@ impl DemoProvider {
                 at,
             })
         });
-        let refunds = books.refunds.iter().filter_map(|(key, refund)| {
+        let refunds = books.live_refunds().filter_map(|(key, refund)| {
             Some(Booked {
                 kind: BookedKind::Refund,
                 id: ProviderId(key.clone()),
@@ -276,9 +326,10 @@ impl Provider for DemoProvider {
         refund: &'a ProviderId,
     ) -> ProviderResult<'a, RefundAnswer> {
         Box::pin(async move {
-            let known = self.books().refunds.contains_key(&refund.0);
+            let books = self.books();
+            let known = books.refunds.get(&refund.0);
             known
-                .then(|| RefundAnswer::Done(refund.clone()))
+                .map(|known| known.answer(&refund.0))
                 .ok_or_else(|| ProviderError::Refused("refund_not_found".to_owned()))
         })
     }

@@ -12,7 +12,6 @@ use axum::body::Body as AxumBody;
 use axum::extract::{Request as AxumRequest, State};
 use axum::http::Response;
 use cors::Cors;
-use domain::charge::ProviderName;
 use domain::refusal::FieldError;
 use http_body_util::BodyExt;
 use lambda_http::{Body, RequestExt};
@@ -27,7 +26,7 @@ use tokio::sync::Semaphore;
 use crate::http_server::HttpServer;
 
 /// Every function that answers HTTP requests.
-pub const FUNCTIONS: [Function; 25] = [
+pub const FUNCTIONS: [Function; 27] = [
     balance::FUNCTION,
     cancel_reservation::FUNCTION,
     charge::FUNCTION,
@@ -42,6 +41,8 @@ pub const FUNCTIONS: [Function; 25] = [
     list_dates::FUNCTION,
     list_events::FUNCTION,
     list_ledger::FUNCTION,
+    list_withdrawals::FUNCTION,
+    withdraw::FUNCTION,
     list_reservations::FUNCTION,
     list_seats::FUNCTION,
     pages::FUNCTION,
@@ -103,9 +104,8 @@ pub async fn serve(
     let mut stage_variables = sign_in
         .map(|sign_in| sign_in.to_stage_variables())
         .unwrap_or_default();
-    if app.is_paid_by(ProviderName::Demo) {
-        let name = ProviderName::Demo.as_str().to_owned();
-        stage_variables.insert(PAYMENT_PROVIDER.to_owned(), name);
+    if let Some(name) = app.provider_name() {
+        stage_variables.insert(PAYMENT_PROVIDER.to_owned(), name.to_string());
     }
     let gateway = Arc::new(Gateway {
         app,

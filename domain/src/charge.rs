@@ -174,6 +174,8 @@ pub enum PurchaseState {
     /// It is about to be paid.
     Due,
     Paid,
+    /// It could not be paid any more: the money goes back to where it came from.
+    Returned,
     /// It could not be paid any more: the money stays in the wallet.
     NotPaid,
 }
@@ -206,6 +208,10 @@ pub struct Charge {
     /// `None` until the provider has answered the first request.
     pub begun: Option<Begun>,
     pub state: ChargeState,
+    /// What has gone back to the source, or is on its way.
+    pub withdrawn: Money,
+    /// The provider could not give money of this charge back once.
+    pub was_reversed: bool,
     pub created_at: EpochMs,
 }
 
@@ -245,6 +251,29 @@ impl Charge {
             ChargeState::Done { .. } => ChargeStatus::Done,
             ChargeState::Failed(_) => ChargeStatus::Failed,
             ChargeState::Expired => ChargeStatus::Expired,
+        }
+    }
+
+    /// Whether the reservation that it is for is about to be paid.
+    #[must_use]
+    pub fn is_purchase_due(&self) -> bool {
+        matches!(
+            self.state,
+            ChargeState::Done {
+                purchase: Some(PurchaseState::Due),
+                ..
+            }
+        )
+    }
+
+    /// The payment and how much of it can still go back. `None` if nothing can.
+    #[must_use]
+    pub fn returnable(&self) -> Option<(&ProviderPayment, Money)> {
+        match &self.state {
+            ChargeState::Done { payment, .. } if self.withdrawn < self.amount => {
+                Some((payment, self.amount - self.withdrawn))
+            }
+            _ => None,
         }
     }
 

@@ -38,6 +38,9 @@ pub struct Terms {
     pub payment_seconds: u32,
     /// A paid reservation can be cancelled until this many hours before the start.
     pub cancel_until_hours: u32,
+    /// Where a refund goes unless the buyer says otherwise.
+    #[serde(default)]
+    pub refund_to: RefundTo,
     /// When the sale opens. `None`: it is open from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<EpochMs>,
@@ -74,6 +77,29 @@ impl Terms {
     #[must_use]
     pub fn cancel_until(&self, starts_at: EpochMs) -> EpochMs {
         starts_at.plus_ms(-i64::from(self.cancel_until_hours) * 3_600_000)
+    }
+}
+
+/// Where the refund of a cancelled reservation goes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum RefundTo {
+    /// It stays in the wallet.
+    #[default]
+    Wallet,
+    /// What came from a payment provider goes back there. The rest stays in the wallet.
+    Source,
+}
+
+impl RefundTo {
+    /// Parses the name in the API and in the catalogue.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "wallet" => Ok(Self::Wallet),
+            "source" => Ok(Self::Source),
+            _ => Err("must be wallet or source".to_owned()),
+        }
     }
 }
 
@@ -388,6 +414,7 @@ mod tests {
                 hold_seconds: 300,
                 payment_seconds: 600,
                 cancel_until_hours: 24,
+                refund_to: RefundTo::Wallet,
                 opens_at: Some(EpochMs(1_000_000)),
                 closes_at: None,
                 last_start: Some(EpochMs(9_000_000)),

@@ -27,3 +27,4 @@ pub mod seats;
 pub mod shortage;
 pub mod stock;
 pub mod wallet;
+pub mod withdrawal;

@@ -34,6 +34,8 @@ pub enum Limit {
     Seats { most: u32 },
     /// The number of charges of one user that may be pending at the same time.
     PendingCharges { most: u32 },
+    /// The number of withdrawals of one user that may be on their way at the same time.
+    PendingWithdrawals { most: u32 },
     /// The amount that a wallet may hold.
     Wallet { balance: Money, ceiling: Money },
 }
@@ -102,6 +104,10 @@ pub enum Refusal {
     InsufficientBalance {
         balance: Money,
         required: Money,
+    },
+    /// More than can go back to where it came from.
+    NotWithdrawable {
+        withdrawable: Money,
     },
     /// DynamoDB has no capacity at the moment.
     Throttled,

@@ -106,6 +106,8 @@ pub enum State {
     Cancelled {
         payment: Option<Payment>,
         refunded: Money,
+        /// The part of the refund that went on to where the money came from.
+        to_source: Money,
     },
 }
 
@@ -238,7 +240,9 @@ impl Reservation {
         match &self.state {
             State::Held { .. } => Money::ZERO,
             State::Confirmed { payment } => amount_of(payment.as_ref()),
-            State::Cancelled { payment, refunded } => amount_of(payment.as_ref()) - *refunded,
+            State::Cancelled {
+                payment, refunded, ..
+            } => amount_of(payment.as_ref()) - *refunded,
         }
     }
 
@@ -460,6 +464,7 @@ mod tests {
         let cancelled = reservation(State::Cancelled {
             payment: None,
             refunded: Money::ZERO,
+            to_source: Money::ZERO,
         });
         assert!(!cancelled.is_same_purchase(Lane::FIRST, Rank(1), 2));
     }

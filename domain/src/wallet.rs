@@ -16,6 +16,9 @@ pub struct Wallet {
     pub balance: Money,
     /// The number of ledger entries. The next entry has the following number.
     pub seq: u64,
+    /// What came from payment providers and has not gone back to them, whether it was spent or not.
+    #[serde(default)]
+    pub returnable: Money,
 }
 
 /// The kind of a ledger entry.
@@ -30,6 +33,10 @@ pub enum EntryKind {
     Payment,
     /// A cancelled reservation was refunded.
     Refund,
+    /// Money goes back to where it came from.
+    Withdrawal,
+    /// A withdrawal that the payment provider could not make.
+    Reversal,
 }
 
 impl EntryKind {
@@ -49,11 +56,13 @@ impl EntryKind {
 pub struct LedgerEntry {
     pub entry_id: EntryId,
     pub kind: EntryKind,
-    /// Negative for payments.
+    /// Negative for payments and withdrawals.
     pub amount: Money,
     pub balance_after: Money,
-    /// What was paid or refunded. `None` for a charge.
+    /// What was paid or refunded.
     pub purchase: Option<Purchase>,
+    /// The withdrawal that was made or reversed.
+    pub withdrawal_id: Option<EntryId>,
     pub at: EpochMs,
 }
 
@@ -97,6 +106,8 @@ pub enum WalletRefusal {
     Insufficient { balance: Money, required: Money },
     /// The charge would exceed the ceiling.
     OverCeiling { balance: Money, ceiling: Money },
+    /// More than can go back to where it came from.
+    NotWithdrawable { withdrawable: Money },
 }
 
 impl Wallet {
@@ -129,10 +140,39 @@ impl Wallet {
         self.changed_to(self.balance + amount)
     }
 
+    /// The wallet after a payment provider's money has come, or come back. There is no ceiling,
+    /// because the money is the buyer's.
+    #[must_use]
+    pub fn credited(self, amount: Money) -> Self {
+        Self {
+            returnable: self.returnable + amount,
+            ..self.changed_to(self.balance + amount)
+        }
+    }
+
+    /// What can go back to where it came from. What was granted is spent first, and never goes out.
+    #[must_use]
+    pub fn withdrawable(self) -> Money {
+        self.balance.min(self.returnable)
+    }
+
+    /// The wallet after a withdrawal. Refused if it exceeds [`Wallet::withdrawable`].
+    pub fn withdrawn(self, amount: Money) -> Result<Self, WalletRefusal> {
+        let withdrawable = self.withdrawable();
+        if withdrawable < amount {
+            return Err(WalletRefusal::NotWithdrawable { withdrawable });
+        }
+        Ok(Self {
+            returnable: self.returnable - amount,
+            ..self.changed_to(self.balance - amount)
+        })
+    }
+
     fn changed_to(self, balance: Money) -> Self {
         Self {
             balance,
             seq: self.seq + 1,
+            returnable: self.returnable,
         }
     }
 }
@@ -182,6 +222,7 @@ mod tests {
         let wallet = Wallet {
             balance: Money(99),
             seq: 1,
+            returnable: Money::ZERO,
         };
         assert_eq!(
             wallet.paid(Money(100)),
@@ -194,7 +235,8 @@ mod tests {
             wallet.paid(Money(99)),
             Ok(Wallet {
                 balance: Money::ZERO,
-                seq: 2
+                seq: 2,
+                returnable: Money::ZERO,
             })
         );
     }
@@ -205,6 +247,23 @@ mod tests {
         assert!(wallet.charged(Money(30), Money(100)).is_ok());
         assert!(wallet.charged(Money(31), Money(100)).is_err());
         assert!(Wallet::default().charged(Money::MAX, Money(100)).is_err());
+    }
+
+    #[test]
+    fn what_was_granted_never_goes_out_even_after_it_was_spent_and_refunded() {
+        let granted = Wallet::default().charged(Money(10), Money(100)).unwrap();
+        assert_eq!(granted.withdrawable(), Money::ZERO);
+        let both = granted.credited(Money(10));
+        let spent = both.paid(Money(10)).unwrap();
+        let out = spent.withdrawn(Money(10)).unwrap();
+        let refunded = out.refunded(Money(10));
+        assert_eq!(refunded.balance, Money(10));
+        assert_eq!(
+            refunded.withdrawn(Money(1)),
+            Err(WalletRefusal::NotWithdrawable {
+                withdrawable: Money::ZERO
+            })
+        );
     }
 
     #[test]
@@ -223,24 +282,34 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_balance_is_the_sum_of_the_accepted_changes(changes in proptest::collection::vec((0..3_u8, 1..1_000_000_i64), 0..100)) {
+        fn a_balance_is_the_sum_of_the_accepted_changes(changes in proptest::collection::vec((0..5_u8, 1..1_000_000_i64), 0..100)) {
             let ceiling = Money(5_000_000);
             let mut wallet = Wallet::default();
             let mut sum = 0;
             let mut entries = 0;
+            let mut provided = 0;
             for (kind, amount) in changes {
                 let (next, signed) = match kind {
                     0 => (wallet.charged(Money(amount), ceiling), amount),
                     1 => (wallet.paid(Money(amount)), -amount),
+                    2 => (wallet.withdrawn(Money(amount)), -amount),
+                    3 => (Ok(wallet.credited(Money(amount))), amount),
                     _ => (Ok(wallet.refunded(Money(amount))), amount),
                 };
                 if let Ok(next) = next {
+                    if matches!(kind, 2 | 3) {
+                        provided += signed;
+                    }
                     wallet = next;
                     sum += signed;
                     entries += 1;
                 }
                 prop_assert!(wallet.balance >= Money::ZERO);
-                prop_assert_eq!(wallet, Wallet { balance: Money(sum), seq: entries });
+                prop_assert!(wallet.returnable >= Money::ZERO);
+                prop_assert_eq!(
+                    wallet,
+                    Wallet { balance: Money(sum), seq: entries, returnable: Money(provided) }
+                );
             }
         }
     }

@@ -146,6 +146,7 @@ async fn answer_within_span(
         refunds = counts.some(Count::Refunds),
         refunded = counts.some(Count::Refunded),
         charges = counts.some(Count::Charges),
+        reversals = counts.some(Count::Reversals),
         conflicts = counts.some(Count::Conflicts),
         "request"
     );

@@ -33,13 +33,15 @@ pub enum Count {
     Refunded,
     /// Charges of wallets.
     Charges,
+    /// Withdrawals that the payment provider could not make.
+    Reversals,
     /// Writes that DynamoDB rejected because a transaction was using one of the items. Most are
     /// retried.
     Conflicts,
 }
 
 impl Count {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Joins,
         Self::Admissions,
         Self::Arrivals,
@@ -51,6 +53,7 @@ impl Count {
         Self::Refunds,
         Self::Refunded,
         Self::Charges,
+        Self::Reversals,
         Self::Conflicts,
     ];
 }

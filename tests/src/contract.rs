@@ -10,7 +10,7 @@ use shared::openapi::{Document, Operation};
 
 /// The operations that the functions describe.
 #[must_use]
-pub fn operations() -> [Operation; 22] {
+pub fn operations() -> [Operation; 24] {
     [
         balance::operation(),
         cancel_reservation::operation(),
@@ -23,6 +23,8 @@ pub fn operations() -> [Operation; 22] {
         link_device::operation(),
         list_dates::operation(),
         list_events::operation(),
+        list_withdrawals::operation(),
+        withdraw::operation(),
         list_ledger::operation(),
         get_charge::operation(),
         payment_webhook::operation(),

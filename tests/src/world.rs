@@ -19,6 +19,7 @@ use lambda_http::Body;
 use lambda_http::http::HeaderMap;
 use serde_json::{Value, json};
 use shared::app::App;
+use shared::http::PAYMENT_PROVIDER;
 use shared::lambda::Function;
 use shared::provider::Provider;
 use shared::store::{Change, Settings, Store, TableNames, create_tables};
@@ -48,7 +49,7 @@ pub const FAR_DATE: &str = "2099-12-24";
 pub const FESTIVAL: &str = "summer-festival";
 
 /// Every function that answers requests.
-pub const FUNCTIONS: [Function; 25] = boxoffice::gateway::FUNCTIONS;
+pub const FUNCTIONS: [Function; 27] = boxoffice::gateway::FUNCTIONS;
 
 /// At most this many requests are in progress over all tests: more would only queue up on a small machine.
 static AT_ONCE: Semaphore = Semaphore::const_new(32);
@@ -133,6 +134,7 @@ pub fn concert() -> Programme {
                 max_seats_per_user: 1,
                 hold_seconds: 300,
                 payment_seconds: 600,
+                refund_to: domain::event::RefundTo::Wallet,
                 cancel_until_hours: 24,
                 opens_at: None,
                 closes_at: None,
@@ -358,7 +360,10 @@ impl World {
         headers: &[(&str, &str)],
         body: Option<&str>,
     ) -> Reply {
-        let (name, event) = http_event(method, path, headers, body);
+        let (name, mut event) = http_event(method, path, headers, body);
+        if let Some(provider) = self.app.provider_name() {
+            event["stageVariables"] = json!({ PAYMENT_PROVIDER: provider.as_str() });
+        }
         let function = FUNCTIONS
             .iter()
             .find(|function| function.name == name)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::clock::EpochMs;
 use domain::event::{
-    Admission, DEFAULT_PAYMENT_SECONDS, Event, EventDate, Programme, Section, Terms,
+    Admission, DEFAULT_PAYMENT_SECONDS, Event, EventDate, Programme, RefundTo, Section, Terms,
 };
 use domain::fees::Fees;
 use domain::ids::{DateKey, EventId, SeatNumber};
@@ -19,7 +19,7 @@ use super::fees::{self, Organizer, Percent};
 use super::profile::{self, WantedPicture};
 use super::raw::{
     AdmissionWord, Amount, Day, List, MAX_SEATS, MAX_TICKETS, Opening, RawCatalog, RawDate,
-    RawEvent, RawQueue, RawSection, StrategyWord, Value, Whole,
+    RawEvent, RawQueue, RawSection, RefundToWord, StrategyWord, Value, Whole,
 };
 use super::section::section;
 use super::times::{DayOfTime, ResolvedTime, WrittenTime, Zone};
@@ -321,6 +321,10 @@ fn event(
     let hold_seconds = scope.count("holdSeconds", raw.hold_seconds, 300);
     let payment_seconds = payment_seconds(scope, raw.payment_seconds);
     let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
+    let refund_to = match scope.value("refundTo", raw.refund_to) {
+        Some(RefundToWord::Source) => RefundTo::Source,
+        Some(RefundToWord::Wallet) | None => RefundTo::Wallet,
+    };
     let first_applied_at = event_id
         .as_ref()
         .and_then(|id| context.known.first_applied.get(id).copied())
@@ -388,6 +392,7 @@ fn event(
             hold_seconds,
             payment_seconds,
             cancel_until_hours,
+            refund_to,
             opens_at,
             closes_at,
             last_start,

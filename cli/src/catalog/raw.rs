@@ -60,6 +60,7 @@ pub(super) struct RawEvent {
     pub(super) hold_seconds: Value<Seconds>,
     pub(super) payment_seconds: Value<Whole<60, 3600>>,
     pub(super) cancel_until_hours: Value<Whole<0, 8760>>,
+    pub(super) refund_to: Value<RefundToWord>,
     pub(super) artists: Field<Vec<Field<Scalar<Name>>>>,
     pub(super) city: Value<Name>,
     pub(super) address: Value<Name>,
@@ -170,6 +171,13 @@ pub(super) struct RawNumbering {
 pub(super) enum AdmissionWord {
     Seated,
     General,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", expecting = "wallet or source")]
+pub(super) enum RefundToWord {
+    Wallet,
+    Source,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]

@@ -275,7 +275,7 @@ async fn run_schedule(app: Arc<App>, stopped: watch::Receiver<bool>) {
             () = &mut stopped => return,
         }
         promote_once(&app).await;
-        if app.has_provider() {
+        if app.provider_name().is_some() {
             settle_once(&app).await;
         }
     }

@@ -190,6 +190,15 @@ impl EntryId {
         Self(Uuid::new_v5(&user.0, key_sha256.as_bytes()))
     }
 
+    /// The id of the withdrawal that is a numbered entry of a user's ledger.
+    #[must_use]
+    pub fn of_withdrawal(user: UserId, number: u64) -> Self {
+        Self(Uuid::new_v5(
+            &user.0,
+            format!("withdrawal {number}").as_bytes(),
+        ))
+    }
+
     /// Parses a UUID in its canonical form: 36 characters with hyphens, in upper or lower case.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         canonical_uuid(text)

@@ -7,6 +7,7 @@ mod lane;
 mod seats;
 mod stock;
 mod user;
+mod withdrawals;
 
 use serde::{Serialize, Serializer};
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::withdrawals::check_withdrawals;
 use super::{Finding, Invariant, Stored};
 use crate::charge::{Charge, ChargeStatus};
 use crate::clock::EpochMs;
@@ -10,6 +11,7 @@ use crate::ids::{EntryId, EventId, ReservationId, SeatNumber, UserId};
 use crate::money::Money;
 use crate::reservation::{Reservation, State};
 use crate::wallet::{EntryKind, LedgerEntry, Wallet};
+use crate::withdrawal::Withdrawal;
 
 /// The charge that a charge key remembers.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,7 @@ pub struct UserItems {
     pub charges: Vec<Stored<RememberedCharge>>,
     /// The charges that a payment provider confirms.
     pub provider_charges: Vec<Stored<Charge>>,
+    pub withdrawals: Vec<Stored<Withdrawal>>,
     pub reservations: Vec<Stored<Reservation>>,
     pub archived: Vec<Stored<Reservation>>,
 }
@@ -51,6 +54,7 @@ impl UserItems {
             self.check_wallet(&mut findings);
             self.check_charges(&mut findings);
             self.check_pending(now, &mut findings);
+            findings.extend(check_withdrawals(self, now));
         }
         let mut paid = self.paid();
         let in_scope = |id: &ReservationId| only.is_none_or(|only| id.event_id() == only);
@@ -129,9 +133,12 @@ impl UserItems {
                 EntryKind::Charge => entry.amount > Money::ZERO,
                 EntryKind::Refund => entry.amount >= Money::ZERO,
                 EntryKind::Payment => entry.amount <= Money::ZERO,
+                EntryKind::Withdrawal => entry.amount < Money::ZERO,
+                EntryKind::Reversal => entry.amount > Money::ZERO,
             };
             if !has_right_sign {
-                let expected = "charges above 0, refunds not below 0, payments not above 0";
+                let expected = "charges and reversals above 0, refunds not below 0, payments not \
+                                above 0, withdrawals below 0";
                 let is = format!("{:?} of {}", entry.kind, entry.amount.0);
                 found(key, expected.to_owned(), is);
             }

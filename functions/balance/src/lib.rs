@@ -45,6 +45,8 @@ pub fn operation() -> shared::openapi::Operation {
 struct Body<'a> {
     user_id: UserId,
     balance: Money,
+    /// How much can go back to where it came from, at most the balance. 0 without a payment provider.
+    withdrawable: Money,
     currency: &'a Currency,
     charging: Charging,
 }
@@ -66,13 +68,15 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     ApiRequest::check_own(caller, user_id)?;
     let settings = app.settings(request.now()).await?;
     let wallet = app.store().wallet(user_id, Consistency::Strong).await?;
+    let (charging, withdrawable) = match request.payment_provider() {
+        Some(_) => (Charging::Provider, wallet.withdrawable()),
+        None => (Charging::Trusted, Money::ZERO),
+    };
     Ok(Answer::ok(&Body {
         user_id,
         balance: wallet.balance,
+        withdrawable,
         currency: &settings.currency,
-        charging: match request.payment_provider() {
-            Some(_) => Charging::Provider,
-            None => Charging::Trusted,
-        },
+        charging,
     }))
 }

@@ -1,6 +1,7 @@
 //! DELETE /reservations/{reservationId}: releases a hold or cancels a paid reservation with a
 //! refund.
 
+use domain::event::RefundTo;
 use domain::refusal::Refusal;
 use shared::app::App;
 use shared::http::{Answer, ApiRequest, views::ReservationView};
@@ -30,7 +31,13 @@ pub fn operation() -> shared::openapi::Operation {
     .describe(
         "Cancel a reservation",
         "Releases a hold, or cancels a paid reservation and refunds it, until `cancelUntilHours` \
-         before the start.",
+         before the start. What came from a payment provider can go back there at once.",
+    )
+    .query(
+        REFUND_TO,
+        "Where the refund goes: `wallet` or `source`. Without it, where the event's `refundTo` says. \
+         What did not come from a payment provider stays in the wallet.",
+        serde_json::json!({"type": "string", "enum": ["wallet", "source"]}),
     )
     .response::<ReservationView<'_>>(
         200,
@@ -38,16 +45,26 @@ pub fn operation() -> shared::openapi::Operation {
          wallet.",
     )
     .problems(&[
+        problem::INVALID_REQUEST,
         problem::RESERVATION_NOT_FOUND,
         problem::NOT_CANCELLABLE,
         problem::PARALLEL_REQUESTS,
     ])
 }
 
+/// The query parameter that says where the refund goes.
+const REFUND_TO: &str = "refundTo";
+
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     let user_id = request.caller(app).await?;
     let id = request.path_reservation()?;
-    let reservation = app.cancel(user_id, &id, request.now()).await?;
+    let wanted = request.query(REFUND_TO, RefundTo::parse)?;
+    let refund_to = match request.payment_provider() {
+        Some(_) => wanted,
+        // Nobody could give the money back.
+        None => Some(RefundTo::Wallet),
+    };
+    let reservation = app.cancel(user_id, &id, refund_to, request.now()).await?;
     Ok(Answer::ok(&ReservationView::of(
         &reservation,
         request.now(),

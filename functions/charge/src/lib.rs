@@ -101,8 +101,8 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let user_id = request.path_user()?;
     let (key, wanted) = read(request)?;
     ApiRequest::check_own(caller, user_id)?;
-    match app.has_provider() {
-        true => {
+    match app.provider_name() {
+        Some(_) => {
             let charge = ChargeRequest {
                 user_id,
                 key,
@@ -112,12 +112,12 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
             };
             begin(app, &charge, request).await
         }
-        false if wanted.pay_for.is_some() => Err(FieldError::new(
+        None if wanted.pay_for.is_some() => Err(FieldError::new(
             "payFor",
             "needs a payment provider; charge, then pay the reservation",
         )
         .into()),
-        false => trust(app, &key, wanted.amount, user_id, request).await,
+        None => trust(app, &key, wanted.amount, user_id, request).await,
     }
 }
 

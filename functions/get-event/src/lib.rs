@@ -1,7 +1,7 @@
 //! GET /events/{eventId}: an event with dates, prices and availability. Public.
 
 use domain::clock::{EpochMs, rfc3339};
-use domain::event::{Admission, EventDate, Programme};
+use domain::event::{Admission, EventDate, Programme, RefundTo};
 use domain::ids::DateKey;
 use domain::localized::LocalizedText;
 use domain::money::Money;
@@ -59,6 +59,8 @@ struct Body<'a> {
     /// How long a checkout at a payment provider may take, in seconds. A hold whose checkout is begun
     /// is extended to this, once.
     payment_seconds: u32,
+    /// Where the refund of a cancelled reservation goes unless the buyer says otherwise.
+    refund_to: RefundTo,
     /// The price of a ticket, for general admission.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Money>,
@@ -179,6 +181,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         max_seats_per_user: terms.max_seats_per_user,
         hold_seconds: terms.hold_seconds,
         payment_seconds: terms.payment_seconds,
+        refund_to: terms.refund_to,
         price,
         starts_at,
         doors_open_at: terms.doors_open_at,

@@ -34,7 +34,8 @@ pub fn operation() -> shared::openapi::Operation {
     )
     .describe(
         "List the ledger",
-        "All charges, payments and refunds, newest first, each with the balance after it.",
+        "All charges, payments, refunds, withdrawals and reversals, newest first, each with the \
+         balance after it.",
     )
     .paginated(DEFAULT_LIMIT, MOST)
     .response::<Body<'_>>(200, "A page of entries.")
@@ -64,7 +65,7 @@ struct Body<'a> {
 struct EntryView<'a> {
     entry_id: EntryId,
     kind: EntryKind,
-    /// Negative for a payment. The sum of all entries is the balance.
+    /// Negative for a payment and a withdrawal. The sum of all entries is the balance.
     amount: Money,
     balance_after: Money,
     /// For a payment or a refund.
@@ -86,6 +87,9 @@ struct EntryView<'a> {
     /// The number of tickets.
     #[serde(skip_serializing_if = "Option::is_none")]
     quantity: Option<u32>,
+    /// For a withdrawal or a reversal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawal_id: Option<EntryId>,
     #[serde(serialize_with = "rfc3339::serialize")]
     at: EpochMs,
 }
@@ -109,6 +113,7 @@ impl<'a> From<&'a LedgerEntry> for EntryView<'a> {
                 .filter(|purchase| !purchase.seats.is_empty())
                 .map(|purchase| purchase.seats.iter().map(Into::into).collect()),
             quantity: purchase.and_then(|purchase| purchase.quantity),
+            withdrawal_id: entry.withdrawal_id,
             at: entry.at,
         }
     }

@@ -51,7 +51,7 @@ struct Body {
 async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> {
     request.path_parameter("provider", |name| {
         ProviderName::parse(name)
-            .filter(|name| app.is_paid_by(*name))
+            .filter(|name| app.provider_name() == Some(*name))
             .ok_or_else(|| "is not the payment provider of this shop".to_owned())
     })?;
     app.notified(request.notification()).await?;

@@ -1,5 +1,5 @@
-//! Scheduled every minute: asks the payment provider about all charges that are due, and ends those
-//! that are too old.
+//! Scheduled every minute: asks the payment provider about all charges and withdrawals that are due,
+//! has it make refunds, and ends what is too old.
 
 use serde_json::{Value, json};
 use shared::app::App;
@@ -13,10 +13,11 @@ pub async fn handle(app: &App) -> Result<Value, lambda_http::Error> {
         .map_err(|refusal| format!("{refusal:?}"))?;
     let counts = app.metrics().take_unreported();
     tracing::info!(
-        charges_due = summary.due,
-        charges_ended = summary.ended,
-        charges_failed = summary.failed,
-        charges_left = summary.left,
+        due = summary.due,
+        ended = summary.ended,
+        failed = summary.failed,
+        left = summary.left,
+        reversals = counts.some(Count::Reversals),
         charges = counts.some(Count::Charges),
         sales = counts.some(Count::Sales),
         tickets_sold = counts.some(Count::TicketsSold),
@@ -27,7 +28,11 @@ pub async fn handle(app: &App) -> Result<Value, lambda_http::Error> {
     if summary.failed > 0 {
         // Lambda counts this as an error, which triggers the alarm. The next scheduled run tries
         // again.
-        return Err(format!("{} charges could not be settled", summary.failed).into());
+        return Err(format!(
+            "{} charges or withdrawals could not be settled",
+            summary.failed
+        )
+        .into());
     }
     Ok(json!({ "due": summary.due, "ended": summary.ended, "left": summary.left }))
 }

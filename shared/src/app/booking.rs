@@ -8,11 +8,13 @@ use crate::store::{
     ChargeRecord, ChargeRefused, Charged, Consistency, StoreError, TransactionLost, back_off,
 };
 use domain::clock::EpochMs;
+use domain::event::RefundTo;
 use domain::ids::{ReservationId, UserId};
 use domain::money::Money;
 use domain::refusal::{Limit, Refusal};
 use domain::reservation::{Payment, Reservation, State, Status};
 use domain::wallet::{IdempotencyKey, LedgerEntry, Wallet, WalletRefusal};
+use domain::withdrawal::Part;
 
 /// If items have changed since they were read, the operation is decided again, at most this many
 /// times.
@@ -140,12 +142,13 @@ impl App {
             .ok_or(Refusal::ReservationNotFound)
     }
 
-    /// Cancels a reservation: releases a hold, or refunds a payment. Repeating the request returns
-    /// the same result.
+    /// Cancels a reservation: releases a hold, or refunds a payment. `refund_to` says where the
+    /// refund goes; without it, the event does. Repeating the request returns the same result.
     pub async fn cancel(
         &self,
         user: UserId,
         id: &ReservationId,
+        refund_to: Option<RefundTo>,
         now: EpochMs,
     ) -> Result<Reservation, Refusal> {
         let mut now = now;
@@ -165,7 +168,14 @@ impl App {
                     }
                 }
             };
-            match self.store.cancel(&reservation, wallet).await {
+            let parts = match wallet {
+                Some(wallet) => {
+                    self.parts_of_refund(&reservation, wallet, refund_to, now)
+                        .await?
+                }
+                None => Vec::new(),
+            };
+            match self.store.cancel(&reservation, wallet, &parts).await {
                 Ok(cancelled) => {
                     self.metrics().add(Count::Cancellations, 1);
                     if let State::Cancelled { refunded, .. } = cancelled.state
@@ -185,6 +195,32 @@ impl App {
         }
         // Only the user's own requests change these items.
         Err(StoreError::OwnConflict.into())
+    }
+
+    /// What of a refund goes on to where the money came from.
+    async fn parts_of_refund(
+        &self,
+        reservation: &Reservation,
+        wallet: Wallet,
+        refund_to: Option<RefundTo>,
+        now: EpochMs,
+    ) -> Result<Vec<Part>, Refusal> {
+        let refund_to = match refund_to {
+            Some(refund_to) => refund_to,
+            None => {
+                let programme = self.programme(reservation.event_id(), now).await?;
+                programme.event.terms.refund_to
+            }
+        };
+        let refund = reservation.refund();
+        let most = wallet.refunded(refund).withdrawable().min(refund);
+        match refund_to {
+            RefundTo::Source if most > Money::ZERO => {
+                self.parts_to_source(reservation.user_id, most, reservation.charge_id)
+                    .await
+            }
+            RefundTo::Source | RefundTo::Wallet => Ok(Vec::new()),
+        }
     }
 
     /// One page of a user's reservations, newest first, and the position of the next page.
@@ -304,6 +340,9 @@ pub(super) fn insufficient(refusal: WalletRefusal) -> Refusal {
         }
         WalletRefusal::OverCeiling { balance, ceiling } => {
             Refusal::LimitExceeded(Limit::Wallet { balance, ceiling })
+        }
+        WalletRefusal::NotWithdrawable { withdrawable } => {
+            Refusal::NotWithdrawable { withdrawable }
         }
     }
 }

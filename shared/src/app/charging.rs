@@ -1,19 +1,10 @@
-//! Charges that a payment provider confirms: begun by a buyer, then asked for until they have ended.
-//!
-//! Everything that learns about a charge, be it the buyer's page, a notification or the schedule,
-//! goes through [`App::follow`], which asks the provider and writes what it says.
+//! Charges that a payment provider confirms, as a buyer begins them and asks for them.
 
 use super::App;
 use super::booking::Outcome;
-use crate::metrics::Count;
 use crate::provider::{CheckoutRequest, Provider, ProviderError};
-use crate::store::{
-    ChargeConflict, Consistency, HoldExtension, SessionKey, StoreError, TransactionLost, back_off,
-};
-use domain::charge::{
-    Charge, ChargeState, ChargeStatus, FailureReason, OrderId, ProviderAnswer, ProviderPayment,
-    PurchaseState, TOP_UP_SECONDS,
-};
+use crate::store::{ChargeConflict, Consistency, HoldExtension, SessionKey, StoreError, back_off};
+use domain::charge::{Charge, ChargeState, ChargeStatus, FailureReason, OrderId, TOP_UP_SECONDS};
 use domain::clock::EpochMs;
 use domain::ids::{EntryId, ReservationId, UserId};
 use domain::money::Money;
@@ -32,9 +23,7 @@ const MOST_PENDING: usize = 5;
 const ASK_EVERY_MS: i64 = 2_000;
 /// The schedule asks for a charge first after this time. Most have ended by then: the provider has
 /// notified, or the buyer's page has asked.
-const FIRST_ASK_SECONDS: u32 = 60;
-/// The schedule asks for older charges less often, down to once in this time.
-const LEAST_OFTEN_MS: i64 = 60 * 60_000;
+pub(super) const FIRST_ASK_SECONDS: u32 = 60;
 /// Longest description of an order, in characters.
 const MOST_DESCRIPTION: usize = 100;
 
@@ -54,36 +43,6 @@ impl ChargeRequest {
         OrderId {
             user_id: self.user_id,
             charge_id: EntryId::of_charge(self.user_id, &self.key.sha256()),
-        }
-    }
-}
-
-/// Why a charge could not be followed. It stays listed.
-#[derive(Debug)]
-pub enum NotFollowed {
-    Provider(ProviderError),
-    /// Another provider took the charge, before the deployment was changed.
-    OtherProvider,
-    Refusal(Refusal),
-}
-
-impl From<Refusal> for NotFollowed {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refusal(refusal)
-    }
-}
-
-impl From<StoreError> for NotFollowed {
-    fn from(error: StoreError) -> Self {
-        Self::Refusal(error.into())
-    }
-}
-
-impl From<NotFollowed> for Refusal {
-    fn from(error: NotFollowed) -> Self {
-        match error {
-            NotFollowed::Provider(_) | NotFollowed::OtherProvider => Self::ProviderUnreachable,
-            NotFollowed::Refusal(refusal) => refusal,
         }
     }
 }
@@ -175,7 +134,11 @@ impl App {
                 .paid(hold.from.total_price)
                 .map_err(super::booking::insufficient)?;
         }
-        if self.store.pending_charges(user).await?.len() >= MOST_PENDING {
+        let charges = self.store.provider_charges(user).await?;
+        let pending = charges
+            .iter()
+            .filter(|charge| charge.status() == ChargeStatus::Pending);
+        if pending.count() >= MOST_PENDING {
             return Err(Refusal::LimitExceeded(Limit::PendingCharges {
                 most: u32::try_from(MOST_PENDING).unwrap_or(u32::MAX),
             }));
@@ -191,6 +154,8 @@ impl App {
             expires_at: held_until.unwrap_or_else(|| now.plus_seconds(TOP_UP_SECONDS)),
             begun: None,
             state: ChargeState::Pending,
+            withdrawn: Money::ZERO,
+            was_reversed: false,
             created_at: now,
         };
         Ok((charge, hold))
@@ -321,7 +286,7 @@ impl App {
         Ok(name.chars().take(MOST_DESCRIPTION).collect())
     }
 
-    async fn known_charge(&self, order: OrderId) -> Result<Charge, Refusal> {
+    pub(super) async fn known_charge(&self, order: OrderId) -> Result<Charge, Refusal> {
         let charge = self.store.provider_charge(order).await?;
         charge.ok_or(Refusal::ChargeNotFound)
     }
@@ -332,7 +297,7 @@ impl App {
         let charge = self.known_charge(order).await?;
         let is_open = match charge.state {
             ChargeState::Pending => charge.begun.is_some(),
-            ChargeState::Done { purchase, .. } => purchase == Some(PurchaseState::Due),
+            ChargeState::Done { .. } => charge.is_purchase_due(),
             ChargeState::Failed(_) | ChargeState::Expired => false,
         };
         let Some(provider) = self.provider().filter(|_| is_open) else {
@@ -348,221 +313,5 @@ impl App {
                 Ok(charge)
             }
         }
-    }
-
-    /// Asks the provider what has become of a charge, and writes what it says. A charge that has
-    /// ended without a payment is asked for, too: it may have been paid late.
-    pub(super) async fn follow(
-        &self,
-        provider: &dyn Provider,
-        charge: Charge,
-    ) -> Result<Charge, NotFollowed> {
-        if charge.provider != provider.name() {
-            return Err(NotFollowed::OtherProvider);
-        }
-        let now = self.clock().now();
-        let answer = match &charge.state {
-            ChargeState::Done { .. } => return self.pay_for(charge).await,
-            // The operator has to look at it.
-            ChargeState::Failed(FailureReason::Differs) => return Ok(charge),
-            // Nobody was given a checkout to pay in.
-            _ if charge.begun.is_none() && charge.expires_at <= now => ProviderAnswer::Ended,
-            _ if charge.begun.is_none() => ProviderAnswer::Open,
-            ChargeState::Pending if charge.expires_at <= now => provider
-                .end(&charge, now)
-                .await
-                .map_err(NotFollowed::Provider)?,
-            _ => provider
-                .ask(&charge, now)
-                .await
-                .map_err(NotFollowed::Provider)?,
-        };
-        self.write_answer(charge, answer, now).await
-    }
-
-    /// Ends the checkout of a pending charge.
-    async fn end_checkout(
-        &self,
-        provider: &dyn Provider,
-        charge: Charge,
-    ) -> Result<Charge, NotFollowed> {
-        if charge.provider != provider.name() {
-            return Err(NotFollowed::OtherProvider);
-        }
-        let now = self.clock().now();
-        let answer = match charge.begun {
-            Some(_) => provider
-                .end(&charge, now)
-                .await
-                .map_err(NotFollowed::Provider)?,
-            None => ProviderAnswer::Ended,
-        };
-        self.write_answer(charge, answer, now).await
-    }
-
-    async fn write_answer(
-        &self,
-        charge: Charge,
-        answer: ProviderAnswer,
-        now: EpochMs,
-    ) -> Result<Charge, NotFollowed> {
-        let is_pending = charge.status() == ChargeStatus::Pending;
-        match answer {
-            ProviderAnswer::Paid(payment) if charge.is_paid_by(&payment) => {
-                let done = self.credit(charge, &payment).await?;
-                self.pay_for(done).await
-            }
-            ProviderAnswer::Paid(payment) => {
-                tracing::error!(
-                    user_id = %charge.user_id,
-                    charge_id = %charge.charge_id,
-                    payment_id = %payment.payment_id,
-                    "the provider has taken another amount than was asked for"
-                );
-                self.end(charge, ChargeState::Failed(FailureReason::Differs))
-                    .await
-            }
-            ProviderAnswer::Failed if is_pending => {
-                self.end(charge, ChargeState::Failed(FailureReason::Refused))
-                    .await
-            }
-            ProviderAnswer::Ended if is_pending => self.end(charge, ChargeState::Expired).await,
-            ProviderAnswer::Open if is_pending => {
-                self.ask_again_later(&charge, now).await?;
-                Ok(charge)
-            }
-            ProviderAnswer::AwaitsDeposit { until } if is_pending => {
-                // A hold does not wait for a deposit.
-                if charge.pay_for.is_none() {
-                    self.store.move_charge_end(charge.order_id(), until).await?;
-                }
-                self.ask_again_later(&charge, now).await?;
-                Ok(self.known_charge(charge.order_id()).await?)
-            }
-            ProviderAnswer::Failed
-            | ProviderAnswer::Ended
-            | ProviderAnswer::Open
-            | ProviderAnswer::AwaitsDeposit { .. } => Ok(charge),
-        }
-    }
-
-    /// The older a charge is, the longer it waits for the schedule, but not beyond its end.
-    async fn ask_again_later(&self, charge: &Charge, now: EpochMs) -> Result<(), StoreError> {
-        let least = i64::from(FIRST_ASK_SECONDS) * 1_000;
-        let pause = now.ms_since(charge.created_at).clamp(least, LEAST_OFTEN_MS);
-        let due_at = now.plus_ms(pause);
-        let due_at = if charge.expires_at > now {
-            due_at.min(charge.expires_at)
-        } else {
-            due_at
-        };
-        self.store.postpone_charge(charge.order_id(), due_at).await
-    }
-
-    async fn end(&self, charge: Charge, state: ChargeState) -> Result<Charge, NotFollowed> {
-        match self.store.end_charge(&charge, state).await {
-            Ok(charge) => Ok(charge),
-            // Another request was faster.
-            Err(TransactionLost::Changed) => Ok(self.known_charge(charge.order_id()).await?),
-            Err(TransactionLost::Store(error)) => Err(error.into()),
-        }
-    }
-
-    /// Credits a charge once, whoever learns of the payment first.
-    async fn credit(
-        &self,
-        charge: Charge,
-        payment: &ProviderPayment,
-    ) -> Result<Charge, NotFollowed> {
-        let mut charge = charge;
-        for attempt in 1..=ATTEMPTS {
-            let wallet = self
-                .store
-                .wallet(charge.user_id, Consistency::Strong)
-                .await?;
-            match self.store.credit_charge(&charge, payment, wallet).await {
-                Ok(done) => {
-                    self.metrics().add(Count::Charges, 1);
-                    return Ok(done);
-                }
-                Err(TransactionLost::Changed) => {
-                    back_off(attempt).await;
-                    charge = self.known_charge(charge.order_id()).await?;
-                    if charge.status() == ChargeStatus::Done {
-                        return Ok(charge);
-                    }
-                }
-                Err(TransactionLost::Store(error)) => return Err(error.into()),
-            }
-        }
-        Err(StoreError::OwnConflict.into())
-    }
-
-    /// Pays the reservation that a credited charge is for. If that is not possible any more, the
-    /// money stays in the wallet.
-    async fn pay_for(&self, charge: Charge) -> Result<Charge, NotFollowed> {
-        let ChargeState::Done {
-            purchase: Some(PurchaseState::Due),
-            ..
-        } = charge.state
-        else {
-            return Ok(charge);
-        };
-        let Some(id) = &charge.pay_for else {
-            return Ok(charge);
-        };
-        let user = charge.user_id;
-        let outcome = match self.pay(user, id, self.clock().now()).await {
-            Ok((Outcome::Done, _)) => PurchaseState::Paid,
-            // By this charge, or by another one.
-            Ok((Outcome::AlreadyDone, _)) => {
-                let reservation = self.store.reservation(user, id).await?;
-                match reservation.and_then(|reservation| reservation.charge_id) {
-                    Some(charge_id) if charge_id == charge.charge_id => PurchaseState::Paid,
-                    _ => PurchaseState::NotPaid,
-                }
-            }
-            Err(Refusal::HoldExpired) => self.pay_lapsed(user, id).await?,
-            Err(refusal @ (Refusal::Busy(_) | Refusal::Throttled | Refusal::ParallelRequests)) => {
-                return Err(refusal.into());
-            }
-            Err(_) => PurchaseState::NotPaid,
-        };
-        self.store.end_purchase(charge.order_id(), outcome).await?;
-        Ok(self.known_charge(charge.order_id()).await?)
-    }
-
-    /// Pays a hold that has lapsed, if its seats are still free.
-    async fn pay_lapsed(&self, user: UserId, id: &ReservationId) -> Result<PurchaseState, Refusal> {
-        for attempt in 1..=ATTEMPTS {
-            let now = self.clock().now();
-            let programme = self.current_programme(id.event_id(), now).await?;
-            let (reservation, wallet) = self.reservation_and_wallet(user, id).await?;
-            let date = reservation
-                .date()
-                .and_then(|date| programme.dates.get(&date))
-                .filter(|date| date.starts_at > now);
-            let is_there = date.is_some_and(|date| {
-                reservation.seats.iter().all(|seat| {
-                    let section = date.section_of(seat.seat_number);
-                    section.is_some_and(|section| section.name == seat.section)
-                })
-            });
-            let after = wallet.paid(reservation.total_price);
-            let (Status::Expired, true, Ok(after)) = (reservation.status(now), is_there, after)
-            else {
-                return Ok(PurchaseState::NotPaid);
-            };
-            match self.store.pay_late(&reservation, wallet, after).await {
-                Ok(payment) => {
-                    self.count_sale(reservation.seats.len(), payment.amount);
-                    return Ok(PurchaseState::Paid);
-                }
-                Err(TransactionLost::Changed) => back_off(attempt).await,
-                Err(TransactionLost::Store(error)) => return Err(error.into()),
-            }
-        }
-        // The seats are taken.
-        Ok(PurchaseState::NotPaid)
     }
 }

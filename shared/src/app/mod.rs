@@ -7,6 +7,7 @@ mod booking;
 mod cache;
 mod charging;
 mod devices;
+mod following;
 mod holding;
 mod issuer;
 mod promotion;
@@ -14,6 +15,7 @@ mod queue;
 mod settling;
 mod shortage;
 mod tickets;
+mod withdrawing;
 
 use std::sync::Arc;
 
@@ -36,7 +38,8 @@ pub use availability::{
     check_seated,
 };
 pub use booking::{HistoryPosition, Outcome};
-pub use charging::{ChargeRequest, NotFollowed};
+pub use charging::ChargeRequest;
+pub use following::NotFollowed;
 pub use issuer::Caller;
 pub use promotion::{PromotionOutcome, PromotionSummary};
 pub use queue::{JoinOutcome, Joined};
@@ -111,17 +114,10 @@ impl App {
         }
     }
 
-    /// Whether a payment provider confirms charges.
+    /// The payment provider that confirms charges.
     #[must_use]
-    pub fn has_provider(&self) -> bool {
-        self.provider.is_some()
-    }
-
-    /// Whether this payment provider confirms charges.
-    #[must_use]
-    pub fn is_paid_by(&self, name: ProviderName) -> bool {
-        self.provider()
-            .is_some_and(|provider| provider.name() == name)
+    pub fn provider_name(&self) -> Option<ProviderName> {
+        self.provider().map(Provider::name)
     }
 
     fn provider(&self) -> Option<&dyn Provider> {

@@ -1,4 +1,4 @@
-//! The schedule and the notifications that follow charges to their end.
+//! The schedule and the notifications that follow charges and withdrawals to their end.
 
 use std::time::Duration;
 
@@ -6,14 +6,16 @@ use futures::stream::{StreamExt, iter};
 
 use super::App;
 use crate::provider::{Notification, NotificationRefused, Provider};
+use crate::store::Due;
 use domain::charge::{ChargeState, ChargeStatus, OrderId};
 use domain::refusal::{FieldError, Refusal};
+use domain::withdrawal::WithdrawalKey;
 
-/// A run asks for at most this many charges of each shard. The others wait for the next run.
+/// A run asks for at most this many items of each shard. The others wait for the next run.
 const MOST_OF_SHARD: usize = 100;
-/// Charges that are asked for at the same time. Providers limit the rate.
+/// Items that are asked for at the same time. Providers limit the rate.
 const CONCURRENCY: usize = 8;
-/// A run begins no further charge after this time. It ends before the next one begins.
+/// A run begins no further item after this time. It ends before the next one begins.
 const BEGIN_WITHIN: Duration = Duration::from_secs(40);
 /// A notification is about one charge. More are none of the provider's.
 const MOST_HINTS: usize = 10;
@@ -23,13 +25,13 @@ const HINT_EVERY_MS: i64 = 1_000;
 /// What a run of the schedule did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SettlementSummary {
-    /// Charges that were due.
+    /// Charges and withdrawals that were due.
     pub due: usize,
-    /// Charges that have ended: done, failed or expired.
+    /// Those that have ended.
     pub ended: usize,
-    /// Charges that could not be followed. They stay due.
+    /// Those that could not be followed. They stay due.
     pub failed: usize,
-    /// Charges for which there was no time.
+    /// Those for which there was no time.
     pub left: usize,
 }
 
@@ -41,21 +43,18 @@ enum Step {
 }
 
 impl App {
-    /// Follows all charges that are due.
+    /// Follows all charges and withdrawals that are due.
     pub async fn settle_due(&self) -> Result<SettlementSummary, Refusal> {
         let Some(provider) = self.provider() else {
             return Ok(SettlementSummary::default());
         };
-        let due = self
-            .store
-            .due_charges(self.clock().now(), MOST_OF_SHARD)
-            .await?;
+        let due = self.store.due(self.clock().now(), MOST_OF_SHARD).await?;
         let deadline = tokio::time::Instant::now() + BEGIN_WITHIN;
         let mut summary = SettlementSummary {
             due: due.len(),
             ..SettlementSummary::default()
         };
-        let steps = iter(due).map(|order| self.settle_one(provider, order, deadline));
+        let steps = iter(due).map(|due| self.settle_one(provider, due, deadline));
         let mut steps = steps.buffer_unordered(CONCURRENCY);
         while let Some(step) = steps.next().await {
             match step {
@@ -71,22 +70,21 @@ impl App {
     async fn settle_one(
         &self,
         provider: &dyn Provider,
-        order: OrderId,
+        due: Due,
         deadline: tokio::time::Instant,
     ) -> Step {
         if tokio::time::Instant::now() >= deadline {
             return Step::Left;
         }
-        match self.settle_charge(provider, order).await {
+        let settled = match due {
+            Due::Charge(order) => self.settle_charge(provider, order).await,
+            Due::Withdrawal(key) => self.settle_withdrawal(provider, key).await,
+        };
+        match settled {
             Ok(true) => Step::Ended,
             Ok(false) => Step::Open,
             Err(error) => {
-                tracing::warn!(
-                    ?error,
-                    user_id = %order.user_id,
-                    charge_id = %order.charge_id,
-                    "a charge was not settled"
-                );
+                tracing::warn!(?error, ?due, "not settled");
                 Step::Failed
             }
         }
@@ -102,6 +100,17 @@ impl App {
         let charge = charge.ok_or(Refusal::ChargeNotFound)?;
         let charge = self.follow(provider, charge).await?;
         Ok(charge.status() != ChargeStatus::Pending)
+    }
+
+    /// Has a listed withdrawal made. Returns whether it has ended.
+    async fn settle_withdrawal(
+        &self,
+        provider: &dyn Provider,
+        key: WithdrawalKey,
+    ) -> Result<bool, super::NotFollowed> {
+        let withdrawal = self.store.withdrawal(key).await?;
+        let withdrawal = withdrawal.ok_or(Refusal::ChargeNotFound)?;
+        self.follow_withdrawal(provider, &withdrawal).await
     }
 
     /// Follows the charges that a provider's notification is about. Nothing else in it is believed.
@@ -121,7 +130,10 @@ impl App {
                 continue;
             };
             match charge.state {
-                ChargeState::Done { purchase: None, .. } => continue,
+                ChargeState::Done { .. } if !charge.is_purchase_due() => {
+                    self.follow_refunds_of(provider, &charge).await?;
+                    continue;
+                }
                 // The provider is told to repeat the notification.
                 ChargeState::Pending if !self.store.claim_asking(order, HINT_EVERY_MS).await? => {
                     return Err(Refusal::Throttled);

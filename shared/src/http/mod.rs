@@ -9,6 +9,7 @@ pub mod problem;
 mod request;
 mod unique_fields;
 pub mod views;
+mod withdrawal_view;
 
 pub use answer::Answer;
 #[cfg(feature = "openapi")]
@@ -19,6 +20,7 @@ pub use cursor::{decode_cursor, encode_cursor};
 #[cfg(feature = "openapi")]
 pub use request::idempotency_key_schema;
 pub use request::{ApiRequest, IDEMPOTENCY_KEY, PAYMENT_PROVIDER};
+pub use withdrawal_view::WithdrawalView;
 
 /// The maximum size of a request body, in bytes.
 pub const LARGEST_BODY: usize = 16 * 1024;

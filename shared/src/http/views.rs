@@ -506,6 +506,10 @@ pub struct ReservationView<'a> {
     /// For a cancelled reservation: the amount that went back to the wallet; 0 for a hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunded: Option<Money>,
+    /// For a cancelled reservation: the part of `refunded` that went on to where the money came from.
+    /// The withdrawals with this `reservationId` tell how far it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded_to_source: Option<Money>,
     #[serde(serialize_with = "rfc3339::serialize")]
     created_at: EpochMs,
     #[serde(serialize_with = "rfc3339::serialize")]
@@ -594,7 +598,11 @@ impl<'a> ReservationView<'a> {
         let (held_until, payment, refunded) = match &reservation.state {
             State::Held { held_until } => (Some(*held_until), None, None),
             State::Confirmed { payment } => (None, payment.as_ref(), None),
-            State::Cancelled { payment, refunded } => (None, payment.as_ref(), Some(*refunded)),
+            State::Cancelled {
+                payment,
+                refunded,
+                to_source,
+            } => (None, payment.as_ref(), Some((*refunded, *to_source))),
         };
         let performance = &reservation.performance;
         let taxed = match reservation.state {
@@ -627,7 +635,8 @@ impl<'a> ReservationView<'a> {
             paid_at: payment.map(|payment| payment.paid_at),
             refundable: matches!(reservation.state, State::Confirmed { .. })
                 .then(|| reservation.refund()),
-            refunded,
+            refunded: refunded.map(|(refunded, _)| refunded),
+            refunded_to_source: refunded.map(|(_, to_source)| to_source),
             created_at: reservation.created_at,
             modified_at: reservation.modified_at,
         }

@@ -1,14 +1,15 @@
-//! Charges that a payment provider confirms, and the list of those that have to be asked for.
+//! Charges that a payment provider confirms.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::client::{Consistency, Query, Store};
+use super::due::{Due, delete_due, put_due};
 use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Write};
 use super::item::{Item, read_item, write_item, write_value};
 use super::refused::{TransactionError, Verdict};
 use super::reservations::{HoldExtension, extend_writes};
+use super::wallets::Step;
 use super::{TransactionLost, keys, wallets};
 use domain::charge::{
     Begun, Charge, ChargeState, ChargeStatus, FailureReason, OrderId, ProviderName,
@@ -18,6 +19,7 @@ use domain::clock::EpochMs;
 use domain::ids::{EntryId, ReservationId, UserId};
 use domain::money::{Currency, Money};
 use domain::wallet::{EntryKind, LedgerEntry, Wallet};
+use domain::withdrawal::Part;
 
 /// A charge as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -42,6 +44,10 @@ struct StoredCharge {
     purchase: Option<PurchaseState>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failure: Option<FailureReason>,
+    #[serde(default)]
+    withdrawn: Money,
+    #[serde(default)]
+    was_reversed: bool,
     created_at: EpochMs,
 }
 
@@ -72,6 +78,8 @@ impl From<&Charge> for StoredCharge {
             done_at,
             purchase,
             failure,
+            withdrawn: charge.withdrawn,
+            was_reversed: charge.was_reversed,
             created_at: charge.created_at,
         }
     }
@@ -103,6 +111,8 @@ impl TryFrom<StoredCharge> for Charge {
             expires_at: stored.expires_at,
             begun: stored.begun,
             state,
+            withdrawn: stored.withdrawn,
+            was_reversed: stored.was_reversed,
             created_at: stored.created_at,
         })
     }
@@ -114,28 +124,6 @@ pub(super) fn read_charge(item: Item) -> Result<Charge> {
 
 fn write_charge(charge: &Charge) -> Item {
     write_item(&StoredCharge::from(charge))
-}
-
-/// A charge that has to be asked for, as it is listed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DueCharge {
-    charge_id: EntryId,
-    user_id: UserId,
-    due_at: EpochMs,
-}
-
-fn put_due(order: OrderId, due_at: EpochMs) -> Write {
-    let due = DueCharge {
-        charge_id: order.charge_id,
-        user_id: order.user_id,
-        due_at,
-    };
-    Write::put(keys::due_charge(order.charge_id), write_item(&due))
-}
-
-fn delete_due(order: OrderId) -> Write {
-    Write::delete(keys::due_charge(order.charge_id))
 }
 
 /// Replaces a charge by its next state, if its status is still the one that was read.
@@ -160,21 +148,41 @@ fn move_end(order: OrderId, end: EpochMs) -> Write {
         .bind(":pending", "PENDING")
 }
 
-/// Takes the right to ask the provider about a charge, which nobody has taken since `stale`.
-fn claim_asking(order: OrderId, stale: EpochMs, now: EpochMs) -> Write {
-    Write::update(keys::due_charge(order.charge_id), "SET #askedAt = :now")
-        .when(
-            "attribute_exists(#pk) AND (attribute_not_exists(#askedAt) OR #askedAt <= :stale \
-             OR #askedAt > :now)",
-        )
-        .bind(":now", now)
-        .bind(":stale", stale)
+/// Takes a part out of what can go back of a charge.
+pub(super) fn take_from(part: &Part) -> Write {
+    Write::update(
+        keys::charge(part.charge.order_id()),
+        "SET #withdrawn = :after",
+    )
+    .when("#status = :done AND #withdrawn = :before")
+    .bind(":after", part.charge.withdrawn + part.amount)
+    .bind(":before", part.charge.withdrawn)
+    .bind(":done", write_value(&ChargeStatus::Done))
 }
 
-fn postpone(order: OrderId, due_at: EpochMs) -> Write {
-    Write::update(keys::due_charge(order.charge_id), "SET #dueAt = :due")
-        .when("attribute_exists(#pk)")
-        .bind(":due", due_at)
+/// Takes a part out of what can go back of a charge whose reservation could not be paid any more.
+pub(super) fn take_from_unbought(part: &Part) -> Write {
+    Write::update(
+        keys::charge(part.charge.order_id()),
+        "SET #withdrawn = :after, #purchase = :returned",
+    )
+    .when("#purchase = :due AND #withdrawn = :before")
+    .bind(":after", part.charge.withdrawn + part.amount)
+    .bind(":before", part.charge.withdrawn)
+    .bind(":returned", write_value(&PurchaseState::Returned))
+    .bind(":due", write_value(&PurchaseState::Due))
+}
+
+/// Lets an amount of a charge go back again: the provider could not give it back this time.
+pub(super) fn give_back(charge: &Charge, amount: Money) -> Write {
+    Write::update(
+        keys::charge(charge.order_id()),
+        "SET #withdrawn = :after, #wasReversed = :yes",
+    )
+    .when("#withdrawn = :before")
+    .bind(":after", charge.withdrawn - amount)
+    .bind(":before", charge.withdrawn)
+    .bind(":yes", write_value(&true))
 }
 
 fn end_purchase(order: OrderId, outcome: PurchaseState) -> Write {
@@ -216,7 +224,7 @@ impl Store {
             .transact(|now| {
                 let mut writes = vec![
                     Write::put(keys::charge(order), write_charge(charge)).when_absent(),
-                    put_due(order, due_at),
+                    put_due(Due::Charge(order), due_at),
                 ];
                 writes.extend(hold.iter().flat_map(|hold| extend_writes(hold, now)));
                 (writes, ())
@@ -266,20 +274,22 @@ impl Store {
                 ..charge.clone()
             };
             // There is no ceiling any more: the provider has the buyer's money.
-            let after = wallet.refunded(charge.amount);
+            let after = wallet.credited(charge.amount);
             let entry = LedgerEntry {
                 entry_id: charge.charge_id,
                 kind: EntryKind::Charge,
                 amount: charge.amount,
                 balance_after: after.balance,
                 purchase: None,
+                withdrawal_id: None,
                 at: now,
             };
             let mut writes = vec![advance(charge, &done)];
-            writes.extend(wallets::change(charge.user_id, wallet, after, &entry));
+            let step = Step { to: after, entry };
+            writes.extend(wallets::change(charge.user_id, wallet, &[step]));
             writes.push(match purchase {
-                Some(_) => put_due(order, now),
-                None => delete_due(order),
+                Some(_) => put_due(Due::Charge(order), now),
+                None => delete_due(Due::Charge(order)),
             });
             (writes, done)
         });
@@ -297,7 +307,10 @@ impl Store {
             ..charge.clone()
         };
         let made = self.transact(|_| {
-            let writes = vec![advance(charge, &ended), delete_due(charge.order_id())];
+            let writes = vec![
+                advance(charge, &ended),
+                delete_due(Due::Charge(charge.order_id())),
+            ];
             (writes, ended.clone())
         });
         Ok(made.await?)
@@ -307,7 +320,12 @@ impl Store {
     /// list, in one transaction. A repeated call changes nothing.
     pub async fn end_purchase(&self, order: OrderId, outcome: PurchaseState) -> Result<()> {
         let ended = self
-            .transact(|_| (vec![end_purchase(order, outcome), delete_due(order)], ()))
+            .transact(|_| {
+                (
+                    vec![end_purchase(order, outcome), delete_due(Due::Charge(order))],
+                    (),
+                )
+            })
             .await;
         match ended {
             // Another request has noted it.
@@ -316,57 +334,18 @@ impl Store {
         }
     }
 
-    /// Takes the right to ask the provider about a listed charge. `false` if another request has
-    /// just asked, or if it is not listed.
-    pub async fn claim_asking(&self, order: OrderId, pause_ms: i64) -> Result<bool> {
-        self.write_if_allowed(|now| claim_asking(order, now.plus_ms(-pause_ms), now))
-            .await
-    }
-
-    /// Lets a listed charge be asked for at a later time.
-    pub async fn postpone_charge(&self, order: OrderId, due_at: EpochMs) -> Result<()> {
-        self.write_if_allowed(|_| postpone(order, due_at))
-            .await
-            .map(drop)
-    }
-
-    /// The listed charges that are due, at most `most` of each shard.
-    pub async fn due_charges(&self, now: EpochMs, most: usize) -> Result<Vec<OrderId>> {
-        let mut due = Vec::new();
-        for shard in 0..keys::DUE_SHARDS {
-            let query = Query::new(
-                "#pk = :pk",
-                [(":pk", AttributeValue::S(keys::due_pk(shard)))],
-            );
-            let mut listed = self
-                .query_all(&query)
-                .await?
-                .into_iter()
-                .map(read_item::<DueCharge>)
-                .collect::<Result<Vec<_>>>()?;
-            listed.retain(|charge| charge.due_at <= now);
-            listed.sort_unstable_by_key(|charge| charge.due_at);
-            due.extend(listed.into_iter().take(most).map(|charge| OrderId {
-                user_id: charge.user_id,
-                charge_id: charge.charge_id,
-            }));
-        }
-        Ok(due)
-    }
-
-    /// A user's pending charges.
-    pub async fn pending_charges(&self, user: UserId) -> Result<Vec<Charge>> {
+    /// All charges of a user that a payment provider confirms.
+    pub async fn provider_charges(&self, user: UserId) -> Result<Vec<Charge>> {
         let query = Query::new(
             "#pk = :pk AND begins_with(#sk, :prefix)",
             [
                 (":pk", keys::wallet_pk(user).into_attribute()),
                 (":prefix", keys::CHARGE_PREFIX.into_attribute()),
             ],
-        );
+        )
+        .consistency(Consistency::Strong);
         let charges = self.query_all(&query).await?.into_iter().map(read_charge);
-        let mut charges = charges.collect::<Result<Vec<_>>>()?;
-        charges.retain(|charge| charge.status() == ChargeStatus::Pending);
-        Ok(charges)
+        charges.collect()
     }
 }
 
@@ -392,6 +371,8 @@ mod tests {
                 },
             }),
             state,
+            withdrawn: Money(3),
+            was_reversed: true,
             created_at: EpochMs(7),
         }
     }
@@ -426,14 +407,18 @@ mod tests {
         let pending = charge(ChargeState::Pending);
         let order = pending.order_id();
         let begun = pending.begun.clone().unwrap();
+        let part = Part {
+            payment: payment(),
+            amount: Money(5),
+            charge: pending.clone(),
+        };
         for write in [
-            put_due(order, EpochMs(1)),
-            delete_due(order),
             advance(&pending, &charge(ChargeState::Expired)),
             note_checkout(order, &begun),
             move_end(order, EpochMs(1)),
-            claim_asking(order, EpochMs(1), EpochMs(2)),
-            postpone(order, EpochMs(1)),
+            take_from(&part),
+            take_from_unbought(&part),
+            give_back(&pending, Money(3)),
             end_purchase(order, PurchaseState::Paid),
         ] {
             write.check().unwrap();

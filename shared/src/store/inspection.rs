@@ -14,6 +14,7 @@ use super::queue::read_opened_session;
 use super::reservations::read_reservation;
 use super::seats::read_claim;
 use super::wallets::read_entry;
+use super::withdrawals::{WithdrawalRequest, read_withdrawal};
 use super::{ChargeRecord, keys};
 use domain::ids::{DateKey, EventId, Lane, Rank, SeatNumber, UserId};
 use domain::invariants::{Finding, Invariant, OpenedSession, RememberedCharge, Stored, UserItems};
@@ -198,6 +199,12 @@ impl Reader {
         } else if sk.starts_with(keys::CHARGE_PREFIX) {
             let charge = self.read_by(invariant, item, read_charge);
             user.provider_charges.extend(charge);
+        } else if sk.starts_with(keys::WITHDRAWAL_PREFIX) {
+            let withdrawal = self.read_by(invariant, item, read_withdrawal);
+            user.withdrawals.extend(withdrawal);
+        } else if sk.starts_with(keys::WITHDRAWAL_KEY_PREFIX) {
+            // It only answers repeated requests.
+            let _ = self.read::<WithdrawalRequest>(invariant, item);
         } else if sk.starts_with(keys::CHARGE_KEY_PREFIX) {
             let charge = self.read::<ChargeRecord>(invariant, item);
             user.charges.extend(charge.map(|charge| Stored {

@@ -5,6 +5,7 @@ use domain::charge::OrderId;
 use domain::clock::EpochMs;
 use domain::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
 use domain::image::ImageName;
+use domain::withdrawal::WithdrawalKey;
 
 fn key(pk: String, sk: impl Into<String>) -> Key {
     Key { pk, sk: sk.into() }
@@ -181,15 +182,37 @@ pub(super) fn charge(order: OrderId) -> Key {
     )
 }
 
-/// Pending charges are listed under this many keys, so that none of them takes all writes.
+pub(super) const WITHDRAWAL_PREFIX: &str = "WITHDRAWAL#";
+
+/// A withdrawal, by the number of its entry.
+pub(super) fn withdrawal(withdrawal: WithdrawalKey) -> Key {
+    key(
+        wallet_pk(withdrawal.user_id),
+        withdrawal_sk(withdrawal.number),
+    )
+}
+
+pub(super) fn withdrawal_sk(number: u64) -> String {
+    format!("{WITHDRAWAL_PREFIX}{number:012}")
+}
+
+pub(super) const WITHDRAWAL_KEY_PREFIX: &str = "WITHDRAWAL_KEY#";
+
+/// What a user has asked to withdraw with a key.
+pub(super) fn withdrawal_request(user: UserId, sha256: &str) -> Key {
+    key(wallet_pk(user), format!("{WITHDRAWAL_KEY_PREFIX}{sha256}"))
+}
+
+/// Open charges and withdrawals are listed under this many keys, so that none of them takes all writes.
 pub(super) const DUE_SHARDS: u8 = 16;
 
 pub(super) fn due_pk(shard: u8) -> String {
     format!("DUE#{shard:x}")
 }
 
-/// A charge that has to be asked for. The first digit of its id, which is random, is its shard.
-pub(super) fn due_charge(id: EntryId) -> Key {
+/// A charge or withdrawal that has to be asked for. The first digit of its id, which is random, is
+/// its shard.
+pub(super) fn due(id: EntryId) -> Key {
     let id = id.to_string();
     key(format!("DUE#{}", &id[..1]), id)
 }

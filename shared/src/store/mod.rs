@@ -9,6 +9,7 @@ mod charges;
 mod client;
 mod connect;
 mod device_links;
+mod due;
 mod error;
 mod events;
 mod expression;
@@ -18,6 +19,7 @@ mod inspection;
 mod issuer_keys;
 mod item;
 mod keys;
+mod off_sale;
 mod queue;
 mod refused;
 mod reservations;
@@ -26,12 +28,13 @@ mod signing_keys;
 mod stock;
 mod tables;
 mod wallets;
-mod withdrawal;
+mod withdrawals;
 
 pub use apply::{ApplyRefused, Change, Described};
 pub use charges::ChargeConflict;
 pub use client::{Consistency, PageStart, Store, TableNames, back_off};
 pub use connect::{Connection, connect};
+pub use due::Due;
 pub use error::StoreError;
 pub use events::PerformanceKey;
 pub use finding::{ClaimPage, NumberedEntry, OwnedThing, TablePage};
@@ -41,6 +44,7 @@ pub use inspection::{
     first_stock_key, head_key, sessions_key,
 };
 pub use issuer_keys::{PublishedKeys, ReadingState, SharedIssuerKeys};
+pub use off_sale::TakenSeat;
 pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
 pub use reservations::{
     FormerHolds, HoldConflict, HoldExtension, HoldRequest, TicketConflict, TicketRequest,
@@ -49,4 +53,4 @@ pub use reservations::{
 pub use signing_keys::Rotation;
 pub use tables::create_tables;
 pub use wallets::{ChargeRecord, ChargeRefused, Charged, Settings};
-pub use withdrawal::TakenSeat;
+pub use withdrawals::{WithdrawalConflict, WithdrawalRequest};

@@ -59,6 +59,8 @@ struct EntryRecord {
     seats: Vec<ReservedSeat>,
     #[serde(skip_serializing_if = "Option::is_none")]
     quantity: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    withdrawal_id: Option<EntryId>,
     at: EpochMs,
     #[serde(skip_deserializing)]
     user_id: String,
@@ -83,6 +85,7 @@ impl EntryRecord {
                 .map(|purchase| purchase.seats.clone())
                 .unwrap_or_default(),
             quantity: purchase.and_then(|purchase| purchase.quantity),
+            withdrawal_id: entry.withdrawal_id,
             at: entry.at,
             user_id: user.to_string(),
             event_id: id.map(|id| id.event_id().to_string()).unwrap_or_default(),
@@ -107,6 +110,7 @@ pub(super) fn read_entry(item: Item) -> Result<LedgerEntry> {
         amount: record.amount,
         balance_after: record.balance_after,
         purchase,
+        withdrawal_id: record.withdrawal_id,
         at: record.at,
     })
 }
@@ -142,9 +146,13 @@ impl From<StoreError> for ChargeRefused {
 /// Updates a wallet. The condition on the sequence number makes sure that nobody else has changed
 /// it.
 fn change_wallet(user: UserId, from: Wallet, to: Wallet) -> Write {
-    let write = Write::update(keys::wallet(user), "SET #balance = :balance, #seq = :seq")
-        .bind(":balance", to.balance)
-        .bind(":seq", to.seq);
+    let write = Write::update(
+        keys::wallet(user),
+        "SET #balance = :balance, #seq = :seq, #returnable = :returnable",
+    )
+    .bind(":balance", to.balance)
+    .bind(":seq", to.seq)
+    .bind(":returnable", to.returnable);
     if from.seq == 0 {
         write.when("attribute_not_exists(#pk)")
     } else {
@@ -159,12 +167,20 @@ fn put_entry(user: UserId, seq: u64, entry: &LedgerEntry) -> Write {
     Write::put(keys::ledger_entry(user, seq), write_item(&record)).when_absent()
 }
 
-/// The two writes of every change: wallet and ledger entry.
-pub(super) fn change(user: UserId, from: Wallet, to: Wallet, entry: &LedgerEntry) -> [Write; 2] {
-    [
-        change_wallet(user, from, to),
-        put_entry(user, to.seq, entry),
-    ]
+/// A step of a change: the wallet after it, and its ledger entry.
+pub(super) struct Step {
+    pub(super) to: Wallet,
+    pub(super) entry: LedgerEntry,
+}
+
+/// The writes of a change: the wallet after the last step, and an entry for each. None if there is
+/// no step.
+pub(super) fn change(user: UserId, from: Wallet, steps: &[Step]) -> Vec<Write> {
+    let wallet = steps.last().map(|last| change_wallet(user, from, last.to));
+    let entries = steps
+        .iter()
+        .map(|step| put_entry(user, step.to.seq, &step.entry));
+    wallet.into_iter().chain(entries).collect()
 }
 
 fn put_charge_key(key: Key, record: &ChargeRecord) -> Write {
@@ -233,10 +249,12 @@ impl Store {
                         amount,
                         balance_after: charged.balance,
                         purchase: None,
+                        withdrawal_id: None,
                         at: now,
                     };
                     let mut writes = vec![put_charge_key(key_item.clone(), &record)];
-                    writes.extend(change(user, wallet, charged, &entry));
+                    let step = Step { to: charged, entry };
+                    writes.extend(change(user, wallet, &[step]));
                     (writes, record)
                 })
                 .await;
@@ -336,6 +354,7 @@ mod tests {
         let wallet = |seq| Wallet {
             balance: Money(5),
             seq,
+            returnable: Money::ZERO,
         };
         let record = ChargeRecord {
             charge_id: EntryId::new(EpochMs(0)),
@@ -348,6 +367,7 @@ mod tests {
             amount: Money(5),
             balance_after: Money(5),
             purchase: None,
+            withdrawal_id: None,
             at: EpochMs(0),
         };
         for write in [
@@ -380,6 +400,7 @@ mod tests {
                 amount: Money(5),
                 balance_after: Money(9),
                 purchase,
+                withdrawal_id: None,
                 at: EpochMs(7),
             };
             let item: Item = write_item(&EntryRecord::of(&entry, UserId::random()));

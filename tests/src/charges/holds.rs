@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::PayingShop;
 use crate::invariants;
+use crate::wire::{Fault, Rule};
 use crate::world::{EVENT, PRICE, concert, concert_for};
 
 fn time(value: &serde_json::Value) -> EpochMs {
@@ -120,7 +121,7 @@ async fn who_pays_too_late_gets_the_seat_if_it_is_still_free() {
 }
 
 #[tokio::test]
-async fn who_pays_too_late_for_a_seat_that_is_taken_has_the_money_in_the_wallet() {
+async fn who_pays_too_late_for_a_seat_that_is_taken_gets_the_money_back() {
     let shop = PayingShop::new().await;
     let (buyer, id) = shop.holder(7).await;
     let begun = shop.checkout(&buyer, &id).await;
@@ -134,15 +135,20 @@ async fn who_pays_too_late_for_a_seat_that_is_taken_has_the_money_in_the_wallet(
     let charge = shop.look(&buyer, &begun).await;
     assert_eq!(
         (&charge["status"], &charge["purchase"]),
-        (&json!("DONE"), &json!("NOT_PAID"))
+        (&json!("DONE"), &json!("RETURNED"))
     );
-    assert_eq!(shop.ledger(&buyer).await, [("CHARGE".to_owned(), PRICE)]);
+    let [withdrawal] = shop.withdrawals(&buyer).await.try_into().unwrap();
+    assert_eq!(withdrawal["status"], "PENDING");
+    assert_eq!(withdrawal["chargeId"], charge["chargeId"]);
+    assert_eq!(withdrawal["reservationId"], id);
+    shop.settle().await.unwrap();
+    shop.is_given_back(&buyer).await;
     assert_eq!(shop.settle().await.unwrap()["due"], 0);
     invariants::check(&shop.world).await;
 }
 
 #[tokio::test]
-async fn who_pays_after_the_performance_has_begun_has_the_money_in_the_wallet() {
+async fn who_pays_after_the_performance_has_begun_gets_the_money_back() {
     let mut concert = concert();
     for date in concert.dates.values_mut() {
         date.starts_at = EpochMs::parse("2026-11-20T10:05:00Z").unwrap();
@@ -153,12 +159,13 @@ async fn who_pays_after_the_performance_has_begun_has_the_money_in_the_wallet() 
     shop.pays(&begun);
     shop.world.clock.advance_seconds(3600);
     shop.settle().await.unwrap();
-    assert_eq!(shop.look(&buyer, &begun).await["purchase"], "NOT_PAID");
-    assert_eq!(shop.world.balance(&buyer).await, PRICE);
+    assert_eq!(shop.look(&buyer, &begun).await["purchase"], "RETURNED");
+    shop.settle().await.unwrap();
+    shop.is_given_back(&buyer).await;
 }
 
 #[tokio::test]
-async fn a_hold_that_was_released_meanwhile_leaves_the_money_in_the_wallet() {
+async fn who_releases_the_hold_while_paying_gets_the_money_back() {
     let shop = PayingShop::new().await;
     let (buyer, id) = shop.holder(7).await;
     let begun = shop.checkout(&buyer, &id).await;
@@ -166,7 +173,33 @@ async fn a_hold_that_was_released_meanwhile_leaves_the_money_in_the_wallet() {
     assert_eq!(shop.world.delete(&path, &buyer.token).await.status, 200);
     shop.pays(&begun);
     let charge = shop.look(&buyer, &begun).await;
-    assert_eq!(charge["purchase"], "NOT_PAID");
+    assert_eq!(charge["purchase"], "RETURNED");
+    shop.settle().await.unwrap();
+    shop.is_given_back(&buyer).await;
+}
+
+#[tokio::test]
+async fn a_late_payment_that_was_spent_meanwhile_stays_in_the_wallet() {
+    let shop = PayingShop::new().await;
+    let (buyer, id) = shop.holder(7).await;
+    let begun = shop.checkout(&buyer, &id).await;
+    shop.pays(&begun);
+    let path = format!("/reservations/{id}");
+    assert_eq!(shop.world.delete(&path, &buyer.token).await.status, 200);
+    // The process dies after the credit, and the buyer withdraws.
+    let crashed = shop.another_process();
+    crashed.world.wire.inject(Rule {
+        operation: "BatchGetItem",
+        containing: "",
+        after: 0,
+        times: u32::MAX,
+        fault: Fault::CutOff,
+    });
+    let _ = crashed.settle_later().await;
     assert_eq!(shop.world.balance(&buyer).await, PRICE);
-    invariants::check(&shop.world).await;
+    assert_eq!(shop.withdraw(&buyer, PRICE, "w").await.status, 202);
+    let charge = shop.look(&buyer, &begun).await;
+    assert_eq!(charge["purchase"], "NOT_PAID");
+    shop.settle().await.unwrap();
+    shop.is_given_back(&buyer).await;
 }

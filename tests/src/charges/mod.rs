@@ -5,6 +5,7 @@ mod holds;
 mod keys;
 mod payments;
 mod unreliable;
+mod withdrawals;
 
 use boxoffice::demo_provider::{DemoProvider, DemoState};
 use domain::event::Programme;
@@ -138,6 +139,54 @@ impl PayingShop {
                 )
             })
             .collect()
+    }
+
+    /// A run of the schedule when everything that is open is due.
+    async fn settle_later(&self) -> Result<Value, String> {
+        self.world.clock.advance_seconds(3600);
+        self.settle().await
+    }
+
+    async fn withdraw(&self, buyer: &Buyer, amount: i64, key: &str) -> Reply {
+        let bearer = format!("Bearer {}", buyer.token);
+        let path = format!("/users/{}/wallet/withdrawals", buyer.user_id);
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", bearer.as_str()),
+            ("idempotency-key", key),
+        ];
+        let body = json!({ "amount": amount }).to_string();
+        self.world.send("POST", &path, &headers, Some(&body)).await
+    }
+
+    /// The buyer's withdrawals, newest first.
+    async fn withdrawals(&self, buyer: &Buyer) -> Vec<Value> {
+        let path = format!("/users/{}/wallet/withdrawals", buyer.user_id);
+        let reply = self.world.get(&path, &buyer.token).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.body["withdrawals"].as_array().unwrap().clone()
+    }
+
+    /// Puts money from the provider into the wallet.
+    async fn top_up(&self, buyer: &Buyer, amount: i64, key: &str) -> Reply {
+        let begun = self.charge(buyer, amount, key, None).await;
+        self.pays(&begun);
+        assert_eq!(self.look(buyer, &begun).await["status"], "DONE");
+        begun
+    }
+
+    /// All money of a charge is at its source again, and wallet and ledger say so.
+    async fn is_given_back(&self, buyer: &Buyer) {
+        assert_eq!(self.world.balance(buyer).await, 0);
+        let withdrawals = self.withdrawals(buyer).await;
+        assert!(withdrawals.iter().all(|of| of["status"] == "DONE"));
+        let back = [
+            ("CHARGE".to_owned(), PRICE),
+            ("WITHDRAWAL".to_owned(), -PRICE),
+        ];
+        assert_eq!(self.ledger(buyer).await, back);
+        assert_eq!(self.demo().refunded(), Money(PRICE));
+        invariants::check(&self.world).await;
     }
 
     async fn is_bought(&self, buyer: &Buyer, id: &str) {

@@ -19,6 +19,8 @@ pub(super) enum Trouble {
     Down,
     /// The provider does it, but its answer is lost.
     AnswerLost,
+    /// The provider refuses it, with this code.
+    Refused(&'static str),
 }
 
 /// The provider inside it, with troubles.
@@ -63,6 +65,7 @@ impl<P> Unreliable<P> {
         match trouble {
             None => request.await,
             Some(Trouble::Down) => Err(lost()),
+            Some(Trouble::Refused(code)) => Err(ProviderError::Refused(code.to_owned())),
             Some(Trouble::AnswerLost) => {
                 let _ = request.await;
                 Err(lost())

@@ -40,6 +40,8 @@ fn charge(provider: ProviderName, now: EpochMs) -> Charge {
         expires_at: now.plus_seconds(300),
         begun: None,
         state: ChargeState::Pending,
+        withdrawn: Money::ZERO,
+        was_reversed: false,
         created_at: now,
     }
 }

@@ -94,9 +94,9 @@ kinds! {
     SEAT_NOT_FOUND = 404 "seat_not_found" "There is no such seat" ["seatNumber"],
         "The date has no seat with this number.",
         "GET /events/{eventId}/dates/{date}/seats lists the seats.";
-    LIMIT_EXCEEDED = 422 "limit_exceeded" "More than is allowed" ["maxSeatsPerUser?", "balance?", "walletCeiling?", "maxPendingCharges?"],
-        "The request exceeds the number of seats per user (maxSeatsPerUser), the maximum balance of a wallet (balance, walletCeiling) or the number of charges that may be pending at once (maxPendingCharges).",
-        "Request less, or finish a pending charge first.";
+    LIMIT_EXCEEDED = 422 "limit_exceeded" "More than is allowed" ["maxSeatsPerUser?", "balance?", "walletCeiling?", "maxPendingCharges?", "maxPendingWithdrawals?"],
+        "The request exceeds the number of seats per user (maxSeatsPerUser), the maximum balance of a wallet (balance, walletCeiling), or the number of charges (maxPendingCharges) or withdrawals (maxPendingWithdrawals) that may be pending at once.",
+        "Request less, or wait until a pending charge or withdrawal has ended.";
     RESERVATION_NOT_FOUND = 404 "reservation_not_found" "There is no such reservation" [],
         "The token's user has no reservation with this id. Reservations of other users are reported as not found.",
         "GET /users/{userId}/reservations lists the user's reservations.";
@@ -133,6 +133,9 @@ kinds! {
     INSUFFICIENT_BALANCE = 402 "insufficient_balance" "The wallet's balance is too low" ["balance", "required"],
         "The wallet's balance is less than the price (required).",
         "Charge the wallet and repeat the request. A hold is not affected.";
+    NOT_WITHDRAWABLE = 409 "not_withdrawable" "Not so much can go back" ["withdrawable"],
+        "The amount is more than can go back to where it came from (withdrawable). Money that was granted can only be spent.",
+        "Withdraw less. GET /users/{userId}/wallet tells how much can go back.";
     THROTTLED = 429 "throttled" "Too many requests at the moment" ["retryAfterSeconds"],
         "The database has no capacity left at the moment.",
         "Repeat the request after Retry-After seconds.";

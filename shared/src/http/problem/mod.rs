@@ -56,6 +56,12 @@ struct Extra {
     /// With `limit_exceeded`: how many charges of a user may be pending at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_pending_charges: Option<u32>,
+    /// With `limit_exceeded`: how many withdrawals of a user may be on their way at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_pending_withdrawals: Option<u32>,
+    /// With `not_withdrawable`: how much can go back to where it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawable: Option<Money>,
     /// With `limit_exceeded`: the maximum balance of a wallet.
     #[serde(skip_serializing_if = "Option::is_none")]
     wallet_ceiling: Option<Money>,
@@ -234,6 +240,14 @@ impl Problem {
                 max_pending_charges: Some(*most),
                 ..Extra::default()
             }),
+            Refusal::LimitExceeded(Limit::PendingWithdrawals { most }) => Self::new(
+                LIMIT_EXCEEDED,
+                format!("At most {most} withdrawals of a user may be on their way at once."),
+            )
+            .with(Extra {
+                max_pending_withdrawals: Some(*most),
+                ..Extra::default()
+            }),
             Refusal::LimitExceeded(Limit::Wallet { balance, ceiling }) => Self::new(
                 LIMIT_EXCEEDED,
                 format!("A wallet can hold at most {ceiling}."),
@@ -251,7 +265,7 @@ impl Problem {
             }
             Refusal::IdempotencyKeyReused => Self::new(
                 IDEMPOTENCY_KEY_REUSED,
-                "A key identifies one charge permanently. Use a new key for another charge.",
+                "A key identifies one charge, or one withdrawal, permanently. Use a new key for another one.",
             ),
             Refusal::NotCancellable(why) => {
                 Self::new(NOT_CANCELLABLE, format!("Not cancelled: {why}."))
@@ -314,6 +328,14 @@ impl Problem {
             .with(Extra {
                 balance: Some(*balance),
                 required: Some(*required),
+                ..Extra::default()
+            }),
+            Refusal::NotWithdrawable { withdrawable } => Self::new(
+                NOT_WITHDRAWABLE,
+                format!("At most {withdrawable} can go back to where it came from."),
+            )
+            .with(Extra {
+                withdrawable: Some(*withdrawable),
                 ..Extra::default()
             }),
             Refusal::Throttled => Self::new(

@@ -6,7 +6,7 @@ use super::{reservation_key, seat_key};
 use crate::store::client::Store;
 use crate::store::expression::Write;
 use crate::store::queue::{SessionKey, end_session, extend_session};
-use crate::store::{seats, wallets};
+use crate::store::seats;
 use domain::clock::EpochMs;
 use domain::reservation::{Payment, Reservation};
 use domain::wallet::Wallet;
@@ -64,12 +64,7 @@ fn pay_late_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> 
             .bind(":id", &from.reservation_id)
             .bind(":held", "HELD"),
     ];
-    writes.extend(wallets::change(
-        from.user_id,
-        paid.wallet_before,
-        paid.wallet_after,
-        &paid.entry,
-    ));
+    writes.extend(paid.wallet_writes(from.user_id));
     writes.push(end_session(&session, now));
     writes.extend(from.seats.iter().filter_map(|seat| {
         let key = seat_key(from, seat)?;

@@ -177,6 +177,7 @@ mod tests {
                 hold_seconds: 300,
                 payment_seconds: 600,
                 cancel_until_hours: 24,
+                refund_to: domain::event::RefundTo::Wallet,
                 opens_at: None,
                 closes_at: None,
                 last_start: None,
@@ -220,6 +221,7 @@ mod tests {
             state: State::Cancelled {
                 payment: None,
                 refunded: Money::ZERO,
+                to_source: Money::ZERO,
             },
             ..held.clone()
         };

@@ -46,6 +46,9 @@ pub(super) struct ReservationRecord {
     /// Written from the start, so that every stream image has it.
     #[serde(default)]
     refunded: Money,
+    /// Of `refunded`, like it.
+    #[serde(default)]
+    to_source: Money,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     charge_id: Option<EntryId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -95,12 +98,15 @@ impl From<Reservation> for ReservationRecord {
         let event_id = r.event_id().to_string();
         let date = r.date().map(|date| date.to_string()).unwrap_or_default();
         let change = StateRecord::from(&r);
-        let (status, held_until, payment, refunded) = match r.state {
-            State::Held { held_until } => (StoredStatus::Held, Some(held_until), None, Money::ZERO),
-            State::Confirmed { payment } => (StoredStatus::Confirmed, None, payment, Money::ZERO),
-            State::Cancelled { payment, refunded } => {
-                (StoredStatus::Cancelled, None, payment, refunded)
-            }
+        let none = Money::ZERO;
+        let (status, held_until, payment, refunded, to_source) = match r.state {
+            State::Held { held_until } => (StoredStatus::Held, Some(held_until), None, none, none),
+            State::Confirmed { payment } => (StoredStatus::Confirmed, None, payment, none, none),
+            State::Cancelled {
+                payment,
+                refunded,
+                to_source,
+            } => (StoredStatus::Cancelled, None, payment, refunded, to_source),
         };
         Self {
             reservation_id: r.reservation_id,
@@ -117,6 +123,7 @@ impl From<Reservation> for ReservationRecord {
             held_until,
             payment,
             refunded,
+            to_source,
             charge_id: r.charge_id,
             stock: r.stock,
             lane: r.lane,
@@ -143,6 +150,7 @@ impl TryFrom<ReservationRecord> for Reservation {
             StoredStatus::Cancelled => State::Cancelled {
                 payment: r.payment,
                 refunded: r.refunded,
+                to_source: r.to_source,
             },
         };
         Ok(Self {

@@ -2,18 +2,22 @@
 
 use super::record::write_reservation;
 use super::{reservation_key, seat_key};
+use crate::store::charges::take_from;
 use crate::store::client::Store;
 use crate::store::error::StoreError;
 use crate::store::expression::Write;
 use crate::store::queue::{SessionKey, end_session};
 use crate::store::refused::TransactionError;
 use crate::store::stock::return_stock;
+use crate::store::wallets::Step;
+use crate::store::withdrawals::{Departure, Leaving};
 use crate::store::{seats, wallets};
 use domain::clock::EpochMs;
-use domain::ids::EntryId;
+use domain::ids::{EntryId, UserId};
 use domain::money::Money;
 use domain::reservation::{Payment, Reservation, State};
 use domain::wallet::{EntryKind, LedgerEntry, Purchase, Wallet};
+use domain::withdrawal::Part;
 
 /// Why a transaction on a reservation was not made.
 #[derive(Debug)]
@@ -58,15 +62,9 @@ fn advance(from: &Reservation, to: &Reservation, now: EpochMs) -> Write {
 
 fn pay_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> {
     let id = &from.reservation_id;
-    let user = from.user_id;
     let session = SessionKey::of(from);
     let mut writes = vec![advance(from, &paid.reservation, now)];
-    writes.extend(wallets::change(
-        user,
-        paid.wallet_before,
-        paid.wallet_after,
-        &paid.entry,
-    ));
+    writes.extend(paid.wallet_writes(from.user_id));
     writes.push(end_session(&session, now));
     writes.extend(
         from.seats
@@ -80,7 +78,7 @@ fn pay_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> {
 fn cancel_writes(
     from: &Reservation,
     to: &Reservation,
-    refund: Option<&Refund>,
+    refund: Option<Refund>,
     now: EpochMs,
 ) -> Vec<Write> {
     let id = &from.reservation_id;
@@ -100,12 +98,10 @@ fn cancel_writes(
             .map(|allocation| return_stock(from.event_id(), *allocation, from.ticket_price())),
     );
     if let Some(refund) = refund {
-        writes.extend(wallets::change(
-            from.user_id,
-            refund.wallet_before,
-            refund.wallet_after,
-            &refund.entry,
-        ));
+        let mut steps = vec![refund.step];
+        steps.extend(refund.leaving.steps);
+        writes.extend(wallets::change(from.user_id, refund.wallet, &steps));
+        writes.extend(refund.leaving.writes);
     }
     writes
 }
@@ -114,16 +110,16 @@ fn cancel_writes(
 pub(super) struct Paid {
     pub(super) payment: Payment,
     pub(super) reservation: Reservation,
-    pub(super) wallet_before: Wallet,
-    pub(super) wallet_after: Wallet,
-    pub(super) entry: LedgerEntry,
-}
-
-/// A refund about to be made.
-struct Refund {
     wallet_before: Wallet,
     wallet_after: Wallet,
     entry: LedgerEntry,
+}
+
+/// A refund about to be made, and what of it goes on to where the money came from.
+struct Refund {
+    wallet: Wallet,
+    step: Step,
+    leaving: Leaving,
 }
 
 impl Paid {
@@ -146,6 +142,7 @@ impl Paid {
                 amount: -held.total_price,
                 balance_after: wallet_after.balance,
                 purchase: Some(Purchase::of(held)),
+                withdrawal_id: None,
                 at: now,
             },
             reservation: Reservation {
@@ -160,22 +157,44 @@ impl Paid {
             wallet_after,
         }
     }
+
+    pub(super) fn wallet_writes(&self, user: UserId) -> Vec<Write> {
+        let step = Step {
+            to: self.wallet_after,
+            entry: self.entry.clone(),
+        };
+        wallets::change(user, self.wallet_before, &[step])
+    }
 }
 
 impl Refund {
-    fn of(reservation: &Reservation, amount: Money, wallet_before: Wallet, now: EpochMs) -> Self {
-        let wallet_after = wallet_before.refunded(amount);
+    fn of(
+        reservation: &Reservation,
+        amount: Money,
+        wallet: Wallet,
+        parts: &[Part],
+        now: EpochMs,
+    ) -> Self {
+        let to = wallet.refunded(amount);
+        let entry = LedgerEntry {
+            entry_id: EntryId::new(now),
+            kind: EntryKind::Refund,
+            amount,
+            balance_after: to.balance,
+            purchase: Some(Purchase::of(reservation)),
+            withdrawal_id: None,
+            at: now,
+        };
+        let departure = Departure {
+            user_id: reservation.user_id,
+            parts,
+            reservation_id: Some(&reservation.reservation_id),
+            take: take_from,
+        };
         Self {
-            entry: LedgerEntry {
-                entry_id: EntryId::new(now),
-                kind: EntryKind::Refund,
-                amount,
-                balance_after: wallet_after.balance,
-                purchase: Some(Purchase::of(reservation)),
-                at: now,
-            },
-            wallet_before,
-            wallet_after,
+            wallet,
+            step: Step { to, entry },
+            leaving: Leaving::of(departure, to, now),
         }
     }
 }
@@ -195,12 +214,14 @@ impl Store {
         Ok(made.await?)
     }
 
-    /// Cancels a reservation: frees the seats and gives [`Reservation::refund`] back in one transaction. `wallet`
-    /// is needed if there is a payment to refund.
+    /// Cancels a reservation: frees the seats and gives [`Reservation::refund`] back in one
+    /// transaction. `wallet` is needed if there is a payment to refund. `parts` of the refund go on
+    /// to where the money came from.
     pub async fn cancel(
         &self,
         reservation: &Reservation,
         wallet: Option<Wallet>,
+        parts: &[Part],
     ) -> std::result::Result<Reservation, TransactionLost> {
         let payment = match &reservation.state {
             State::Confirmed { payment } => payment.clone(),
@@ -208,16 +229,18 @@ impl Store {
         };
         let refunded = reservation.refund();
         let made = self.transact(|now| {
-            let refund = wallet.map(|wallet| Refund::of(reservation, refunded, wallet, now));
+            let refund = wallet.map(|wallet| Refund::of(reservation, refunded, wallet, parts, now));
+            let to_source = refund.as_ref().map(|refund| refund.leaving.total());
             let cancelled = Reservation {
                 state: State::Cancelled {
                     payment: payment.clone(),
                     refunded,
+                    to_source: to_source.unwrap_or_default(),
                 },
                 modified_at: now,
                 ..reservation.clone()
             };
-            let writes = cancel_writes(reservation, &cancelled, refund.as_ref(), now);
+            let writes = cancel_writes(reservation, &cancelled, refund, now);
             (writes, cancelled)
         });
         Ok(made.await?)
@@ -229,7 +252,7 @@ mod tests {
     use super::*;
     use domain::event::Section;
     use domain::fees::ReservedFees;
-    use domain::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
+    use domain::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber};
     use domain::reservation::{Performance, ReservedSeat};
 
     fn held(at: EpochMs) -> Reservation {
@@ -272,13 +295,14 @@ mod tests {
         let wallet = |seq| Wallet {
             balance: Money(5),
             seq,
+            returnable: Money::ZERO,
         };
         let paid = Paid::of(&held, wallet(1), wallet(2), at);
-        let refund = Refund::of(&confirmed, Money(5), wallet(2), at);
+        let refund = Refund::of(&confirmed, Money(5), wallet(2), &[], at);
         let writes = [
             pay_writes(&held, &paid, at),
             cancel_writes(&held, &confirmed, None, at),
-            cancel_writes(&confirmed, &confirmed, Some(&refund), at),
+            cancel_writes(&confirmed, &confirmed, Some(refund), at),
         ];
         for write in writes.iter().flatten() {
             write.check().unwrap();

@@ -8,7 +8,7 @@ use crate::store::expression::Write;
 use crate::store::queue::{SessionKey, read_session};
 use crate::store::refused::{TransactionError, Verdict};
 use crate::store::stock::take_stock;
-use crate::store::wallets;
+use crate::store::wallets::{self, Step};
 use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::fees::ReservedFees;
@@ -83,9 +83,11 @@ fn reserve_writes(
             amount: -payment.amount,
             balance_after: after.balance,
             purchase: Some(Purchase::of(reservation)),
+            withdrawal_id: None,
             at: now,
         };
-        writes.extend(wallets::change(user, before, after, &entry));
+        let step = Step { to: after, entry };
+        writes.extend(wallets::change(user, before, &[step]));
     }
     writes.extend(request.replaced.as_ref().map(archive));
     writes
