@@ -1,5 +1,6 @@
 //! Exports for other programs: attendees, sales and the ledger, line by line in bounded memory.
 
+mod at_provider;
 mod attendees;
 mod ledger;
 mod lines;

@@ -25,6 +25,7 @@ pub mod gateway;
 pub mod http_server;
 pub mod known_event;
 pub mod logging;
+pub mod money_view;
 pub mod order_story;
 pub mod order_view;
 mod outcome;

@@ -9,10 +9,12 @@ use domain::queue::{QueueEntry, Session};
 use domain::reservation::{Reservation, State, Status};
 use domain::seats::Claim;
 use domain::wallet::{EntryKind, LedgerEntry};
+use domain::withdrawal::{Withdrawal, WithdrawalStatus};
 use serde::Serialize;
 use shared::store::{SessionKey, Store};
 
-use crate::order_view::{ChargeView, EntryView, OrderView, amount_text};
+use crate::money_view::{ChargeView, EntryView, WithdrawalView, amount_text};
+use crate::order_view::OrderView;
 use crate::user_records::UserRecords;
 
 #[derive(Serialize, Debug)]
@@ -72,9 +74,14 @@ enum What {
     Released,
     Cancelled {
         refunded: Money,
+        /// The part of `refunded` that went on to where the money came from.
+        refunded_to_source: Money,
         /// What the organiser keeps.
         kept: Money,
     },
+    WithdrawalBegun(WithdrawalView),
+    /// The provider has given the money back, or could not.
+    WithdrawalEnded(WithdrawalView),
     LeftQueue,
 }
 
@@ -147,10 +154,12 @@ impl OrderStory {
         let charges: Vec<&Charge> = user.charges_for(reservation);
         steps.extend(reservation_steps(reservation, now));
         steps.extend(charge_steps(&charges));
+        let withdrawals = user.withdrawals_for(reservation);
+        steps.extend(withdrawal_steps(&withdrawals));
         steps.extend(
             user.ledger
                 .iter()
-                .filter(|(_, entry)| belongs_to(entry, reservation, &charges))
+                .filter(|(_, entry)| belongs_to(entry, reservation, &charges, &withdrawals))
                 .map(|(seq, entry)| Step {
                     at: entry.at,
                     what: What::LedgerEntry(EntryView::of(*seq, entry)),
@@ -214,7 +223,9 @@ impl What {
             Self::Joined { lane, number } => {
                 format!("the user joined the queue: number {number} in lane {lane}")
             }
-            Self::Called { lane, rank } => format!("the queue called rank {rank} of lane {lane}"),
+            Self::Called { lane, rank } => {
+                format!("the queue opened the session of rank {rank} in lane {lane}")
+            }
             Self::Held => "the reservation was made".to_owned(),
             Self::HoldExtended { charge_id } => {
                 format!("the hold was extended for the checkout of charge {charge_id}")
@@ -233,9 +244,25 @@ impl What {
             Self::LedgerEntry(entry) => entry.to_text(currency),
             Self::Expired => "the hold ended without a payment".to_owned(),
             Self::Released => "the user gave the hold up".to_owned(),
-            Self::Cancelled { refunded, kept } => format!(
-                "cancelled: {} refunded, {} kept",
+            Self::WithdrawalBegun(withdrawal) => withdrawal.to_text(),
+            Self::WithdrawalEnded(withdrawal) => {
+                let id = withdrawal.withdrawal_id;
+                match withdrawal.status {
+                    WithdrawalStatus::Pending => format!("withdrawal {id} is on its way"),
+                    WithdrawalStatus::Done => format!("withdrawal {id} was given back"),
+                    WithdrawalStatus::Reversed => {
+                        format!("withdrawal {id} failed: the money is in the wallet again")
+                    }
+                }
+            }
+            Self::Cancelled {
+                refunded,
+                refunded_to_source,
+                kept,
+            } => format!(
+                "cancelled: {} refunded, of which {} to the source, {} kept",
                 amount_text(*refunded, currency),
+                amount_text(*refunded_to_source, currency),
                 amount_text(*kept, currency)
             ),
             Self::LeftQueue => "the user left the queue".to_owned(),
@@ -284,11 +311,19 @@ fn reservation_steps(reservation: &Reservation, now: EpochMs) -> Vec<Step> {
             at: *held_until,
             what: What::Expired,
         }),
-        (State::Cancelled { refunded, .. }, _) => steps.push(Step {
+        (
+            State::Cancelled {
+                refunded,
+                to_source,
+                ..
+            },
+            _,
+        ) => steps.push(Step {
             at: reservation.modified_at,
             what: if reservation.was_bought() {
                 What::Cancelled {
                     refunded: *refunded,
+                    refunded_to_source: *to_source,
                     kept: reservation.kept(),
                 }
             } else {
@@ -327,8 +362,28 @@ fn charge_steps(charges: &[&Charge]) -> Vec<Step> {
     steps
 }
 
+fn withdrawal_steps(withdrawals: &[&Withdrawal]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for withdrawal in withdrawals {
+        steps.push(Step {
+            at: withdrawal.created_at,
+            what: What::WithdrawalBegun(WithdrawalView::from(*withdrawal)),
+        });
+        steps.extend(withdrawal.ended_at().map(|at| Step {
+            at,
+            what: What::WithdrawalEnded(WithdrawalView::from(*withdrawal)),
+        }));
+    }
+    steps
+}
+
 /// Whether an entry moved money for the reservation.
-fn belongs_to(entry: &LedgerEntry, reservation: &Reservation, charges: &[&Charge]) -> bool {
+fn belongs_to(
+    entry: &LedgerEntry,
+    reservation: &Reservation,
+    charges: &[&Charge],
+    withdrawals: &[&Withdrawal],
+) -> bool {
     match entry.kind {
         EntryKind::Charge => charges
             .iter()
@@ -336,6 +391,9 @@ fn belongs_to(entry: &LedgerEntry, reservation: &Reservation, charges: &[&Charge
         EntryKind::Payment | EntryKind::Refund => {
             entry.reservation_id() == Some(&reservation.reservation_id)
         }
+        EntryKind::Withdrawal | EntryKind::Reversal => withdrawals
+            .iter()
+            .any(|withdrawal| entry.withdrawal_id == Some(withdrawal.key.withdrawal_id())),
     }
 }
 

@@ -7,6 +7,7 @@ use domain::queue::QueueEntry;
 use domain::reservation::{Reservation, State};
 use domain::seats::Claim;
 use domain::wallet::LedgerEntry;
+use domain::withdrawal::Withdrawal;
 use shared::store::{Consistency, OwnedThing, Store};
 
 use crate::output::error_line;
@@ -20,6 +21,8 @@ pub struct UserRecords {
     pub ledger: Vec<(u64, LedgerEntry)>,
     /// In the order in which they were begun.
     pub charges: Vec<Charge>,
+    /// In the order in which they were made.
+    pub withdrawals: Vec<Withdrawal>,
     queue_entries: Vec<(EventId, QueueEntry)>,
 }
 
@@ -39,12 +42,14 @@ impl UserRecords {
         let charges = items.provider_charges.into_iter();
         let mut charges: Vec<Charge> = charges.map(|charge| charge.value).collect();
         charges.sort_by_key(|charge| charge.created_at);
+        let withdrawals = items.withdrawals.into_iter();
         let ledger = items.ledger.into_iter();
         let entries = inspected.entries.into_iter();
         Ok(Self {
             reservations: reservations.map(|stored| stored.value).collect(),
             ledger: ledger.map(|(seq, entry)| (seq, entry.value)).collect(),
             charges,
+            withdrawals: withdrawals.map(|stored| stored.value).collect(),
             queue_entries: entries.map(|(event, entry)| (event, entry.value)).collect(),
         })
     }
@@ -72,15 +77,30 @@ impl UserRecords {
             .collect()
     }
 
-    /// The ledger entries that a payment's id names.
+    /// The withdrawals that a reservation is the reason of.
+    #[must_use]
+    pub fn withdrawals_for(&self, reservation: &Reservation) -> Vec<&Withdrawal> {
+        let id = Some(&reservation.reservation_id);
+        let withdrawals = self.withdrawals.iter();
+        withdrawals
+            .filter(|withdrawal| withdrawal.reservation_id.as_ref() == id)
+            .collect()
+    }
+
+    /// The ledger entries that a payment's id names: the entry's own, or one of its charge or its
+    /// withdrawal.
     pub fn entries_named<'a>(
         &'a self,
         id: &'a str,
     ) -> impl Iterator<Item = &'a (u64, LedgerEntry)> {
-        let named = move |entry: &EntryId| entry.to_string() == id;
-        self.ledger
-            .iter()
-            .filter(move |(_, entry)| named(&entry.entry_id))
+        let charges = self.charges_named(id).map(|charge| charge.charge_id);
+        let withdrawals = self.withdrawals_named(id);
+        let withdrawals = withdrawals.map(|withdrawal| withdrawal.key.withdrawal_id());
+        let named: Vec<EntryId> = charges.chain(withdrawals).collect();
+        self.ledger.iter().filter(move |(_, entry)| {
+            let of = entry.withdrawal_id.unwrap_or(entry.entry_id);
+            entry.entry_id.to_string() == id || named.contains(&of)
+        })
     }
 
     /// The charges that a payment's id names: the charge's own, or one of the provider's.
@@ -97,6 +117,17 @@ impl UserRecords {
         })
     }
 
+    /// The withdrawals that a payment's id names: the withdrawal's own, its charge's, or one of the
+    /// provider's.
+    pub fn withdrawals_named<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Withdrawal> {
+        self.withdrawals.iter().filter(move |withdrawal| {
+            withdrawal.key.withdrawal_id().to_string() == id
+                || withdrawal.charge_id.to_string() == id
+                || withdrawal.payment.payment_id.0 == id
+                || withdrawal.refund_id().is_some_and(|refund| refund.0 == id)
+        })
+    }
+
     /// The reservations that a payment is for.
     #[must_use]
     pub fn reservations_paid_by(&self, id: &str) -> Vec<&Reservation> {
@@ -106,7 +137,11 @@ impl UserRecords {
         let of_charges = self
             .charges_named(id)
             .filter_map(|charge| charge.pay_for.as_ref());
-        let named: Vec<&ReservationId> = of_entries.chain(of_charges).collect();
+        let of_withdrawals = self
+            .withdrawals_named(id)
+            .filter_map(|withdrawal| withdrawal.reservation_id.as_ref());
+        let named = of_entries.chain(of_charges).chain(of_withdrawals);
+        let named: Vec<&ReservationId> = named.collect();
         let names_itself = |reservation: &Reservation| {
             let payment = match &reservation.state {
                 State::Held { .. } => None,

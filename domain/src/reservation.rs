@@ -423,6 +423,7 @@ mod tests {
         let cancelled = |payment| State::Cancelled {
             payment,
             refunded: Money::ZERO,
+            to_source: Money::ZERO,
         };
         let State::Confirmed { payment } = paid(false).state else {
             unreachable!("it is paid");

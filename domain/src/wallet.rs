@@ -47,6 +47,8 @@ impl EntryKind {
             Self::Charge => "CHARGE",
             Self::Payment => "PAYMENT",
             Self::Refund => "REFUND",
+            Self::Withdrawal => "WITHDRAWAL",
+            Self::Reversal => "REVERSAL",
         }
     }
 }

@@ -122,7 +122,8 @@ pub async fn run(
     if let Err(error) = file.complete() {
         return Ok(not_written(&error));
     }
-    out.line(format_args!("{written} lines in {}", path.display()));
+    let lines = if written == 1 { "line" } else { "lines" };
+    out.line(format_args!("{written} {lines} in {}", path.display()));
     Ok(Outcome::Done)
 }
 

@@ -13,8 +13,9 @@ use serde::Serialize;
 use shared::store::{OwnedThing, Store};
 
 use crate::known_event;
+use crate::money_view::{ChargeView, EntryView, WithdrawalView};
 use crate::order_story::OrderStory;
-use crate::order_view::{ChargeView, EntryView, OrderView, orders_text};
+use crate::order_view::{OrderView, orders_text};
 use crate::outcome::Outcome;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -43,8 +44,8 @@ pub struct OrdersArgs {
     /// Only of this seat of the date; without --status, who holds or owns it now
     #[arg(long, value_name = "SEAT", requires = "date", value_parser = parse_seat)]
     seat: Option<SeatNumber>,
-    /// Find what a payment is for: the id of a ledger entry or of a charge, or the provider's id of the payment or of the
-    /// checkout
+    /// Find what a payment is for: the id of a ledger entry, a charge or a withdrawal, or the provider's id of the
+    /// payment, the refund or the checkout
     #[arg(long, value_name = "ID", conflicts_with_all = ["event", "date", "seat"], value_parser = parse_payment)]
     payment: Option<String>,
     /// Only reservations in these states: held, confirmed, cancelled, expired
@@ -99,6 +100,7 @@ struct FoundOrders {
 struct FoundPayment {
     user_id: UserId,
     charges: Vec<ChargeView>,
+    withdrawals: Vec<WithdrawalView>,
     ledger_entries: Vec<EntryView>,
     #[serde(flatten)]
     orders: FoundOrders,
@@ -207,12 +209,15 @@ impl Search<'_> {
         let user_id = self.owner(thing, &what).await?;
         let records = UserRecords::read(&self.store, user_id).await?;
         let charges: Vec<ChargeView> = records.charges_named(id).map(ChargeView::from).collect();
+        let withdrawals = records.withdrawals_named(id);
+        let withdrawals: Vec<_> = withdrawals.map(WithdrawalView::from).collect();
         let entries = records.entries_named(id);
         let entries: Vec<EntryView> = entries
             .map(|(seq, entry)| EntryView::of(*seq, entry))
             .collect();
         let wanted = self.wanted_statuses();
         let paid = records.reservations_paid_by(id);
+        // Every withdrawal has an entry.
         if charges.is_empty() && entries.is_empty() && paid.is_empty() {
             return Err(Unknown::new(what).into());
         }
@@ -225,6 +230,7 @@ impl Search<'_> {
         let found = FoundPayment {
             user_id,
             charges,
+            withdrawals,
             ledger_entries: entries,
             orders: self.found(newest),
         };
@@ -234,6 +240,9 @@ impl Search<'_> {
         out.line(format_args!("of the user {user_id}:"));
         for charge in &found.charges {
             out.line(charge.to_text());
+        }
+        for withdrawal in &found.withdrawals {
+            out.line(withdrawal.to_text());
         }
         for entry in &found.ledger_entries {
             out.line(entry.to_text(&self.currency));

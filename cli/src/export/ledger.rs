@@ -1,9 +1,7 @@
 //! Every change of every wallet, for an accountant.
 
-use std::collections::HashMap;
-
 use anyhow::Result;
-use domain::charge::{Charge, ChargeState, OrderId, ProviderId, ProviderName};
+use domain::charge::{ProviderId, ProviderName};
 use domain::clock::{EpochMs, rfc3339};
 use domain::ids::{DateKey, EntryId, EventId, ReservationId, UserId};
 use domain::money::{Currency, Money};
@@ -11,6 +9,7 @@ use domain::wallet::EntryKind;
 use serde::Serialize;
 use shared::store::{NumberedEntry, Store};
 
+use super::at_provider::AtProvider;
 use super::lines::Line;
 use crate::output::csv_text;
 
@@ -29,18 +28,18 @@ pub(super) struct EntryLine {
     amount: Money,
     balance_after: Money,
     currency: Currency,
-    /// `None` for a charge, like the next three.
+    /// Of a payment and a refund, like the next three.
     reservation_id: Option<ReservationId>,
     event_id: Option<EventId>,
     date: Option<DateKey>,
     tickets: Option<u32>,
-    /// `None` if no payment provider took part, like the next.
+    /// Of a withdrawal and its reversal.
+    withdrawal_id: Option<EntryId>,
+    /// `None` if no payment provider took part, like the next two.
     provider: Option<ProviderName>,
     provider_payment_id: Option<ProviderId>,
+    provider_refund_id: Option<ProviderId>,
 }
-
-/// Charges that are read at once.
-const CHARGES_AT_ONCE: usize = 1_000;
 
 impl EntryLine {
     /// The lines of some entries; with an event, only of those that name one of its reservations.
@@ -54,25 +53,26 @@ impl EntryLine {
             let id = numbered.entry.reservation_id();
             event.is_none() || id.map(ReservationId::event_id) == event
         });
-        let orders: Vec<OrderId> = entries.iter().filter_map(order_of).collect();
-        let mut charges = HashMap::new();
-        for orders in orders.chunks(CHARGES_AT_ONCE) {
-            charges.extend(store.provider_charges(orders).await?);
-        }
-        let lines = entries.iter().map(|entry| {
-            let charge = order_of(entry).and_then(|order| charges.get(&order.charge_id));
-            Self::of(entry, charge, currency)
-        });
+        let at_provider = AtProvider::read(store, &entries).await?;
+        let lines = entries
+            .iter()
+            .map(|numbered| Self::of(numbered, &at_provider, currency));
         Ok(lines.collect())
     }
 
-    fn of(numbered: &NumberedEntry, charge: Option<&Charge>, currency: &Currency) -> Self {
+    fn of(numbered: &NumberedEntry, at_provider: &AtProvider, currency: &Currency) -> Self {
         let NumberedEntry {
             user_id,
             seq,
             entry,
         } = numbered;
         let id = entry.reservation_id();
+        let names = at_provider.names_of(entry);
+        let provider = names.as_ref().map(|names| names.provider);
+        let (payment_id, refund_id) = match names {
+            Some(names) => (Some(names.payment_id), names.refund_id),
+            None => (None, None),
+        };
         Self {
             at: entry.at,
             user_id: *user_id,
@@ -89,28 +89,11 @@ impl EntryLine {
                 .purchase
                 .as_ref()
                 .and_then(|purchase| purchase.quantity),
-            provider: charge.map(|charge| charge.provider),
-            provider_payment_id: charge.and_then(payment_of),
+            withdrawal_id: entry.withdrawal_id,
+            provider,
+            provider_payment_id: payment_id,
+            provider_refund_id: refund_id,
         }
-    }
-}
-
-/// The charge at a payment provider that an entry may be of.
-fn order_of(numbered: &NumberedEntry) -> Option<OrderId> {
-    let charge_id = match numbered.entry.kind {
-        EntryKind::Charge => numbered.entry.entry_id,
-        EntryKind::Payment | EntryKind::Refund => return None,
-    };
-    Some(OrderId {
-        user_id: numbered.user_id,
-        charge_id,
-    })
-}
-
-fn payment_of(charge: &Charge) -> Option<ProviderId> {
-    match &charge.state {
-        ChargeState::Done { payment, .. } => Some(payment.payment_id.clone()),
-        ChargeState::Pending | ChargeState::Failed(_) | ChargeState::Expired => None,
     }
 }
 
@@ -128,14 +111,19 @@ impl Line for EntryLine {
         "eventId",
         "date",
         "tickets",
+        "withdrawalId",
         "provider",
         "providerPaymentId",
+        "providerRefundId",
     ];
 
     fn cells(&self) -> Vec<String> {
         let id = self.reservation_id.as_ref();
         let event = self.event_id.as_ref();
-        let payment = self.provider_payment_id.as_ref();
+        let provider_id = |id: &Option<ProviderId>| {
+            let id = id.as_ref();
+            id.map(|id| csv_text(&id.0)).unwrap_or_default()
+        };
         vec![
             self.at.to_string(),
             self.user_id.to_string(),
@@ -151,10 +139,14 @@ impl Line for EntryLine {
             self.tickets
                 .map(|tickets| tickets.to_string())
                 .unwrap_or_default(),
+            self.withdrawal_id
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
             self.provider
                 .map(|name| name.to_string())
                 .unwrap_or_default(),
-            payment.map(|id| csv_text(&id.0)).unwrap_or_default(),
+            provider_id(&self.provider_payment_id),
+            provider_id(&self.provider_refund_id),
         ]
     }
 }

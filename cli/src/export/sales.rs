@@ -27,6 +27,8 @@ pub(super) struct Sale {
     total: Money,
     paid: Money,
     refunded: Money,
+    /// The part of `refunded` that went on to where the money came from.
+    refunded_to_source: Money,
     /// What was paid less what was refunded.
     received: Money,
     /// The tax that `received` contains. `None` if the event had no rate.
@@ -47,12 +49,18 @@ impl Sale {
     pub(super) fn of(reservation: Reservation, currency: &Currency, now: EpochMs) -> Self {
         let (status, price) = (reservation.status(now), reservation.price_of_tickets());
         let received = reservation.kept();
-        let (payment, refunded, cancelled_at) = match reservation.state {
-            State::Held { .. } => (None, Money::ZERO, None),
-            State::Confirmed { payment } => (payment, Money::ZERO, None),
-            State::Cancelled { payment, refunded } => {
-                (payment, refunded, Some(reservation.modified_at))
-            }
+        let cancelled_at = match &reservation.state {
+            State::Held { .. } | State::Confirmed { .. } => None,
+            State::Cancelled { .. } => Some(reservation.modified_at),
+        };
+        let (payment, refunded, refunded_to_source) = match reservation.state {
+            State::Held { .. } => (None, Money::ZERO, Money::ZERO),
+            State::Confirmed { payment } => (payment, Money::ZERO, Money::ZERO),
+            State::Cancelled {
+                payment,
+                refunded,
+                to_source,
+            } => (payment, refunded, to_source),
         };
         let id = &reservation.reservation_id;
         Self {
@@ -70,6 +78,7 @@ impl Sale {
                 .as_ref()
                 .map_or(Money::ZERO, |payment| payment.amount),
             refunded,
+            refunded_to_source,
             received,
             tax: reservation.tax_rate.map(|rate| rate.contained_in(received)),
             payment_id: payment.as_ref().map(|payment| payment.payment_id),
@@ -97,6 +106,7 @@ impl Line for Sale {
         "total",
         "paid",
         "refunded",
+        "refundedToSource",
         "received",
         "tax",
         "paymentId",
@@ -124,6 +134,7 @@ impl Line for Sale {
             amount(self.total),
             amount(self.paid),
             amount(self.refunded),
+            amount(self.refunded_to_source),
             amount(self.received),
             self.tax.map(amount).unwrap_or_default(),
             id(self.payment_id),

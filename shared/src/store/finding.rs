@@ -13,11 +13,13 @@ use super::keys;
 use super::reservations::read_reservation;
 use super::seats::read_seat_claim;
 use super::wallets::read_numbered_entry;
+use super::withdrawals::read_withdrawal;
 use domain::charge::{Charge, OrderId};
 use domain::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
 use domain::reservation::Reservation;
 use domain::seats::Claim;
 use domain::wallet::LedgerEntry;
+use domain::withdrawal::{Withdrawal, WithdrawalKey};
 
 /// One page of a reading of the whole table.
 pub struct TablePage<T> {
@@ -46,7 +48,8 @@ pub struct NumberedEntry {
 #[derive(Clone, Debug)]
 pub enum OwnedThing {
     Reservation(ReservationId),
-    /// The id of a ledger entry or of a charge, or the provider's id of a payment or a checkout.
+    /// The id of a ledger entry, a charge or a withdrawal, or the provider's id of a payment, a
+    /// refund or a checkout.
     Payment(String),
 }
 
@@ -55,7 +58,8 @@ impl OwnedThing {
         match self {
             Self::Reservation(_) => "#reservationId = :id",
             Self::Payment(_) => {
-                "#entryId = :id OR #chargeId = :id OR #payment.#paymentId = :id OR #begun.#checkoutId = :id"
+                "#entryId = :id OR #chargeId = :id OR #payment.#paymentId = :id OR #begun.#checkoutId = :id \
+                 OR #refundId = :id"
             }
         }
     }
@@ -215,13 +219,27 @@ impl Store {
     }
 
     /// Those of these charges that a payment provider confirms.
-    pub async fn provider_charges(&self, orders: &[OrderId]) -> Result<HashMap<EntryId, Charge>> {
+    pub async fn charges_among(&self, orders: &[OrderId]) -> Result<HashMap<EntryId, Charge>> {
         let keys: HashSet<Key> = orders.iter().copied().map(keys::charge).collect();
         let keys: Vec<Key> = keys.into_iter().collect();
         let found = self.items(&keys, Consistency::Eventual).await?;
         found
             .into_values()
             .map(|item| read_charge(item).map(|charge| (charge.charge_id, charge)))
+            .collect()
+    }
+
+    /// These withdrawals.
+    pub async fn withdrawals_among(
+        &self,
+        wanted: &[WithdrawalKey],
+    ) -> Result<HashMap<EntryId, Withdrawal>> {
+        let keys: HashSet<Key> = wanted.iter().copied().map(keys::withdrawal).collect();
+        let keys: Vec<Key> = keys.into_iter().collect();
+        let found = self.items(&keys, Consistency::Eventual).await?;
+        let withdrawals = found.into_values().map(read_withdrawal);
+        withdrawals
+            .map(|read| read.map(|withdrawal| (withdrawal.key.withdrawal_id(), withdrawal)))
             .collect()
     }
 }
