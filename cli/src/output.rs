@@ -1,7 +1,8 @@
 //! What the command prints. This is the only module that writes to standard output and standard error.
 //!
-//! - A failed write never stops a command half-way. The command goes on, and ends with exit code 1. A reader that closes
-//!   the pipe, such as `head`, has what it wants: that is not a failure.
+//! - A failed write never stops a command half-way. The command goes on, and ends with exit code 1. Only an export stops,
+//!   because nothing else is left to do. A reader that closes the pipe, such as `head`, has what it wants: that is not a
+//!   failure.
 //! - Text may come from a catalogue, a table, a stranger's file or a server. Characters that could steer the terminal or
 //!   reorder the line are escaped.
 

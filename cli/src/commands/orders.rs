@@ -24,10 +24,17 @@ use crate::unknown::Unknown;
 use crate::user_records::{self, UserRecords};
 use crate::wanted_reservations::Wanted;
 
-/// `--event` without `--status held,confirmed`, `--event` of general admission, and `--payment` or a reservation whose
-/// user is not given read the whole table.
+const READS: &str = "The whole table is read for a payment without --user, for an event except for --status held,confirmed of one \
+    with seats, and for a reservation without --user whose seats are free again. A bar shows how far it is.";
+
 #[derive(Args, Clone, Debug)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["reservation", "user", "event", "payment"]))]
+#[command(
+    after_help = READS,
+    group = clap::ArgGroup::new("what")
+        .required(true)
+        .multiple(true)
+        .args(["reservation", "user", "event", "payment"]),
+)]
 pub struct OrdersArgs {
     /// Tell the whole story of this reservation
     #[arg(value_parser = ReservationId::parse, conflicts_with_all = ["event", "date", "seat", "payment", "status", "limit"])]

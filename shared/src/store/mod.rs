@@ -13,12 +13,12 @@ mod due;
 mod error;
 mod events;
 mod expression;
-mod finding;
 mod images;
 mod inspection;
 mod issuer_keys;
 mod item;
 mod keys;
+mod lookup;
 mod off_sale;
 mod queue;
 mod refused;
@@ -37,13 +37,13 @@ pub use connect::{Connection, connect};
 pub use due::Due;
 pub use error::StoreError;
 pub use events::PerformanceKey;
-pub use finding::{ClaimPage, NumberedEntry, OwnedThing, TablePage};
 pub use images::Picture;
 pub use inspection::{
     InspectedClaim, InspectedUser, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN, event_key,
     first_stock_key, head_key, sessions_key,
 };
 pub use issuer_keys::{PublishedKeys, ReadingState, SharedIssuerKeys};
+pub use lookup::{ClaimPage, NumberedEntry, OwnedThing, TablePage};
 pub use off_sale::TakenSeat;
 pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
 pub use reservations::{
