@@ -39,6 +39,7 @@ events:
     totalTickets: 40
     maxSeatsPerUser: 3
     price: 500
+    queue: {maxActive: 1}
 "#;
 const EVENT: &str = "my-concert";
 const DATE: &str = "2099-12-24";
