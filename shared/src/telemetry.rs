@@ -125,6 +125,7 @@ pub const METRICS: &[Metric] = &[
     counted("refunds"),
     money("refunded"),
     counted("charges"),
+    counted("reversals"),
     counted("conflicts"),
     counted("lanes_failed"),
     counted("lanes_skipped"),

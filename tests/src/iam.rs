@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use boxoffice::demo_provider::{DemoProvider, DemoState};
+use boxoffice::demo_provider::{DemoProvider, DemoRefundState, DemoState};
 use domain::clock::EpochMs;
 use domain::event::{Programme, Section};
 use domain::ids::{DateKey, EventId, SeatNumber};
@@ -151,6 +151,7 @@ async fn every_function_uses_every_permission_that_it_has() {
             Box::pin(a_provider_confirms_a_charge(&world, function, known)).await;
         }
     }
+    Box::pin(money_goes_back(&world_with(&concert_for(10)).await)).await;
 
     let unused: Vec<String> = grants::functions()
         .flat_map(|function| grants::never_used(function, &used))
@@ -238,6 +239,55 @@ async fn a_provider_confirms_a_charge(world: &World, function: &'static str, kno
             assert_eq!(settled.unwrap()["due"], 1);
         }
     }
+}
+
+/// A ticket is cancelled, and a balance withdrawn. The provider cannot give it back.
+async fn money_goes_back(world: &World) {
+    let demo = DemoProvider::default();
+    let shop = world.process_with_provider(demo.clone());
+    world.app.promote_all().await.unwrap();
+    let buyer = world.joins(EVENT).await;
+    let held = world.hold(&buyer, 7).await;
+    let id = held.text_of("reservationId");
+    let wallet = format!("/users/{}/wallet", buyer.user_id);
+    let with_key = |path: &str, body: Value| {
+        let mut request = Request::new("POST", format!("{wallet}/{path}")).with(body);
+        request.headers.push(("idempotency-key", path.to_owned()));
+        request
+    };
+    let begun = with_key("charges", json!({ "amount": 2 * PRICE, "payFor": id }))
+        .by(&shop, &buyer.token)
+        .await;
+    let url = begun.body["checkout"]["url"].as_str().unwrap();
+    let order = url.rsplit('/').next().unwrap();
+    assert!(demo.decide(order, DemoState::Paid(world.clock.now())));
+    let settle = async || {
+        world.clock.advance_seconds(3_600);
+        let settled = settle::handle(&shop.app);
+        let settled = grants::as_function("settle", &world.used, settled).await;
+        assert_eq!(settled.unwrap()["ended"], 1);
+    };
+    settle().await;
+    let withdraw = with_key("withdrawals", json!({ "amount": PRICE }));
+    forget_keys(world).await;
+    assert_eq!(withdraw.by(&shop, &buyer.token).await.status, 202);
+    settle().await;
+    let cancel = Request::new("DELETE", format!("/reservations/{id}?refundTo=source"));
+    let cancelled = cancel.by(&shop, &buyer.token).await;
+    assert_eq!(cancelled.body["refundedToSource"], PRICE, "{cancelled:?}");
+    demo.set_refunds(DemoRefundState::Failed);
+    settle().await;
+    let (headers, body) = demo.notification(order);
+    let signature = headers.values().next().unwrap().to_str().unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let mut request = Request::new("POST", "/webhooks/demo").with(body);
+    let signature = signature.to_owned();
+    request.headers.push(("demo-signature", signature));
+    assert_eq!(request.by(&shop, "").await.status, 200);
+    let list = Request::new("GET", format!("{wallet}/withdrawals"));
+    forget_keys(world).await;
+    let listed = list.by(&world.another_process(), &buyer.token).await;
+    assert_eq!(listed.body["withdrawals"].as_array().unwrap().len(), 2);
 }
 
 async fn somebody_whom_an_issuer_names_joins_and_leaves(world: &World) {
