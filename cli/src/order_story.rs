@@ -165,8 +165,7 @@ impl OrderStory {
                     what: What::LedgerEntry(EntryView::of(*seq, entry)),
                 }),
         );
-        // Steps of the same millisecond stay in this order.
-        steps.sort_by_key(|step| step.at);
+        steps.sort_by_key(|step| (step.at, step.what.place()));
         let claims = store.claims_of(reservation).await?;
         let claims = claims.iter().map(|(seat, claim)| SeatClaim {
             seat_number: *seat,
@@ -218,6 +217,33 @@ impl OrderStory {
 }
 
 impl What {
+    /// Its place among steps of the same millisecond: what one transaction does, and what the next
+    /// may do at once.
+    fn place(&self) -> u8 {
+        match self {
+            Self::Joined { .. } => 0,
+            Self::Called { .. } => 1,
+            Self::Held => 2,
+            Self::HoldExtended { .. } => 3,
+            Self::ChargeBegun(_) => 4,
+            Self::ChargeDone(_) => 5,
+            Self::Confirmed { .. } => 7,
+            Self::Expired => 9,
+            Self::Released => 10,
+            Self::Cancelled { .. } => 11,
+            Self::WithdrawalBegun(_) => 13,
+            Self::WithdrawalEnded(_) => 15,
+            Self::LedgerEntry(entry) => match entry.kind {
+                EntryKind::Charge => 6,
+                EntryKind::Payment => 8,
+                EntryKind::Refund => 12,
+                EntryKind::Withdrawal => 14,
+                EntryKind::Reversal => 16,
+            },
+            Self::LeftQueue => 17,
+        }
+    }
+
     fn to_text(&self, currency: &Currency) -> String {
         match self {
             Self::Joined { lane, number } => {
