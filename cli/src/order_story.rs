@@ -108,9 +108,14 @@ impl ClaimState {
         let is_own = |id: &ReservationId| *id == reservation.reservation_id;
         match claim {
             None => Self::Free,
-            Some(Claim::Withdrawn { until }) if *until > now => Self::Withdrawn,
+            Some(Claim::Withdrawn { until }) => {
+                if *until > now {
+                    Self::Withdrawn
+                } else {
+                    Self::Free
+                }
+            }
             Some(Claim::Held { held_until, .. }) if *held_until <= now => Self::Free,
-            Some(Claim::Withdrawn { .. }) => Self::Free,
             Some(Claim::Held { reservation_id, .. }) if is_own(reservation_id) => Self::Held,
             Some(Claim::Sold { reservation_id, .. }) if is_own(reservation_id) => Self::Sold,
             Some(Claim::Held { .. } | Claim::Sold { .. }) => Self::OfAnother,

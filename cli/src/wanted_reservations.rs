@@ -104,17 +104,13 @@ impl Wanted {
         for (date, section) in self.sections(programme) {
             let mut start = None;
             loop {
-                let page = match self.seat {
-                    Some(seat) => {
-                        let claim = store.claim(event, date, &section.name, seat).await?;
-                        (claim.map(|claim| (seat, claim)).into_iter().collect(), None)
-                    }
-                    None => {
-                        let page = store.claims_page(event, date, &section.name, start).await?;
-                        (page.claims, page.next)
-                    }
+                let (claims, next) = if let Some(seat) = self.seat {
+                    let claim = store.claim(event, date, &section.name, seat).await?;
+                    (claim.map(|claim| (seat, claim)).into_iter().collect(), None)
+                } else {
+                    let page = store.claims_page(event, date, &section.name, start).await?;
+                    (page.claims, page.next)
                 };
-                let (claims, next) = page;
                 let found = self.by_claims(store, &claims, now).await?;
                 start = next;
                 if each(found)?.is_break() {

@@ -167,7 +167,7 @@ impl Search<'_> {
         }
     }
 
-    fn found(&self, newest: Newest) -> FoundOrders {
+    fn found(&self, newest: &Newest) -> FoundOrders {
         let orders = newest.kept.values().rev();
         FoundOrders {
             at: self.now,
@@ -239,7 +239,7 @@ impl Search<'_> {
             charges,
             withdrawals,
             ledger_entries: entries,
-            orders: self.found(newest),
+            orders: self.found(&newest),
         };
         if self.args.json {
             return out.json(&found);
@@ -272,7 +272,7 @@ impl Search<'_> {
                 newest.add(reservation);
             }
         }
-        self.show(&self.found(newest), out)
+        self.show(&self.found(&newest), out)
     }
 
     async fn by_event(&self, out: &mut Output) -> Result<()> {
@@ -306,7 +306,7 @@ impl Search<'_> {
             .await;
         progress.finish();
         read?;
-        self.show(&self.found(newest), out)
+        self.show(&self.found(&newest), out)
     }
 
     /// The event that is given, which must have the date and the seat.
