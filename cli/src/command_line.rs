@@ -18,8 +18,10 @@ use crate::commands::report::ReportArgs;
 use crate::commands::rush::RushArgs;
 use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
+use crate::commands::withdrawals::WithdrawalsArgs;
 use crate::commands::{
-    apply, audit, desk, events, export, keys, orders, plan, queue, report, rush, serve, verify_draw,
+    apply, audit, desk, events, export, keys, orders, plan, queue, report, rush, serve,
+    verify_draw, withdrawals,
 };
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
@@ -56,6 +58,8 @@ enum Command {
     /// Export attendees, sales or the ledger as CSV or JSON
     #[command(subcommand)]
     Export(ExportCommand),
+    /// List money that is on its way back to where it came from
+    Withdrawals(WithdrawalsArgs),
     /// Check that every invariant holds on the whole table
     Audit(AuditArgs),
     /// Play an on-sale against your own system: a crowd that waits, chooses and buys
@@ -100,6 +104,7 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Report(args) => report::run(&args, &tables, out).await,
             Command::Orders(args) => orders::run(&args, &tables, out).await,
             Command::Export(command) => export::run(&command, &tables, out).await,
+            Command::Withdrawals(args) => withdrawals::run(&args, &tables, out).await,
             Command::Audit(args) => audit::run(&args, &tables, out).await,
             Command::Rush(args) => rush::run(&args, &tables, out).await,
             Command::Keys(KeysCommand::Rotate) => keys::rotate(&tables, out).await,

@@ -13,3 +13,4 @@ pub mod report;
 pub mod rush;
 pub mod serve;
 pub mod verify_draw;
+pub mod withdrawals;

@@ -1,7 +1,6 @@
 //! `boxoffice apply` while tickets are sold: a change and a sale that exclude each other never both succeed.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use boxoffice::Outcome;
 use boxoffice::catalog_update::{Mode, apply_text};
@@ -15,6 +14,7 @@ use shared::store::Consistency;
 
 use crate::call_gate::CallGate;
 use crate::invariants;
+use crate::printed::Printed;
 use crate::wire::{Fault, Rule};
 use crate::world::{
     Buyer, DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, World, concert, festival,
@@ -291,29 +291,14 @@ async fn of_two_catalogues_applied_at_once_the_event_is_as_one_of_them_says() {
     );
 }
 
-/// What a command printed.
-#[derive(Clone, Default)]
-struct Printed(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Printed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// What applying a catalogue prints.
 async fn printed(world: &World, catalogue: &str, mode: Mode) -> String {
     let printed = Printed::default();
-    let mut out = Output::to(Box::new(printed.clone()));
+    let mut out = printed.output();
     let store = world.app.store();
     let outcome = apply_text(store, "catalogue.yaml", catalogue, mode, &mut out).await;
     assert_eq!(outcome.unwrap(), Outcome::Done);
-    let text = printed.0.lock().unwrap().clone();
-    String::from_utf8(text).unwrap()
+    printed.text()
 }
 
 #[tokio::test]

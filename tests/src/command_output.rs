@@ -28,7 +28,7 @@ async fn every_command_does_its_work_even_if_its_output_cannot_be_written() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("catalog.yaml");
     let name = file.to_str().unwrap();
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 17] = [
         &["apply", name],
         &["queue", "first", "--pause"],
         &["queue", "first"],
@@ -43,6 +43,8 @@ async fn every_command_does_its_work_even_if_its_output_cannot_be_written() {
         &["orders", "--event", "first", "--json"],
         &["export", "sales", "first"],
         &["export", "ledger", "--all", "--format", "json"],
+        &["withdrawals"],
+        &["withdrawals", "--json"],
         &["keys", "rotate"],
     ];
     for (round, disk_is_full) in [false, true].into_iter().enumerate() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice::Outcome;
 use boxoffice::catalog_update::{self, Files, Mode, Source};
-use boxoffice::demo_provider::{DemoProvider, DemoState};
+use boxoffice::demo_provider::{DemoProvider, DemoRefundState, DemoState};
 use boxoffice::output::Output;
 use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
@@ -282,7 +282,8 @@ async fn everything_is_sold(world: &World) {
     world.app.promote_all().await.unwrap();
 }
 
-/// A charge that a provider confirms, one that it refuses, and one that is pending and was asked for.
+/// Charges that a provider confirms, one that it refuses, and one that is pending and was asked for.
+/// Then money goes back, and some of it cannot.
 async fn charges_are_confirmed(world: &World) {
     let demo = DemoProvider::default();
     let shop = world.process_with_provider(demo.clone());
@@ -293,6 +294,7 @@ async fn charges_are_confirmed(world: &World) {
     let bearer = format!("Bearer {}", buyer.token);
     for (key, state) in [
         ("paid", Some(DemoState::Paid(world.clock.now()))),
+        ("balance", Some(DemoState::Paid(world.clock.now()))),
         ("refused", Some(DemoState::Failed)),
         ("pending", None),
     ] {
@@ -314,6 +316,24 @@ async fn charges_are_confirmed(world: &World) {
         let path = format!("{path}/{}", begun.text_of("chargeId"));
         assert_eq!(shop.get(&path, &buyer.token).await.status, 200);
     }
+    let cancel = format!("/reservations/{id}?refundTo=source");
+    assert_eq!(shop.delete(&cancel, &buyer.token).await.status, 200);
+    settle::handle(&shop.app).await.unwrap();
+    let withdraw = async |key: &str, amount: i64| {
+        let path = format!("/users/{}/wallet/withdrawals", buyer.user_id);
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", bearer.as_str()),
+            ("idempotency-key", key),
+        ];
+        let body = json!({ "amount": amount }).to_string();
+        let asked = shop.send("POST", &path, &headers, Some(&body)).await;
+        assert_eq!(asked.status, 202, "{asked:?}");
+    };
+    demo.set_refunds(DemoRefundState::Failed);
+    withdraw("reversed", 1).await;
+    settle::handle(&shop.app).await.unwrap();
+    withdraw("waiting", 1).await;
 }
 
 /// A draw with all that an operator and a catalogue can do to it.

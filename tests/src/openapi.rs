@@ -65,7 +65,7 @@ fn the_openapi_document_has_every_code_where_it_can_occur() {
 /// Other tests rely on this check, so this test checks that it finds violations.
 #[test]
 fn an_answer_that_breaks_the_openapi_document_is_detected() {
-    let own = r#"{"userId":"0c0189ef-94ac-4db1-a220-ff8f573e1f55","balance":1,"currency":"KRW","charging":"trusted"}"#;
+    let own = r#"{"userId":"0c0189ef-94ac-4db1-a220-ff8f573e1f55","balance":1,"withdrawable":0,"currency":"KRW","charging":"trusted"}"#;
     let problem = r#"{"type":"/docs/errors#not_yours","title":"T","status":403,"detail":"D","code":"not_yours"}"#;
     let json = "application/json";
     let problem_json = "application/problem+json";

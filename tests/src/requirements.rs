@@ -100,7 +100,9 @@ fn the_diagrams_show_every_item_function_and_state() {
         "LEDGER_ENTRY",
         "CHARGE_KEY",
         "PROVIDER_CHARGE",
-        "DUE_CHARGE",
+        "WITHDRAWAL",
+        "WITHDRAWAL_KEY",
+        "DUE_ITEM",
         "DEVICE_LINK",
         "OPEN_LINK",
     ] {

@@ -83,6 +83,78 @@ async fn sweep(fault: Fault) {
         .await;
 }
 
+/// A buyer returns a ticket to the card; the answers are ignored.
+async fn returned(shop: &PayingShop, buyer: &Buyer, id: &str) {
+    let path = format!("/reservations/{id}?refundTo=source");
+    shop.world.delete(&path, &buyer.token).await;
+    let _ = shop.settle().await;
+}
+
+/// The buyer repeats the request, and the schedule goes on. The money is back, once.
+async fn is_back_in_the_end(shop: &PayingShop, buyer: &Buyer, id: &str, what: &str) {
+    let sound = shop.another_process();
+    let path = format!("/reservations/{id}?refundTo=source");
+    let cancelled = sound.world.delete(&path, &buyer.token).await;
+    assert_eq!(
+        cancelled.body["refundedToSource"], PRICE,
+        "{what}: {cancelled:?}"
+    );
+    sound.settle_later().await.unwrap();
+    let withdrawals = sound.withdrawals(buyer).await;
+    assert_eq!(withdrawals.len(), 1, "{what}");
+    assert_eq!(withdrawals[0]["status"], "DONE", "{what}");
+    assert_eq!(sound.demo().refunded().0, PRICE, "{what}");
+    assert_eq!(sound.world.balance(buyer).await, 0, "{what}");
+    assert_eq!(sound.settle_later().await.unwrap()["due"], 0, "{what}");
+    invariants::check(&sound.world).await;
+}
+
+async fn calls_of_a_return() -> u32 {
+    let shop = PayingShop::new().await;
+    let (buyer, id) = shop.ticket_holder(7).await;
+    let process = shop.another_process();
+    returned(&process, &buyer, &id).await;
+    is_back_in_the_end(&shop, &buyer, &id, "no fault").await;
+    u32::try_from(process.world.wire.calls().len()).unwrap()
+}
+
+async fn sweep_returns(fault: Fault) {
+    let calls = calls_of_a_return().await;
+    assert!(calls > 10, "only {calls} calls");
+    iter(0..calls)
+        .for_each_concurrent(4, |after| async move {
+            let shop = PayingShop::new().await;
+            let (buyer, id) = shop.ticket_holder(7).await;
+            let process = shop.another_process();
+            process.world.wire.inject(Rule {
+                operation: "",
+                containing: "",
+                after,
+                times: if fault == Fault::CutOff { u32::MAX } else { 1 },
+                fault,
+            });
+            returned(&process, &buyer, &id).await;
+            let what = format!("{fault:?} in call {after}");
+            is_back_in_the_end(&shop, &buyer, &id, &what).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_process_that_crashes_at_any_call_gives_the_money_back_once() {
+    sweep_returns(Fault::CutOff).await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_at_any_call_gives_the_money_back_once() {
+    sweep_returns(Fault::LoseAnswer).await;
+}
+
+#[tokio::test]
+async fn a_conflict_at_any_call_gives_the_money_back_once() {
+    sweep_returns(Fault::Conflict).await;
+}
+
 #[tokio::test]
 async fn a_process_that_crashes_at_any_call_loses_no_payment() {
     sweep(Fault::CutOff).await;

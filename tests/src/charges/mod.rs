@@ -176,6 +176,16 @@ impl PayingShop {
         begun
     }
 
+    /// A buyer with a ticket that the provider was paid for.
+    async fn ticket_holder(&self, seat: u32) -> (Buyer, String) {
+        let (buyer, id) = self.holder(seat).await;
+        let begun = self.checkout(&buyer, &id).await;
+        self.pays(&begun);
+        let charge = self.look(&buyer, &begun).await;
+        assert_eq!(charge["purchase"], "PAID", "{charge}");
+        (buyer, id)
+    }
+
     /// All money of a charge is at its source again, and wallet and ledger say so.
     async fn is_given_back(&self, buyer: &Buyer) {
         assert_eq!(self.world.balance(buyer).await, 0);

@@ -1,6 +1,7 @@
 //! Money goes back to where it came from: asked for, after a cancellation, and when the provider
 //! cannot.
 
+use boxoffice::commands::withdrawals;
 use boxoffice::demo_provider::DemoRefundState;
 use domain::event::{Programme, RefundTo};
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use super::PayingShop;
 use super::unreliable::Trouble;
 use crate::invariants;
+use crate::printed::Printed;
 use crate::world::{Buyer, EVENT, PRICE, Reply, concert};
 
 impl PayingShop {
@@ -15,16 +17,6 @@ impl PayingShop {
         let path = format!("/users/{}/wallet", buyer.user_id);
         let wallet = self.world.get(&path, &buyer.token).await.body;
         wallet["withdrawable"].as_i64().unwrap()
-    }
-
-    /// A buyer with a ticket that the provider was paid for.
-    async fn ticket_holder(&self, seat: u32) -> (Buyer, String) {
-        let (buyer, id) = self.holder(seat).await;
-        let begun = self.checkout(&buyer, &id).await;
-        self.pays(&begun);
-        let charge = self.look(&buyer, &begun).await;
-        assert_eq!(charge["purchase"], "PAID", "{charge}");
-        (buyer, id)
     }
 
     async fn cancel(&self, buyer: &Buyer, id: &str, query: &str) -> Reply {
@@ -379,6 +371,14 @@ async fn a_provider_that_refuses_is_asked_for_a_day_and_the_operator_sees_why() 
     let buyer = shop.world.joins(EVENT).await;
     shop.top_up(&buyer, PRICE, "a").await;
     shop.withdraw(&buyer, PRICE, "w").await;
+    let printed = async |as_json| {
+        let printed = Printed::default();
+        let store = shop.world.app.store();
+        let mut out = printed.output();
+        withdrawals::print(store, as_json, &mut out).await.unwrap();
+        printed.text()
+    };
+    assert!(printed(false).await.contains("not sent yet"));
     let mut hours = 0;
     while statuses(&shop.withdrawals(&buyer).await) == ["PENDING"] {
         assert!(hours < 30, "the withdrawal does not end");
@@ -388,14 +388,16 @@ async fn a_provider_that_refuses_is_asked_for_a_day_and_the_operator_sees_why() 
         hours += 1;
         if hours < 24 {
             assert!(settled.is_err(), "the operator is told");
-            let open = shop.world.app.store().open_withdrawals().await.unwrap();
-            let [key] = open.try_into().unwrap();
-            let withdrawal = shop.world.app.store().withdrawal(key).await.unwrap();
-            let problem = withdrawal.unwrap().problem;
-            assert_eq!(problem.as_deref(), Some("balance_insufficient"));
+            let line = printed(false).await;
+            assert!(line.contains("refused: balance_insufficient"), "{line}");
+            let listed: Value = serde_json::from_str(&printed(true).await).unwrap();
+            let asked = &shop.withdrawals(&buyer).await[0];
+            assert_eq!(listed[0]["withdrawalId"], asked["withdrawalId"]);
+            assert_eq!(listed[0]["problem"], "balance_insufficient");
         }
     }
     assert_eq!(hours, 24);
+    assert_eq!(printed(false).await, "no withdrawal is on its way\n");
     assert_eq!(statuses(&shop.withdrawals(&buyer).await), ["REVERSED"]);
     assert_eq!(shop.world.balance(&buyer).await, PRICE);
     invariants::check(&shop.world).await;
