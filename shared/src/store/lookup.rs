@@ -79,6 +79,10 @@ fn owner(item: &Item) -> Option<UserId> {
     UserId::parse(user).ok()
 }
 
+/// Items of the whole table that one call reads at most, so that it ends in time on a slow network too. DynamoDB also stops
+/// at a megabyte.
+const SCANNED_AT_ONCE: i32 = 2_000;
+
 impl Store {
     async fn scan<T>(
         &self,
@@ -92,6 +96,7 @@ impl Store {
             .scan()
             .table_name(&self.tables.main)
             .filter_expression(filter)
+            .limit(SCANNED_AT_ONCE)
             .set_expression_attribute_names(Some(expression::names_in(filter)))
             .set_expression_attribute_values(Some(values))
             .set_exclusive_start_key(start.map(|start| start.0))

@@ -3,14 +3,13 @@
 use boxoffice::demo_provider::DemoRefundState;
 use boxoffice::export::{Export, Format};
 use boxoffice::order_story::OrderStory;
-use boxoffice::output::Output;
 use boxoffice::user_records::{self, UserRecords};
 use domain::ids::{ReservationId, UserId};
 use serde_json::Value;
 use shared::store::OwnedThing;
 
 use super::PayingShop;
-use crate::lookup::Kept;
+use crate::printed::Printed;
 use crate::world::{Buyer, PRICE};
 
 impl PayingShop {
@@ -43,8 +42,8 @@ impl PayingShop {
     }
 
     async fn exported_ledger(&self) -> Vec<Value> {
-        let kept = Kept::default();
-        let mut out = Output::to(Box::new(kept.clone()));
+        let printed = Printed::default();
+        let mut out = printed.output();
         let export = Export {
             store: self.world.app.store(),
             currency: crate::world::currency(),
@@ -53,7 +52,7 @@ impl PayingShop {
             shows_progress: false,
         };
         export.ledger(None).await.unwrap();
-        serde_json::from_slice(&kept.writes().concat()).unwrap()
+        serde_json::from_str(&printed.text()).unwrap()
     }
 }
 

@@ -5,10 +5,8 @@ mod listing;
 mod orders;
 mod reads;
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::Output;
-use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -179,27 +177,6 @@ impl Shop {
     async fn refuses(&self, arguments: &[&str]) -> (i32, String) {
         let ended = self.command(arguments).await;
         (ended.status.code().unwrap(), text(&ended.stderr))
-    }
-}
-
-/// What was written, write by write.
-#[derive(Clone, Default)]
-pub(crate) struct Kept(Arc<Mutex<Vec<Vec<u8>>>>);
-
-impl Kept {
-    pub(crate) fn writes(&self) -> Vec<Vec<u8>> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().push(bytes.to_vec());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -17,7 +17,7 @@ use domain::reservation::{Reservation, Status};
 use serde_json::{Value, json};
 use shared::store::{Consistency, OwnedThing};
 
-use super::Kept;
+use crate::printed::Printed;
 use crate::world::{DATE, EVENT, LATER_DATE, PRICE, World, concert};
 
 fn event() -> EventId {
@@ -124,7 +124,7 @@ async fn finding_and_exporting_need_exactly_the_documented_permissions_and_write
     OrderStory::read(store, &records, reservation, &currency, now)
         .await
         .unwrap();
-    let mut out = Output::to(Box::new(Kept::default()));
+    let mut out = Printed::default().output();
     assert_eq!(
         world.export(&mut out).attendees(&by_claims).await.unwrap(),
         1
@@ -255,20 +255,20 @@ async fn a_large_table_is_exported_page_by_page() {
             .unwrap();
     }
     world.wire.reset_meter();
-    let kept = Kept::default();
-    let mut out = Output::to(Box::new(kept.clone()));
+    let printed = Printed::default();
+    let mut out = printed.output();
     let lines = world.export(&mut out).ledger(None).await.unwrap();
     assert_eq!(lines, (WALLETS * ENTRIES) as u64);
     let calls = world.wire.calls();
     let pages = calls.iter().filter(|call| call.operation == "Scan").count();
     // DynamoDB reads a megabyte at a time.
     assert!(pages > 2, "{pages}");
-    let writes = kept.writes();
+    let writes = printed.writes();
     let whole: usize = writes.iter().map(Vec::len).sum();
     // The head, and then each page by itself.
     assert_eq!(writes.len(), pages + 1);
     assert!(writes.iter().all(|write| write.len() < whole / 2));
-    let csv = String::from_utf8(writes.concat()).unwrap();
+    let csv = printed.text();
     assert_eq!(csv.matches("\r\n").count(), 1 + WALLETS * ENTRIES);
     assert_eq!(csv.matches("entryId").count(), 1, "one head");
 }
