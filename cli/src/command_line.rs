@@ -8,7 +8,10 @@ use clap::{Parser, Subcommand};
 use crate::commands::apply::ApplyArgs;
 use crate::commands::audit::AuditArgs;
 use crate::commands::desk::DeskArgs;
+use crate::commands::events::EventsArgs;
+use crate::commands::export::ExportCommand;
 use crate::commands::keys::KeysCommand;
+use crate::commands::orders::OrdersArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::queue::QueueArgs;
 use crate::commands::report::ReportArgs;
@@ -17,12 +20,13 @@ use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
 use crate::commands::withdrawals::WithdrawalsArgs;
 use crate::commands::{
-    apply, audit, desk, keys, plan, queue, report, rush, serve, verify_draw, withdrawals,
+    apply, audit, desk, events, export, keys, orders, plan, queue, report, rush, serve,
+    verify_draw, withdrawals,
 };
-use crate::known_event::UnknownEvent;
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
 use crate::table_options::TableOptions;
+use crate::unknown::Unknown;
 
 /// Concert tickets: a fair queue, seats held for minutes, a prepaid wallet, one payment.
 #[derive(Parser, Debug)]
@@ -43,10 +47,17 @@ enum Command {
     Serve(ServeArgs),
     /// Create or update events from a catalogue
     Apply(ApplyArgs),
+    /// List all events with their sales and their queues
+    Events(EventsArgs),
     /// Show an event's queue, or change how it runs
     Queue(QueueArgs),
     /// Show an event's sales and the state of its queue
     Report(ReportArgs),
+    /// Find reservations, or tell the whole story of one
+    Orders(OrdersArgs),
+    /// Export attendees, sales or the ledger as CSV or JSON
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// List money that is on its way back to where it came from
     Withdrawals(WithdrawalsArgs),
     /// Check that every invariant holds on the whole table.
@@ -75,7 +86,7 @@ pub fn run(command_line: CommandLine) -> ExitCode {
         Ok(Outcome::Done | Outcome::Negative) => ExitCode::from(1),
         Err(error) => {
             error_line(format_args!("boxoffice: {error:#}"));
-            ExitCode::from(if error.is::<UnknownEvent>() { 1 } else { 3 })
+            ExitCode::from(if error.is::<Unknown>() { 1 } else { 3 })
         }
     }
 }
@@ -90,8 +101,11 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
         match command {
             Command::Serve(args) => serve::run(&args, &tables, out).await,
             Command::Apply(args) => apply::run(&args, &tables, out).await,
+            Command::Events(args) => events::run(&args, &tables, out).await,
             Command::Queue(args) => queue::run(&args, &tables, out).await,
             Command::Report(args) => report::run(&args, &tables, out).await,
+            Command::Orders(args) => orders::run(&args, &tables, out).await,
+            Command::Export(command) => export::run(&command, &tables, out).await,
             Command::Withdrawals(args) => withdrawals::run(&args, &tables, out).await,
             Command::Audit(args) => audit::run(&args, &tables, out).await,
             Command::Rush(args) => rush::run(&args, &tables, out).await,

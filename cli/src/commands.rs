@@ -3,7 +3,10 @@
 pub mod apply;
 pub mod audit;
 pub mod desk;
+pub mod events;
+pub mod export;
 pub mod keys;
+pub mod orders;
 pub mod plan;
 pub mod queue;
 pub mod report;

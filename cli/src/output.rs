@@ -1,7 +1,8 @@
 //! What the command prints. This is the only module that writes to standard output and standard error.
 //!
-//! - A failed write never stops a command half-way. The command goes on, and ends with exit code 1. A reader that closes
-//!   the pipe, such as `head`, has what it wants: that is not a failure.
+//! - A failed write never stops a command half-way. The command goes on, and ends with exit code 1. Only an export stops,
+//!   because nothing else is left to do. A reader that closes the pipe, such as `head`, has what it wants: that is not a
+//!   failure.
 //! - Text may come from a catalogue, a table, a stranger's file or a server. Characters that could steer the terminal or
 //!   reorder the line are escaped.
 
@@ -91,6 +92,15 @@ impl Output {
         }
     }
 
+    /// Whether somebody still takes what is printed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        match &self.0 {
+            Destination::Writer { state, .. } => *state == WriterState::Good,
+            Destination::Log => true,
+        }
+    }
+
     /// Whether a write failed, so that lines are missing.
     #[must_use]
     pub fn has_failed(&self) -> bool {
@@ -152,7 +162,7 @@ pub fn csv_text(text: &str) -> String {
 
 /// Replaces hidden characters by their escapes in JSON: `\u202e`. Line breaks stay: they are between the values, because
 /// within a string JSON has escaped them already. No hidden character is outside the Basic Multilingual Plane.
-fn escaped_json(json: &str) -> String {
+pub(crate) fn escaped_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if is_hidden(c) && c != '\n' {

@@ -47,6 +47,14 @@ impl Progress {
         Self { target }
     }
 
+    /// Shows nothing: the command does not take long.
+    #[must_use]
+    pub fn hidden() -> Self {
+        Self {
+            target: Target::Hidden,
+        }
+    }
+
     /// Moves the bar.
     pub fn set(&mut self, position: u64) {
         if let Target::Bar(bar) = &self.target {

@@ -1,6 +1,7 @@
 //! An event's sales and the state of its queue, for the report and the desk.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use anyhow::Result;
 use csv::{Terminator, WriterBuilder};
@@ -15,6 +16,8 @@ use shared::app::App;
 use crate::known_event;
 use crate::output::csv_text;
 use crate::queue_status::{QueueStatus, sale_state_name};
+use crate::ticket_counts::TicketCounts;
+use crate::wanted_reservations::Wanted;
 
 /// The sales are counted from the event's reservations, which are read one after the other. Tickets that are sold during the
 /// reading may be included or not.
@@ -54,17 +57,6 @@ struct ReservationCounts {
     held: u64,
     cancelled: u64,
     expired: u64,
-}
-
-#[derive(Serialize, Clone, Copy, Default, Debug)]
-#[serde(rename_all = "camelCase")]
-struct TicketCounts {
-    total: u64,
-    sold: u64,
-    held: u64,
-    available: u64,
-    /// The price of the sold tickets, without fees.
-    revenue: Money,
 }
 
 /// The sales of a section on a date. General admission has neither.
@@ -111,8 +103,22 @@ impl SalesReport {
             .enumerate()
             .map(|(at, section)| ((section.date, section.section.clone()), at))
             .collect();
-        app.store()
-            .reservations_of(id, |reservation| report.add(&reservation, &index, now))
+        let wanted = Wanted {
+            event: Some(programme),
+            ..Wanted::default()
+        };
+        wanted
+            .read(
+                app.store(),
+                now,
+                |_| {},
+                |reservations| {
+                    for reservation in &reservations {
+                        report.add(reservation, &index, now);
+                    }
+                    Ok(ControlFlow::Continue(()))
+                },
+            )
             .await?;
         report.sum_up();
         Ok(report)
@@ -175,14 +181,9 @@ impl SalesReport {
     }
 
     fn sum_up(&mut self) {
-        let all = &mut self.tickets;
         for SectionSales { tickets, .. } in &mut self.sections {
-            tickets.available = tickets.total.saturating_sub(tickets.sold + tickets.held);
-            all.total += tickets.total;
-            all.sold += tickets.sold;
-            all.held += tickets.held;
-            all.available += tickets.available;
-            all.revenue = all.revenue + tickets.revenue;
+            *tickets = tickets.with_available();
+            self.tickets = self.tickets.plus(*tickets);
         }
     }
 
@@ -294,10 +295,6 @@ impl SalesReport {
 }
 
 fn sections(programme: &Programme) -> Vec<SectionSales> {
-    let with = |total: u32| TicketCounts {
-        total: total.into(),
-        ..TicketCounts::default()
-    };
     match programme.event.terms.admission {
         Admission::General {
             total_tickets,
@@ -307,7 +304,7 @@ fn sections(programme: &Programme) -> Vec<SectionSales> {
             date: None,
             section: None,
             price,
-            tickets: with(total_tickets),
+            tickets: TicketCounts::of_total(total_tickets),
         }],
         Admission::Seated => programme
             .dates
@@ -317,7 +314,7 @@ fn sections(programme: &Programme) -> Vec<SectionSales> {
                 date: Some(*date),
                 section: Some(section.name.clone()),
                 price: section.price,
-                tickets: with(section.seats),
+                tickets: TicketCounts::of_total(section.seats),
             })
             .collect(),
     }

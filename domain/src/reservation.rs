@@ -167,9 +167,33 @@ impl Status {
             _ => Err("must be one of HELD, CONFIRMED, CANCELLED, EXPIRED".to_owned()),
         }
     }
+
+    /// The name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "HELD",
+            Self::Confirmed => "CONFIRMED",
+            Self::Cancelled => "CANCELLED",
+            Self::Expired => "EXPIRED",
+        }
+    }
 }
 
 impl Reservation {
+    /// Whether it was confirmed once, even if it has been cancelled since. A hold that was given up
+    /// was not.
+    #[must_use]
+    pub fn was_bought(&self) -> bool {
+        match &self.state {
+            State::Held { .. } => false,
+            State::Confirmed { .. } => true,
+            // General admission is confirmed at once. A confirmed seat reservation always has a
+            // payment, even if the price was 0.
+            State::Cancelled { payment, .. } => payment.is_some() || self.date().is_none(),
+        }
+    }
+
     /// The event it is for.
     #[must_use]
     pub fn event_id(&self) -> &EventId {
@@ -392,6 +416,31 @@ mod tests {
             };
             assert_eq!((unpaid.refund(), unpaid.kept()), (Money::ZERO, Money::ZERO));
         }
+    }
+
+    #[test]
+    fn a_hold_that_was_given_up_was_not_bought_and_a_cancelled_purchase_was() {
+        let cancelled = |payment| State::Cancelled {
+            payment,
+            refunded: Money::ZERO,
+            to_source: Money::ZERO,
+        };
+        let State::Confirmed { payment } = paid(false).state else {
+            unreachable!("it is paid");
+        };
+        for (state, bought) in [
+            (State::Confirmed { payment: None }, true),
+            (cancelled(payment), true),
+            (cancelled(None), false),
+        ] {
+            assert_eq!(reservation(state).was_bought(), bought);
+        }
+        let event = EventId::parse("e").unwrap();
+        let general = Reservation {
+            reservation_id: ReservationId::new(event, None, EpochMs(0)),
+            ..reservation(cancelled(None))
+        };
+        assert!(general.was_bought());
     }
 
     #[test]

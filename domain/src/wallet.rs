@@ -39,6 +39,20 @@ pub enum EntryKind {
     Reversal,
 }
 
+impl EntryKind {
+    /// The name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Charge => "CHARGE",
+            Self::Payment => "PAYMENT",
+            Self::Refund => "REFUND",
+            Self::Withdrawal => "WITHDRAWAL",
+            Self::Reversal => "REVERSAL",
+        }
+    }
+}
+
 /// One change of a wallet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LedgerEntry {

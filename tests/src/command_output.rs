@@ -28,7 +28,7 @@ async fn every_command_does_its_work_even_if_its_output_cannot_be_written() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("catalog.yaml");
     let name = file.to_str().unwrap();
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 17] = [
         &["apply", name],
         &["queue", "first", "--pause"],
         &["queue", "first"],
@@ -37,6 +37,12 @@ async fn every_command_does_its_work_even_if_its_output_cannot_be_written() {
         &["report", "first", "--json"],
         &["audit"],
         &["audit", "--json"],
+        &["events"],
+        &["events", "--json"],
+        &["orders", "--event", "first"],
+        &["orders", "--event", "first", "--json"],
+        &["export", "sales", "first"],
+        &["export", "ledger", "--all", "--format", "json"],
         &["withdrawals"],
         &["withdrawals", "--json"],
         &["keys", "rotate"],

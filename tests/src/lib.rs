@@ -138,6 +138,9 @@ mod embedded_dynamodb;
 
 #[cfg(test)]
 mod lambda;
+/// `boxoffice events`, `orders` and `export` against a running server.
+#[cfg(test)]
+mod lookup;
 /// `boxoffice audit`, `report` and `keys rotate` against a running server.
 #[cfg(test)]
 mod operator;

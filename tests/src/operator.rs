@@ -135,6 +135,10 @@ async fn every_command_says_that_there_is_no_such_event_or_table() {
         &["queue", "nowhere"],
         &["queue", "nowhere", "--pause"],
         &["verify-draw", "nowhere"],
+        &["orders", "--event", "nowhere"],
+        &["export", "attendees", "nowhere"],
+        &["export", "sales", "nowhere"],
+        &["export", "ledger", "nowhere"],
     ] {
         let ended = run(&[command, &at[..]].concat()).await;
         assert_eq!(ended.status.code(), Some(1), "{command:?}");

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use boxoffice::output::Output;
 
-/// What was printed to the outputs of [`Printed::output`].
+/// What was printed to the outputs of [`Printed::output`], write by write.
 #[derive(Clone, Default)]
-pub(crate) struct Printed(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Printed(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Printed {
     pub(crate) fn output(&self) -> Output {
@@ -15,13 +15,18 @@ impl Printed {
     }
 
     pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.writes().concat()).unwrap()
+    }
+
+    pub(crate) fn writes(&self) -> Vec<Vec<u8>> {
+        self.0.lock().unwrap().clone()
     }
 }
 
 impl Write for Printed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        self.0.lock().unwrap().push(bytes.to_vec());
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -189,7 +189,9 @@ pub fn long_on_sale(mut programme: Programme) -> Programme {
     programme
 }
 
-fn currency() -> Currency {
+/// The currency of all events.
+#[must_use]
+pub fn currency() -> Currency {
     Currency::try_from("KRW".to_owned()).expect("a currency")
 }
 

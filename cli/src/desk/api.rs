@@ -18,9 +18,9 @@ use super::chart_history::ChartHistory;
 use super::event_status::{EventStatus, list_events, read_event, read_seats};
 use super::refusal_counts::{RefusalCounts, RefusalSource};
 use crate::catalog::MAX_ACTIVE_LIMIT;
-use crate::known_event::UnknownEvent;
 use crate::sales_report::SalesReport;
 use crate::steering::{self, SaleAction, Steering};
+use crate::unknown::Unknown;
 
 pub(super) struct DeskState {
     app: Arc<App>,
@@ -65,7 +65,7 @@ impl IntoResponse for ApiError {
 
 impl From<anyhow::Error> for ApiError {
     fn from(error: anyhow::Error) -> Self {
-        let status = if error.is::<UnknownEvent>() {
+        let status = if error.is::<Unknown>() {
             StatusCode::NOT_FOUND
         } else {
             StatusCode::BAD_GATEWAY

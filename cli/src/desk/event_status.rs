@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, anyhow};
 use domain::clock::{EpochMs, rfc3339};
-use domain::event::{Admission, Programme, SaleState, Section};
+use domain::event::{Programme, SaleState, Section};
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::Money;
 use domain::refusal::Refusal;
@@ -15,6 +15,7 @@ use shared::store::Consistency;
 use super::chart_history::{ChartHistory, ChartPoint};
 use crate::known_event;
 use crate::queue_status::QueueStatus;
+use crate::ticket_counts::TicketCounts;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -169,25 +170,13 @@ pub(super) async fn read_event(
 
 async fn read_sales(app: &App, programme: &Programme, now: EpochMs) -> Result<Sales> {
     let event = &programme.event;
-    if let Admission::General {
-        total_tickets,
-        price,
-        stock_shards,
-    } = event.terms.admission
-    {
-        let (left, counted) = app
-            .store()
-            .stock_and_sales(&event.event_id, stock_shards, Consistency::Eventual)
-            .await?;
-        let sold = u64::from(total_tickets).saturating_sub(left.into_iter().map(u64::from).sum());
-        // Tickets that were sold before shards counted their sales.
-        let uncounted = i64::try_from(sold).unwrap_or(i64::MAX) - counted.quantity;
-        let uncounted = u32::try_from(uncounted).unwrap_or_default();
+    if let Some(counts) = TicketCounts::of_stock(app.store(), event).await? {
         return Ok(Sales {
-            total: total_tickets.into(),
-            sold,
-            revenue: counted.revenue + price.times(uncounted),
-            ..Sales::default()
+            total: counts.total,
+            sold: counts.sold,
+            held: counts.held,
+            revenue: counts.revenue,
+            dates: Vec::new(),
         });
     }
     let mut counted = app

@@ -408,6 +408,16 @@ pub(super) struct Page {
     pub(super) next: Option<Item>,
 }
 
+/// Where the next page begins.
+pub struct PageStart(pub(super) Item);
+
+impl PageStart {
+    /// `None` after the last page.
+    pub(super) fn of(last_evaluated_key: Option<Item>) -> Option<Self> {
+        last_evaluated_key.filter(|key| !key.is_empty()).map(Self)
+    }
+}
+
 /// DynamoDB's limit of items per batch.
 const BATCH: usize = 100;
 /// Keys that a batch left unprocessed for lack of capacity are requested again, up to this many

@@ -6,10 +6,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 
 use super::charges::read_charge;
-use super::client::{Consistency, Query, Store};
+use super::client::{Consistency, PageStart, Query, Store};
 use super::error::{Result, store_error};
 use super::expression::Key;
-use super::item::{Item, read_item};
+use super::item::{Item, read_item, text};
 use super::queue::read_opened_session;
 use super::reservations::read_reservation;
 use super::seats::read_claim;
@@ -32,9 +32,6 @@ pub enum Subject {
     /// An item of no known kind, by its key.
     Unknown(Invariant, String),
 }
-
-/// Where the next page begins.
-pub struct PageStart(Item);
 
 /// One page of the table.
 pub struct SubjectPage {
@@ -100,12 +97,6 @@ pub fn sessions_key(event: &EventId, lane: Lane) -> String {
 #[must_use]
 pub fn first_stock_key(event: &EventId) -> String {
     name(&keys::stock(event, 0))
-}
-
-fn text<'a>(item: &'a Item, name: &str) -> &'a str {
-    item.get(name)
-        .and_then(|value| value.as_s().ok())
-        .map_or("", String::as_str)
 }
 
 /// An item's key, as a finding names it.
@@ -271,11 +262,10 @@ impl Store {
             .await
             .map_err(store_error)?;
         let items = answer.items.unwrap_or_default();
-        let next = answer.last_evaluated_key.filter(|key| !key.is_empty());
         Ok(SubjectPage {
             items: items.len() as u64,
             subjects: items.iter().filter_map(subject_of).collect(),
-            next: next.map(PageStart),
+            next: PageStart::of(answer.last_evaluated_key),
         })
     }
 

@@ -140,6 +140,12 @@ pub(super) fn wallet_pk(user: UserId) -> String {
     format!("WALLET#{user}")
 }
 
+/// The user in the partition key of an own item or of a wallet.
+pub(super) fn user_of_pk(pk: &str) -> Option<&str> {
+    pk.strip_prefix("USER#")
+        .or_else(|| pk.strip_prefix("WALLET#"))
+}
+
 /// Whether only requests of one user write the item in transactions: queue entry, reservations,
 /// wallet and ledger, and the session, which belongs to a rank.
 pub(super) fn is_of_one_user(key: &Key) -> bool {

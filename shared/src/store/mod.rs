@@ -18,6 +18,7 @@ mod inspection;
 mod issuer_keys;
 mod item;
 mod keys;
+mod lookup;
 mod off_sale;
 mod queue;
 mod refused;
@@ -31,17 +32,18 @@ mod withdrawals;
 
 pub use apply::{ApplyRefused, Change, Described};
 pub use charges::ChargeConflict;
-pub use client::{Consistency, Store, TableNames, back_off};
+pub use client::{Consistency, PageStart, Store, TableNames, back_off};
 pub use connect::{Connection, connect};
 pub use due::Due;
 pub use error::StoreError;
 pub use events::PerformanceKey;
 pub use images::Picture;
 pub use inspection::{
-    InspectedClaim, InspectedUser, PageStart, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN,
+    InspectedClaim, InspectedUser, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN,
     charge_key, event_key, first_stock_key, head_key, sessions_key,
 };
 pub use issuer_keys::{PublishedKeys, ReadingState, SharedIssuerKeys};
+pub use lookup::{ClaimPage, NumberedEntry, OwnedThing, TablePage};
 pub use off_sale::TakenSeat;
 pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
 pub use reservations::{

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{Consistency, Query, Store};
 use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Key, Write};
-use super::item::{Item, read_item};
+use super::item::{Item, read_item, text};
 use super::keys;
 use domain::clock::{EpochMs, SKEW_MS};
 use domain::event::Section;
@@ -77,6 +77,13 @@ impl From<ClaimRecord> for Claim {
 
 pub(super) fn read_claim(item: Item) -> Result<Claim> {
     read_item::<ClaimRecord>(item).map(Claim::from)
+}
+
+/// A claim and its seat.
+pub(super) fn read_seat_claim(item: Item) -> Result<(SeatNumber, Claim)> {
+    let seat = keys::seat_of_sk(text(&item, "sk"))
+        .ok_or_else(|| StoreError::Unreadable("a claim without seat".to_owned()))?;
+    Ok((seat, read_claim(item)?))
 }
 
 /// The condition that a seat is free: it has no claim, or one that has lapsed. A sold seat's claim
@@ -252,14 +259,7 @@ impl Store {
         self.query_all(&query)
             .await?
             .into_iter()
-            .map(|item| {
-                let seat = item
-                    .get("sk")
-                    .and_then(|sk| sk.as_s().ok())
-                    .and_then(|sk| keys::seat_of_sk(sk))
-                    .ok_or_else(|| StoreError::Unreadable("a claim without seat".to_owned()))?;
-                Ok((seat, read_claim(item)?))
-            })
+            .map(read_seat_claim)
             .collect()
     }
 

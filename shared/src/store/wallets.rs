@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{Consistency, Returning, Store, back_off};
 use super::error::{Result, StoreError};
 use super::expression::{Key, Write};
-use super::item::{Item, read_item, write_item};
+use super::item::{Item, read_item, text, write_item};
 use super::keys;
 use super::refused::{TransactionError, Verdict, WriteError};
 use domain::clock::EpochMs;
@@ -113,6 +113,15 @@ pub(super) fn read_entry(item: Item) -> Result<LedgerEntry> {
         withdrawal_id: record.withdrawal_id,
         at: record.at,
     })
+}
+
+/// An entry and its number.
+pub(super) fn read_numbered_entry(item: Item) -> Result<(u64, LedgerEntry)> {
+    let seq = text(&item, "sk")
+        .strip_prefix(keys::LEDGER_PREFIX)
+        .and_then(|seq| seq.parse().ok())
+        .ok_or_else(|| StoreError::Unreadable("an entry without number".to_owned()))?;
+    Ok((seq, read_entry(item)?))
 }
 
 /// Why a charge was not made.
@@ -321,17 +330,7 @@ impl Store {
         query.ascending = false;
         query.limit = i32::try_from(limit).ok();
         let page = self.query(&query, None).await?;
-        page.items
-            .into_iter()
-            .map(|item| {
-                let seq = item
-                    .get("sk")
-                    .and_then(|sk| sk.as_s().ok())
-                    .and_then(|sk| sk.strip_prefix(keys::LEDGER_PREFIX)?.parse().ok())
-                    .ok_or_else(|| StoreError::Unreadable("an entry without number".to_owned()))?;
-                Ok((seq, read_entry(item)?))
-            })
-            .collect()
+        page.items.into_iter().map(read_numbered_entry).collect()
     }
 }
 

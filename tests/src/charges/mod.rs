@@ -1,6 +1,7 @@
 //! Charges that a payment provider confirms, from the checkout to the ticket.
 
 mod faults;
+mod for_operators;
 mod holds;
 mod keys;
 mod payments;

@@ -26,7 +26,8 @@ pub struct SessionKey {
 
 impl SessionKey {
     /// The session that made a reservation.
-    pub(crate) fn of(reservation: &Reservation) -> Self {
+    #[must_use]
+    pub fn of(reservation: &Reservation) -> Self {
         Self {
             event_id: reservation.event_id().clone(),
             lane: reservation.lane,
@@ -237,6 +238,13 @@ impl Store {
         let key = keys::session(&session.event_id, session.lane, session.rank);
         let record: Option<SessionRecord> = self.get(&key, consistency).await?;
         record.map(Session::try_from).transpose()
+    }
+
+    /// The session at a rank, with what the promotion stored that opened it.
+    pub async fn opened_session(&self, session: &SessionKey) -> Result<Option<OpenedSession>> {
+        let key = keys::session(&session.event_id, session.lane, session.rank);
+        let item = self.get_item(&key, Consistency::Strong).await?;
+        item.map(read_opened_session).transpose()
     }
 
     /// A called user arrives.

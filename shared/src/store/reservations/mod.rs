@@ -147,40 +147,6 @@ impl Store {
         record.map(Reservation::try_from).transpose()
     }
 
-    /// All reservations of an event, current and archived, in no particular order. Scans the whole
-    /// table.
-    pub async fn reservations_of(
-        &self,
-        event: &EventId,
-        mut each: impl FnMut(Reservation),
-    ) -> Result<()> {
-        let mut start = None;
-        loop {
-            let page = self
-                .client
-                .scan()
-                .table_name(&self.tables.main)
-                .filter_expression("begins_with(#sk, :current) OR begins_with(#sk, :archived)")
-                .expression_attribute_names("#sk", "sk")
-                .expression_attribute_values(":current", keys::RESERVATION_PREFIX.into_attribute())
-                .expression_attribute_values(":archived", keys::ARCHIVE_PREFIX.into_attribute())
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(super::error::store_error)?;
-            for item in page.items.unwrap_or_default() {
-                let reservation = read_reservation(item)?;
-                if reservation.event_id() == event {
-                    each(reservation);
-                }
-            }
-            start = page.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
     /// A user's current reservations: at most one per date.
     pub async fn current_reservations(&self, user: UserId) -> Result<Vec<Reservation>> {
         let query = Query::new(

@@ -87,12 +87,8 @@ impl From<&Reservation> for StateRecord {
         match &reservation.state {
             State::Held { .. } => Self::Held,
             State::Confirmed { .. } => Self::Confirmed,
-            // General admission is confirmed at once. A confirmed seat reservation always has a
-            // payment, even if the price was 0.
-            State::Cancelled { payment: None, .. } if reservation.date().is_some() => {
-                Self::Released
-            }
-            State::Cancelled { .. } => Self::Cancelled,
+            State::Cancelled { .. } if reservation.was_bought() => Self::Cancelled,
+            State::Cancelled { .. } => Self::Released,
         }
     }
 }

@@ -1,0 +1,109 @@
+//! How many tickets of an event are sold, held and left, and what the sold ones cost.
+
+use anyhow::Result;
+use domain::clock::EpochMs;
+use domain::event::{Admission, Event, Programme};
+use domain::money::Money;
+use domain::seats::{SeatMap, SeatStatus};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::Serialize;
+use shared::store::{Consistency, Store};
+
+/// Tickets of a section, of a date or of an event.
+#[derive(Serialize, Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketCounts {
+    pub total: u64,
+    pub sold: u64,
+    pub held: u64,
+    pub available: u64,
+    /// The price of the sold tickets, without fees.
+    pub revenue: Money,
+}
+
+/// Sections whose claims are read at once.
+const SECTIONS_AT_ONCE: usize = 8;
+
+impl TicketCounts {
+    /// The tickets that a section, or general admission, has in all. None of them is counted yet.
+    #[must_use]
+    pub fn of_total(total: u32) -> Self {
+        Self {
+            total: total.into(),
+            ..Self::default()
+        }
+    }
+
+    /// What is left of the total.
+    #[must_use]
+    pub fn with_available(self) -> Self {
+        Self {
+            available: self.total.saturating_sub(self.sold + self.held),
+            ..self
+        }
+    }
+
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            sold: self.sold + other.sold,
+            held: self.held + other.held,
+            available: self.available + other.available,
+            revenue: self.revenue + other.revenue,
+        }
+    }
+
+    /// Counts an event's tickets from its claims or its stock, and writes nothing.
+    pub async fn read(store: &Store, programme: &Programme, now: EpochMs) -> Result<Self> {
+        let event = &programme.event;
+        if let Some(counts) = Self::of_stock(store, event).await? {
+            return Ok(counts);
+        }
+        let sections = programme
+            .dates
+            .values()
+            .flat_map(|date| date.sections.iter().map(|section| (date.date, section)));
+        let counted = stream::iter(sections)
+            .map(async |(date, section)| -> Result<Self> {
+                let claims = store.claims(&event.event_id, date, &section.name).await?;
+                let map = SeatMap::build(section, &claims, now);
+                let counts = Self {
+                    sold: map.count(SeatStatus::Sold).into(),
+                    held: map.count(SeatStatus::Held).into(),
+                    revenue: map.revenue(),
+                    ..Self::of_total(section.seats)
+                };
+                Ok(counts.with_available())
+            })
+            .buffer_unordered(SECTIONS_AT_ONCE);
+        counted
+            .try_fold(Self::default(), async |sum, section| Ok(sum.plus(section)))
+            .await
+    }
+
+    /// The tickets of general admission. `None` if the event has seats.
+    pub async fn of_stock(store: &Store, event: &Event) -> Result<Option<Self>> {
+        let Admission::General {
+            total_tickets,
+            price,
+            stock_shards,
+        } = event.terms.admission
+        else {
+            return Ok(None);
+        };
+        let (left, counted) = store
+            .stock_and_sales(&event.event_id, stock_shards, Consistency::Eventual)
+            .await?;
+        let sold = u64::from(total_tickets).saturating_sub(left.into_iter().map(u64::from).sum());
+        // Tickets that were sold before shards counted their sales.
+        let uncounted = i64::try_from(sold).unwrap_or(i64::MAX) - counted.quantity;
+        let uncounted = u32::try_from(uncounted).unwrap_or_default();
+        let counts = Self {
+            sold,
+            revenue: counted.revenue + price.times(uncounted),
+            ..Self::of_total(total_tickets)
+        };
+        Ok(Some(counts.with_available()))
+    }
+}
