@@ -91,7 +91,7 @@ async fn refused() -> (PayingShop, Buyer, [World; 2]) {
 }
 
 async fn settles(process: &World) {
-    let _ = settle::handle(&process.app).await;
+    let _ = Box::pin(settle::handle(&process.app)).await;
 }
 
 #[tokio::test]

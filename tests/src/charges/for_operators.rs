@@ -37,8 +37,8 @@ impl PayingShop {
         let reservation = records.reservation(&id).unwrap();
         let now = self.world.app.clock().now();
         let currency = crate::world::currency();
-        let story = OrderStory::read(store, &records, reservation, &currency, now).await;
-        serde_json::to_value(story.unwrap()).unwrap()
+        let told = OrderStory::read(store, &records, reservation, &currency, now).await;
+        serde_json::to_value(told.unwrap()).unwrap()
     }
 
     async fn exported_ledger(&self) -> Vec<Value> {
@@ -82,7 +82,7 @@ async fn a_story_tells_how_the_money_went_back_and_the_refunds_id_leads_to_its_u
     let ended = story["story"].as_array().unwrap().last().unwrap();
     assert_eq!(ended["withdrawalStatus"], "DONE");
 
-    let store = shop.world.app.store();
+    let table = shop.world.app.store();
     let user = UserId::parse(&buyer.user_id).unwrap();
     for field in [
         "providerRefundId",
@@ -93,11 +93,11 @@ async fn a_story_tells_how_the_money_went_back_and_the_refunds_id_leads_to_its_u
         let named = ended[field].as_str().unwrap();
         let thing = OwnedThing::Payment(named.to_owned());
         assert_eq!(
-            user_records::owner(store, &thing).await.unwrap(),
+            user_records::owner(table, &thing).await.unwrap(),
             Some(user),
             "{field}"
         );
-        let records = UserRecords::read(store, user).await.unwrap();
+        let records = UserRecords::read(table, user).await.unwrap();
         let found = records.reservations_paid_by(named);
         assert_eq!(found.len(), 1, "{field}");
         assert_eq!(records.withdrawals_named(named).count(), 1, "{field}");
