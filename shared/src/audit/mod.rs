@@ -1,9 +1,9 @@
 //! The audit: reads the whole table, and checks it by [`domain::invariants`].
 //!
 //! A scan finds the users and sections. Each user, section and lane is then checked as a whole, by consistent reads of its
-//! items. The audit keeps in memory only the events, a hash for each user and section, and the owner of each queue number
-//! (about 60 bytes). Sales continue meanwhile, so a subject with findings is read again, and only findings that persist are
-//! reported.
+//! items. The audit keeps in memory only the events, a hash for each user and section, the owner of each queue number (about
+//! 60 bytes), and the payments and refunds of two days. Sales continue meanwhile, so a subject with findings is read again,
+//! and only findings that persist are reported. At the end, the payment provider's books are compared.
 
 mod lanes;
 mod provider;

@@ -2,6 +2,8 @@
 //! the condition, the slower process changes nothing.
 
 use boxoffice::demo_provider::DemoProvider;
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 
 use crate::call_gate::CallGate;
 use crate::charges::PayingShop;
@@ -22,8 +24,8 @@ const CHARGES: &[&str] = &["CHARGE#"];
 async fn is_overtaken(
     slow: (&World, &'static [&'static str]),
     forgotten: Option<&'static str>,
-    work: impl Future<Output = ()>,
-    other_work: impl Future<Output = ()>,
+    work: LocalBoxFuture<'_, ()>,
+    other_work: LocalBoxFuture<'_, ()>,
 ) {
     let (process, reads) = slow;
     let gate = CallGate::of(reads);
@@ -41,8 +43,8 @@ async fn is_overtaken(
 
 /// Nothing is found with the conditions, and broken money without those on these items.
 async fn is_noticed(keys: &'static str, scene: impl AsyncFn(Option<&'static str>) -> World) {
-    invariants::check(&scene(None).await).await;
-    let broken = invariants::broken(&scene(Some(keys)).await).await;
+    invariants::check(&Box::pin(scene(None)).await).await;
+    let broken = invariants::broken(&Box::pin(scene(Some(keys))).await).await;
     let is_of_money = |number: u8| number == 2;
     assert!(
         broken.iter().any(|it| is_of_money(it.invariant.number())),
@@ -70,8 +72,8 @@ async fn a_credit_without_the_charges_condition_is_noticed() {
         is_overtaken(
             (slow, WALLET),
             forgotten,
-            settles(slow),
-            settles(&shop.world),
+            settles(slow).boxed_local(),
+            settles(&shop.world).boxed_local(),
         )
         .await;
         shop.world
@@ -98,7 +100,13 @@ async fn settles(process: &World) {
 async fn a_reversal_without_the_withdrawals_condition_is_noticed() {
     is_noticed("WITHDRAWAL#", async |forgotten| {
         let (shop, _, [slow, fast]) = refused().await;
-        is_overtaken((&slow, CHARGES), forgotten, settles(&slow), settles(&fast)).await;
+        is_overtaken(
+            (&slow, CHARGES),
+            forgotten,
+            settles(&slow).boxed_local(),
+            settles(&fast).boxed_local(),
+        )
+        .await;
         shop.world
     })
     .await;
@@ -111,7 +119,13 @@ async fn a_reversal_without_the_charges_condition_is_noticed() {
         let again = async {
             assert_eq!(shop.withdraw(&buyer, 100, "more").await.status, 202);
         };
-        is_overtaken((&slow, WALLET), forgotten, settles(&slow), again).await;
+        is_overtaken(
+            (&slow, WALLET),
+            forgotten,
+            settles(&slow).boxed_local(),
+            again.boxed_local(),
+        )
+        .await;
         shop.world
     })
     .await;
@@ -125,8 +139,8 @@ async fn a_withdrawal_without_the_wallets_conditions_is_noticed() {
         let withdraws = async |shop: &PayingShop, amount, key: &'static str| {
             shop.withdraw(&buyer, amount, key).await;
         };
-        let slow_one = withdraws(&slow, 200, "a");
-        let other_one = withdraws(&shop, 300, "b");
+        let slow_one = withdraws(&slow, 200, "a").boxed_local();
+        let other_one = withdraws(&shop, 300, "b").boxed_local();
         is_overtaken((&slow.world, CHARGES), forgotten, slow_one, other_one).await;
         shop.world
     })

@@ -27,8 +27,8 @@ const SEATS: u32 = 50;
 fn programme() -> Programme {
     let mut concert = concert_for(1_000);
     let terms = &mut concert.event.terms;
-    terms.hold_seconds = 45;
-    terms.payment_seconds = 90;
+    terms.hold_seconds = 120;
+    terms.payment_seconds = 240;
     terms.max_seats_per_user = 2;
     terms.queue.session_seconds = 6 * 60 * 60;
     terms.fees = Fees {
@@ -155,31 +155,47 @@ impl Shop {
         let at = random.usize(..self.buyers.len());
         let world = &process.world;
         let done = match random.u8(..26) {
-            0..=4 => Some(("hold-seat", self.hold(world, random, at).await)),
-            5..=8 => self.charge(world, random, at, true).await,
-            9..=11 => self.charge(world, random, at, false).await,
-            12..=15 => {
+            0..=4 => {
+                let reply = self.hold(world, random, at).await;
+                self.note("hold-seat", &reply);
+                if reply.status != 201 || random.bool() {
+                    return;
+                }
+                // Most go on to pay at once.
+                self.charge(world, random, at, true).await
+            }
+            5..=6 => self.charge(world, random, at, true).await,
+            7..=9 => self.charge(world, random, at, false).await,
+            10..=13 => {
                 self.decide(random, at);
                 None
             }
-            16..=17 => self.look(world, random, at).await,
-            18..=19 => self.notify(world, random, at).await,
-            20 => {
+            14..=15 => self.look(world, random, at).await,
+            16..=17 => self.notify(world, random, at).await,
+            18 => {
                 let _ = settle::handle(&world.app).await;
                 let _ = world.app.promote_all().await;
                 None
             }
-            21 => self.pay(world, random, at).await,
-            22..=23 => self.cancel(world, random, at).await,
+            19..=20 => self.pay(world, random, at).await,
+            21..=23 => self.cancel(world, random, at).await,
             _ => self.withdraw(world, random, at).await,
         };
-        if let Some((function, reply)) = done {
-            let what = reply.body["code"]
-                .as_str()
-                .map_or_else(|| reply.status.to_string(), str::to_owned);
-            let mut answers = self.answers.lock().unwrap();
-            *answers.entry(format!("{function} {what}")).or_default() += 1;
+        let Some((function, reply)) = done else {
+            return;
+        };
+        self.note(function, &reply);
+        if reply.body["status"] == "PENDING" && random.bool() {
+            self.decide(random, at);
         }
+    }
+
+    fn note(&self, function: &str, reply: &Reply) {
+        let what = reply.body["code"]
+            .as_str()
+            .map_or_else(|| reply.status.to_string(), str::to_owned);
+        let mut answers = self.answers.lock().unwrap();
+        *answers.entry(format!("{function} {what}")).or_default() += 1;
     }
 
     fn known(&self, at: usize) -> (String, String) {

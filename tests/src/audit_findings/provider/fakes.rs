@@ -71,13 +71,11 @@ fn count(requests: &[String], of: &str) -> usize {
     requests.iter().filter(|request| *request == of).count()
 }
 
-fn two_refunds() -> Option<Compared> {
-    Some(Compared {
-        payments: PAYMENTS as u64,
-        refunds: 2,
-        others: 0,
-    })
-}
+const TWO_REFUNDS: Compared = Compared {
+    payments: PAYMENTS as u64,
+    refunds: 2,
+    others: 0,
+};
 
 #[tokio::test]
 async fn a_day_at_stripe_agrees_page_by_page() {
@@ -96,7 +94,7 @@ async fn a_day_at_stripe_agrees_page_by_page() {
     let requests = fake.requests();
     assert_eq!(count(&requests, "GET /v1/charges"), 2, "{requests:?}");
     assert_eq!(count(&requests, "GET /v1/refunds"), 1, "{requests:?}");
-    assert_eq!(report(&world, &provider).await.compared, two_refunds());
+    assert_eq!(report(&world, &provider).await.compared, Some(TWO_REFUNDS));
 }
 
 #[tokio::test]
@@ -148,7 +146,7 @@ async fn a_day_at_toss_agrees_page_by_page() {
     assert_eq!(findings(&world, &provider).await, []);
     let requests = fake.requests();
     assert_eq!(count(&requests, "GET /v1/transactions"), 2, "{requests:?}");
-    assert_eq!(report(&world, &provider).await.compared, two_refunds());
+    assert_eq!(report(&world, &provider).await.compared, Some(TWO_REFUNDS));
 }
 
 #[tokio::test]
