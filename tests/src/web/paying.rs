@@ -8,8 +8,8 @@ use super::site::{BRIEF, FIELD, HALL, Site};
 /// The amounts of the buyer's ledger, newest first.
 pub(super) async fn amounts(buyer: &Browser, site: &Site) -> Value {
     buyer.open(&site.view("wallet")).await;
-    buyer.shows(".entries li").await;
-    let amounts = "return [...document.querySelectorAll('.entry-sums p:first-child')].map((it) => it.innerText)";
+    buyer.shows(".ledger .entries li").await;
+    let amounts = "return [...document.querySelectorAll('.ledger .entry-sums p:first-child')].map((it) => it.innerText)";
     buyer.run(amounts).await
 }
 
@@ -48,8 +48,7 @@ pub(super) async fn gets_no_answer(buyer: &Browser, path: &str) {
 }
 
 /// No payment, charge or checkout is kept.
-pub(super) const NOTHING_PENDING: &str =
-    "!Object.keys(localStorage).some((it) => /^boxoffice\\.(payment|charge|checkout|withdrawal)/.test(it))";
+pub(super) const NOTHING_PENDING: &str = "!Object.keys(localStorage).some((it) => /^boxoffice\\.(payment|charge|checkout|withdrawal)/.test(it))";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_confirmation_says_what_happens_tops_up_what_is_missing_and_pays() {
