@@ -83,7 +83,7 @@ impl Terms {
 /// Where the refund of a cancelled reservation goes.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", expecting = "wallet or source")]
 pub enum RefundTo {
     /// It stays in the wallet.
     #[default]

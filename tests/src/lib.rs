@@ -70,6 +70,7 @@ mod model;
 /// The costs that `boxoffice plan` assumes are those of the handlers.
 #[cfg(test)]
 mod plan_costs;
+#[cfg(test)]
 mod printed;
 /// The payment providers, each against a fake of it.
 #[cfg(test)]

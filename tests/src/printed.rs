@@ -7,14 +7,14 @@ use boxoffice::output::Output;
 
 /// What was printed to the outputs of [`Printed::output`].
 #[derive(Clone, Default)]
-pub struct Printed(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Printed(Arc<Mutex<Vec<u8>>>);
 
 impl Printed {
-    pub fn output(&self) -> Output {
+    pub(crate) fn output(&self) -> Output {
         Output::to(Box::new(self.clone()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::clock::EpochMs;
 use domain::event::{
-    Admission, DEFAULT_PAYMENT_SECONDS, Event, EventDate, Programme, RefundTo, Section, Terms,
+    Admission, DEFAULT_PAYMENT_SECONDS, Event, EventDate, Programme, Section, Terms,
 };
 use domain::fees::Fees;
 use domain::ids::{DateKey, EventId, SeatNumber};
@@ -19,7 +19,7 @@ use super::fees::{self, Organizer, Percent};
 use super::profile::{self, WantedPicture};
 use super::raw::{
     AdmissionWord, Amount, Day, List, MAX_SEATS, MAX_TICKETS, Opening, RawCatalog, RawDate,
-    RawEvent, RawQueue, RawSection, RefundToWord, StrategyWord, Value, Whole,
+    RawEvent, RawQueue, RawSection, StrategyWord, Value, Whole,
 };
 use super::section::section;
 use super::times::{DayOfTime, ResolvedTime, WrittenTime, Zone};
@@ -194,6 +194,13 @@ pub(super) struct Context<'a> {
     now: EpochMs,
 }
 
+impl Context<'_> {
+    fn first_applied_at(&self, event: Option<&EventId>) -> EpochMs {
+        let known = event.and_then(|event| self.known.first_applied.get(event));
+        known.copied().unwrap_or(self.now)
+    }
+}
+
 /// A doubt about an event or date whose key may not be known yet.
 struct RawDoubt {
     date: Option<DateKey>,
@@ -321,14 +328,8 @@ fn event(
     let hold_seconds = scope.count("holdSeconds", raw.hold_seconds, 300);
     let payment_seconds = payment_seconds(scope, raw.payment_seconds);
     let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
-    let refund_to = match scope.value("refundTo", raw.refund_to) {
-        Some(RefundToWord::Source) => RefundTo::Source,
-        Some(RefundToWord::Wallet) | None => RefundTo::Wallet,
-    };
-    let first_applied_at = event_id
-        .as_ref()
-        .and_then(|id| context.known.first_applied.get(id).copied())
-        .unwrap_or(context.now);
+    let refund_to = scope.value("refundTo", raw.refund_to);
+    let first_applied_at = context.first_applied_at(event_id.as_ref());
     let has_opening = raw.opens_at.is_present();
     let opening_line = raw.opens_at.line();
     let opens_at = opening(scope, raw.opens_at, first_applied_at, zone);
@@ -392,7 +393,7 @@ fn event(
             hold_seconds,
             payment_seconds,
             cancel_until_hours,
-            refund_to,
+            refund_to: refund_to.unwrap_or_default(),
             opens_at,
             closes_at,
             last_start,

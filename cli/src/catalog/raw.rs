@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use domain::event::RefundTo;
 use domain::ids::{DateKey, EventId};
 use domain::money::{Currency, Money};
 use domain::queue::{Lanes, Order, Reissue, TokenEndsOn};
@@ -60,7 +61,7 @@ pub(super) struct RawEvent {
     pub(super) hold_seconds: Value<Seconds>,
     pub(super) payment_seconds: Value<Whole<60, 3600>>,
     pub(super) cancel_until_hours: Value<Whole<0, 8760>>,
-    pub(super) refund_to: Value<RefundToWord>,
+    pub(super) refund_to: Value<RefundTo>,
     pub(super) artists: Field<Vec<Field<Scalar<Name>>>>,
     pub(super) city: Value<Name>,
     pub(super) address: Value<Name>,
@@ -171,13 +172,6 @@ pub(super) struct RawNumbering {
 pub(super) enum AdmissionWord {
     Seated,
     General,
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", expecting = "wallet or source")]
-pub(super) enum RefundToWord {
-    Wallet,
-    Source,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]

@@ -130,11 +130,10 @@ impl UserItems {
             }
             // Free reservations have payments and refunds of 0.
             let has_right_sign = match entry.kind {
-                EntryKind::Charge => entry.amount > Money::ZERO,
+                EntryKind::Charge | EntryKind::Reversal => entry.amount > Money::ZERO,
                 EntryKind::Refund => entry.amount >= Money::ZERO,
                 EntryKind::Payment => entry.amount <= Money::ZERO,
                 EntryKind::Withdrawal => entry.amount < Money::ZERO,
-                EntryKind::Reversal => entry.amount > Money::ZERO,
             };
             if !has_right_sign {
                 let expected = "charges and reversals above 0, refunds not below 0, payments not \

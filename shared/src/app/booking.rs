@@ -205,12 +205,11 @@ impl App {
         refund_to: Option<RefundTo>,
         now: EpochMs,
     ) -> Result<Vec<Part>, Refusal> {
-        let refund_to = match refund_to {
-            Some(refund_to) => refund_to,
-            None => {
-                let programme = self.programme(reservation.event_id(), now).await?;
-                programme.event.terms.refund_to
-            }
+        let refund_to = if let Some(asked) = refund_to {
+            asked
+        } else {
+            let programme = self.programme(reservation.event_id(), now).await?;
+            programme.event.terms.refund_to
         };
         let refund = reservation.refund();
         let most = wallet.refunded(refund).withdrawable().min(refund);

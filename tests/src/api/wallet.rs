@@ -37,7 +37,7 @@ async fn a_wallet_starts_empty_and_shows_charges() {
     let world = World::new().await;
     let buyer = world.joins(EVENT).await;
     let path = format!("/users/{}/wallet", buyer.user_id);
-    let wallet = |balance: i64| json!({ "userId": buyer.user_id, "balance": balance, "currency": "KRW", "charging": "trusted" });
+    let wallet = |balance: i64| json!({ "userId": buyer.user_id, "balance": balance, "withdrawable": 0, "currency": "KRW", "charging": "trusted" });
     let reply = world.get(&path, &buyer.token).await;
     assert_eq!((reply.status, reply.body), (200, wallet(0)));
     let charged = world.charge(&buyer, 70_000, "a").await;
