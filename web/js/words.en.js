@@ -504,7 +504,7 @@ export const EN = {
   "error.seat_not_found": "This seat doesn't exist. Choose another one.",
   "error.limit_exceeded": "That is more than allowed. Choose fewer seats, or enter a smaller amount.",
   "error.reservation_not_found": "We can't find this reservation. Check the list under My tickets.",
-  "error.idempotency_key_reused": "This top-up was already sent with a different amount. Reload the page and try again.",
+  "error.idempotency_key_reused": "This was already sent with a different amount. Reload the page and try again.",
   "error.not_cancellable": "This can no longer be cancelled: the deadline has passed, or the time to pay is over. Your ticket stays as it is.",
   "error.not_payable": "There is nothing to pay here: the reservation was cancelled, or it is free. Check the list under My tickets.",
   "error.hold_expired": "The time to pay is over, and your seats are back on sale. You were not charged. Join the line again to choose seats.",

@@ -504,7 +504,7 @@ export const KO = {
   "error.seat_not_found": "존재하지 않는 좌석입니다. 다른 좌석을 선택해 주세요.",
   "error.limit_exceeded": "허용 한도를 초과했습니다. 좌석 수나 충전 금액을 줄여 주세요.",
   "error.reservation_not_found": "예매 내역을 찾을 수 없습니다. ‘내 티켓’에서 확인해 주세요.",
-  "error.idempotency_key_reused": "이미 다른 금액으로 요청된 충전입니다. 페이지를 새로고침하고 다시 충전해 주세요.",
+  "error.idempotency_key_reused": "이미 다른 금액으로 접수된 요청입니다. 페이지를 새로고침하고 다시 시도해 주세요.",
   "error.not_cancellable": "더 이상 취소할 수 없습니다. 취소 기한이나 결제 시간이 지났습니다. 예매 내역은 그대로 유지됩니다.",
   "error.not_payable": "결제할 내역이 없습니다. 취소되었거나 무료인 예매입니다. ‘내 티켓’에서 확인해 주세요.",
   "error.hold_expired": "결제 시간이 지나 좌석이 다시 판매됩니다. 결제된 금액은 없습니다. 다시 대기한 후 좌석을 선택해 주세요.",

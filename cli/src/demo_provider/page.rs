@@ -145,6 +145,7 @@ async fn choose(
             Refunds::Wait => DemoRefundState::Pending,
             Refunds::Fail => DemoRefundState::Failed,
         });
+        notify(&page, &order).await;
         return Redirect::to(&format!("{PATH}/{order}")).into_response();
     }
     let Some(choice) = chosen.choice else {

@@ -8,8 +8,8 @@ use super::site::{BRIEF, FIELD, HALL, Site};
 /// The amounts of the buyer's ledger, newest first.
 pub(super) async fn amounts(buyer: &Browser, site: &Site) -> Value {
     buyer.open(&site.view("wallet")).await;
-    buyer.shows(".entries li").await;
-    let amounts = "return [...document.querySelectorAll('.entry-sums p:first-child')].map((it) => it.innerText)";
+    buyer.shows(".ledger .entries li").await;
+    let amounts = "return [...document.querySelectorAll('.ledger .entry-sums p:first-child')].map((it) => it.innerText)";
     buyer.run(amounts).await
 }
 
