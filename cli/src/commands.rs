@@ -5,6 +5,7 @@ pub mod audit;
 pub mod desk;
 pub mod events;
 pub mod export;
+pub mod journal;
 pub mod keys;
 pub mod orders;
 pub mod plan;

@@ -19,7 +19,7 @@ use shared::store::Store;
 
 use crate::invariants;
 use crate::issuer::TestIssuer;
-use crate::world::{Buyer, EVENT, LATER_DATE, PRICE, Reply, World, concert};
+use crate::world::{Buyer, EVENT, LATER_DATE, PRICE, Reply, World, author, concert};
 
 const DOCUMENT: &str = include_str!("../../docs/DATA-MODEL.md");
 
@@ -198,7 +198,8 @@ async fn apply_catalogue(world: &World, text: &str) {
         ]),
     };
     let mut out = Output::log();
-    let outcome = catalog_update::apply(world.app.store(), source, Mode::Apply, &mut out).await;
+    let outcome =
+        catalog_update::apply(world.app.store(), source, Mode::Apply(&author()), &mut out).await;
     assert_eq!(outcome.unwrap(), Outcome::Done);
     world.clock.advance_seconds(3);
 }
@@ -206,9 +207,15 @@ async fn apply_catalogue(world: &World, text: &str) {
 async fn steer(world: &World, steering: Steering) {
     let store = Store::clone(world.another_process().app.store());
     let event = EventId::parse(DRAWN).unwrap();
-    boxoffice::commands::queue::steer_and_show(store, &event, &steering, &mut Output::log())
-        .await
-        .unwrap();
+    boxoffice::commands::queue::steer_and_show(
+        store,
+        &event,
+        &steering,
+        &author(),
+        &mut Output::log(),
+    )
+    .await
+    .unwrap();
     world.clock.advance_seconds(3);
 }
 
@@ -357,7 +364,7 @@ async fn lots_are_drawn(world: &World) {
     };
     steer(world, settings).await;
     let event = EventId::parse(DRAWN).unwrap();
-    permits::allow(world.app.store(), &event, Duration::from_mins(1))
+    permits::allow(world.app.store(), &event, Duration::from_mins(1), &author())
         .await
         .unwrap();
     steer(world, action(SaleAction::Pause)).await;
@@ -398,7 +405,12 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     lots_are_drawn(&world).await;
     everything_is_sold(&world).await;
     charges_are_confirmed(&world).await;
-    world.app.store().rotate_signing_keys().await.unwrap();
+    world
+        .app
+        .store()
+        .rotate_signing_keys(&author())
+        .await
+        .unwrap();
     let issuer = TestIssuer::start().await;
     let process = world.process_with_issuer(&issuer);
     process.app.preload_issuer_keys().await;

@@ -10,7 +10,7 @@ use domain::ids::EventId;
 use fastrand::Rng;
 
 use crate::wire::{Fault, Rule};
-use crate::world::{DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, World};
+use crate::world::{DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, World, author};
 
 /// A date that the operator adds and removes, with so few seats that its buyers meet the operator.
 pub(crate) const EXTRA_DATE: &str = "2026-12-26";
@@ -91,7 +91,15 @@ pub(crate) async fn operate(
     let what = if random.u8(..3) > 0 {
         let text = catalogue(random, seated);
         let mut out = Output::to(Box::new(std::io::sink()));
-        match apply_text(store, "random.yaml", &text, Mode::Apply, &mut out).await {
+        match apply_text(
+            store,
+            "random.yaml",
+            &text,
+            Mode::Apply(&author()),
+            &mut out,
+        )
+        .await
+        {
             Ok(Outcome::Done) => "apply done",
             Ok(Outcome::Negative) => "apply refused",
             Err(_) => "apply failed",
@@ -104,13 +112,14 @@ pub(crate) async fn operate(
             max_active: random.bool().then(|| random.u32(10..60)),
             ..Steering::default()
         };
-        let steered = steering::steer(store, &id, &change).await;
+        let steered = steering::steer(store, &id, &change, &author()).await;
         // Nothing can be sold during a pause, so it ends soon.
         let resume = Steering {
             action: Some(SaleAction::Resume),
             ..Steering::default()
         };
-        let resumed = steering::steer(world.another_process().app.store(), &id, &resume).await;
+        let resumed =
+            steering::steer(world.another_process().app.store(), &id, &resume, &author()).await;
         assert!(matches!(resumed, Ok(Ok(_))), "{resumed:?}");
         match steered {
             Ok(Ok(_)) => "steering done",
