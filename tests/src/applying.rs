@@ -203,13 +203,9 @@ async fn seats_return_to_sale_some_minutes_after_apply_crashed() {
     let shorter = catalogue(&[(DATE, ONE_SECTION)]);
     let mut out = Output::to(Box::new(std::io::sink()));
     let store = crashing.app.store();
-    let crashed = apply_text(
-        store,
-        "catalogue.yaml",
-        &shorter,
-        Mode::Apply(&author()),
-        &mut out,
-    );
+    let by = author();
+    let mode = Mode::Apply(&by);
+    let crashed = apply_text(store, "catalogue.yaml", &shorter, mode, &mut out);
     assert!(crashed.await.is_err());
     let refused = world.hold_on(&buyer, LATER_DATE, 1).await;
     refused.is_problem(409, "seat_taken");
