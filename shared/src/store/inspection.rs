@@ -10,6 +10,7 @@ use super::client::{Consistency, PageStart, Query, Store};
 use super::error::{Result, store_error};
 use super::expression::Key;
 use super::item::{Item, read_item, text};
+use super::lookup::SCANNED_AT_ONCE;
 use super::queue::read_opened_session;
 use super::reservations::read_reservation;
 use super::seats::read_claim;
@@ -257,6 +258,7 @@ impl Store {
             .scan()
             .table_name(&self.tables.main)
             .projection_expression("pk, sk")
+            .limit(SCANNED_AT_ONCE)
             .set_exclusive_start_key(start.map(|start| start.0))
             .send()
             .await

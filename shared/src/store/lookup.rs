@@ -81,7 +81,7 @@ fn owner(item: &Item) -> Option<UserId> {
 
 /// Items of the whole table that one call reads at most, so that it ends in time on a slow network too. DynamoDB also stops
 /// at a megabyte.
-const SCANNED_AT_ONCE: i32 = 2_000;
+pub(super) const SCANNED_AT_ONCE: i32 = 2_000;
 
 impl Store {
     async fn scan<T>(
