@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::apply::ApplyArgs;
 use crate::commands::audit::AuditArgs;
+use crate::commands::cancel_event::CancelEventArgs;
 use crate::commands::desk::DeskArgs;
 use crate::commands::events::EventsArgs;
 use crate::commands::export::ExportCommand;
@@ -21,7 +22,7 @@ use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
 use crate::commands::withdrawals::WithdrawalsArgs;
 use crate::commands::{
-    apply, audit, desk, events, export, journal, keys, orders, plan, queue, report, rush, serve,
+    apply, audit, cancel_event, desk, events, export, journal, keys, orders, plan, queue, report, rush, serve,
     verify_draw, withdrawals,
 };
 use crate::outcome::Outcome;
@@ -52,6 +53,8 @@ enum Command {
     Events(EventsArgs),
     /// Show an event's queue, or change how it runs
     Queue(QueueArgs),
+    /// Cancel an event for good, and give everybody the money back
+    CancelEvent(CancelEventArgs),
     /// Show an event's sales and the state of its queue
     Report(ReportArgs),
     /// Find reservations, or tell the whole story of one
@@ -106,6 +109,7 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Apply(args) => apply::run(&args, &tables, out).await,
             Command::Events(args) => events::run(&args, &tables, out).await,
             Command::Queue(args) => queue::run(&args, &tables, out).await,
+            Command::CancelEvent(args) => cancel_event::run(&args, &tables, out).await,
             Command::Report(args) => report::run(&args, &tables, out).await,
             Command::Orders(args) => orders::run(&args, &tables, out).await,
             Command::Export(command) => export::run(&command, &tables, out).await,

@@ -10,6 +10,7 @@
 pub mod access_keys;
 pub mod account_quotas;
 pub mod author;
+pub mod cancelling;
 pub mod catalog;
 pub mod catalog_update;
 pub mod command_line;

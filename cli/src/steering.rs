@@ -98,6 +98,9 @@ async fn is_drawn(store: &Store, event: &Event) -> Result<bool> {
 }
 
 fn steered(event: &Event, steering: &Steering, now: EpochMs) -> Result<Control, String> {
+    if event.is_cancelled() {
+        return Err("the event is cancelled".to_owned());
+    }
     let policy = event.terms.queue;
     let lanes = u32::from(policy.lanes.count());
     let control = event.control.clone();

@@ -217,7 +217,7 @@ impl Event {
     /// The state of the sale at `now`.
     #[must_use]
     pub fn sale_state(&self, now: EpochMs) -> SaleState {
-        if self.control.closed || self.closes_at().is_some_and(|at| at <= now) {
+        if self.is_cancelled() || self.control.closed || self.closes_at().is_some_and(|at| at <= now) {
             SaleState::Closed
         } else if self.terms.opens_at.is_some_and(|at| at > now) {
             SaleState::NotOpen
@@ -226,6 +226,12 @@ impl Event {
         } else {
             SaleState::Open
         }
+    }
+
+    /// Whether the event does not take place.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.control.cancellation.is_some()
     }
 
     /// The queue's policies with the operators' changes.

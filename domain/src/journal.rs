@@ -111,6 +111,10 @@ pub enum Act {
         former_ceiling: Option<Money>,
         ceiling: Money,
     },
+    /// The event does not take place.
+    CancelEvent,
+    /// Everybody has their money back.
+    FinishRefunds,
     PauseSale,
     ResumeSale,
     CloseSale,
@@ -150,6 +154,13 @@ impl Act {
         let policy = event.terms.queue;
         let (was, is) = (former.applied_to(policy), control.applied_to(policy));
         let mut acts = Vec::new();
+        match (former.cancellation, control.cancellation) {
+            (None, Some(_)) => acts.push(Self::CancelEvent),
+            (Some(was), Some(is)) if was.refunded_at != is.refunded_at => {
+                acts.push(Self::FinishRefunds);
+            }
+            _ => {}
+        }
         if control.closed && !former.closed {
             acts.push(Self::CloseSale);
         } else if control.pause.is_on() && !former.pause.is_on() {
@@ -198,6 +209,8 @@ impl Act {
             Self::ChangeEvent { .. } => "change event",
             Self::WriteDates { .. } => "write dates",
             Self::ChangeSettings { .. } => "change settings",
+            Self::CancelEvent => "cancel event",
+            Self::FinishRefunds => "finish refunds",
             Self::PauseSale => "pause sale",
             Self::ResumeSale => "resume sale",
             Self::CloseSale => "close sale",
@@ -235,7 +248,10 @@ impl Act {
             Self::RotateKeys { kid, retired } => std::iter::once(format!("new key: {kid}"))
                 .chain(retired.iter().map(|kid| format!("retired: {kid}")))
                 .collect(),
-            Self::PauseSale | Self::ResumeSale | Self::CloseSale | Self::DisallowRush => Vec::new(),
+            Self::CancelEvent
+            | Self::FinishRefunds
+            | Self::PauseSale
+            | Self::ResumeSale | Self::CloseSale | Self::DisallowRush => Vec::new(),
         };
         bounded(all)
     }

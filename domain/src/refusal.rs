@@ -66,6 +66,8 @@ pub enum Refusal {
     LinkNotValid,
     EventNotFound,
     WrongAdmission,
+    /// The event does not take place.
+    EventCancelled,
     NotOpen(&'static str),
     NotAdmitted {
         /// `None` before the draw.

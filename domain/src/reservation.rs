@@ -234,6 +234,15 @@ impl Reservation {
         }
     }
 
+    /// What is given back if the event is cancelled: the payment with all fees.
+    #[must_use]
+    pub fn full_refund(&self) -> Money {
+        match &self.state {
+            State::Confirmed { payment } => amount_of(payment.as_ref()),
+            State::Held { .. } | State::Cancelled { .. } => Money::ZERO,
+        }
+    }
+
     /// What the organiser has of the buyer's money: payments less refunds.
     #[must_use]
     pub fn kept(&self) -> Money {

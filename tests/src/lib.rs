@@ -52,6 +52,9 @@ mod audit_findings;
 /// The DynamoDB calls and units that each request may cost.
 #[cfg(test)]
 mod budget;
+/// Events that are cancelled, and the refunds.
+#[cfg(test)]
+mod cancelled_events;
 /// Charges that a payment provider confirms.
 #[cfg(test)]
 mod charges;

@@ -14,7 +14,7 @@ import { picture } from "./picture.js";
 import { hasTurn, joinQueue, placeIn, watchPlace } from "./queue.js";
 import { isOffered, isResuming, signIn } from "./sign-in.js";
 import { leftText } from "./events.js";
-import { asyncButton, backLink, countdown, errorPanel, priceText, setTitle, skeleton, stateChip } from "./ui.js";
+import { asyncButton, backLink, countdown, errorPanel, priceText, setTitle, skeleton, stateChip, stateOf } from "./ui.js";
 
 /** How many other dates are offered in place of one that is sold out. */
 const MOST_OTHERS = 4;
@@ -46,7 +46,7 @@ class EventPage {
       h("div", { class: "event-head" },
         h("div", { class: "event-art" }, picture(event, "(min-width: 44rem) 32rem, 100vw", true)),
         h("div", { class: "event-title" },
-          h("p", { class: "card-chips" }, stateChip(event.state, event.availableTickets, event.totalTickets), queue?.draw && h("span", { class: "chip" }, icon("dice"), t("draw.chip"))),
+          h("p", { class: "card-chips" }, stateChip(stateOf(event), event.availableTickets, event.totalTickets), queue?.draw && h("span", { class: "chip" }, icon("dice"), t("draw.chip"))),
           h("h1", {}, event.eventName),
           event.artists?.length > 0 && h("p", { class: "artists" }, event.artists.join(" · ")),
           whenLine(event),
@@ -125,6 +125,10 @@ class EventPage {
       return [heading(t("way.waiting")),
         h("p", {}, !place.position ? t("way.draw_text") : place.lanes > 1 ? t("way.ahead_text", { n: place.ahead }) : t("way.waiting_text", { n: place.position })), choice,
         h("a", { class: "button big", href: href("e", event.eventId, "line") }, t("way.to_line"))];
+    }
+    if (event.cancelledAt) {
+      return [heading(t("way.cancelled")), h("p", {}, t("way.cancelled_text")),
+        h("a", { class: "button", href: href("tickets") }, t("nav.tickets")), h("a", { class: "button quiet", href: href() }, t("way.other_events"))];
     }
     if (event.state === "CLOSED") {
       return [heading(t("way.closed")), h("p", {}, t("way.closed_text")), h("a", { class: "button quiet", href: href() }, t("way.other_events"))];

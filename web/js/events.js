@@ -9,7 +9,7 @@ import { ticketPrice } from "./fees.js";
 import { dayAndTime, dayKey, days, money, monthName, number, t } from "./i18n.js";
 import { picture } from "./picture.js";
 import { placeIn } from "./queue.js";
-import { emptyPanel, setTitle, skeleton, stateChip } from "./ui.js";
+import { emptyPanel, setTitle, skeleton, stateChip, stateOf } from "./ui.js";
 
 /** At most this many requests for event details run at a time. */
 const AT_ONCE = 4;
@@ -110,7 +110,7 @@ const monthOf = (start, event) => dayKey(start, event.timeZone).slice(0, 7);
 
 function cardOf(event, isFirst) {
   const left = h("span", { class: "left" });
-  const chips = h("div", { class: "card-chips" }, stateChip(event.state), mine(event.eventId));
+  const chips = h("div", { class: "card-chips" }, stateChip(stateOf(event)), mine(event.eventId));
   const item = h("li", {},
     h("article", { class: `card ${isPast(event, now()) ? "past" : ""}` },
       h("div", { class: "card-art" }, picture(event, "(min-width: 64rem) 22rem, (min-width: 44rem) 45vw, 100vw", isFirst), chips),
@@ -179,7 +179,7 @@ async function fillIn({ event, left, chips }, signal) {
     const details = await api.getEvent(event.eventId, { signal });
     left.classList.toggle("none", details.availableTickets === 0);
     setText(left, leftText(details));
-    chips.firstElementChild.replaceWith(stateChip(details.state, details.availableTickets, details.totalTickets));
+    chips.firstElementChild.replaceWith(stateChip(stateOf(details), details.availableTickets, details.totalTickets));
   } catch {
     // The card keeps what the list said. The event's own page reports the error.
   }

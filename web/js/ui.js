@@ -74,7 +74,10 @@ export function backLink(text, ...segments) {
   return h("a", { class: "back", href: href(...segments) }, icon("back"), text);
 }
 
-const STATES = { OPEN: "check", NOT_OPEN: "clock", PAUSED: "pause", CLOSED: "lock" };
+const STATES = { OPEN: "check", NOT_OPEN: "clock", PAUSED: "pause", CLOSED: "lock", CANCELLED: "lock" };
+
+/** The state of an event's sale, or that the event is cancelled. */
+export const stateOf = (event) => (event.cancelledAt ? "CANCELLED" : event.state);
 
 /** Of an open sale: few tickets are left, with at most this share of them. */
 const FEW_SHARE = 0.1;

@@ -23,6 +23,9 @@ pub struct Control {
     /// The announced random value, once it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beacon: Option<String>,
+    /// The event does not take place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancellation: Option<Cancellation>,
     /// Permission to load the event with `boxoffice rush`. It may have expired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rehearsal: Option<Permit>,
@@ -80,6 +83,32 @@ impl Control {
         }
     }
 
+    /// The event cancelled at `now`, unless it was before.
+    #[must_use]
+    pub fn cancelled_at(self, now: EpochMs) -> Self {
+        let cancellation = self.cancellation.or(Some(Cancellation {
+            at: now,
+            refunded_at: None,
+        }));
+        Self {
+            cancellation,
+            ..self
+        }
+    }
+
+    /// Everybody has their money back since `now`.
+    #[must_use]
+    pub fn refunded_at(self, now: EpochMs) -> Self {
+        let cancellation = self.cancellation.map(|of| Cancellation {
+            refunded_at: of.refunded_at.or(Some(now)),
+            ..of
+        });
+        Self {
+            cancellation,
+            ..self
+        }
+    }
+
     /// The queue running again from `now` on, after a pause or after being closed by hand.
     #[must_use]
     pub fn resumed_at(self, now: EpochMs, grace_seconds: u32) -> Self {
@@ -88,6 +117,28 @@ impl Control {
             pause: self.pause.ended_at(now, grace_seconds),
             ..self
         }
+    }
+}
+
+/// An event that does not take place. This cannot be taken back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cancellation {
+    pub at: EpochMs,
+    /// When everybody had their money back. `None`: that is not done yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refunded_at: Option<EpochMs>,
+}
+
+/// A payment that was decided before a cancellation is over after this time, in seconds: an event may
+/// be two seconds old, and a request takes at most 29.
+pub const CANCELLATION_SETTLES_SECONDS: u32 = 60;
+
+impl Cancellation {
+    /// Whether nothing can be sold any more by what began before it.
+    #[must_use]
+    pub fn has_settled(self, now: EpochMs) -> bool {
+        self.at.plus_seconds(CANCELLATION_SETTLES_SECONDS) <= now
     }
 }
 

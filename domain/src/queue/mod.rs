@@ -22,7 +22,7 @@ use crate::ids::{Lane, Rank};
 use crate::shortage::Shortage;
 
 pub use capacity::Capacity;
-pub use control::{Control, Pause};
+pub use control::{CANCELLATION_SETTLES_SECONDS, Cancellation, Control, Pause};
 pub use departures::Departures;
 pub use draw::{Draw, PROCEDURE, Permutation, Ranking, Secret};
 pub use head::{BatchWindow, Head, PollAfter, WaitEstimate};

@@ -40,6 +40,7 @@ pub fn operation() -> shared::openapi::Operation {
     .problems(&[
         problem::EVENT_NOT_FOUND,
         problem::WRONG_ADMISSION,
+        problem::EVENT_CANCELLED,
         problem::NOT_OPEN,
         problem::DATE_NOT_FOUND,
         problem::SEAT_NOT_FOUND,

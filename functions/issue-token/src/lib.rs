@@ -41,6 +41,7 @@ pub fn operation() -> shared::openapi::Operation {
     .retry_after()
     .problems(&[
         problem::EVENT_NOT_FOUND,
+        problem::EVENT_CANCELLED,
         problem::NOT_OPEN,
         problem::PARALLEL_REQUESTS,
     ])

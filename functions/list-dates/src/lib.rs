@@ -49,6 +49,7 @@ pub fn operation() -> shared::openapi::Operation {
         problem::INVALID_REQUEST,
         problem::EVENT_NOT_FOUND,
         problem::WRONG_ADMISSION,
+        problem::EVENT_CANCELLED,
         problem::NOT_OPEN,
     ])
 }

@@ -53,6 +53,7 @@ pub fn operation() -> shared::openapi::Operation {
         problem::INVALID_REQUEST,
         problem::EVENT_NOT_FOUND,
         problem::WRONG_ADMISSION,
+        problem::EVENT_CANCELLED,
         problem::NOT_OPEN,
         problem::DATE_NOT_FOUND,
     ])

@@ -38,6 +38,7 @@ pub fn operation() -> shared::openapi::Operation {
     .response::<Body>(201, "Paid. The seats are sold.")
     .response::<Body>(200, "Already paid. The response is the same.")
     .problems(&[
+        problem::EVENT_CANCELLED,
         problem::RESERVATION_NOT_FOUND,
         problem::NOT_PAYABLE,
         problem::HOLD_EXPIRED,

@@ -38,6 +38,7 @@ pub fn operation() -> shared::openapi::Operation {
     .problems(&[
         problem::EVENT_NOT_FOUND,
         problem::WRONG_ADMISSION,
+        problem::EVENT_CANCELLED,
         problem::NOT_OPEN,
         problem::LIMIT_EXCEEDED,
         problem::ALREADY_RESERVED,

@@ -29,6 +29,8 @@ pub(crate) struct Event {
     #[serde(default)]
     pub(crate) image: Option<Image>,
     #[serde(default)]
+    pub(crate) cancelled_at: Option<String>,
+    #[serde(default)]
     pub(crate) opens_at: Option<String>,
     available_tickets: u32,
     /// General admission only, like `starts_at` and `doors_open_at`.

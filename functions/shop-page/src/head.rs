@@ -106,7 +106,7 @@ fn one(event: &Event, performance: &Performance<'_>, address: &str, origin: &str
         "url": address,
         "startDate": performance.starts_at,
         "doorTime": performance.doors_open_at,
-        "eventStatus": "https://schema.org/EventScheduled",
+        "eventStatus": if event.cancelled_at.is_some() { "https://schema.org/EventCancelled" } else { "https://schema.org/EventScheduled" },
         "eventAttendanceMode": "https://schema.org/OfflineEventAttendanceMode",
         "location": {
             "@type": "Place",

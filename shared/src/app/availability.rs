@@ -140,6 +140,7 @@ pub fn check_seated(event: &Event) -> Result<(), Refusal> {
 /// Refuses if the sale has closed. Then even admitted users cannot do anything.
 pub fn check_not_closed(event: &Event, now: EpochMs) -> Result<(), Refusal> {
     match event.sale_state(now) {
+        _ if event.is_cancelled() => Err(Refusal::EventCancelled),
         SaleState::Closed => Err(Refusal::NotOpen("the sale is closed")),
         SaleState::NotOpen | SaleState::Paused | SaleState::Open => Ok(()),
     }

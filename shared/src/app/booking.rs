@@ -8,7 +8,7 @@ use crate::store::{
     ChargeRecord, ChargeRefused, Charged, Consistency, StoreError, TransactionLost, back_off,
 };
 use domain::clock::EpochMs;
-use domain::event::RefundTo;
+use domain::event::{Programme, RefundTo};
 use domain::ids::{ReservationId, UserId};
 use domain::money::Money;
 use domain::refusal::{Limit, Refusal};
@@ -35,6 +35,19 @@ pub enum Outcome {
 }
 
 impl App {
+    /// Refuses if the event of a reservation is cancelled.
+    pub(super) async fn check_takes_place(
+        &self,
+        id: &ReservationId,
+        now: EpochMs,
+    ) -> Result<(), Refusal> {
+        let programme = self.programme(id.event_id(), now).await?;
+        if programme.event.is_cancelled() {
+            return Err(Refusal::EventCancelled);
+        }
+        Ok(())
+    }
+
     /// Pays a hold from the user's wallet. Repeating the request returns the first payment.
     pub async fn pay(
         &self,
@@ -57,7 +70,8 @@ impl App {
                 // There is nothing to pay: the reservation was free or is cancelled.
                 (Status::Confirmed | Status::Cancelled, _) => return Err(Refusal::NotPayable),
                 (Status::Expired, _) => return Err(Refusal::HoldExpired),
-                (Status::Held, _) => {}
+                // A payment that was decided before the cancellation is found by its sweep.
+                (Status::Held, _) => self.check_takes_place(id, now).await?,
             }
             let wallet_after = wallet.paid(reservation.total_price).map_err(insufficient)?;
             match self.store.pay(&reservation, wallet, wallet_after).await {
@@ -143,7 +157,7 @@ impl App {
     }
 
     /// Cancels a reservation: releases a hold, or refunds a payment. `refund_to` says where the
-    /// refund goes; without it, the event does. Repeating the request returns the same result.
+    /// refund goes; without it, the event does. If the event is cancelled, everything is given back, at any time. Repeating the request returns the same result.
     pub async fn cancel(
         &self,
         user: UserId,
@@ -154,28 +168,34 @@ impl App {
         let mut now = now;
         for attempt in 1..=ATTEMPTS {
             let reservation = self.stored_reservation(user, id).await?;
-            let wallet = match &reservation.state {
+            let (wallet, refund, parts) = match &reservation.state {
                 State::Cancelled { .. } => return Ok(reservation),
                 State::Held { held_until } if *held_until <= now => {
                     return Err(Refusal::NotCancellable("the hold has expired"));
                 }
-                State::Held { .. } => None,
+                State::Held { .. } => (None, Money::ZERO, Vec::new()),
                 State::Confirmed { payment } => {
-                    self.check_cancellable(&reservation, now).await?;
+                    let programme = self.programme(id.event_id(), now).await?;
+                    let refund = if programme.event.is_cancelled() {
+                        reservation.full_refund()
+                    } else {
+                        check_cancellable(&programme, &reservation, now)?;
+                        reservation.refund()
+                    };
                     match payment {
-                        Some(_) => Some(self.store.wallet(user, Consistency::Strong).await?),
-                        None => None,
+                        Some(_) => {
+                            let wallet = self.store.wallet(user, Consistency::Strong).await?;
+                            let refund_to = refund_to.unwrap_or(programme.event.terms.refund_to);
+                            let parts = self
+                                .parts_of_refund(&reservation, wallet, refund, refund_to)
+                                .await?;
+                            (Some(wallet), refund, parts)
+                        }
+                        None => (None, refund, Vec::new()),
                     }
                 }
             };
-            let parts = match wallet {
-                Some(wallet) => {
-                    self.parts_of_refund(&reservation, wallet, refund_to, now)
-                        .await?
-                }
-                None => Vec::new(),
-            };
-            match self.store.cancel(&reservation, wallet, &parts).await {
+            match self.store.cancel(&reservation, wallet, refund, &parts).await {
                 Ok(cancelled) => {
                     self.metrics().add(Count::Cancellations, 1);
                     if let State::Cancelled { refunded, .. } = cancelled.state
@@ -202,16 +222,9 @@ impl App {
         &self,
         reservation: &Reservation,
         wallet: Wallet,
-        refund_to: Option<RefundTo>,
-        now: EpochMs,
+        refund: Money,
+        refund_to: RefundTo,
     ) -> Result<Vec<Part>, Refusal> {
-        let refund_to = if let Some(asked) = refund_to {
-            asked
-        } else {
-            let programme = self.programme(reservation.event_id(), now).await?;
-            programme.event.terms.refund_to
-        };
-        let refund = reservation.refund();
         let most = wallet.refunded(refund).withdrawable().min(refund);
         match refund_to {
             RefundTo::Source if most > Money::ZERO => {
@@ -311,25 +324,24 @@ impl App {
         let next = page.last().map(|(seq, _)| *seq).filter(|_| more);
         Ok((page.into_iter().map(|(_, entry)| entry).collect(), next))
     }
+}
 
-    /// A confirmed reservation can be cancelled until `cancelUntilHours` before the start, or until
-    /// the time that was promised when its seats were held, if that is later.
-    async fn check_cancellable(
-        &self,
-        reservation: &Reservation,
-        now: EpochMs,
-    ) -> Result<(), Refusal> {
-        let programme = self.programme(reservation.event_id(), now).await?;
-        let current = programme.performance(reservation.date());
-        let until = reservation
-            .performance
-            .as_described_by(current)
-            .cancel_until;
-        if until.is_some_and(|until| now >= until) {
-            return Err(Refusal::NotCancellable("it is too late to cancel"));
-        }
-        Ok(())
+/// A confirmed reservation can be cancelled until `cancelUntilHours` before the start, or until the
+/// time that was promised when its seats were held, if that is later.
+fn check_cancellable(
+    programme: &Programme,
+    reservation: &Reservation,
+    now: EpochMs,
+) -> Result<(), Refusal> {
+    let current = programme.performance(reservation.date());
+    let until = reservation
+        .performance
+        .as_described_by(current)
+        .cancel_until;
+    if until.is_some_and(|until| now >= until) {
+        return Err(Refusal::NotCancellable("it is too late to cancel"));
     }
+    Ok(())
 }
 
 pub(super) fn insufficient(refusal: WalletRefusal) -> Refusal {

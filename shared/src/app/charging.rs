@@ -206,6 +206,7 @@ impl App {
         id: &ReservationId,
         now: EpochMs,
     ) -> Result<Reservation, Refusal> {
+        self.check_takes_place(id, now).await?;
         let (reservation, _) = self.reservation_and_wallet(user, id).await?;
         match reservation.status(now) {
             Status::Held => Ok(reservation),

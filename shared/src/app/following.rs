@@ -246,6 +246,9 @@ impl App {
         for attempt in 1..=ATTEMPTS {
             let now = self.clock().now();
             let programme = self.current_programme(id.event_id(), now).await?;
+            if programme.event.is_cancelled() {
+                return Ok(PurchaseState::NotPaid);
+            }
             let (reservation, wallet) = self.reservation_and_wallet(user, id).await?;
             let date = reservation
                 .date()

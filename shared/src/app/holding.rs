@@ -10,7 +10,7 @@ use crate::store::{FormerHolds, HoldConflict, HoldRequest, StoreError, back_off}
 use crate::token::Token;
 use domain::best::{BlockPicker, best_seats};
 use domain::clock::EpochMs;
-use domain::event::{Admission, Event, EventDate, Programme, SaleState, Section};
+use domain::event::{Admission, Event, EventDate, Programme, Section};
 use domain::ids::{DateKey, SeatNumber, UserId};
 use domain::queue::{PollAfter, Session};
 use domain::refusal::{FieldError, Limit, Refusal};
@@ -482,11 +482,7 @@ fn on_sale(programme: &Programme, date: DateKey, now: EpochMs) -> Result<&EventD
     if programme.event.terms.admission != Admission::Seated {
         return Err(EarlyRefusal::BeforeAdmission(Refusal::WrongAdmission));
     }
-    if programme.event.sale_state(now) == SaleState::Closed {
-        return Err(EarlyRefusal::BeforeAdmission(Refusal::NotOpen(
-            "the sale is closed",
-        )));
-    }
+    super::check_not_closed(&programme.event, now).map_err(EarlyRefusal::BeforeAdmission)?;
     match programme.dates.get(&date) {
         None => Err(EarlyRefusal::AfterAdmission(Refusal::DateNotFound)),
         Some(date) if date.has_begun(now) => Err(EarlyRefusal::BeforeAdmission(Refusal::NotOpen(

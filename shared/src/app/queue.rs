@@ -104,9 +104,7 @@ impl App {
         now: EpochMs,
     ) -> Result<Joined, Refusal> {
         let programme = self.programme(event, now).await?;
-        if programme.event.sale_state(now) == SaleState::Closed {
-            return Err(Refusal::NotOpen("the sale is closed"));
-        }
+        super::check_not_closed(&programme.event, now)?;
         let mut entry = self
             .store
             .queue_entry(user, event, Consistency::Eventual)

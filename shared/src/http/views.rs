@@ -54,6 +54,13 @@ pub struct EventView<'a> {
     )]
     closes_at: Option<EpochMs>,
     state: SaleState,
+    /// When the organiser cancelled the event. Omitted if it takes place. The sale is CLOSED then, and
+    /// what was paid is given back in full.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    cancelled_at: Option<EpochMs>,
     /// The event's picture. Omitted if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<ImageView<'a>>,
@@ -161,6 +168,7 @@ impl<'a> EventView<'a> {
             opens_at: event.terms.opens_at,
             closes_at: event.closes_at(),
             state: event.sale_state(now),
+            cancelled_at: event.control.cancellation.map(|of| of.at),
             image: profile
                 .image
                 .as_ref()

@@ -79,6 +79,9 @@ kinds! {
     WRONG_ADMISSION = 409 "wrong_admission" "The event has another kind of admission" [],
         "The request is for seats of an event with general admission, or for tickets without seats of an event with seated admission.",
         "See admission of the event: hold seats if it is seated, reserve tickets if it is general.";
+    EVENT_CANCELLED = 409 "event_cancelled" "The event is cancelled" [],
+        "The organiser has cancelled the event. Everything that was paid for it is given back in full, with all fees.",
+        "There is nothing to do: the refund comes by itself. Choose another event.";
     NOT_OPEN = 409 "not_open" "Not on sale" [],
         "The sale is closed, or the performance has begun.",
         "Choose another date or event.";

@@ -195,6 +195,10 @@ impl Problem {
                 WRONG_ADMISSION,
                 "Hold seats if admission is seated; reserve tickets if it is general.",
             ),
+            Refusal::EventCancelled => Self::new(
+                EVENT_CANCELLED,
+                "The event does not take place. What was paid is given back in full.",
+            ),
             Refusal::NotOpen(why) => Self::new(NOT_OPEN, format!("Not on sale: {why}.")),
             Refusal::NotAdmitted {
                 position,

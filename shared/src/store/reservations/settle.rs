@@ -214,20 +214,19 @@ impl Store {
         Ok(made.await?)
     }
 
-    /// Cancels a reservation: frees the seats and gives [`Reservation::refund`] back in one
-    /// transaction. `wallet` is needed if there is a payment to refund. `parts` of the refund go on
+    /// Cancels a reservation: frees the seats and gives `refunded` back in one transaction. `wallet` is needed if there is a payment to refund. `parts` of the refund go on
     /// to where the money came from.
     pub async fn cancel(
         &self,
         reservation: &Reservation,
         wallet: Option<Wallet>,
+        refunded: Money,
         parts: &[Part],
     ) -> std::result::Result<Reservation, TransactionLost> {
         let payment = match &reservation.state {
             State::Confirmed { payment } => payment.clone(),
             State::Held { .. } | State::Cancelled { .. } => None,
         };
-        let refunded = reservation.refund();
         let made = self.transact(|now| {
             let refund = wallet.map(|wallet| Refund::of(reservation, refunded, wallet, parts, now));
             let to_source = refund.as_ref().map(|refund| refund.leaving.total());
