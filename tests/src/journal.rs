@@ -19,6 +19,13 @@ fn event() -> EventId {
     EventId::parse(EVENT).unwrap()
 }
 
+/// A world whose event was created a second ago, so that it is the oldest entry.
+async fn a_second_later() -> World {
+    let world = World::new().await;
+    world.clock.advance_seconds(1);
+    world
+}
+
 async fn of_the_event(world: &World) -> Vec<JournalEntry> {
     let id = event();
     let store = world.app.store();
@@ -86,7 +93,7 @@ async fn an_entry_says_who_did_what_when_and_why() {
     // Both were done in the same millisecond.
     newest.sort_by(|one, other| one.act.cmp(&other.act));
     assert_eq!(acts(&newest), ["pause sale", "set max active"]);
-    assert_eq!(newest[1].details, ["2 -> 7"]);
+    assert_eq!(newest[1].details, ["100 -> 7"]);
     for entry in &newest {
         assert_eq!(entry.at, EpochMs::parse(START).unwrap().plus_seconds(60));
         assert_eq!((&entry.who, &entry.why), (&by.who, &by.why));
@@ -97,7 +104,7 @@ async fn an_entry_says_who_did_what_when_and_why() {
 
 #[tokio::test]
 async fn an_act_that_changes_nothing_has_no_entry() {
-    let world = World::new().await;
+    let world = a_second_later().await;
     for _ in 0..2 {
         let steered = steering::steer(world.app.store(), &event(), &pause(), &author()).await;
         steered.unwrap().unwrap();
@@ -116,7 +123,7 @@ async fn an_act_that_changes_nothing_has_no_entry() {
 
 #[tokio::test]
 async fn an_act_that_fails_has_no_entry_and_one_that_is_repeated_has_one() {
-    let world = World::new().await;
+    let world = a_second_later().await;
     let store = world.app.store();
     let fail = |fault| Rule::next("TransactWriteItems", "JOURNAL#", fault);
     world.wire.inject(fail(Fault::CutOff));
@@ -135,7 +142,7 @@ async fn an_act_that_fails_has_no_entry_and_one_that_is_repeated_has_one() {
 
 #[tokio::test]
 async fn operators_who_act_at_once_each_have_their_entry() {
-    let world = World::new().await;
+    let world = a_second_later().await;
     let (one, two) = (world.another_process(), world.another_process());
     let (id, by) = (event(), author());
     let fewer = |max_active| Steering {
@@ -158,7 +165,7 @@ async fn operators_who_act_at_once_each_have_their_entry() {
     details.sort();
     // The one who came second changed what the first had set.
     assert!(
-        details == ["2 -> 3", "3 -> 4"] || details == ["2 -> 4", "4 -> 3"],
+        details == ["100 -> 3", "3 -> 4"] || details == ["100 -> 4", "4 -> 3"],
         "{details:?}"
     );
 }
@@ -227,7 +234,7 @@ async fn acts_on_the_whole_table_are_in_its_own_journal() {
 
 #[tokio::test]
 async fn a_permit_to_rush_is_told_without_its_secret() {
-    let world = World::new().await;
+    let world = a_second_later().await;
     let (store, id) = (world.app.store(), event());
     let permit = permits::allow(store, &id, Duration::from_mins(10), &author()).await;
     let permit = permit.unwrap();
