@@ -151,10 +151,7 @@ async fn round(
         let page = app.store().scan_reservations(start).await?;
         let now = app.clock().now();
         let living = page.found.into_iter().filter(|reservation| {
-            let is_alive = matches!(
-                reservation.status(now),
-                Status::Held | Status::Confirmed
-            );
+            let is_alive = matches!(reservation.status(now), Status::Held | Status::Confirmed);
             reservation.event_id() == id && is_alive
         });
         let mut cancelled = stream::iter(living)
@@ -196,7 +193,7 @@ fn note(swept: &mut Swept, id: &ReservationId, result: Result<Reservation, Refus
         // It has lapsed meanwhile, and nothing was paid.
         Err(Refusal::NotCancellable(_)) => {}
         Err(refusal) => {
-            let problem = Problem::from(refusal);
+            let problem = Problem::of(&refusal);
             swept.failed.insert(id.to_string(), problem.code.to_owned());
         }
     }

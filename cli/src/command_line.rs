@@ -22,8 +22,8 @@ use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
 use crate::commands::withdrawals::WithdrawalsArgs;
 use crate::commands::{
-    apply, audit, cancel_event, desk, events, export, journal, keys, orders, plan, queue, report, rush, serve,
-    verify_draw, withdrawals,
+    apply, audit, cancel_event, desk, events, export, journal, keys, orders, plan, queue, report,
+    rush, serve, verify_draw, withdrawals,
 };
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};

@@ -217,7 +217,10 @@ impl Event {
     /// The state of the sale at `now`.
     #[must_use]
     pub fn sale_state(&self, now: EpochMs) -> SaleState {
-        if self.is_cancelled() || self.control.closed || self.closes_at().is_some_and(|at| at <= now) {
+        if self.is_cancelled()
+            || self.control.closed
+            || self.closes_at().is_some_and(|at| at <= now)
+        {
             SaleState::Closed
         } else if self.terms.opens_at.is_some_and(|at| at > now) {
             SaleState::NotOpen

@@ -251,7 +251,9 @@ impl Act {
             Self::CancelEvent
             | Self::FinishRefunds
             | Self::PauseSale
-            | Self::ResumeSale | Self::CloseSale | Self::DisallowRush => Vec::new(),
+            | Self::ResumeSale
+            | Self::CloseSale
+            | Self::DisallowRush => Vec::new(),
         };
         bounded(all)
     }

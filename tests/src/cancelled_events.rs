@@ -2,16 +2,20 @@
 
 use boxoffice::cancelling::{self, Swept};
 use boxoffice::steering::{self, SaleAction, Steering};
+use domain::clock::EpochMs;
 use domain::event::Programme;
 use domain::fees::Fees;
 use domain::ids::EventId;
 use domain::money::Money;
-use domain::queue::CANCELLATION_SETTLES_SECONDS;
+use domain::queue::{CANCELLATION_SETTLES_SECONDS, Cancellation, Control};
 use serde_json::json;
+use shared::store::Consistency;
 
 use crate::invariants;
 use crate::wire::{Fault, Rule};
-use crate::world::{Buyer, DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, World, author, concert, festival};
+use crate::world::{
+    Buyer, DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, World, author, concert, festival,
+};
 
 const FEE: i64 = 2_000;
 
@@ -71,7 +75,9 @@ async fn a_cancelled_event_refuses_joining_holding_and_paying_and_says_so() {
     let inside = world.joins_with(200_000).await;
     cancels(&world, EVENT).await;
     every_process_knows(&world);
-    let join = world.post(&format!("/events/{EVENT}/tokens"), "", json!({})).await;
+    let join = world
+        .post(&format!("/events/{EVENT}/tokens"), "", json!({}))
+        .await;
     join.is_problem(409, "event_cancelled");
     let hold = world.hold(&inside, 2).await;
     hold.is_problem(409, "event_cancelled");
@@ -93,8 +99,10 @@ async fn tickets_of_a_cancelled_event_without_seats_cannot_be_reserved() {
     world.charge(&buyer, 200_000, "money").await;
     cancels(&world, FESTIVAL).await;
     every_process_knows(&world);
-    let path = format!("/events/{FESTIVAL}/tickets");
-    let reserved = world.post(&path, &buyer.token, json!({"quantity": 1})).await;
+    let path = format!("/events/{FESTIVAL}/reservations");
+    let reserved = world
+        .post(&path, &buyer.token, json!({"quantity": 1}))
+        .await;
     reserved.is_problem(409, "event_cancelled");
 }
 
@@ -109,7 +117,10 @@ async fn the_sweep_gives_everybody_everything_back_and_releases_what_is_held() {
     cancels(&world, EVENT).await;
     let swept = sweeps(&world, EVENT).await;
     assert!(swept.is_complete);
-    assert_eq!((swept.refunded, swept.amount), (2, Money(2 * (PRICE + FEE))));
+    assert_eq!(
+        (swept.refunded, swept.amount),
+        (2, Money(2 * (PRICE + FEE)))
+    );
     for (buyer, reservation) in [(&one, &first), (&two, &second)] {
         assert_eq!(status(&world, buyer, reservation).await, "CANCELLED");
         assert_eq!(world.balance(buyer).await, 200_000);
@@ -125,8 +136,8 @@ async fn a_hold_of_a_cancelled_event_is_released() {
     let operator = world.another_process();
     let event = operator.app.programme(&id(EVENT), world.clock.now()).await;
     let event = event.unwrap().event.clone();
-    // The clock does not reach the end of the time in which something may still be sold, so the sweep is not complete.
-    let sweep = cancelling::sweep(&operator.app, &event, &author(), |_| {
+    let by = author();
+    let sweep = cancelling::sweep(&operator.app, &event, &by, |_| {
         world.clock.advance_seconds(CANCELLATION_SETTLES_SECONDS);
     });
     let swept = sweep.await.unwrap();
@@ -233,9 +244,40 @@ async fn a_cancelled_event_cannot_be_resumed_and_the_journal_tells_its_end() {
     let refused = steering::steer(world.app.store(), &id(EVENT), &resume, &author()).await;
     assert_eq!(refused.unwrap().unwrap_err(), "the event is cancelled");
     let store = world.app.store();
-    let since = domain::clock::EpochMs(0);
+    let since = EpochMs(0);
     let entries = store.journal(Some(&id(EVENT)), since, 10).await.unwrap();
     let acts: Vec<_> = entries.iter().map(|entry| entry.act.as_str()).collect();
     let told = |act| acts.iter().filter(|told| **told == act).count();
-    assert_eq!((told("cancel event"), told("finish refunds")), (1, 1), "{acts:?}");
+    assert_eq!(
+        (told("cancel event"), told("finish refunds")),
+        (1, 1),
+        "{acts:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_audit_finds_what_is_sold_after_a_cancellation_or_left_behind_its_refunds() {
+    let world = World::new().await;
+    let (buyer, held) = holds(&world, DATE, 1).await;
+    world.pay(&buyer, &held).await;
+    let store = world.app.store();
+    for (cancelled_at, expected) in [
+        (world.clock.now(), "everything refunded since"),
+        (EpochMs(0), "no payment after the cancellation at 1970"),
+    ] {
+        let event = store.event(&id(EVENT), Consistency::Strong).await;
+        let event = event.unwrap().unwrap();
+        let control = Control {
+            cancellation: Some(Cancellation {
+                at: cancelled_at,
+                refunded_at: Some(world.clock.now()),
+            }),
+            ..event.control.clone()
+        };
+        store.set_control(&event, control, &author()).await.unwrap();
+        let broken = invariants::broken(&world).await;
+        assert_eq!(broken.len(), 1, "{broken:?}");
+        assert_eq!(broken[0].invariant.number(), 7);
+        assert!(broken[0].expected.starts_with(expected), "{broken:?}");
+    }
 }

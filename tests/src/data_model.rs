@@ -384,6 +384,14 @@ async fn lots_are_drawn(world: &World) {
 }
 
 /// Every item of both tables, after all of this.
+async fn an_event_is_cancelled(world: &World) {
+    let (store, id) = (world.app.store(), EventId::parse("drawn").unwrap());
+    let event = boxoffice::cancelling::cancel(store, &id, &author()).await;
+    let event = event.unwrap();
+    let control = event.control.clone().refunded_at(world.clock.now());
+    store.set_control(&event, control, &author()).await.unwrap();
+}
+
 async fn written() -> Vec<HashMap<String, AttributeValue>> {
     let mut concert = concert();
     let sections = concert
@@ -411,6 +419,7 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
         .rotate_signing_keys(&author())
         .await
         .unwrap();
+    an_event_is_cancelled(&world).await;
     let issuer = TestIssuer::start().await;
     let process = world.process_with_issuer(&issuer);
     process.app.preload_issuer_keys().await;

@@ -52,7 +52,10 @@ pub async fn run(
         why: Some(args.why.clone()),
     };
     let event = cancelling::cancel(app.store(), &args.event, &author).await?;
-    out.line(format_args!("{} is cancelled, and nothing is sold any more", args.event));
+    out.line(format_args!(
+        "{} is cancelled, and nothing is sold any more",
+        args.event
+    ));
     let total = outlook.confirmed + outlook.held;
     let mut progress = Progress::of(total);
     let swept = cancelling::sweep(&app, &event, &author, |swept| {

@@ -9,6 +9,7 @@ use crate::clock::EpochMs;
 use crate::event::Programme;
 use crate::ids::{EntryId, EventId, ReservationId, SeatNumber, UserId};
 use crate::money::Money;
+use crate::queue::Cancellation;
 use crate::reservation::{Reservation, State};
 use crate::wallet::{EntryKind, LedgerEntry, Wallet};
 use crate::withdrawal::Withdrawal;
@@ -66,16 +67,22 @@ impl UserItems {
             if !in_scope(id) {
                 continue;
             }
-            findings.extend(check_payment(reservation, paid));
+            let programme = events.get(id.event_id());
+            let is_event_cancelled = programme.is_some_and(|of| of.event.is_cancelled());
+            findings.extend(check_payment(reservation, paid, is_event_cancelled));
             findings.extend(check_quantity(reservation));
             findings.extend(check_owner(reservation, user, is_archived, now));
-            if !events.contains_key(id.event_id()) {
-                findings.push(Finding::new(
+            match programme {
+                Some(programme) => {
+                    let cancellation = programme.event.control.cancellation;
+                    findings.extend(cancellation.and_then(|of| check_cancelled(reservation, of)));
+                }
+                None => findings.push(Finding::new(
                     Invariant::OneReservation,
                     &reservation.key,
                     format!("an event {}", id.event_id()),
                     "no such event",
-                ));
+                )),
             }
         }
         for (id, amount) in paid.into_iter().filter(|(id, _)| in_scope(id)) {
@@ -238,9 +245,47 @@ impl UserItems {
     }
 }
 
+/// A reservation of a cancelled event.
+fn check_cancelled(
+    reservation: &Stored<Reservation>,
+    cancellation: Cancellation,
+) -> Option<Finding> {
+    let found = |expected: String, found: String| {
+        Some(Finding::new(
+            Invariant::Cancellation,
+            &reservation.key,
+            expected,
+            found,
+        ))
+    };
+    let payment = match &reservation.value.state {
+        State::Confirmed { payment } | State::Cancelled { payment, .. } => payment.as_ref(),
+        State::Held { .. } => None,
+    };
+    if let Some(payment) = payment
+        && cancellation.has_settled(payment.paid_at)
+    {
+        return found(
+            format!("no payment after the cancellation at {}", cancellation.at),
+            format!("a payment at {}", payment.paid_at),
+        );
+    }
+    match (&reservation.value.state, cancellation.refunded_at) {
+        (State::Confirmed { .. }, Some(at)) => found(
+            format!("everything refunded since {at}"),
+            "CONFIRMED".to_owned(),
+        ),
+        _ => None,
+    }
+}
+
 /// Payments less refunds are the price, or what a cancellation keeps of it. The seats' prices and the
 /// fees are the price.
-fn check_payment(reservation: &Stored<Reservation>, paid: Money) -> Vec<Finding> {
+fn check_payment(
+    reservation: &Stored<Reservation>,
+    paid: Money,
+    is_event_cancelled: bool,
+) -> Vec<Finding> {
     let Stored { key, value } = reservation;
     let mut findings = Vec::new();
     let mut found = |expected: String, found: String| {
@@ -248,6 +293,12 @@ fn check_payment(reservation: &Stored<Reservation>, paid: Money) -> Vec<Finding>
     };
     let owed = match &value.state {
         State::Confirmed { .. } => value.total_price,
+        // With all fees. Who had returned the tickets before has been refunded without them.
+        State::Cancelled {
+            payment: Some(payment),
+            refunded,
+            ..
+        } if is_event_cancelled && *refunded == payment.amount => Money::ZERO,
         State::Cancelled {
             payment: Some(_), ..
         } => value.fees.kept_on_cancellation(),

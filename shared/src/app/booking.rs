@@ -195,7 +195,11 @@ impl App {
                     }
                 }
             };
-            match self.store.cancel(&reservation, wallet, refund, &parts).await {
+            match self
+                .store
+                .cancel(&reservation, wallet, refund, &parts)
+                .await
+            {
                 Ok(cancelled) => {
                     self.metrics().add(Count::Cancellations, 1);
                     if let State::Cancelled { refunded, .. } = cancelled.state

@@ -57,11 +57,12 @@ impl App {
         match self.try_to_reserve(programme, token, quantity, now).await {
             Ok(reservation) => Ok((Outcome::Done, reservation)),
             // The first request ended the session, and the sale may have closed since.
-            Err(refusal @ (Refusal::TurnOver | Refusal::NotOpen(_) | Refusal::EventCancelled)) => self
-                .former_purchase(programme, token, quantity, now)
-                .await?
-                .map(|former| (Outcome::AlreadyDone, former))
-                .ok_or(refusal),
+            Err(refusal @ (Refusal::TurnOver | Refusal::NotOpen(_) | Refusal::EventCancelled)) => {
+                self.former_purchase(programme, token, quantity, now)
+                    .await?
+                    .map(|former| (Outcome::AlreadyDone, former))
+                    .ok_or(refusal)
+            }
             Err(refusal) => Err(refusal),
         }
     }
