@@ -79,8 +79,8 @@ async fn a_cancelled_event_refuses_joining_holding_and_paying_and_says_so() {
         .post(&format!("/events/{EVENT}/tokens"), "", json!({}))
         .await;
     join.is_problem(409, "event_cancelled");
-    let hold = world.hold(&inside, 2).await;
-    hold.is_problem(409, "event_cancelled");
+    let refused = world.hold(&inside, 2).await;
+    refused.is_problem(409, "event_cancelled");
     let pay = world.pay(&holder, &held).await;
     pay.is_problem(409, "event_cancelled");
     assert_eq!(world.balance(&holder).await, 200_000);

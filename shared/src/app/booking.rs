@@ -186,9 +186,9 @@ impl App {
                         Some(_) => {
                             let wallet = self.store.wallet(user, Consistency::Strong).await?;
                             let refund_to = refund_to.unwrap_or(programme.event.terms.refund_to);
-                            let parts = self
-                                .parts_of_refund(&reservation, wallet, refund, refund_to)
-                                .await?;
+                            let parts =
+                                self.parts_of_refund(&reservation, wallet, refund, refund_to);
+                            let parts = Box::pin(parts).await?;
                             (Some(wallet), refund, parts)
                         }
                         None => (None, refund, Vec::new()),

@@ -226,7 +226,7 @@ async fn a_refund_made_by_hand_at_the_provider_is_found() {
 
 #[tokio::test]
 async fn a_refund_that_another_withdrawal_names_is_found_on_both_sides() {
-    let (shop, ..) = withdrawn(200).await;
+    let (shop, ..) = Box::pin(withdrawn(200)).await;
     let withdrawal = key(&shop.world, "WALLET#", "WITHDRAWAL#").await;
     set(&shop.world, &withdrawal, "refundId", super::s("other")).await;
     let findings = findings(&shop.world, shop.demo()).await;
@@ -237,7 +237,7 @@ async fn a_refund_that_another_withdrawal_names_is_found_on_both_sides() {
 
 #[tokio::test]
 async fn a_refund_that_failed_after_it_was_done_is_found_until_it_is_noticed() {
-    let (shop, buyer, charge) = withdrawn(200).await;
+    let (shop, buyer, charge) = Box::pin(withdrawn(200)).await;
     shop.demo().set_refunds(DemoRefundState::Failed);
     let finding = only(&shop.world, shop.demo()).await;
     says(&finding, "of 200 KRW", "none");
@@ -249,7 +249,7 @@ async fn a_refund_that_failed_after_it_was_done_is_found_until_it_is_noticed() {
 
 #[tokio::test]
 async fn another_amount_than_was_withdrawn_is_found() {
-    let (shop, ..) = withdrawn(200).await;
+    let (shop, ..) = Box::pin(withdrawn(200)).await;
     let withdrawal = key(&shop.world, "WALLET#", "WITHDRAWAL#").await;
     set(&shop.world, &withdrawal, "amount", super::n(201)).await;
     let findings = findings(&shop.world, shop.demo()).await;
@@ -308,7 +308,7 @@ async fn several_pages_of_books_are_compared_and_a_night_that_was_missed_is_made
 
 #[tokio::test]
 async fn what_another_provider_has_taken_is_passed_over() {
-    let (shop, ..) = withdrawn(200).await;
+    let (shop, ..) = Box::pin(withdrawn(200)).await;
     for (prefix, name) in [("CHARGE#", "stripe"), ("WITHDRAWAL#", "stripe")] {
         let item = key(&shop.world, "WALLET#", prefix).await;
         set(&shop.world, &item, "provider", super::s(name)).await;
