@@ -1,7 +1,7 @@
 //! Money that goes back from the wallet to where it came from.
 
 use super::App;
-use super::booking::{Outcome, insufficient};
+use super::booking::Outcome;
 use super::following::{NotFollowed, next_time};
 use crate::metrics::Count;
 use crate::provider::{Provider, ProviderError, RefundAnswer, RefundRequest};
@@ -14,7 +14,8 @@ use domain::money::Money;
 use domain::refusal::{Limit, Refusal};
 use domain::wallet::{IdempotencyKey, Wallet};
 use domain::withdrawal::{
-    Part, Withdrawal, WithdrawalKey, WithdrawalState, WithdrawalStatus, parts_of, total_of,
+    MOST_PARTS, Part, Withdrawal, WithdrawalKey, WithdrawalState, WithdrawalStatus, parts_of,
+    total_of,
 };
 
 /// If items have changed since they were read, the operation is decided again, at most this many
@@ -50,7 +51,6 @@ impl App {
             if withdrawable < amount {
                 return Err(Refusal::NotWithdrawable { withdrawable });
             }
-            wallet.withdrawn(amount).map_err(insufficient)?;
             self.check_pending_withdrawals(user).await?;
             match self.store.withdraw(user, key, wallet, &parts).await {
                 Ok(withdrawals) => return Ok((Outcome::Done, withdrawals)),
@@ -75,10 +75,8 @@ impl App {
             return Err(Refusal::IdempotencyKeyReused);
         }
         let mut withdrawals = Vec::new();
-        for number in (former.first_number..).take(domain::withdrawal::MOST_PARTS) {
-            if number >= former.first_number + former.count {
-                break;
-            }
+        let numbers = former.first_number..former.first_number + former.count;
+        for number in numbers.take(MOST_PARTS) {
             let key = WithdrawalKey {
                 user_id: user,
                 number,

@@ -160,10 +160,15 @@ pub(super) fn wallet(user: UserId) -> Key {
     key(wallet_pk(user), BALANCE)
 }
 
+/// The sort key of an item that is numbered as its ledger entry. Such keys sort by number.
+pub(super) fn numbered_sk(prefix: &str, number: u64) -> String {
+    format!("{prefix}{number:012}")
+}
+
 pub(super) const LEDGER_PREFIX: &str = "LEDGER#";
 
 pub(super) fn ledger_entry(user: UserId, seq: u64) -> Key {
-    key(wallet_pk(user), format!("{LEDGER_PREFIX}{seq:012}"))
+    key(wallet_pk(user), numbered_sk(LEDGER_PREFIX, seq))
 }
 
 pub(super) const CHARGE_KEY_PREFIX: &str = "IDEMPOTENCY#";
@@ -188,12 +193,8 @@ pub(super) const WITHDRAWAL_PREFIX: &str = "WITHDRAWAL#";
 pub(super) fn withdrawal(withdrawal: WithdrawalKey) -> Key {
     key(
         wallet_pk(withdrawal.user_id),
-        withdrawal_sk(withdrawal.number),
+        numbered_sk(WITHDRAWAL_PREFIX, withdrawal.number),
     )
-}
-
-pub(super) fn withdrawal_sk(number: u64) -> String {
-    format!("{WITHDRAWAL_PREFIX}{number:012}")
 }
 
 pub(super) const WITHDRAWAL_KEY_PREFIX: &str = "WITHDRAWAL_KEY#";

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Consistency, Store, back_off};
+use super::client::{Consistency, Query, Store, back_off};
 use super::error::{Result, StoreError};
 use super::expression::{Key, Write};
 use super::item::{Item, read_item, text, write_item};
@@ -185,6 +185,30 @@ pub(super) fn change(user: UserId, from: Wallet, steps: &[Step]) -> Vec<Write> {
     wallet.into_iter().chain(entries).collect()
 }
 
+/// The newest of a user's items that are numbered under a prefix: those with numbers below `before`.
+pub(super) fn newest_numbered(
+    user: UserId,
+    prefix: &str,
+    before: Option<u64>,
+    limit: usize,
+) -> Query<'static> {
+    let last = match before {
+        Some(number) => keys::numbered_sk(prefix, number.saturating_sub(1)),
+        None => format!("{prefix}~"),
+    };
+    let mut query = Query::new(
+        "#pk = :pk AND #sk BETWEEN :first AND :last",
+        [
+            (":pk", AttributeValue::S(keys::wallet_pk(user))),
+            (":first", AttributeValue::S(prefix.to_owned())),
+            (":last", AttributeValue::S(last)),
+        ],
+    );
+    query.ascending = false;
+    query.limit = i32::try_from(limit).ok();
+    query
+}
+
 fn put_charge_key(key: Key, record: &ChargeRecord) -> Write {
     Write::put(key, write_item(record)).when_absent()
 }
@@ -338,22 +362,7 @@ impl Store {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<(u64, LedgerEntry)>> {
-        let mut query = super::client::Query::new(
-            "#pk = :pk AND #sk BETWEEN :first AND :last",
-            [
-                (":pk", AttributeValue::S(keys::wallet_pk(user))),
-                (":first", AttributeValue::S(keys::LEDGER_PREFIX.to_owned())),
-                (
-                    ":last",
-                    AttributeValue::S(match before {
-                        Some(seq) => keys::ledger_entry(user, seq.saturating_sub(1)).sk,
-                        None => format!("{}~", keys::LEDGER_PREFIX),
-                    }),
-                ),
-            ],
-        );
-        query.ascending = false;
-        query.limit = i32::try_from(limit).ok();
+        let query = newest_numbered(user, keys::LEDGER_PREFIX, before, limit);
         let page = self.query(&query, None).await?;
         page.items.into_iter().map(read_numbered_entry).collect()
     }

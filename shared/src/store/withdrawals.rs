@@ -6,10 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::charges::{take_from, take_from_unbought};
-use super::client::{Consistency, Query, Store};
+use super::client::{Consistency, Store};
 use super::due::{Due, delete_due, put_due};
 use super::error::{Result, StoreError};
-use super::expression::{IntoAttribute, Write};
+use super::expression::Write;
 use super::item::{Item, read_item, write_item, write_value};
 use super::refused::{TransactionError, Verdict};
 use super::wallets::Step;
@@ -356,21 +356,8 @@ impl Store {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Withdrawal>> {
-        let last = match before {
-            Some(number) => keys::withdrawal_sk(number.saturating_sub(1)),
-            None => format!("{}~", keys::WITHDRAWAL_PREFIX),
-        };
-        let mut query = Query::new(
-            "#pk = :pk AND #sk BETWEEN :first AND :last",
-            [
-                (":pk", keys::wallet_pk(user).into_attribute()),
-                (":first", keys::WITHDRAWAL_PREFIX.into_attribute()),
-                (":last", last.into_attribute()),
-            ],
-        )
-        .consistency(Consistency::Strong);
-        query.ascending = false;
-        query.limit = i32::try_from(limit).ok();
+        let query = wallets::newest_numbered(user, keys::WITHDRAWAL_PREFIX, before, limit)
+            .consistency(Consistency::Strong);
         let page = self.query(&query, None).await?;
         page.items.into_iter().map(read_withdrawal).collect()
     }

@@ -52,37 +52,6 @@ async fn is_bought_in_the_end(shop: &PayingShop, buyer: &Buyer, id: &str, what: 
     invariants::check(&sound.world).await;
 }
 
-async fn calls_without_faults() -> u32 {
-    let shop = PayingShop::new().await;
-    let (buyer, id) = shop.holder(7).await;
-    let process = shop.another_process();
-    troubled(&process, &buyer, &id).await;
-    is_bought_in_the_end(&shop, &buyer, &id, "no fault").await;
-    u32::try_from(process.world.wire.calls().len()).unwrap()
-}
-
-async fn sweep(fault: Fault) {
-    let calls = calls_without_faults().await;
-    assert!(calls > 10, "only {calls} calls");
-    iter(0..calls)
-        .for_each_concurrent(4, |after| async move {
-            let shop = PayingShop::new().await;
-            let (buyer, id) = shop.holder(7).await;
-            let process = shop.another_process();
-            process.world.wire.inject(Rule {
-                operation: "",
-                containing: "",
-                after,
-                times: if fault == Fault::CutOff { u32::MAX } else { 1 },
-                fault,
-            });
-            troubled(&process, &buyer, &id).await;
-            let what = format!("{fault:?} in call {after}");
-            is_bought_in_the_end(&shop, &buyer, &id, &what).await;
-        })
-        .await;
-}
-
 /// A buyer returns a ticket to the card; the answers are ignored.
 async fn returned(shop: &PayingShop, buyer: &Buyer, id: &str) {
     let path = format!("/reservations/{id}?refundTo=source");
@@ -109,22 +78,54 @@ async fn is_back_in_the_end(shop: &PayingShop, buyer: &Buyer, id: &str, what: &s
     invariants::check(&sound.world).await;
 }
 
-async fn calls_of_a_return() -> u32 {
-    let shop = PayingShop::new().await;
-    let (buyer, id) = shop.ticket_holder(7).await;
-    let process = shop.another_process();
-    returned(&process, &buyer, &id).await;
-    is_back_in_the_end(&shop, &buyer, &id, "no fault").await;
-    u32::try_from(process.world.wire.calls().len()).unwrap()
+/// What a buyer does while a call fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Pays,
+    Returns,
 }
 
-async fn sweep_returns(fault: Fault) {
-    let calls = calls_of_a_return().await;
+impl Deed {
+    /// A shop, and a buyer with the reservation that it is about.
+    async fn begins(self) -> (PayingShop, Buyer, String) {
+        let shop = PayingShop::new().await;
+        let (buyer, id) = match self {
+            Self::Pays => shop.holder(7).await,
+            Self::Returns => shop.ticket_holder(7).await,
+        };
+        (shop, buyer, id)
+    }
+
+    async fn is_done(self, process: &PayingShop, buyer: &Buyer, id: &str) {
+        match self {
+            Self::Pays => troubled(process, buyer, id).await,
+            Self::Returns => returned(process, buyer, id).await,
+        }
+    }
+
+    async fn is_right_in_the_end(self, shop: &PayingShop, buyer: &Buyer, id: &str, what: &str) {
+        match self {
+            Self::Pays => is_bought_in_the_end(shop, buyer, id, what).await,
+            Self::Returns => is_back_in_the_end(shop, buyer, id, what).await,
+        }
+    }
+
+    async fn calls_without_faults(self) -> u32 {
+        let (shop, buyer, id) = self.begins().await;
+        let process = shop.another_process();
+        self.is_done(&process, &buyer, &id).await;
+        self.is_right_in_the_end(&shop, &buyer, &id, "no fault")
+            .await;
+        u32::try_from(process.world.wire.calls().len()).unwrap()
+    }
+}
+
+async fn sweep(deed: Deed, fault: Fault) {
+    let calls = deed.calls_without_faults().await;
     assert!(calls > 10, "only {calls} calls");
     iter(0..calls)
         .for_each_concurrent(4, |after| async move {
-            let shop = PayingShop::new().await;
-            let (buyer, id) = shop.ticket_holder(7).await;
+            let (shop, buyer, id) = deed.begins().await;
             let process = shop.another_process();
             process.world.wire.inject(Rule {
                 operation: "",
@@ -133,41 +134,41 @@ async fn sweep_returns(fault: Fault) {
                 times: if fault == Fault::CutOff { u32::MAX } else { 1 },
                 fault,
             });
-            returned(&process, &buyer, &id).await;
+            deed.is_done(&process, &buyer, &id).await;
             let what = format!("{fault:?} in call {after}");
-            is_back_in_the_end(&shop, &buyer, &id, &what).await;
+            deed.is_right_in_the_end(&shop, &buyer, &id, &what).await;
         })
         .await;
 }
 
 #[tokio::test]
 async fn a_process_that_crashes_at_any_call_gives_the_money_back_once() {
-    sweep_returns(Fault::CutOff).await;
+    sweep(Deed::Returns, Fault::CutOff).await;
 }
 
 #[tokio::test]
 async fn a_lost_answer_at_any_call_gives_the_money_back_once() {
-    sweep_returns(Fault::LoseAnswer).await;
+    sweep(Deed::Returns, Fault::LoseAnswer).await;
 }
 
 #[tokio::test]
 async fn a_conflict_at_any_call_gives_the_money_back_once() {
-    sweep_returns(Fault::Conflict).await;
+    sweep(Deed::Returns, Fault::Conflict).await;
 }
 
 #[tokio::test]
 async fn a_process_that_crashes_at_any_call_loses_no_payment() {
-    sweep(Fault::CutOff).await;
+    sweep(Deed::Pays, Fault::CutOff).await;
 }
 
 #[tokio::test]
 async fn a_lost_answer_at_any_call_loses_no_payment() {
-    sweep(Fault::LoseAnswer).await;
+    sweep(Deed::Pays, Fault::LoseAnswer).await;
 }
 
 #[tokio::test]
 async fn a_conflict_at_any_call_loses_no_payment() {
-    sweep(Fault::Conflict).await;
+    sweep(Deed::Pays, Fault::Conflict).await;
 }
 
 #[tokio::test]
