@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod audit;
+pub mod blocks;
 pub mod desk;
 pub mod events;
 pub mod export;

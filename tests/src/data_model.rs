@@ -11,15 +11,16 @@ use boxoffice::demo_provider::{DemoProvider, DemoRefundState, DemoState};
 use boxoffice::output::Output;
 use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
+use domain::block::{Block, BlockKind, BlockReason};
 use domain::fees::TaxRate;
-use domain::ids::EventId;
+use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::seating::Rows;
 use serde_json::json;
 use shared::store::Store;
 
 use crate::invariants;
 use crate::issuer::TestIssuer;
-use crate::world::{Buyer, EVENT, LATER_DATE, PRICE, Reply, World, concert};
+use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert};
 
 const DOCUMENT: &str = include_str!("../../docs/DATA-MODEL.md");
 
@@ -239,6 +240,23 @@ async fn seats_are_sold(world: &World) {
     let sold = world.joins_with(10 * PRICE).await;
     let id = id_of(&world.hold(&sold, 3).await);
     assert_eq!(world.pay(&sold, &id).await.status, 201);
+    seats_are_blocked(world).await;
+}
+
+/// An operator keeps seats off sale.
+async fn seats_are_blocked(world: &World) {
+    let block = Block {
+        kind: BlockKind::House,
+        reason: BlockReason::parse("guests").ok(),
+        until: Some(world.clock.now().plus_seconds(86_400)),
+    };
+    let (event, date) = (
+        EventId::parse(EVENT).unwrap(),
+        DateKey::parse(DATE).unwrap(),
+    );
+    let store = world.app.store();
+    let blocked = store.block_seats(&event, date, "A", &[SeatNumber(50)], &block);
+    assert_eq!(blocked.await.unwrap(), 1);
 }
 
 /// Tickets without seats are sold and given back.
