@@ -7,6 +7,7 @@ mod plan;
 use std::path::Path;
 
 use anyhow::Result;
+use domain::journal::Author;
 pub use pictures::Files;
 use plan::{Plan, Step};
 use shared::app::App;
@@ -17,10 +18,10 @@ use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
 use crate::steering;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mode {
-    /// Makes the changes and prints them.
-    Apply,
+#[derive(Clone, Copy, Debug)]
+pub enum Mode<'a> {
+    /// Makes the changes and prints them. The journal says who makes them.
+    Apply(&'a Author),
     /// Prints the changes.
     DryRun,
 }
@@ -28,7 +29,7 @@ pub enum Mode {
 pub async fn apply_file(
     store: &Store,
     file: &Path,
-    mode: Mode,
+    mode: Mode<'_>,
     out: &mut Output,
 ) -> Result<Outcome> {
     let name = file.display().to_string();
@@ -47,7 +48,7 @@ pub async fn apply_text(
     store: &Store,
     name: &str,
     text: &str,
-    mode: Mode,
+    mode: Mode<'_>,
     out: &mut Output,
 ) -> Result<Outcome> {
     let files = Files::Embedded(&[]);
@@ -66,7 +67,7 @@ pub struct Source<'a> {
 pub async fn apply(
     store: &Store,
     source: Source<'_>,
-    mode: Mode,
+    mode: Mode<'_>,
     out: &mut Output,
 ) -> Result<Outcome> {
     let Source { name, text, files } = source;
@@ -99,6 +100,7 @@ pub async fn apply(
             return Ok(Outcome::Negative);
         }
     };
+    let former_settings = known.settings.clone();
     let plan = Box::pin(Plan::make(store, catalog, known, now)).await?;
     let mut pictures = pictures;
     for warning in &plan.warnings {
@@ -115,9 +117,13 @@ pub async fn apply(
         report(name, &plan.conflicts);
         return Ok(Outcome::Negative);
     }
-    if mode != Mode::DryRun && !store.put_settings(&plan.settings).await? {
+    if let Mode::Apply(author) = mode
+        && !store
+            .put_settings(&plan.settings, former_settings.as_ref(), author)
+            .await?
+    {
         error_line(format_args!(
-            "{name}: currency: the table already has another one"
+            "{name}: somebody else has changed the settings of the table at the same time; try again"
         ));
         return Ok(Outcome::Negative);
     }
@@ -125,17 +131,17 @@ pub async fn apply(
         out.line(description);
     }
     for step in plan.steps {
-        if mode == Mode::DryRun {
+        let Mode::Apply(author) = mode else {
             print(out, &step);
             continue;
-        }
+        };
         if let Some(change) = &step.change {
             let id = &change.described().programme.event.event_id;
             let pictures = pictures.remove(id).unwrap_or_default();
             // Before the event, which refers to them.
             store.put_pictures(id, &pictures).await?;
         }
-        match Box::pin(step.make(store, now)).await? {
+        match Box::pin(step.make(store, now, author)).await? {
             Ok(step) => {
                 print(out, &step);
                 if let Some(Change::Update { described, former }) = &step.change {

@@ -11,6 +11,7 @@ use crate::commands::blocks::{BlockArgs, BlocksArgs, UnblockArgs};
 use crate::commands::desk::DeskArgs;
 use crate::commands::events::EventsArgs;
 use crate::commands::export::ExportCommand;
+use crate::commands::journal::JournalArgs;
 use crate::commands::keys::KeysCommand;
 use crate::commands::orders::OrdersArgs;
 use crate::commands::plan::PlanArgs;
@@ -21,8 +22,8 @@ use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
 use crate::commands::withdrawals::WithdrawalsArgs;
 use crate::commands::{
-    apply, audit, blocks, desk, events, export, keys, orders, plan, queue, report, rush, serve,
-    verify_draw, withdrawals,
+    apply, audit, blocks, desk, events, export, journal, keys, orders, plan, queue, report, rush,
+    serve, verify_draw, withdrawals,
 };
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
@@ -67,6 +68,8 @@ enum Command {
     Export(ExportCommand),
     /// List money that is on its way back to where it came from
     Withdrawals(WithdrawalsArgs),
+    /// Show what operators did, who did it, when and why
+    Journal(JournalArgs),
     /// Check that every invariant holds on the whole table.
     ///
     /// The payment provider's books are compared by the nightly audit only, which has the provider's keys.
@@ -117,9 +120,10 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Orders(args) => orders::run(&args, &tables, out).await,
             Command::Export(command) => export::run(&command, &tables, out).await,
             Command::Withdrawals(args) => withdrawals::run(&args, &tables, out).await,
+            Command::Journal(args) => journal::run(&args, &tables, out).await,
             Command::Audit(args) => audit::run(&args, &tables, out).await,
             Command::Rush(args) => rush::run(&args, &tables, out).await,
-            Command::Keys(KeysCommand::Rotate) => keys::rotate(&tables, out).await,
+            Command::Keys(KeysCommand::Rotate(args)) => keys::rotate(&args, &tables, out).await,
             Command::Desk(args) => desk::run(&args, &tables, out).await,
             Command::Plan(args) => plan::run(&args, out).await,
             Command::VerifyDraw(args) => verify_draw::run(&args, &tables, out).await,

@@ -6,6 +6,7 @@ pub mod blocks;
 pub mod desk;
 pub mod events;
 pub mod export;
+pub mod journal;
 pub mod keys;
 pub mod orders;
 pub mod plan;

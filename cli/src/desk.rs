@@ -27,6 +27,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use domain::clock::Clock;
+use domain::journal::Who;
 use shared::app::App;
 
 use crate::http_server::HttpServer;
@@ -48,12 +49,12 @@ const MAX_CONNECTIONS: usize = 64;
 const KEY_BYTES: usize = 16;
 
 impl Desk {
-    /// Makes a desk with a new key.
-    pub fn new(app: Arc<App>, refusals: RefusalSource) -> Result<Self> {
+    /// Makes a desk with a new key. `who` acts through it, for the journal.
+    pub fn new(app: Arc<App>, refusals: RefusalSource, who: Who) -> Result<Self> {
         let mut key = [0; KEY_BYTES];
         getrandom::fill(&mut key).map_err(|error| anyhow!("cannot get random bytes: {error}"))?;
         Ok(Self {
-            state: Arc::new(DeskState::new(app, refusals)),
+            state: Arc::new(DeskState::new(app, refusals, who)),
             key: hex::encode(key).into(),
         })
     }

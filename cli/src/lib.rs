@@ -9,6 +9,7 @@
 
 pub mod access_keys;
 pub mod account_quotas;
+pub mod author;
 pub mod catalog;
 pub mod catalog_update;
 pub mod command_line;
@@ -23,6 +24,7 @@ pub mod event_list;
 pub mod export;
 pub mod gateway;
 pub mod http_server;
+pub mod journal_list;
 pub mod known_event;
 pub mod logging;
 pub mod money_view;

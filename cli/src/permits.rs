@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use domain::event::Event;
 use domain::ids::EventId;
+use domain::journal::Author;
 use domain::queue::{Control, Secret};
 use domain::rehearsal::Permit;
 use shared::store::{ApplyRefused, Store};
@@ -18,7 +19,12 @@ pub const ALLOWED: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration:
 const ATTEMPTS: usize = 5;
 
 /// Allows a rush with a new secret. A former permit of the event is replaced.
-pub async fn allow(store: &Store, event: &EventId, time: Duration) -> Result<Permit> {
+pub async fn allow(
+    store: &Store,
+    event: &EventId,
+    time: Duration,
+    author: &Author,
+) -> Result<Permit> {
     let secret = Secret::random().map_err(|error| anyhow!("cannot get random bytes: {error}"))?;
     // At most a day.
     let seconds = u32::try_from(time.as_secs())?;
@@ -26,13 +32,18 @@ pub async fn allow(store: &Store, event: &EventId, time: Duration) -> Result<Per
         secret,
         until: store.clock().now().plus_seconds(seconds),
     };
-    change(store, event, |_| Some(Some(permit))).await?;
+    change(store, event, author, |_| Some(Some(permit))).await?;
     Ok(permit)
 }
 
 /// Takes back the permit with this secret. Another one stays.
-pub async fn revoke(store: &Store, event: &EventId, secret: &Secret) -> Result<()> {
-    change(store, event, |event| {
+pub async fn revoke(
+    store: &Store,
+    event: &EventId,
+    secret: &Secret,
+    author: &Author,
+) -> Result<()> {
+    change(store, event, author, |event| {
         let permit = event.control.rehearsal?;
         (permit.secret == *secret).then_some(None)
     })
@@ -43,6 +54,7 @@ pub async fn revoke(store: &Store, event: &EventId, secret: &Secret) -> Result<(
 async fn change(
     store: &Store,
     id: &EventId,
+    author: &Author,
     decide: impl Fn(&Event) -> Option<Option<Permit>>,
 ) -> Result<()> {
     for _ in 0..ATTEMPTS {
@@ -54,7 +66,7 @@ async fn change(
             rehearsal,
             ..event.control.clone()
         };
-        match store.set_control(&event, control).await {
+        match store.set_control(&event, control, author).await {
             Ok(_) => return Ok(()),
             Err(ApplyRefused::Raced) => {}
             Err(refused) => return Err(refused.into()),

@@ -1,7 +1,6 @@
 //! Seat numbers as an operator writes them: `101-120,125`.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use domain::ids::SeatNumber;
 
@@ -44,27 +43,10 @@ impl SeatList {
     }
 }
 
-/// Shows seats, which must be in ascending order, as numbers and ranges.
-pub struct Ranges<'a>(pub &'a [SeatNumber]);
-
-impl fmt::Display for Ranges<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let runs = self.0.chunk_by(|one, next| one.0 + 1 == next.0);
-        for (index, run) in runs.enumerate() {
-            let comma = if index > 0 { "," } else { "" };
-            match run {
-                [] => {}
-                [only] => write!(f, "{comma}{only}")?,
-                [first, .., last] => write!(f, "{comma}{first}-{last}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::block::Ranges;
 
     #[test]
     fn a_list_of_numbers_and_ranges_is_read_and_shown_in_order() {

@@ -6,6 +6,7 @@ use anyhow::Result;
 use domain::clock::EpochMs;
 use domain::event::{Event, SaleState};
 use domain::ids::EventId;
+use domain::journal::Author;
 use domain::queue::{Control, Order, PROMOTION_INTERVAL_MS, Strategy};
 use shared::app::{App, PromotionOutcome};
 use shared::store::{ApplyRefused, Consistency, Store};
@@ -51,6 +52,7 @@ pub async fn steer(
     store: &Store,
     id: &EventId,
     steering: &Steering,
+    author: &Author,
 ) -> Result<std::result::Result<Event, String>> {
     for _ in 0..STEER_ATTEMPTS {
         let event = known_event::event(store, id).await?;
@@ -67,7 +69,7 @@ pub async fn steer(
                     .to_owned(),
             ));
         }
-        match store.set_control(&event, control).await {
+        match store.set_control(&event, control, author).await {
             Ok(event) => return Ok(Ok(event)),
             Err(ApplyRefused::Raced) => {}
             Err(refused) => return Err(refused.into()),

@@ -56,16 +56,25 @@ impl TableOptions {
         self.local
     }
 
-    pub async fn store(&self) -> Result<Store> {
-        let endpoint_url = match (&self.endpoint_url, self.local) {
+    fn endpoint_url(&self) -> Option<String> {
+        match (&self.endpoint_url, self.local) {
             (Some(url), _) => Some(url.clone()),
             (None, true) => Some(LOCAL_ENDPOINT.to_owned()),
             (None, false) => std::env::var("AWS_ENDPOINT_URL_DYNAMODB")
                 .or_else(|_| std::env::var("AWS_ENDPOINT_URL"))
                 .ok()
                 .filter(|url| !url.is_empty()),
-        };
-        let connection = match endpoint_url {
+        }
+    }
+
+    /// Whether DynamoDB runs on this machine, where nobody has an identity of AWS.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        self.endpoint_url().is_some_and(|url| is_loopback(&url))
+    }
+
+    pub async fn store(&self) -> Result<Store> {
+        let connection = match self.endpoint_url() {
             Some(url) if is_loopback(&url) => {
                 let keys = access_keys::of_endpoint(&url)?;
                 local_connection(&url, keys.as_ref())
@@ -111,12 +120,17 @@ pub fn local_connection(endpoint_url: &str, keys: Option<&AccessKeys>) -> Connec
     }
 }
 
+/// The AWS environment: its region and its credentials.
+pub(crate) async fn aws_environment() -> aws_config::SdkConfig {
+    aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .http_client(http_client::for_any_server())
+        .load()
+        .await
+}
+
 async fn cloud_connection(endpoint_url: Option<String>) -> Result<Connection> {
     let http_client = http_client::for_any_server();
-    let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .http_client(http_client.clone())
-        .load()
-        .await;
+    let config = aws_environment().await;
     let region = config
         .region()
         .context("no AWS region is configured; set AWS_REGION, or use --local")?

@@ -5,10 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
-
-/// The longest reason of a block, in characters. A claim with it stays under one kilobyte, so that
-/// its write costs one unit.
-pub const LONGEST_REASON: usize = 200;
+use crate::ids::SeatNumber;
+use crate::journal::Why;
 
 /// For whom or why a seat is kept off sale.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -63,45 +61,12 @@ impl fmt::Display for BlockKind {
     }
 }
 
-/// Why a seat is off sale: one line of text.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct BlockReason(String);
-
-impl BlockReason {
-    /// # Errors
-    /// If the text is empty, longer than [`LONGEST_REASON`], or has control characters.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        let length = text.chars().count();
-        if length == 0 || length > LONGEST_REASON || text.chars().any(char::is_control) {
-            return Err(format!(
-                "a reason is one line of 1 to {LONGEST_REASON} characters"
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for BlockReason {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text)
-    }
-}
-
-impl fmt::Display for BlockReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// What keeps a seat off sale. It belongs to no user and to no reservation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Block {
     pub kind: BlockKind,
-    pub reason: Option<BlockReason>,
+    /// Why, in the words of the operator who blocked it.
+    pub reason: Option<Why>,
     /// From then on the seat is on sale again, without a job. `None`: until an operator unblocks it.
     pub until: Option<EpochMs>,
 }
@@ -111,6 +76,35 @@ impl Block {
     #[must_use]
     pub fn lasts(&self, now: EpochMs) -> bool {
         self.until.is_none_or(|until| until > now)
+    }
+}
+
+impl fmt::Display for Block {
+    /// Without the reason: `sponsor until 2026-12-20T01:00:00.000Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind)?;
+        match self.until {
+            Some(until) => write!(f, " until {until}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Shows seats, which must be in ascending order, as numbers and ranges: `101-104,125`.
+pub struct Ranges<'a>(pub &'a [SeatNumber]);
+
+impl fmt::Display for Ranges<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let runs = self.0.chunk_by(|one, next| one.0 + 1 == next.0);
+        for (index, run) in runs.enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            match run {
+                [] => {}
+                [only] => write!(f, "{comma}{only}")?,
+                [first, .., last] => write!(f, "{comma}{first}-{last}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -126,18 +120,6 @@ mod tests {
         }
         let error = BlockKind::parse("press").unwrap_err();
         assert!(error.ends_with("house, sponsor, sightline, accessible, companion"));
-    }
-
-    #[test]
-    fn a_reason_is_one_line_that_is_not_too_long() {
-        assert_eq!(
-            BlockReason::parse(" mixing desk ").unwrap().to_string(),
-            "mixing desk"
-        );
-        for text in ["", "  ", "two\nlines", &"x".repeat(LONGEST_REASON + 1)] {
-            assert!(BlockReason::parse(text).is_err(), "{text:?}");
-        }
-        assert!(BlockReason::parse(&"좌".repeat(LONGEST_REASON)).is_ok());
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod fees;
 pub mod ids;
 pub mod image;
 pub mod invariants;
+pub mod journal;
 pub mod localized;
 pub mod money;
 pub mod profile;

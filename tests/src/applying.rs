@@ -17,7 +17,7 @@ use crate::invariants;
 use crate::printed::Printed;
 use crate::wire::{Fault, Rule};
 use crate::world::{
-    Buyer, DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, World, concert, festival,
+    Buyer, DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, World, author, concert, festival,
 };
 
 /// The default date: one section of 50 seats.
@@ -66,7 +66,7 @@ async fn apply(process: &World, catalogue: &str) -> Outcome {
         process.app.store(),
         "catalogue.yaml",
         catalogue,
-        Mode::Apply,
+        Mode::Apply(&author()),
         &mut Output::to(Box::new(std::io::sink())),
     )
     .await
@@ -203,7 +203,9 @@ async fn seats_return_to_sale_some_minutes_after_apply_crashed() {
     let shorter = catalogue(&[(DATE, ONE_SECTION)]);
     let mut out = Output::to(Box::new(std::io::sink()));
     let store = crashing.app.store();
-    let crashed = apply_text(store, "catalogue.yaml", &shorter, Mode::Apply, &mut out);
+    let by = author();
+    let mode = Mode::Apply(&by);
+    let crashed = apply_text(store, "catalogue.yaml", &shorter, mode, &mut out);
     assert!(crashed.await.is_err());
     let refused = world.hold_on(&buyer, LATER_DATE, 1).await;
     refused.is_problem(409, "seat_taken");
@@ -230,7 +232,7 @@ async fn a_change_of_the_queue_during_apply_and_the_catalogue_both_remain() {
         max_active: Some(3),
         ..Steering::default()
     };
-    let steered = steering::steer(world.app.store(), &id, &fewer).await;
+    let steered = steering::steer(world.app.store(), &id, &fewer, &author()).await;
     assert!(steered.unwrap().is_ok());
     gate.open();
     assert_eq!(applying.await.unwrap(), Outcome::Done);
@@ -251,7 +253,7 @@ async fn a_catalogue_that_is_applied_while_a_queue_is_steered_remains() {
             max_active: Some(3),
             ..Steering::default()
         };
-        steering::steer(desk.app.store(), &id, &fewer)
+        steering::steer(desk.app.store(), &id, &fewer, &author())
             .await
             .unwrap()
     });
@@ -292,7 +294,7 @@ async fn of_two_catalogues_applied_at_once_the_event_is_as_one_of_them_says() {
 }
 
 /// What applying a catalogue prints.
-async fn printed(world: &World, catalogue: &str, mode: Mode) -> String {
+async fn printed(world: &World, catalogue: &str, mode: Mode<'_>) -> String {
     let printed = Printed::default();
     let mut out = printed.output();
     let store = world.app.store();
@@ -334,10 +336,16 @@ async fn a_dry_run_and_apply_print_each_changed_field_with_its_old_and_its_new_v
   dates[2026-12-26]: added: startsAt 2026-12-26T10:00:00.000Z, A 50 seats at 50000
 ";
     assert_eq!(printed(&world, &changed, Mode::DryRun).await, expected);
-    assert_eq!(printed(&world, &changed, Mode::Apply).await, expected);
+    assert_eq!(
+        printed(&world, &changed, Mode::Apply(&author())).await,
+        expected
+    );
     let unchanged = "unchanged winter-live\n";
-    assert_eq!(printed(&world, &changed, Mode::Apply).await, unchanged);
-    let created = printed(&world, &festival_of(5), Mode::Apply).await;
+    assert_eq!(
+        printed(&world, &changed, Mode::Apply(&author())).await,
+        unchanged
+    );
+    let created = printed(&world, &festival_of(5), Mode::Apply(&author())).await;
     assert_eq!(created, "create summer-festival\n");
     let raised = printed(&world, &festival_of(40), Mode::DryRun).await;
     assert_eq!(raised, "update summer-festival\n  totalTickets: 5 -> 40\n");

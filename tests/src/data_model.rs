@@ -11,16 +11,17 @@ use boxoffice::demo_provider::{DemoProvider, DemoRefundState, DemoState};
 use boxoffice::output::Output;
 use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
-use domain::block::{Block, BlockKind, BlockReason};
+use domain::block::{Block, BlockKind};
 use domain::fees::TaxRate;
 use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::journal::{SomeSeats, Why};
 use domain::seating::Rows;
 use serde_json::json;
 use shared::store::Store;
 
 use crate::invariants;
 use crate::issuer::TestIssuer;
-use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, concert};
+use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, author, concert};
 
 const DOCUMENT: &str = include_str!("../../docs/DATA-MODEL.md");
 
@@ -199,7 +200,8 @@ async fn apply_catalogue(world: &World, text: &str) {
         ]),
     };
     let mut out = Output::log();
-    let outcome = catalog_update::apply(world.app.store(), source, Mode::Apply, &mut out).await;
+    let outcome =
+        catalog_update::apply(world.app.store(), source, Mode::Apply(&author()), &mut out).await;
     assert_eq!(outcome.unwrap(), Outcome::Done);
     world.clock.advance_seconds(3);
 }
@@ -207,9 +209,15 @@ async fn apply_catalogue(world: &World, text: &str) {
 async fn steer(world: &World, steering: Steering) {
     let store = Store::clone(world.another_process().app.store());
     let event = EventId::parse(DRAWN).unwrap();
-    boxoffice::commands::queue::steer_and_show(store, &event, &steering, &mut Output::log())
-        .await
-        .unwrap();
+    boxoffice::commands::queue::steer_and_show(
+        store,
+        &event,
+        &steering,
+        &author(),
+        &mut Output::log(),
+    )
+    .await
+    .unwrap();
     world.clock.advance_seconds(3);
 }
 
@@ -247,15 +255,17 @@ async fn seats_are_sold(world: &World) {
 async fn seats_are_blocked(world: &World) {
     let block = Block {
         kind: BlockKind::House,
-        reason: BlockReason::parse("guests").ok(),
+        reason: Why::parse("guests").ok(),
         until: Some(world.clock.now().plus_seconds(86_400)),
     };
-    let (event, date) = (
-        EventId::parse(EVENT).unwrap(),
-        DateKey::parse(DATE).unwrap(),
-    );
+    let seats = SomeSeats {
+        date: DateKey::parse(DATE).unwrap(),
+        section: "A".to_owned(),
+        seats: vec![SeatNumber(50)],
+    };
+    let event = EventId::parse(EVENT).unwrap();
     let store = world.app.store();
-    let blocked = store.block_seats(&event, date, "A", &[SeatNumber(50)], &block);
+    let blocked = store.block_seats(&event, &seats, &block, &author());
     assert_eq!(blocked.await.unwrap(), 1);
 }
 
@@ -375,7 +385,7 @@ async fn lots_are_drawn(world: &World) {
     };
     steer(world, settings).await;
     let event = EventId::parse(DRAWN).unwrap();
-    permits::allow(world.app.store(), &event, Duration::from_mins(1))
+    permits::allow(world.app.store(), &event, Duration::from_mins(1), &author())
         .await
         .unwrap();
     steer(world, action(SaleAction::Pause)).await;
@@ -416,7 +426,12 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     lots_are_drawn(&world).await;
     everything_is_sold(&world).await;
     charges_are_confirmed(&world).await;
-    world.app.store().rotate_signing_keys().await.unwrap();
+    world
+        .app
+        .store()
+        .rotate_signing_keys(&author())
+        .await
+        .unwrap();
     let issuer = TestIssuer::start().await;
     let process = world.process_with_issuer(&issuer);
     process.app.preload_issuer_keys().await;

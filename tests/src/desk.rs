@@ -258,11 +258,16 @@ async fn a_desk_beside_a_running_server_steers_its_queue() {
     let seen = run(&["queue", &event, "--endpoint-url", &server.dynamodb]).await;
     let seen = String::from_utf8(seen.stdout).unwrap();
     assert!(seen.contains("state      PAUSED"), "{seen}");
-    let order = json!({"action": "resume", "maxActive": 7});
+    let order = json!({"action": "resume", "maxActive": 7, "why": "the doors are open"});
     let (status, shown) = page.call("POST", &path, Some(order)).await;
     assert_eq!((status, &shown["state"]), (200, &json!("OPEN")));
     assert_eq!(shown["queue"]["maxActive"], 7);
     assert_ne!(shown["queue"]["catalogueMaxActive"], 7);
+    let journal = run(&["journal", &event, "--endpoint-url", &server.dynamodb]).await;
+    let journal = String::from_utf8(journal.stdout).unwrap();
+    for told in ["resume sale", "set max active", "why: the doors are open"] {
+        assert!(journal.contains(told), "{journal}");
+    }
 
     for (order, status, said) in [
         (
@@ -276,6 +281,7 @@ async fn a_desk_beside_a_running_server_steers_its_queue() {
             409,
             "no random value was announced",
         ),
+        (json!({"action": "pause", "why": " "}), 400, "why: must be"),
         (json!({"action": "open"}), 422, "unknown variant"),
         (json!({"actions": "pause"}), 422, "unknown field"),
     ] {

@@ -67,6 +67,9 @@ mod fault;
 /// Every function has exactly the permissions that it uses.
 #[cfg(test)]
 mod iam;
+/// What operators did, in the journal.
+#[cfg(test)]
+mod journal;
 /// The queue protocol as a model whose every state is checked, and its comparison with the code.
 #[cfg(test)]
 mod model;

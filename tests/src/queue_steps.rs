@@ -5,7 +5,7 @@ use domain::ids::EventId;
 use domain::queue::Control;
 use shared::store::Consistency;
 
-use crate::world::{Buyer, EVENT, Reply, World};
+use crate::world::{Buyer, EVENT, Reply, World, author};
 
 /// Lets every cache expire, then promotes.
 pub async fn the_queue_moves(world: &World) {
@@ -55,6 +55,9 @@ pub async fn steer(world: &World, steered: impl FnOnce(&Event) -> Control) {
     let event = store.event(&id, Consistency::Strong).await.expect("a read");
     let event = event.expect("an event");
     let control = steered(&event);
-    store.set_control(&event, control).await.expect("a control");
+    store
+        .set_control(&event, control, &author())
+        .await
+        .expect("a control");
     world.clock.advance_seconds(2);
 }

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use boxoffice::Outcome;
 use boxoffice::catalog_update::{Mode, apply_text};
-use boxoffice::commands::blocks::{BlockArgs, SeatsArgs, UnblockArgs, block_seats, unblock_seats};
+use boxoffice::commands::blocks::{SeatsArgs, block_seats, unblock_seats};
 use boxoffice::output::Output;
 use boxoffice::seat_list::SeatList;
 use boxoffice::steering::{self, SaleAction, Steering};
-use domain::block::BlockKind;
+use domain::block::{Block, BlockKind};
 use domain::ids::{DateKey, EventId};
 use fastrand::Rng;
 
 use crate::wire::{Fault, Rule};
-use crate::world::{DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, World};
+use crate::world::{DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, World, author};
 
 /// A date that the operator adds and removes, with so few seats that its buyers meet the operator.
 pub(crate) const EXTRA_DATE: &str = "2026-12-26";
@@ -96,17 +96,16 @@ async fn change_blocks(process: &World, random: &mut Rng, seated: [&str; 2]) -> 
     let store = process.app.store();
     let mut out = Output::to(Box::new(std::io::sink()));
     if !is_block {
-        let unblocked = unblock_seats(store, &UnblockArgs { seats }, &mut out).await;
+        let unblocked = unblock_seats(store, &seats, &author(), &mut out).await;
         return unblocked.map_or("unblock failed", |_| "unblock done");
     }
     let lasts = random.u8(..4) > 0;
-    let args = BlockArgs {
-        seats,
+    let block = Block {
         kind: BlockKind::ALL[random.usize(..BlockKind::ALL.len())],
         until: lasts.then(|| process.clock.now().plus_seconds(random.u32(20..120))),
-        why: None,
+        reason: None,
     };
-    match block_seats(store, &args, &mut out).await {
+    match block_seats(store, &seats, &block, &author(), &mut out).await {
         Ok(Outcome::Done) => "block done",
         Ok(Outcome::Negative) => "block refused",
         Err(_) => "block failed",
@@ -134,7 +133,15 @@ pub(crate) async fn operate(
     } else if random.u8(..3) > 0 {
         let text = catalogue(random, seated);
         let mut out = Output::to(Box::new(std::io::sink()));
-        match apply_text(store, "random.yaml", &text, Mode::Apply, &mut out).await {
+        match apply_text(
+            store,
+            "random.yaml",
+            &text,
+            Mode::Apply(&author()),
+            &mut out,
+        )
+        .await
+        {
             Ok(Outcome::Done) => "apply done",
             Ok(Outcome::Negative) => "apply refused",
             Err(_) => "apply failed",
@@ -147,13 +154,14 @@ pub(crate) async fn operate(
             max_active: random.bool().then(|| random.u32(10..60)),
             ..Steering::default()
         };
-        let steered = steering::steer(store, &id, &change).await;
+        let steered = steering::steer(store, &id, &change, &author()).await;
         // Nothing can be sold during a pause, so it ends soon.
         let resume = Steering {
             action: Some(SaleAction::Resume),
             ..Steering::default()
         };
-        let resumed = steering::steer(world.another_process().app.store(), &id, &resume).await;
+        let resumed =
+            steering::steer(world.another_process().app.store(), &id, &resume, &author()).await;
         assert!(matches!(resumed, Ok(Ok(_))), "{resumed:?}");
         match steered {
             Ok(Ok(_)) => "steering done",

@@ -16,6 +16,7 @@ use shared::store::{Consistency, Store, TableNames, connect};
 
 use crate::issuer::{AUDIENCE, TestIssuer};
 use crate::serve::{Server, boxoffice, run};
+use crate::world::author;
 
 /// 300 seats, 20 seats, and general admission. A name tries to be markup.
 const CATALOGUE: &str = "currency: KRW
@@ -204,10 +205,14 @@ async fn only_a_system_with_a_permit_in_force_is_loaded() {
     // Of another operator, or of another event.
     let store = store(&server);
     let hour = Duration::from_hours(1);
-    let permit = permits::allow(&store, &event, hour).await.unwrap();
+    let permit = permits::allow(&store, &event, hour, &author())
+        .await
+        .unwrap();
     refused(&Secret::random().unwrap()).await;
     let festival = EventId::parse("festival").unwrap();
-    let other = permits::allow(&store, &festival, hour).await.unwrap();
+    let other = permits::allow(&store, &festival, hour, &author())
+        .await
+        .unwrap();
     refused(&other.secret).await;
     // Expired.
     let stored = store.event(&event, Consistency::Strong).await;
@@ -220,7 +225,10 @@ async fn only_a_system_with_a_permit_in_force_is_loaded() {
         rehearsal: Some(expired),
         ..stored.control.clone()
     };
-    store.set_control(&stored, control).await.unwrap();
+    store
+        .set_control(&stored, control, &author())
+        .await
+        .unwrap();
     // The server caches an event for two seconds.
     let path = format!("/events/on-sale/rehearsal/{}", "0".repeat(64));
     for _ in 0..600 {

@@ -11,6 +11,7 @@ use domain::clock::{Clock, EpochMs, ManualClock};
 use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
 use domain::fees::Fees;
 use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::journal::{Author, Who, Why};
 use domain::money::{Currency, Money};
 use domain::profile::{Overview, Profile};
 use domain::queue::{Control, QueuePolicy};
@@ -47,6 +48,15 @@ pub const START: &str = "2026-11-20T10:00:00Z";
 pub const FAR_DATE: &str = "2099-12-24";
 /// The event of [`festival`].
 pub const FESTIVAL: &str = "summer-festival";
+
+/// The operator of every world.
+#[must_use]
+pub fn author() -> Author {
+    Author {
+        who: Who::local("ann", "desk"),
+        why: Why::parse("a test").ok(),
+    }
+}
 
 /// Every function that answers requests.
 pub const FUNCTIONS: [Function; 27] = boxoffice::gateway::FUNCTIONS;
@@ -264,7 +274,7 @@ impl World {
             world
                 .app
                 .store()
-                .put_settings(&settings)
+                .put_settings(&settings, None, &author())
                 .await
                 .expect("settings")
         );
@@ -276,7 +286,7 @@ impl World {
     pub async fn add(&self, programme: Programme) {
         self.app
             .store()
-            .apply(&Change::Create(programme.into()))
+            .apply(&Change::Create(programme.into()), &[], &author())
             .await
             .expect("an event");
     }

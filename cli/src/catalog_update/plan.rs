@@ -6,6 +6,7 @@ use anyhow::Result;
 use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
 use domain::ids::{EventId, SeatNumber};
+use domain::journal::Author;
 use domain::money::Money;
 use domain::queue::{Order, QueuePolicy, Strategy};
 use domain::seating;
@@ -169,6 +170,7 @@ impl Step {
         mut self,
         store: &Store,
         now: EpochMs,
+        author: &Author,
     ) -> Result<Result<Self, Vec<String>>> {
         for _ in 0..ATTEMPTS {
             let Some(change) = &self.change else {
@@ -176,7 +178,9 @@ impl Step {
             };
             let described = change.described();
             let id = &described.programme.event.event_id;
-            match store.apply(change).await {
+            // Behind the line that names the event.
+            let changes = self.description.get(1..).unwrap_or_default();
+            match store.apply(change, changes, author).await {
                 Ok(()) => return Ok(Ok(self)),
                 Err(ApplyRefused::Raced) => {}
                 Err(ApplyRefused::Store(error)) => return Err(error.into()),

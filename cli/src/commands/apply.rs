@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
+use crate::author::{self, WhyOption};
 use crate::catalog_update::{self, Mode};
 use crate::outcome::Outcome;
 use crate::output::Output;
@@ -17,13 +18,15 @@ pub struct ApplyArgs {
     /// Print the changes without making them
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    why: WhyOption,
 }
 
 pub async fn run(args: &ApplyArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
-    let mode = if args.dry_run {
-        Mode::DryRun
-    } else {
-        Mode::Apply
-    };
-    catalog_update::apply_file(&tables.store().await?, &args.file, mode, out).await
+    let store = tables.store().await?;
+    if args.dry_run {
+        return catalog_update::apply_file(&store, &args.file, Mode::DryRun, out).await;
+    }
+    let author = author::of(&args.why, tables).await?;
+    catalog_update::apply_file(&store, &args.file, Mode::Apply(&author), out).await
 }

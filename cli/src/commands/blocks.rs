@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use clap::Args;
-use domain::block::{Block, BlockKind, BlockReason};
+use domain::block::{Block, BlockKind, Ranges};
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, Section};
 use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::journal::{Author, SomeSeats, Why};
 use domain::seats::Claim;
 use serde::Serialize;
 use shared::store::{BlockRefused, MOST_BLOCKED_AT_ONCE, Store};
 
+use crate::author::{self, WhyOption};
 use crate::known_event;
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
-use crate::seat_list::{Ranges, SeatList};
+use crate::seat_list::SeatList;
 use crate::table_options::TableOptions;
 use crate::text_table::{Column, TextTable};
 use crate::unknown::Unknown;
@@ -40,22 +42,23 @@ pub struct SeatsArgs {
 #[command(after_help = BATCHES)]
 pub struct BlockArgs {
     #[command(flatten)]
-    pub seats: SeatsArgs,
+    seats: SeatsArgs,
     /// For whom or why: house, sponsor, sightline, accessible, companion
     #[arg(long = "as", value_name = "KIND", value_parser = BlockKind::parse)]
-    pub kind: BlockKind,
+    kind: BlockKind,
     /// When the seats are on sale again by themselves, such as 2026-12-20T10:00:00+09:00
     #[arg(long, value_name = "TIME", value_parser = EpochMs::parse)]
-    pub until: Option<EpochMs>,
-    /// The reason, one line
-    #[arg(long, value_name = "TEXT", value_parser = BlockReason::parse)]
-    pub why: Option<BlockReason>,
+    until: Option<EpochMs>,
+    #[command(flatten)]
+    why: WhyOption,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct UnblockArgs {
     #[command(flatten)]
-    pub seats: SeatsArgs,
+    seats: SeatsArgs,
+    #[command(flatten)]
+    why: WhyOption,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -97,8 +100,14 @@ impl SeatsArgs {
         }
     }
 
-    fn batches(&self) -> impl Iterator<Item = &[SeatNumber]> {
-        self.seats.seats().chunks(MOST_BLOCKED_AT_ONCE)
+    /// The seats of each transaction.
+    fn batches(&self) -> impl Iterator<Item = SomeSeats> {
+        let batches = self.seats.seats().chunks(MOST_BLOCKED_AT_ONCE);
+        batches.map(|seats| SomeSeats {
+            date: self.date,
+            section: self.section.clone(),
+            seats: seats.to_vec(),
+        })
     }
 
     fn place(&self) -> String {
@@ -115,50 +124,40 @@ fn seats(count: usize) -> String {
 }
 
 pub async fn block(args: &BlockArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
-    block_seats(&tables.store().await?, args, out).await
+    let store = tables.store().await?;
+    let author = author::of(&args.why, tables).await?;
+    let block = Block {
+        kind: args.kind,
+        reason: author.why.clone(),
+        until: args.until,
+    };
+    block_seats(&store, &args.seats, &block, &author, out).await
 }
 
 /// Blocks the seats, a transaction at a time.
-pub async fn block_seats(store: &Store, args: &BlockArgs, out: &mut Output) -> Result<Outcome> {
-    let BlockArgs {
-        seats: wanted,
-        kind,
-        until,
-        why,
-    } = args;
-    if until.is_some_and(|until| until <= store.clock().now()) {
+pub async fn block_seats(
+    store: &Store,
+    wanted: &SeatsArgs,
+    block: &Block,
+    author: &Author,
+    out: &mut Output,
+) -> Result<Outcome> {
+    if !block.lasts(store.clock().now()) {
         error_line("--until: must be in the future");
         return Ok(Outcome::Negative);
     }
-    let block = Block {
-        kind: *kind,
-        reason: why.clone(),
-        until: *until,
-    };
+    let event = &wanted.event;
     let (mut done, mut fresh) = (0, 0);
     for batch in wanted.batches() {
-        let SeatsArgs {
-            event,
-            date,
-            section,
-            ..
-        } = wanted;
         wanted.check(store).await?;
-        match store
-            .block_seats(event, *date, section, batch, &block)
-            .await
-        {
+        match store.block_seats(event, &batch, block, author).await {
             Ok(newly) => {
-                done += batch.len();
+                done += batch.seats.len();
                 fresh += newly;
             }
             Err(BlockRefused::Taken(taken)) => {
-                let now = store.clock().now();
                 show_done(wanted, "blocked", done, out);
-                error_line(format_args!(
-                    "{event}: not blocked: {}",
-                    reasons(&taken, now)
-                ));
+                error_line(format_args!("{event}: not blocked: {}", reasons(&taken)));
                 return Ok(Outcome::Negative);
             }
             Err(error) => {
@@ -167,13 +166,12 @@ pub async fn block_seats(store: &Store, args: &BlockArgs, out: &mut Output) -> R
             }
         }
     }
-    let end = until.map_or_else(String::new, |until| format!(" until {until}"));
     let known = match done - fresh {
         0 => String::new(),
         known => format!(" ({known} before)"),
     };
     out.line(format_args!(
-        "blocked {} of {} as {kind}{end}{known}",
+        "blocked {} of {} as {block}{known}",
         seats(done),
         wanted.place()
     ));
@@ -192,7 +190,7 @@ fn show_done(wanted: &SeatsArgs, what: &str, done: usize, out: &mut Output) {
 }
 
 /// Why each seat is not free, of the first ten.
-fn reasons(taken: &[(SeatNumber, Claim)], now: EpochMs) -> String {
+fn reasons(taken: &[(SeatNumber, Claim)]) -> String {
     const SHOWN: usize = 10;
     let reason = |(seat, claim): &(SeatNumber, Claim)| match claim {
         Claim::Sold { .. } => format!("seat {seat} is sold"),
@@ -200,7 +198,7 @@ fn reasons(taken: &[(SeatNumber, Claim)], now: EpochMs) -> String {
         Claim::Withdrawn { until } => {
             format!("seat {seat} is being moved by a catalogue until {until}")
         }
-        Claim::Blocked(block) => format!("seat {seat} is {}", describe(block, now)),
+        Claim::Blocked(block) => format!("seat {seat} is blocked as {block}"),
     };
     let mut text: Vec<String> = taken.iter().take(SHOWN).map(reason).collect();
     if taken.len() > SHOWN {
@@ -209,36 +207,30 @@ fn reasons(taken: &[(SeatNumber, Claim)], now: EpochMs) -> String {
     text.join(", ")
 }
 
-fn describe(block: &Block, now: EpochMs) -> String {
-    let kind = block.kind;
-    match block.until {
-        None => format!("blocked as {kind}"),
-        Some(until) if until > now => format!("blocked as {kind} until {until}"),
-        Some(until) => format!("blocked as {kind}, which ended at {until}"),
-    }
-}
-
 pub async fn unblock(
     args: &UnblockArgs,
     tables: &TableOptions,
     out: &mut Output,
 ) -> Result<Outcome> {
-    unblock_seats(&tables.store().await?, args, out).await
+    let store = tables.store().await?;
+    let author = author::of(&args.why, tables).await?;
+    unblock_seats(&store, &args.seats, &author, out).await
 }
 
 /// Puts the blocked ones of the seats on sale again, a transaction at a time.
-pub async fn unblock_seats(store: &Store, args: &UnblockArgs, out: &mut Output) -> Result<Outcome> {
-    let wanted = &args.seats;
+pub async fn unblock_seats(
+    store: &Store,
+    wanted: &SeatsArgs,
+    author: &Author,
+    out: &mut Output,
+) -> Result<Outcome> {
     let mut done = 0;
     let mut freed = 0;
     for batch in wanted.batches() {
         wanted.check(store).await?;
-        let unblocked = store
-            .unblock_seats(&wanted.event, wanted.date, &wanted.section, batch)
-            .await;
-        match unblocked {
+        match store.unblock_seats(&wanted.event, &batch, author).await {
             Ok(seats) => {
-                done += batch.len();
+                done += batch.seats.len();
                 freed += seats.len();
             }
             Err(error) => {
@@ -283,7 +275,7 @@ struct ListedBlock {
     )]
     until: Option<EpochMs>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<BlockReason>,
+    reason: Option<Why>,
     seats: Vec<SeatNumber>,
 }
 
@@ -347,7 +339,7 @@ impl BlockList {
                     .until
                     .map_or_else(|| "-".to_owned(), |until| until.to_string()),
                 Ranges(&block.seats).to_string(),
-                reason.map(BlockReason::to_string).unwrap_or_default(),
+                reason.map(Why::to_string).unwrap_or_default(),
             ]);
         }
         table.lines()

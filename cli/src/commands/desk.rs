@@ -8,6 +8,7 @@ use clap::Args;
 use shared::app::App;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::author;
 use crate::desk::{DEFAULT_PORT, Desk, RefusalSource};
 use crate::outcome::Outcome;
 use crate::output::Output;
@@ -34,7 +35,8 @@ pub async fn run(args: &DeskArgs, tables: &TableOptions, out: &mut Output) -> Re
     let app = Arc::new(App::new(tables.store().await?));
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let desk = Desk::new(app, refusals)?;
+    let who = author::who(tables).await?;
+    let desk = Desk::new(app, refusals, who)?;
     out.line(desk.announcement(listener.local_addr()?));
     desk.serve(listener, async move {
         tokio::select! {

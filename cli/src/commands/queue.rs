@@ -5,12 +5,15 @@ use clap::Args;
 use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::ids::EventId;
+use domain::journal::Author;
 use domain::queue::{Head, Order, Rate, Strategy, Turnout};
 use domain::shortage::Shortage;
 use shared::app::App;
 use shared::store::{Consistency, Store};
 
+use crate::author::{self, WhyOption};
 use crate::catalog::MAX_ACTIVE_LIMIT;
+use crate::known_event;
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
 use crate::queue_status::sale_state_name;
@@ -32,6 +35,8 @@ pub struct QueueArgs {
     /// Give the announced random value that the draw waits for; this can be done once
     #[arg(long, value_name = "VALUE", value_parser = steering::parse_beacon)]
     beacon: Option<String>,
+    #[command(flatten)]
+    why: WhyOption,
 }
 
 #[derive(Args, Debug)]
@@ -66,7 +71,14 @@ impl QueueArgs {
 }
 
 pub async fn run(args: &QueueArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
-    steer_and_show(tables.store().await?, &args.event, &args.steering(), out).await
+    let store = tables.store().await?;
+    let steering = args.steering();
+    if steering == Steering::default() {
+        let event = known_event::event(&store, &args.event).await?;
+        return show(&App::new(store), &event, out).await;
+    }
+    let author = author::of(&args.why, tables).await?;
+    steer_and_show(store, &args.event, &steering, &author, out).await
 }
 
 /// Changes the queue, then prints its state.
@@ -74,9 +86,10 @@ pub async fn steer_and_show(
     store: Store,
     id: &EventId,
     steering: &Steering,
+    author: &Author,
     out: &mut Output,
 ) -> Result<Outcome> {
-    let event = match steering::steer(&store, id, steering).await? {
+    let event = match steering::steer(&store, id, steering, author).await? {
         Ok(event) => event,
         Err(reason) => {
             error_line(format_args!("{id}: {reason}"));
@@ -84,19 +97,22 @@ pub async fn steer_and_show(
         }
     };
     let app = App::new(store);
-    if *steering != Steering::default() {
-        steering::promote_lanes(&app, &event).await;
-    }
+    steering::promote_lanes(&app, &event).await;
+    show(&app, &event, out).await
+}
+
+async fn show(app: &App, event: &Event, out: &mut Output) -> Result<Outcome> {
+    let id = &event.event_id;
     let heads = app
         .store()
-        .heads(&event, Consistency::Strong)
+        .heads(event, Consistency::Strong)
         .await?
         .with_context(|| format!("the event {id} has no queue"))?;
-    show(&event, &heads, app.clock().now(), out);
+    print(event, &heads, app.clock().now(), out);
     Ok(Outcome::Done)
 }
 
-fn show(event: &Event, heads: &[Head], now: EpochMs, out: &mut Output) {
+fn print(event: &Event, heads: &[Head], now: EpochMs, out: &mut Output) {
     let sum = |number: fn(&Head) -> u64| heads.iter().map(number).sum::<u64>();
     let queue = event.queue();
     out.line(format_args!("event      {}", event.event_id));

@@ -8,10 +8,12 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use domain::clock::EpochMs;
 use domain::ids::EventId;
+use domain::journal::Author;
 use domain::queue::Secret;
 use shared::store::Store;
 use tokio::sync::watch;
 
+use crate::author::{self, WhyOption};
 use crate::crowd::Share;
 use crate::crowd_options::{CrowdOptions, parse_duration};
 use crate::outcome::Outcome;
@@ -60,6 +62,8 @@ pub struct RushArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    why: WhyOption,
+    #[command(flatten)]
     crowd: CrowdOptions,
 }
 
@@ -83,24 +87,27 @@ fn parse_permit_time(text: &str) -> Result<Duration, String> {
 
 pub async fn run(args: &RushArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
     if let Some(time) = args.allow {
-        return allow(args, time, &tables.store().await?, out).await;
+        let store = tables.store().await?;
+        let author = author::of(&args.why, tables).await?;
+        return allow(args, time, &store, &author, out).await;
     }
     let target = target(args, tables)?;
-    let (store, secret) = if let Some(secret) = args.permit {
+    let (own, secret) = if let Some(secret) = args.permit {
         (None, secret)
     } else {
         let store = tables.store().await?;
+        let author = author::of(&args.why, tables).await?;
         let time = (args.at_most + PERMIT_RESERVE).min(*permits::ALLOWED.end());
-        let permit = permits::allow(&store, &args.event, time).await?;
-        (Some(store), permit.secret)
+        let permit = permits::allow(&store, &args.event, time, &author).await?;
+        (Some((store, author)), permit.secret)
     };
     let played = play(args, &target, &secret).await;
-    if let Some(store) = &store {
-        permits::revoke(store, &args.event, &secret).await?;
+    if let Some((store, author)) = &own {
+        permits::revoke(store, &args.event, &secret, author).await?;
     }
     let (setting, sale, before, after) = played?;
     let seconds = sale.client.tally.began.elapsed().as_secs_f64();
-    let audited = audit(store.as_ref()).await?;
+    let audited = audit(own.as_ref().map(|(store, _)| store)).await?;
     let stock = Stock {
         total: after.total,
         available_before: before.available,
@@ -134,9 +141,10 @@ async fn allow(
     args: &RushArgs,
     time: Duration,
     store: &Store,
+    author: &Author,
     out: &mut Output,
 ) -> Result<Outcome> {
-    let permit = permits::allow(store, &args.event, time).await?;
+    let permit = permits::allow(store, &args.event, time, author).await?;
     let EpochMs(until) = permit.until;
     let until = time_of(until);
     out.line(format_args!(

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{ArgGroup, Args};
 use domain::clock::Clock;
+use domain::journal::Author;
 use shared::app::App;
 use shared::oidc::Issuer;
 use shared::sign_in::{DEFAULT_SCOPES, SignIn};
@@ -16,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::author;
 use crate::catalog_update::{self, Files, Mode, Source};
 use crate::demo_provider::{self, DemoProvider};
 use crate::desk::{self, Desk, RefusalSource};
@@ -212,7 +214,7 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> R
         demo.map(|demo| demo_provider::router(demo, app.clone())),
         stopped_signal(stopped.clone()),
     ));
-    let desk = Desk::new(app, RefusalSource::ThisProcess)?;
+    let desk = Desk::new(app, RefusalSource::ThisProcess, author::local())?;
     let desk_line = desk.announcement(desk_listener.local_addr()?);
     let desk = tokio::spawn(desk.serve(desk_listener, stopped_signal(stopped)));
     out.line(format_args!("listening on http://{address}"));
@@ -248,8 +250,13 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> R
 
 async fn apply_catalog(store: &Store, args: &ServeArgs) -> Result<Outcome> {
     let mut log = Output::log();
+    let author = Author {
+        who: author::local(),
+        why: None,
+    };
+    let mode = Mode::Apply(&author);
     if let Some(file) = &args.catalog {
-        return catalog_update::apply_file(store, file, Mode::Apply, &mut log).await;
+        return catalog_update::apply_file(store, file, mode, &mut log).await;
     }
     if store.settings().await?.is_some() {
         // A catalogue has been applied before.
@@ -260,7 +267,7 @@ async fn apply_catalog(store: &Store, args: &ServeArgs) -> Result<Outcome> {
         text: EXAMPLE_CATALOG,
         files: Files::Embedded(EXAMPLE_PICTURES),
     };
-    catalog_update::apply(store, example, Mode::Apply, &mut log).await
+    catalog_update::apply(store, example, mode, &mut log).await
 }
 
 async fn stopped_signal(mut stopped: watch::Receiver<bool>) {

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::ids::{DateKey, EventId};
+use domain::journal::{Author, Who, Why};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::app::App;
@@ -26,14 +27,17 @@ pub(super) struct DeskState {
     app: Arc<App>,
     refusals: RefusalSource,
     history: ChartHistory,
+    /// Who acts through this desk.
+    who: Who,
 }
 
 impl DeskState {
-    pub(super) fn new(app: Arc<App>, refusals: RefusalSource) -> Self {
+    pub(super) fn new(app: Arc<App>, refusals: RefusalSource, who: Who) -> Self {
         Self {
             app,
             refusals,
             history: ChartHistory::default(),
+            who,
         }
     }
 }
@@ -136,6 +140,7 @@ struct SteeringRequest {
     max_active: Option<u32>,
     batch_size: Option<u32>,
     beacon: Option<String>,
+    why: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -179,8 +184,13 @@ async fn steer(
 ) -> ApiResult<Json<EventStatus>> {
     let id = valid("event", EventId::parse(&event))?;
     let Json(request) = request.map_err(|error| ApiError(error.status(), error.body_text()))?;
+    let why = request.why.as_deref().map(Why::parse).transpose();
+    let author = Author {
+        who: desk.who.clone(),
+        why: valid("why", why)?,
+    };
     let steering = request.steering()?;
-    match steering::steer(desk.app.store(), &id, &steering).await? {
+    match steering::steer(desk.app.store(), &id, &steering, &author).await? {
         Ok(event) => steering::promote_lanes(&desk.app, &event).await,
         Err(reason) => return Err(ApiError(StatusCode::CONFLICT, reason)),
     }

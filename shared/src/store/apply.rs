@@ -4,13 +4,15 @@ use super::client::{Consistency, Store};
 use super::error::StoreError;
 use super::expression::Write;
 use super::item::write_item;
+use super::journal::Deed;
 use super::keys;
 use super::off_sale::{MOST_SEATS, TakenSeat, WithdrawRefused, Withdrawal};
 use super::refused::{TransactionError, Verdict};
 use super::stock::{change_stock, put_stock};
 use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Programme};
-use domain::ids::EventId;
+use domain::ids::{DateKey, EventId};
+use domain::journal::{Act, Author};
 use domain::profile::Texts;
 use domain::stock::{equal_parts, stock_changes};
 
@@ -94,7 +96,7 @@ impl From<WithdrawRefused> for ApplyRefused {
 }
 
 /// Dates that are written in one transaction, which has at most 100 items: these, the event, its
-/// entry in the catalogue, its texts, and at most 16 stock shards.
+/// entry in the catalogue, its texts, the entry of the journal, and at most 16 stock shards.
 const DATES_AT_ONCE: usize = 80;
 /// If buyers change the stock at the same time, its change is decided again, at most this many
 /// times.
@@ -106,10 +108,24 @@ impl Store {
     ///
     /// An event that is created is written with its first dates, and its other dates follow. An
     /// event that is updated is written last, so a reader who sees the new terms sees all dates.
-    pub async fn apply(&self, change: &Change) -> Result<(), ApplyRefused> {
+    ///
+    /// `changes` is what the journal tells of it: a line for each changed field.
+    pub async fn apply(
+        &self,
+        change: &Change,
+        changes: &[String],
+        author: &Author,
+    ) -> Result<(), ApplyRefused> {
+        let changes = changes.to_vec();
         match change {
-            Change::Create(described) => self.create(described).await,
-            Change::Update { described, former } => self.update(described, former).await,
+            Change::Create(described) => {
+                let deed = Deed::one(author, Act::CreateEvent { changes });
+                self.create(described, deed).await
+            }
+            Change::Update { described, former } => {
+                let deed = Deed::one(author, Act::ChangeEvent { changes });
+                self.update(described, former, deed).await
+            }
         }
     }
 
@@ -124,23 +140,47 @@ impl Store {
         Ok(Some(Described { programme, texts }))
     }
 
-    async fn create(&self, described: &Described) -> Result<(), ApplyRefused> {
+    async fn create(&self, described: &Described, deed: Deed<'_>) -> Result<(), ApplyRefused> {
         let Described { programme, texts } = described;
         let event = &programme.event;
         self.prepare_queue(event).await?;
-        let mut writes = programme.dates.values().map(|date| put_date(event, date));
-        let mut first: Vec<Write> = writes.by_ref().take(DATES_AT_ONCE).collect();
-        let rest: Vec<Write> = writes.collect();
-        first.extend(new_stock(event));
-        first.extend(changed_texts(&event.event_id, &Texts::default(), texts));
-        let mut written = self.write_event(event, 0, &first).await?;
+        let mut dates = programme.dates.values().map(|date| date_write(event, date));
+        let first: Vec<DateWrite> = dates.by_ref().take(DATES_AT_ONCE).collect();
+        let rest: Vec<DateWrite> = dates.collect();
+        let mut others = writes_of(&first);
+        others.extend(new_stock(event));
+        others.extend(changed_texts(&event.event_id, &Texts::default(), texts));
+        let mut written = self.write_event(event, 0, &others, &deed).await?;
         for dates in rest.chunks(DATES_AT_ONCE) {
-            written = self.write_event(event, written.revision, dates).await?;
+            written = self
+                .write_dates(event, written.revision, dates, deed.author)
+                .await?;
         }
         Ok(())
     }
 
-    async fn update(&self, described: &Described, former: &Described) -> Result<(), ApplyRefused> {
+    /// Writes some of the dates of a change that takes several transactions.
+    async fn write_dates(
+        &self,
+        event: &Event,
+        revision: u64,
+        dates: &[DateWrite],
+        author: &Author,
+    ) -> Result<Event, ApplyRefused> {
+        let act = Act::WriteDates {
+            dates: dates.iter().map(|(date, _)| *date).collect(),
+        };
+        let deed = Deed::one(author, act);
+        self.write_event(event, revision, &writes_of(dates), &deed)
+            .await
+    }
+
+    async fn update(
+        &self,
+        described: &Described,
+        former: &Described,
+        deed: Deed<'_>,
+    ) -> Result<(), ApplyRefused> {
         let texts = changed_texts(
             &former.programme.event.event_id,
             &former.texts,
@@ -157,7 +197,7 @@ impl Store {
         let dates = changed_dates(programme, former);
         let is_one_transaction = dates.len() <= DATES_AT_ONCE;
         let result = self
-            .write_update(programme, former, dates, texts, &withdrawal)
+            .write_update(programme, former, dates, texts, &withdrawal, &deed)
             .await;
         if result.is_err() && event.terms.opens_at != former.event.terms.opens_at {
             self.restore_opening(&event.event_id).await?;
@@ -177,28 +217,34 @@ impl Store {
         &self,
         programme: &Programme,
         former: &Programme,
-        mut dates: Vec<Write>,
+        mut dates: Vec<DateWrite>,
         texts: Option<Write>,
         withdrawal: &Withdrawal,
+        deed: &Deed<'_>,
     ) -> Result<(), ApplyRefused> {
         let event = &programme.event;
         self.prepare_queue(event).await?;
         self.close_lanes(&former.event, event.terms.queue.lanes)
             .await?;
-        let mut last =
-            dates.split_off(dates.len().saturating_sub(1) / DATES_AT_ONCE * DATES_AT_ONCE);
+        let last = dates.split_off(dates.len().saturating_sub(1) / DATES_AT_ONCE * DATES_AT_ONCE);
+        let mut last = writes_of(&last);
         last.extend(texts);
         let mut revision = former.event.revision;
         for dates in dates.chunks(DATES_AT_ONCE) {
             self.check_in_time(withdrawal)?;
-            let written = self.write_event(&former.event, revision, dates).await?;
+            let written = self
+                .write_dates(&former.event, revision, dates, deed.author)
+                .await?;
             revision = written.revision;
         }
         for _ in 0..STOCK_ATTEMPTS {
             self.check_in_time(withdrawal)?;
             let mut writes = last.clone();
             writes.extend(self.stock_writes(&former.event, event).await?);
-            match self.try_to_write_event(event, revision, &writes).await? {
+            match self
+                .try_to_write_event(event, revision, &writes, deed)
+                .await?
+            {
                 EventWritten::Done(_) => return Ok(()),
                 EventWritten::Raced => return Err(ApplyRefused::Raced),
                 EventWritten::OtherItemChanged => {}
@@ -252,16 +298,20 @@ impl Store {
             .collect())
     }
 
-    /// Writes the event and its entry in the catalogue, together with other items. The event must
-    /// still have the revision that it was read with; 0 if it must not exist. Returns the event as
-    /// it was written.
+    /// Writes the event and its entry in the catalogue, together with other items and what the
+    /// journal tells. The event must still have the revision that it was read with; 0 if it must
+    /// not exist. Returns the event as it was written.
     pub(super) async fn write_event(
         &self,
         event: &Event,
         revision: u64,
         others: &[Write],
+        deed: &Deed<'_>,
     ) -> Result<Event, ApplyRefused> {
-        match self.try_to_write_event(event, revision, others).await? {
+        match self
+            .try_to_write_event(event, revision, others, deed)
+            .await?
+        {
             EventWritten::Done(event) => Ok(*event),
             EventWritten::Raced | EventWritten::OtherItemChanged => Err(ApplyRefused::Raced),
         }
@@ -272,19 +322,21 @@ impl Store {
         event: &Event,
         revision: u64,
         others: &[Write],
+        deed: &Deed<'_>,
     ) -> Result<EventWritten, StoreError> {
         let next = Event {
             revision: revision + 1,
             ..event.clone()
         };
         let result = self
-            .transact(|_| {
+            .transact(|now| {
                 let item = write_item(&next);
                 let meta = Write::put(keys::event(&next.event_id), item.clone());
                 let meta = has_revision(meta, revision);
                 let listed = Write::put(keys::catalog_entry(&next.event_id), item);
                 let mut writes = vec![meta, listed];
                 writes.extend_from_slice(others);
+                writes.extend(deed.entries(Some(&next.event_id), now));
                 (writes, ())
             })
             .await;
@@ -300,15 +352,15 @@ impl Store {
 }
 
 /// Writes the dates that the update adds, changes and removes.
-fn changed_dates(programme: &Programme, former: &Programme) -> Vec<Write> {
+fn changed_dates(programme: &Programme, former: &Programme) -> Vec<DateWrite> {
     let event = &programme.event;
     let changed = programme.dates.values();
     let changed = changed.filter(|date| former.dates.get(&date.date) != Some(date));
     let removed = former.dates.keys();
     let removed = removed.filter(|date| !programme.dates.contains_key(date));
     changed
-        .map(|date| put_date(event, date))
-        .chain(removed.map(|date| Write::delete(keys::date(&event.event_id, *date))))
+        .map(|date| date_write(event, date))
+        .chain(removed.map(|date| (*date, Write::delete(keys::date(&event.event_id, *date)))))
         .collect()
 }
 
@@ -324,8 +376,16 @@ fn changed_texts(id: &EventId, former: &Texts, texts: &Texts) -> Option<Write> {
     }
 }
 
-fn put_date(event: &Event, date: &EventDate) -> Write {
-    Write::put(keys::date(&event.event_id, date.date), write_item(date))
+/// The write of a date.
+type DateWrite = (DateKey, Write);
+
+fn date_write(event: &Event, date: &EventDate) -> DateWrite {
+    let key = keys::date(&event.event_id, date.date);
+    (date.date, Write::put(key, write_item(date)))
+}
+
+fn writes_of(dates: &[DateWrite]) -> Vec<Write> {
+    dates.iter().map(|(_, write)| write.clone()).collect()
 }
 
 /// The whole stock of a new general-admission event.

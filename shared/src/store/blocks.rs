@@ -3,14 +3,17 @@
 use super::client::{Consistency, Store, back_off};
 use super::error::StoreError;
 use super::expression::Key;
+use super::journal::Deed;
 use super::keys;
 use super::refused::{TransactionError, Verdict};
 use super::seats::{block_claim, read_claim, unblock_claim};
 use domain::block::Block;
-use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::ids::{EventId, SeatNumber};
+use domain::journal::{Act, Author, SomeSeats};
 use domain::seats::{Claim, SeatStatus};
 
-/// Seats that are blocked or unblocked in one transaction, which has at most 100 items.
+/// Seats that are blocked or unblocked in one transaction, which has at most 100 items: these, and the
+/// entry in the journal.
 pub const MOST_BLOCKED_AT_ONCE: usize = 99;
 
 /// If seats change at the same time, the transaction is decided again, at most this many times.
@@ -39,25 +42,39 @@ impl Store {
     pub async fn block_seats(
         &self,
         event: &EventId,
-        date: DateKey,
-        section: &str,
-        seats: &[SeatNumber],
+        wanted: &SomeSeats,
         block: &Block,
+        author: &Author,
     ) -> Result<usize, BlockRefused> {
+        let SomeSeats {
+            date,
+            section,
+            seats,
+        } = wanted;
         if seats.len() > MOST_BLOCKED_AT_ONCE {
             return Err(BlockRefused::TooMany(seats.len()));
         }
-        let mut pending: Vec<SeatNumber> = seats.to_vec();
+        let mut pending: Vec<SeatNumber> = seats.clone();
         for attempt in 1..=ATTEMPTS {
             if pending.is_empty() {
                 return Ok(0);
             }
+            let act = Act::BlockSeats {
+                seats: SomeSeats {
+                    seats: pending.clone(),
+                    ..wanted.clone()
+                },
+                block: block.clone(),
+            };
+            let deed = Deed::one(author, act);
             let written = self
                 .transact(|now| {
                     let keys = pending
                         .iter()
-                        .map(|seat| keys::seat(event, date, section, *seat));
-                    (keys.map(|key| block_claim(key, block, now)).collect(), ())
+                        .map(|seat| keys::seat(event, *date, section, *seat));
+                    let claims = keys.map(|key| block_claim(key, block, now));
+                    let writes = claims.chain(deed.entries(Some(event), now));
+                    (writes.collect(), ())
                 })
                 .await;
             let verdicts = match written {
@@ -100,16 +117,20 @@ impl Store {
     pub async fn unblock_seats(
         &self,
         event: &EventId,
-        date: DateKey,
-        section: &str,
-        seats: &[SeatNumber],
+        wanted: &SomeSeats,
+        author: &Author,
     ) -> Result<Vec<SeatNumber>, BlockRefused> {
+        let SomeSeats {
+            date,
+            section,
+            seats,
+        } = wanted;
         if seats.len() > MOST_BLOCKED_AT_ONCE {
             return Err(BlockRefused::TooMany(seats.len()));
         }
         let keys: Vec<Key> = seats
             .iter()
-            .map(|seat| keys::seat(event, date, section, *seat))
+            .map(|seat| keys::seat(event, *date, section, *seat))
             .collect();
         for attempt in 1..=ATTEMPTS {
             let mut found = self.items(&keys, Consistency::Strong).await?;
@@ -126,14 +147,23 @@ impl Store {
             if blocked.is_empty() {
                 return Ok(Vec::new());
             }
+            let (blocked, keys): (Vec<SeatNumber>, Vec<&Key>) = blocked.into_iter().unzip();
+            let act = Act::UnblockSeats {
+                seats: SomeSeats {
+                    seats: blocked.clone(),
+                    ..wanted.clone()
+                },
+            };
+            let deed = Deed::one(author, act);
             let written = self
-                .transact(|_| {
-                    let keys = blocked.iter().map(|(_, key)| (*key).clone());
-                    (keys.map(unblock_claim).collect(), ())
+                .transact(|now| {
+                    let claims = keys.iter().map(|key| unblock_claim((*key).clone()));
+                    let writes = claims.chain(deed.entries(Some(event), now));
+                    (writes.collect(), ())
                 })
                 .await;
             match written {
-                Ok(()) => return Ok(blocked.into_iter().map(|(seat, _)| seat).collect()),
+                Ok(()) => return Ok(blocked),
                 Err(TransactionError::Store(error)) => return Err(error.into()),
                 // Somebody else unblocked a seat, or its block ended and it was held.
                 Err(TransactionError::Refused(_)) => back_off(attempt).await,

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
 use futures::future::try_join_all;
 use serde::de::DeserializeOwned;
 
 use super::error::{Result, StoreError, store_error};
-use super::expression::{self, Key, Write};
+use super::expression::{self, Key, Table, Write};
 use super::item::{Item, read_item};
 use super::refused::{TransactionError, WriteError, transaction_error, write_error};
 use crate::metrics::{Count, Metrics};
@@ -47,6 +46,15 @@ pub struct TableNames {
     /// The signing keys. They are separate so that exports and streams of the main table do not
     /// contain them.
     pub keys: String,
+}
+
+impl TableNames {
+    pub(super) fn name(&self, table: Table) -> &str {
+        match table {
+            Table::Main => &self.main,
+            Table::Keys => &self.keys,
+        }
+    }
 }
 
 /// The store: DynamoDB, behind typed operations.
@@ -180,7 +188,7 @@ impl Store {
         let answer = self
             .client
             .query()
-            .table_name(query.table.unwrap_or(&self.tables.main))
+            .table_name(self.tables.name(query.table))
             .key_condition_expression(query.condition)
             .set_expression_attribute_names(Some(expression::names_in(query.condition)))
             .set_expression_attribute_values(Some(query.values.clone()))
@@ -242,35 +250,6 @@ impl Store {
         }
     }
 
-    /// Puts an item into the table of keys if the condition holds. Returns whether it did.
-    pub(super) async fn put_key<const N: usize>(
-        &self,
-        key: &Key,
-        item: Item,
-        condition: &str,
-        values: [(&str, AttributeValue); N],
-    ) -> Result<bool> {
-        let mut whole = key.to_item();
-        whole.extend(item);
-        let values = values.map(|(name, value)| (name.to_owned(), value));
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.keys)
-            .set_item(Some(whole))
-            .condition_expression(condition)
-            .set_expression_attribute_names(Some(expression::names_in(condition)))
-            // DynamoDB refuses an empty map.
-            .set_expression_attribute_values((N > 0).then(|| values.into()))
-            .send()
-            .await;
-        match put {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(store_error(error)),
-        }
-    }
-
     /// Counts a conflict, and waits if the write should be tried again.
     async fn should_retry(&self, attempt: u32, is_conflict: bool) -> bool {
         if is_conflict {
@@ -290,7 +269,7 @@ impl Store {
     ) -> std::result::Result<Item, WriteError> {
         use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
         let names = write.names();
-        let table = &self.tables.main;
+        let table = self.tables.name(write.table);
         match write.action {
             expression::Action::Put(item) => self
                 .client
@@ -347,7 +326,7 @@ impl Store {
             let keys: Vec<Key> = writes.iter().map(|write| write.key.clone()).collect();
             let items = writes
                 .into_iter()
-                .map(|write| write.into_transact_item(&self.tables.main))
+                .map(|write| write.into_transact_item(&self.tables))
                 .collect::<Result<Vec<_>>>()
                 .map_err(TransactionError::Store)?;
             let sent = self
@@ -371,8 +350,7 @@ impl Store {
 
 /// A query of one partition.
 pub(super) struct Query<'a> {
-    /// `None` for the main table.
-    pub(super) table: Option<&'a str>,
+    pub(super) table: Table,
     pub(super) condition: &'a str,
     pub(super) values: HashMap<String, AttributeValue>,
     pub(super) consistency: Consistency,
@@ -386,7 +364,7 @@ impl<'a> Query<'a> {
         values: [(&str, AttributeValue); N],
     ) -> Self {
         Self {
-            table: None,
+            table: Table::Main,
             condition,
             values: values.map(|(name, value)| (name.to_owned(), value)).into(),
             consistency: Consistency::Eventual,

@@ -9,10 +9,12 @@ use super::client::{Consistency, Query, Store};
 use super::error::{Result, StoreError};
 use super::expression::IntoAttribute;
 use super::item::read_item;
+use super::journal::Deed;
 use super::keys;
 use domain::clock::EpochMs;
 use domain::event::{Event, EventDate, Programme};
 use domain::ids::{DateKey, EventId, Lane};
+use domain::journal::{Act, Author};
 use domain::profile::Texts;
 use domain::queue::{Control, Draw, Head, Lanes, Order, Secret};
 use domain::reservation::Performance;
@@ -206,12 +208,17 @@ impl Store {
         &self,
         event: &Event,
         control: Control,
+        author: &Author,
     ) -> std::result::Result<Event, ApplyRefused> {
+        let deed = Deed {
+            author,
+            acts: Act::of_control(event, &control),
+        };
         let changed = Event {
             control,
             ..event.clone()
         };
-        self.write_event(&changed, event.revision, &[]).await
+        self.write_event(&changed, event.revision, &[], &deed).await
     }
 
     /// When a lane's last promotion began. `None` before the first one.

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
+use super::client::TableNames;
 use super::error::StoreError;
 use super::item::Item;
 use domain::clock::EpochMs;
@@ -49,9 +50,17 @@ pub(super) enum Action {
     Delete,
 }
 
+/// The table of an item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Table {
+    Main,
+    Keys,
+}
+
 /// A write that can be sent alone or in a transaction.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
+    pub(super) table: Table,
     pub(super) key: Key,
     pub(super) action: Action,
     pub(super) condition: Option<String>,
@@ -76,10 +85,19 @@ impl Write {
 
     fn new(key: Key, action: Action) -> Self {
         Self {
+            table: Table::Main,
             key,
             action,
             condition: None,
             values: None,
+        }
+    }
+
+    /// In the table of keys.
+    pub(super) fn among_keys(self) -> Self {
+        Self {
+            table: Table::Keys,
+            ..self
         }
     }
 
@@ -123,8 +141,12 @@ impl Write {
         Some(names).filter(|names| !names.is_empty())
     }
 
-    pub(super) fn into_transact_item(self, table: &str) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn into_transact_item(
+        self,
+        tables: &TableNames,
+    ) -> Result<TransactWriteItem, StoreError> {
         use ReturnValuesOnConditionCheckFailure::AllOld;
+        let table = tables.name(self.table);
         let names = self.names();
         let item = TransactWriteItem::builder();
         let built = match self.action {

@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::client::{ABSENT, Consistency, Query, Store};
+use super::client::{Consistency, Query, Store};
 use super::error::Result;
-use super::expression::IntoAttribute;
+use super::expression::{IntoAttribute, Table, Write};
 use super::item::{read_item, write_item};
 use super::keys;
 use domain::clock::EpochMs;
@@ -56,7 +56,7 @@ impl Store {
         ];
         let mut query =
             Query::new("#pk = :pk AND #sk = :sk", values).consistency(Consistency::Strong);
-        query.table = Some(&self.tables.keys);
+        query.table = Table::Keys;
         let item = self.query_all(&query).await?.pop();
         item.map(read_item).transpose()
     }
@@ -69,17 +69,13 @@ impl Store {
         seen: Option<EpochMs>,
         shared: &SharedIssuerKeys,
     ) -> Result<bool> {
-        let key = keys::issuer_keys(issuer);
-        let mut item = write_item(shared);
-        let ttl = shared.next_read_at.plus_seconds(KEPT_SECONDS);
-        item.insert("ttl".to_owned(), ttl.ttl_seconds().into_attribute());
-        match seen {
-            None => self.put_key(&key, item, ABSENT, []).await,
-            Some(seen) => {
-                let values = [(":seen", seen.into_attribute())];
-                self.put_key(&key, item, "#nextReadAt = :seen", values)
-                    .await
-            }
-        }
+        let put = Write::put(keys::issuer_keys(issuer), write_item(shared))
+            .among_keys()
+            .with_ttl(shared.next_read_at.plus_seconds(KEPT_SECONDS));
+        let put = match seen {
+            None => put.when_absent(),
+            Some(seen) => put.when("#nextReadAt = :seen").bind(":seen", seen),
+        };
+        self.write_if_allowed(|_| put.clone()).await
     }
 }

@@ -229,6 +229,26 @@ pub(super) fn open_link(user: UserId) -> Key {
 
 const LINK_PREFIX: &str = "LINK#";
 
+/// The journal of an event, or of acts on the whole table.
+pub(super) fn journal_pk(event: Option<&EventId>) -> String {
+    match event {
+        Some(event) => format!("JOURNAL#{event}"),
+        None => "JOURNAL#".to_owned(),
+    }
+}
+
+/// How the keys of the journal's entries of a moment begin. They sort by time.
+pub(super) fn journal_time(at: EpochMs) -> String {
+    format!("{:015}", at.0.max(0))
+}
+
+pub(super) fn journal_entry(event: Option<&EventId>, at: EpochMs, random: u64) -> Key {
+    key(
+        journal_pk(event),
+        format!("{}#{random:016x}", journal_time(at)),
+    )
+}
+
 /// All signing keys, in their own table.
 pub(super) const SIGNING_KEYS: &str = "SIGNING";
 

@@ -18,6 +18,7 @@ mod images;
 mod inspection;
 mod issuer_keys;
 mod item;
+mod journal;
 mod keys;
 mod lookup;
 mod off_sale;

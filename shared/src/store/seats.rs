@@ -10,10 +10,11 @@ use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Key, Write};
 use super::item::{Item, read_item, text};
 use super::keys;
-use domain::block::{Block, BlockKind, BlockReason};
+use domain::block::{Block, BlockKind};
 use domain::clock::{EpochMs, SKEW_MS};
 use domain::event::Section;
 use domain::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
+use domain::journal::Why;
 use domain::money::Money;
 use domain::seats::{Claim, ContinuedHold, SeatMap};
 
@@ -48,7 +49,7 @@ enum ClaimRecord {
     Blocked {
         kind: BlockKind,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<BlockReason>,
+        reason: Option<Why>,
         /// When the seat is on sale again. Without it, [`IS_FREE`] never holds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         held_until: Option<EpochMs>,

@@ -3,13 +3,16 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 
-use super::client::{ABSENT, Consistency, Query, Store};
-use super::error::{Result, StoreError, store_error};
-use super::expression::{IntoAttribute, names_in};
+use super::client::{Consistency, Query, Store};
+use super::error::{Result, StoreError};
+use super::expression::{IntoAttribute, Table, Write};
 use super::item::{Item, read_item};
+use super::journal::Deed;
 use super::keys;
+use super::refused::TransactionError;
 use crate::token::{KeyRing, SETTLING_SECONDS, SigningKey};
 use domain::clock::EpochMs;
+use domain::journal::{Act, Author};
 use domain::queue::TOKEN_LIFETIME_SECONDS;
 
 /// The attributes of a key besides its secret.
@@ -69,8 +72,8 @@ impl Store {
         Err(StoreError::Conflict)
     }
 
-    /// Creates a new key and retires the previous ones. Also completes an interrupted rotation.
-    pub async fn rotate_signing_keys(&self) -> Result<Rotation> {
+    /// Creates a new key and retires the previous ones.
+    pub async fn rotate_signing_keys(&self, author: &Author) -> Result<Rotation> {
         // Makes sure that there is a key to replace.
         self.signing_keys().await?;
         for _ in 0..ATTEMPTS {
@@ -80,63 +83,82 @@ impl Store {
                 .map(read_item::<KeyRecord>)
                 .collect::<Result<Vec<_>>>()?;
             let newest = records.iter().filter_map(|key| key.sk.parse::<u32>().ok());
-            let number = newest.max().unwrap_or(0) + 1;
-            if !self.make_key(number).await? {
-                continue;
+            let kid = kid(newest.max().unwrap_or(0) + 1);
+            let retired: Vec<String> = records
+                .into_iter()
+                .filter(|key| key.retired_at.is_none())
+                .map(|key| key.sk)
+                .collect();
+            let key = new_key(&kid, self.clock.now())?;
+            let deed = Deed::one(
+                author,
+                Act::RotateKeys {
+                    kid: kid.clone(),
+                    retired: retired.clone(),
+                },
+            );
+            let result = self
+                .transact(|now| {
+                    let mut writes = vec![put_key(&key)];
+                    writes.extend(retired.iter().map(|kid| retire_key(kid, now)));
+                    writes.extend(deed.entries(None, now));
+                    (writes, now)
+                })
+                .await;
+            match result {
+                Ok(now) => {
+                    return Ok(Rotation {
+                        kid,
+                        signs_from: now.plus_seconds(SETTLING_SECONDS),
+                        retired,
+                        former_until: over_at(now),
+                    });
+                }
+                // Somebody else has rotated the keys at the same time.
+                Err(TransactionError::Refused(_)) => {}
+                Err(TransactionError::Store(error)) => return Err(error),
             }
-            let now = self.clock.now();
-            let mut retired = Vec::new();
-            for key in records.into_iter().filter(|key| key.retired_at.is_none()) {
-                self.retire_key(&key.sk, now).await?;
-                retired.push(key.sk);
-            }
-            return Ok(Rotation {
-                kid: kid(number),
-                signs_from: now.plus_seconds(SETTLING_SECONDS),
-                retired,
-                former_until: over_at(now),
-            });
         }
         Err(StoreError::Conflict)
-    }
-
-    async fn retire_key(&self, kid: &str, now: EpochMs) -> Result<()> {
-        const UPDATE: &str = "SET #retiredAt = if_not_exists(#retiredAt, :now), #ttl = :ttl";
-        self.client
-            .update_item()
-            .table_name(&self.tables.keys)
-            .set_key(Some(keys::signing_key(kid).to_item()))
-            .update_expression(UPDATE)
-            .set_expression_attribute_names(Some(names_in(UPDATE)))
-            .expression_attribute_values(":now", now.into_attribute())
-            .expression_attribute_values(":ttl", over_at(now).ttl_seconds().into_attribute())
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(store_error)
     }
 
     async fn key_items(&self) -> Result<Vec<Item>> {
         let mut query = Query::new("#pk = :pk", [(":pk", keys::SIGNING_KEYS.into_attribute())])
             .consistency(Consistency::Strong);
-        query.table = Some(&self.tables.keys);
+        query.table = Table::Keys;
         self.query_all(&query).await
     }
 
     /// Creates the key with this number. Returns `false` if it exists.
     async fn make_key(&self, number: u32) -> Result<bool> {
-        let key = SigningKey::random(kid(number), self.clock.now())
-            .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))?;
-        let item = [
-            (
-                "secret".to_owned(),
-                AttributeValue::B(key.secret.clone().into()),
-            ),
-            ("createdAt".to_owned(), key.created_at.into_attribute()),
-        ];
-        self.put_key(&keys::signing_key(&key.kid), item.into(), ABSENT, [])
-            .await
+        let key = new_key(&kid(number), self.clock.now())?;
+        self.write_if_allowed(|_| put_key(&key)).await
     }
+}
+
+fn new_key(kid: &str, now: EpochMs) -> Result<SigningKey> {
+    SigningKey::random(kid.to_owned(), now)
+        .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))
+}
+
+fn put_key(key: &SigningKey) -> Write {
+    let secret = AttributeValue::B(key.secret.clone().into());
+    let item = Item::from([
+        ("secret".to_owned(), secret),
+        ("createdAt".to_owned(), key.created_at.into_attribute()),
+    ]);
+    Write::put(keys::signing_key(&key.kid), item)
+        .among_keys()
+        .when_absent()
+}
+
+/// Fails if somebody else has retired the key meanwhile.
+fn retire_key(kid: &str, now: EpochMs) -> Write {
+    Write::update(keys::signing_key(kid), "SET #retiredAt = :now, #ttl = :ttl")
+        .among_keys()
+        .when("attribute_exists(#pk) AND attribute_not_exists(#retiredAt)")
+        .bind(":now", now)
+        .bind(":ttl", over_at(now).ttl_seconds())
 }
 
 /// Six digits, so that the ids are ordered by creation.

@@ -3,14 +3,16 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Consistency, Returning, Store, back_off};
+use super::client::{Consistency, Store, back_off};
 use super::error::{Result, StoreError};
 use super::expression::{Key, Write};
 use super::item::{Item, read_item, text, write_item};
+use super::journal::Deed;
 use super::keys;
-use super::refused::{TransactionError, Verdict, WriteError};
+use super::refused::{TransactionError, Verdict};
 use domain::clock::EpochMs;
 use domain::ids::{EntryId, ReservationId, UserId};
+use domain::journal::{Act, Author};
 use domain::money::{Currency, Money};
 use domain::reservation::ReservedSeat;
 use domain::wallet::{EntryKind, IdempotencyKey, LedgerEntry, Purchase, Wallet, WalletRefusal};
@@ -196,19 +198,42 @@ impl Store {
         self.get(&keys::settings(), Consistency::Strong).await
     }
 
-    /// Writes the settings. The currency of a table cannot change: returns `false` if it would.
-    pub async fn put_settings(&self, settings: &Settings) -> Result<bool> {
-        let put = self
-            .write(Returning::Nothing, |_| {
-                Write::put(keys::settings(), write_item(settings))
-                    .when("attribute_not_exists(#pk) OR #currency = :currency")
-                    .bind(":currency", settings.currency.to_string())
+    /// Writes the settings, which were read as `former`. The currency of a table cannot change, and
+    /// nobody else may change the settings at the same time: returns `false` then.
+    pub async fn put_settings(
+        &self,
+        settings: &Settings,
+        former: Option<&Settings>,
+        author: &Author,
+    ) -> Result<bool> {
+        if former == Some(settings) {
+            return Ok(true);
+        }
+        let act = Act::ChangeSettings {
+            currency: settings.currency.clone(),
+            former_ceiling: former.map(|former| former.wallet_ceiling),
+            ceiling: settings.wallet_ceiling,
+        };
+        let deed = Deed::one(author, act);
+        let put = Write::put(keys::settings(), write_item(settings));
+        let put = match former {
+            None => put.when_absent(),
+            Some(former) => put
+                .when("#currency = :currency AND #walletCeiling = :former")
+                .bind(":currency", settings.currency.to_string())
+                .bind(":former", former.wallet_ceiling),
+        };
+        let result = self
+            .transact(|now| {
+                let mut writes = vec![put.clone()];
+                writes.extend(deed.entries(None, now));
+                (writes, ())
             })
             .await;
-        match put {
-            Ok(_) => Ok(true),
-            Err(WriteError::Refused(_)) => Ok(false),
-            Err(WriteError::Store(error)) => Err(error),
+        match result {
+            Ok(()) => Ok(true),
+            Err(TransactionError::Refused(_)) => Ok(false),
+            Err(TransactionError::Store(error)) => Err(error),
         }
     }
 

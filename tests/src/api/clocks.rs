@@ -5,7 +5,7 @@ use domain::queue::Strategy;
 use shared::store::Change;
 
 use crate::queue_steps::{crowd, leaves, statuses, steer, the_queue_moves};
-use crate::world::{DATE, EVENT, World, concert_for};
+use crate::world::{DATE, EVENT, World, author, concert_for};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -91,7 +91,7 @@ async fn a_longer_grace_soon_after_a_pause_revives_nobody_whose_slot_was_given_a
         described,
         former: Box::new(former),
     };
-    store.apply(&change).await.unwrap();
+    store.apply(&change, &[], &author()).await.unwrap();
     world.clock.advance_seconds(3);
     assert_eq!(statuses(&world, &three).await, "EEA");
 }

@@ -5,7 +5,7 @@ use boxoffice::catalog_update::{Mode, apply_text};
 use boxoffice::output::Output;
 use serde_json::{Value, json};
 
-use crate::world::{Buyer, PRICE, Reply, World};
+use crate::world::{Buyer, PRICE, Reply, World, author};
 
 const CONCERT: &str = "
 currency: KRW
@@ -50,7 +50,7 @@ async fn apply(world: &World, text: &str) {
         world.app.store(),
         "catalogue.yaml",
         text,
-        Mode::Apply,
+        Mode::Apply(&author()),
         &mut Output::log(),
     )
     .await;

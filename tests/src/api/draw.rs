@@ -14,7 +14,7 @@ use shared::store::{ApplyRefused, Change, Store};
 use crate::call_gate::CallGate;
 use crate::invariants;
 use crate::queue_steps::{crowd, leaves, statuses, the_queue_moves};
-use crate::world::{Buyer, EVENT, PRICE, Reply, World, concert_for};
+use crate::world::{Buyer, EVENT, PRICE, Reply, World, author, concert_for};
 
 /// A concert that opens in an hour, by a draw.
 fn drawing(max_active: u32) -> Programme {
@@ -61,9 +61,15 @@ async fn ranks(world: &World, buyers: &[Buyer]) -> Vec<u64> {
 async fn steer(world: &World, steering: Steering) {
     let store = Store::clone(world.another_process().app.store());
     let event = EventId::parse(EVENT).unwrap();
-    boxoffice::commands::queue::steer_and_show(store, &event, &steering, &mut Output::log())
-        .await
-        .unwrap();
+    boxoffice::commands::queue::steer_and_show(
+        store,
+        &event,
+        &steering,
+        &author(),
+        &mut Output::log(),
+    )
+    .await
+    .unwrap();
     world.clock.advance_seconds(3);
 }
 
@@ -427,7 +433,7 @@ async fn moves_opening(world: &World, opens_at: EpochMs) -> Result<(), ApplyRefu
         described,
         former: Box::new(former),
     };
-    store.apply(&change).await
+    store.apply(&change, &[], &author()).await
 }
 
 async fn is_not_drawn(world: &World) {

@@ -9,7 +9,7 @@ use domain::money::Money;
 use serde_json::json;
 
 use crate::invariants;
-use crate::world::{DATE, EVENT, FESTIVAL, PRICE, World, concert, festival};
+use crate::world::{DATE, EVENT, FESTIVAL, PRICE, World, author, concert, festival};
 
 const PER_TICKET: i64 = 2_000;
 const PER_ORDER: i64 = 500;
@@ -127,7 +127,14 @@ events:
 "
     );
     let store = world.app.store();
-    let outcome = apply_text(store, "new", &yaml, Mode::Apply, &mut Output::log()).await;
+    let outcome = apply_text(
+        store,
+        "new",
+        &yaml,
+        Mode::Apply(&author()),
+        &mut Output::log(),
+    )
+    .await;
     assert_eq!(outcome.unwrap(), Outcome::Done);
     world.clock.advance_ms(60_000);
     let shown = world.get(&format!("/events/{EVENT}"), "").await;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::wire::{Fault, Rule};
-use crate::world::{EVENT, World};
+use crate::world::{EVENT, World, author};
 
 fn kid(token: &str) -> String {
     let header = token.split('.').next().unwrap();
@@ -19,7 +19,12 @@ async fn a_new_key_signs_once_every_process_knows_it_and_both_keys_are_accepted(
     let other = world.another_process();
     let before = world.joins(EVENT).await;
     assert_eq!(other.status(&before).await.status, 200);
-    let rotation = world.app.store().rotate_signing_keys().await.unwrap();
+    let rotation = world
+        .app
+        .store()
+        .rotate_signing_keys(&author())
+        .await
+        .unwrap();
     assert_eq!(rotation.retired, ["000001"]);
     // A running process reads the new key within five minutes. A process that starts now waits until the others can know it.
     let fresh = world.another_process();
@@ -39,7 +44,12 @@ async fn a_new_key_signs_once_every_process_knows_it_and_both_keys_are_accepted(
 async fn tokens_of_a_retired_key_stay_valid_until_they_expire() {
     let world = World::new().await;
     let before = world.joins(EVENT).await;
-    world.app.store().rotate_signing_keys().await.unwrap();
+    world
+        .app
+        .store()
+        .rotate_signing_keys(&author())
+        .await
+        .unwrap();
     world.clock.advance_seconds(30 * 24 * 3600 - 1);
     let late = world.another_process();
     assert_ne!(late.status(&before).await.code(), "token_invalid");
@@ -55,18 +65,34 @@ async fn tokens_of_a_retired_key_stay_valid_until_they_expire() {
 }
 
 #[tokio::test]
-async fn an_interrupted_rotation_is_completed_by_the_next() {
+async fn an_interrupted_rotation_changes_nothing_and_can_be_repeated() {
     let world = World::new().await;
     world.app.keys().await.unwrap();
-    world
-        .wire
-        .inject(Rule::next("UpdateItem", "SIGNING", Fault::CutOff));
-    assert!(world.app.store().rotate_signing_keys().await.is_err());
-    let rotation = world.app.store().rotate_signing_keys().await.unwrap();
+    let cut = Rule::next("TransactWriteItems", "SIGNING", Fault::CutOff);
+    world.wire.inject(cut);
+    let store = world.app.store();
+    assert!(store.rotate_signing_keys(&author()).await.is_err());
+    let rotation = store.rotate_signing_keys(&author()).await.unwrap();
     assert_eq!(
         (rotation.kid.as_str(), &rotation.retired[..]),
-        ("000003", &["000001".to_owned(), "000002".to_owned()][..])
+        ("000002", &["000001".to_owned()][..])
     );
+}
+
+#[tokio::test]
+async fn of_two_rotations_at_once_the_second_replaces_the_key_of_the_first() {
+    let world = World::new().await;
+    world.app.keys().await.unwrap();
+    let other = world.another_process();
+    let by = author();
+    let (one, two) = tokio::join!(
+        world.app.store().rotate_signing_keys(&by),
+        other.app.store().rotate_signing_keys(&by)
+    );
+    let mut retired = [one.unwrap(), two.unwrap()].map(|rotation| (rotation.kid, rotation.retired));
+    retired.sort();
+    let key = |number: u32| format!("{number:06}");
+    assert_eq!(retired, [(key(2), vec![key(1)]), (key(3), vec![key(2)])]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use domain::image::ImageName;
 use serde_json::{Value, json};
 
 use crate::invariants;
-use crate::world::{Reply, World};
+use crate::world::{Reply, World, author};
 
 const CELLAR: &[u8] = include_bytes!("../../../infra/pictures/maru-trio.jpg");
 const HARBOUR: &[u8] = include_bytes!("../../../infra/pictures/harbour-jazz.jpg");
@@ -42,7 +42,8 @@ async fn apply(world: &World, image: &str) -> Outcome {
         files: FILES,
     };
     let mut out = Output::log();
-    let outcome = catalog_update::apply(world.app.store(), source, Mode::Apply, &mut out).await;
+    let outcome =
+        catalog_update::apply(world.app.store(), source, Mode::Apply(&author()), &mut out).await;
     world.clock.advance_seconds(3);
     outcome.unwrap()
 }
@@ -210,7 +211,8 @@ async fn the_example_catalogue_has_pictures_and_texts() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/catalog.example.yaml");
     let mut out = Output::log();
     let store = world.app.store();
-    let applied = catalog_update::apply_file(store, file.as_ref(), Mode::Apply, &mut out).await;
+    let applied =
+        catalog_update::apply_file(store, file.as_ref(), Mode::Apply(&author()), &mut out).await;
     assert_eq!(applied.unwrap(), Outcome::Done);
     world.clock.advance_seconds(3);
     let events = get(&world, "/events").await.body["events"].take();

@@ -7,7 +7,7 @@ use domain::ids::EventId;
 use domain::queue::Secret;
 use domain::rehearsal::Challenge;
 
-use crate::world::{EVENT, Reply, World};
+use crate::world::{EVENT, Reply, World, author};
 
 async fn proof(world: &World, challenge: &str) -> Reply {
     let path = format!("/events/{EVENT}/rehearsal/{challenge}");
@@ -24,7 +24,7 @@ async fn a_challenge_is_answered_with_the_permits_secret_until_it_expires() {
     assert_eq!((before.status, before.body.get("answer")), (200, None));
 
     let store = world.app.store();
-    let permit = permits::allow(store, &event, Duration::from_mins(10))
+    let permit = permits::allow(store, &event, Duration::from_mins(10), &author())
         .await
         .unwrap();
     // Processes cache an event for two seconds.
@@ -45,15 +45,17 @@ async fn a_permit_is_taken_back_by_its_owner_only_and_survives_other_changes() {
     let world = World::new().await;
     let event = EventId::parse(EVENT).unwrap();
     let store = world.app.store();
-    let permit = permits::allow(store, &event, Duration::from_mins(10))
+    let permit = permits::allow(store, &event, Duration::from_mins(10), &author())
         .await
         .unwrap();
     let other = Secret::random().unwrap();
-    permits::revoke(store, &event, &other).await.unwrap();
+    permits::revoke(store, &event, &other, &author())
+        .await
+        .unwrap();
     world.clock.advance_seconds(3);
     let challenge = Challenge::random().unwrap().to_string();
     assert!(proof(&world, &challenge).await.body["answer"].is_string());
-    permits::revoke(store, &event, &permit.secret)
+    permits::revoke(store, &event, &permit.secret, &author())
         .await
         .unwrap();
     world.clock.advance_seconds(3);
@@ -70,7 +72,7 @@ async fn a_malformed_challenge_is_refused_and_no_response_has_the_secret() {
         assert_eq!(refused.body["errors"][0]["field"], "path:challenge");
     }
     let store = world.app.store();
-    let permit = permits::allow(store, &event, Duration::from_mins(10))
+    let permit = permits::allow(store, &event, Duration::from_mins(10), &author())
         .await
         .unwrap();
     world.clock.advance_seconds(3);

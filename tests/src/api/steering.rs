@@ -9,12 +9,12 @@ use domain::queue::{Lanes, Strategy};
 
 use crate::invariants;
 use crate::queue_steps::{crowd, leaves, statuses, the_queue_moves};
-use crate::world::{EVENT, World, concert_for};
+use crate::world::{EVENT, World, author, concert_for};
 
 async fn steer(world: &World, steering: Steering) -> Outcome {
     let store = world.another_process().app.store().clone();
     let event = EventId::parse(EVENT).unwrap();
-    steer_and_show(store, &event, &steering, &mut Output::log())
+    steer_and_show(store, &event, &steering, &author(), &mut Output::log())
         .await
         .unwrap()
 }

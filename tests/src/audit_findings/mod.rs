@@ -25,7 +25,7 @@ use shared::audit::Incomplete;
 use crate::call_gate::CallGate;
 use crate::invariants;
 use crate::world::{
-    Buyer, DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, World, concert, concert_for, festival,
+    Buyer, DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, World, author, concert, concert_for, festival,
 };
 
 fn n(number: i64) -> AttributeValue {
@@ -133,7 +133,7 @@ async fn apply(world: &World, catalogue: &str) {
         world.app.store(),
         "catalogue.yaml",
         catalogue,
-        Mode::Apply,
+        Mode::Apply(&author()),
         &mut Output::log(),
     )
     .await;

@@ -4,19 +4,20 @@ mod operators;
 mod races;
 
 use boxoffice::Outcome;
-use boxoffice::commands::blocks::{BlockArgs, SeatsArgs, UnblockArgs, block_seats, unblock_seats};
+use boxoffice::commands::blocks::{SeatsArgs, block_seats, unblock_seats};
 use boxoffice::seat_list::SeatList;
-use domain::block::{BlockKind, BlockReason};
+use domain::block::{Block, BlockKind};
 use domain::clock::EpochMs;
 use domain::event::{Programme, Section};
 use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::journal::Why;
 use domain::money::Money;
 use serde_json::{Value, json};
 
 use crate::invariants;
 use crate::printed::Printed;
 use crate::queue_steps::{crowd, is_now, the_queue_moves};
-use crate::world::{Buyer, DATE, EVENT, PRICE, World, concert, concert_for};
+use crate::world::{Buyer, DATE, EVENT, PRICE, World, author, concert, concert_for};
 
 fn seats_of(seats: &str) -> SeatsArgs {
     SeatsArgs {
@@ -27,40 +28,43 @@ fn seats_of(seats: &str) -> SeatsArgs {
     }
 }
 
+/// Seats, and how to block them.
+#[derive(Clone)]
+struct Wanted {
+    seats: SeatsArgs,
+    block: Block,
+}
+
 /// Seats of section A of the first date, for the house, without an end.
-fn house(seats: &str) -> BlockArgs {
-    BlockArgs {
+fn house(seats: &str) -> Wanted {
+    Wanted {
         seats: seats_of(seats),
-        kind: BlockKind::House,
-        until: None,
-        why: None,
+        block: Block {
+            kind: BlockKind::House,
+            reason: None,
+            until: None,
+        },
     }
 }
 
-fn until(seats: &str, until: EpochMs) -> BlockArgs {
-    BlockArgs {
-        until: Some(until),
-        ..house(seats)
-    }
+fn until(seats: &str, until: EpochMs) -> Wanted {
+    let mut wanted = house(seats);
+    wanted.block.until = Some(until);
+    wanted
 }
 
 /// Blocks, and returns the outcome and what was printed.
-async fn block(world: &World, args: &BlockArgs) -> (Outcome, String) {
+async fn block(world: &World, Wanted { seats, block }: &Wanted) -> (Outcome, String) {
     let printed = Printed::default();
     let mut out = printed.output();
-    let outcome = block_seats(world.app.store(), args, &mut out)
-        .await
-        .unwrap();
-    (outcome, printed.text())
+    let outcome = block_seats(world.app.store(), seats, block, &author(), &mut out).await;
+    (outcome.unwrap(), printed.text())
 }
 
 async fn unblock(world: &World, seats: &str) -> String {
     let printed = Printed::default();
-    let args = UnblockArgs {
-        seats: seats_of(seats),
-    };
     let mut out = printed.output();
-    let outcome = unblock_seats(world.app.store(), &args, &mut out).await;
+    let outcome = unblock_seats(world.app.store(), &seats_of(seats), &author(), &mut out).await;
     assert_eq!(outcome.unwrap(), Outcome::Done);
     printed.text()
 }
@@ -70,7 +74,7 @@ pub(crate) async fn block_for_the_house(world: &World, seats: &str) {
     is_blocked(world, &house(seats)).await;
 }
 
-async fn is_blocked(world: &World, args: &BlockArgs) {
+async fn is_blocked(world: &World, args: &Wanted) {
     let (outcome, said) = block(world, args).await;
     assert_eq!(outcome, Outcome::Done, "{said}");
 }
@@ -174,15 +178,11 @@ async fn blocking_again_changes_nothing_and_another_block_of_a_seat_is_refused()
     let (outcome, said) = block(&world, &house("1-4")).await;
     assert_eq!(outcome, Outcome::Done);
     assert!(said.ends_with("(3 before)\n"), "{said}");
-    let sponsor = BlockArgs {
-        kind: BlockKind::Sponsor,
-        ..house("4-5")
-    };
+    let mut sponsor = house("4-5");
+    sponsor.block.kind = BlockKind::Sponsor;
     assert_eq!(block(&world, &sponsor).await.0, Outcome::Negative);
-    let otherwise = BlockArgs {
-        why: Some(BlockReason::parse("mixing desk").unwrap()),
-        ..house("4")
-    };
+    let mut otherwise = house("4");
+    otherwise.block.reason = Why::parse("mixing desk").ok();
     assert_eq!(block(&world, &otherwise).await.0, Outcome::Negative);
     let buyer = world.joins(EVENT).await;
     assert_eq!(available(&world, &buyer).await, 46);
@@ -268,22 +268,51 @@ async fn a_block_needs_an_end_in_the_future_and_seats_that_exist() {
     let world = World::with(concert()).await;
     let past = until("1", world.clock.now());
     assert_eq!(block(&world, &past).await.0, Outcome::Negative);
+    let mut elsewhere = house("1");
+    elsewhere.seats.section = "Z".to_owned();
     for (wrong, what) in [
         (house("51"), "there is no seat 51 in section A"),
-        (
-            BlockArgs {
-                seats: SeatsArgs {
-                    section: "Z".to_owned(),
-                    ..seats_of("1")
-                },
-                ..house("1")
-            },
-            "there is no section Z on",
-        ),
+        (elsewhere, "there is no section Z on"),
     ] {
         let mut out = Printed::default().output();
-        let error = block_seats(world.app.store(), &wrong, &mut out).await;
+        let store = world.app.store();
+        let error = block_seats(store, &wrong.seats, &wrong.block, &author(), &mut out).await;
         let error = error.unwrap_err().to_string();
         assert!(error.starts_with(what), "{error}");
     }
+}
+
+#[tokio::test]
+async fn the_journal_tells_of_each_transaction_that_blocked_or_unblocked_seats_and_of_no_other() {
+    let world = World::with(small_concert(10, 150)).await;
+    world.clock.advance_seconds(1);
+    let end = world.clock.now().plus_seconds(60);
+    is_blocked(&world, &until("1-3,7", end)).await;
+    world.clock.advance_seconds(1);
+    // Nothing is left to do, or it is refused: no entry.
+    is_blocked(&world, &until("1-2", end)).await;
+    assert_eq!(block(&world, &house("7-8")).await.0, Outcome::Negative);
+    unblock(&world, "100-150").await;
+    is_blocked(&world, &house("10-120")).await;
+    world.clock.advance_seconds(1);
+    unblock(&world, "2-8").await;
+    let event = EventId::parse(EVENT).unwrap();
+    let store = world.app.store();
+    let entries = store.journal(Some(&event), EpochMs(0), 100).await.unwrap();
+    let mut told: Vec<String> = entries
+        .iter()
+        .filter(|entry| entry.act != "create event")
+        .map(|entry| format!("{}: {}", entry.act, entry.details.join(", ")))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            format!("block seats: {DATE}, section A: 1-3,7, as house until {end}"),
+            format!("block seats: {DATE}, section A: 10-108, as house"),
+            format!("block seats: {DATE}, section A: 109-120, as house"),
+            format!("unblock seats: {DATE}, section A: 2-3,7"),
+        ]
+    );
+    assert!(entries.iter().all(|entry| entry.who == author().who));
 }

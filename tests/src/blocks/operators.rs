@@ -11,7 +11,7 @@ use super::{house, is_blocked, unblock, until};
 use crate::invariants;
 use crate::printed::Printed;
 use crate::serve::{Server, run, something_on_sale};
-use crate::world::{DATE, EVENT, LATER_DATE, PRICE, World};
+use crate::world::{DATE, EVENT, LATER_DATE, PRICE, World, author};
 
 #[tokio::test]
 async fn the_report_and_the_claims_agree_on_what_is_blocked_sold_held_and_free() {
@@ -63,9 +63,15 @@ events:
         let printed = Printed::default();
         let mut out = printed.output();
         let store = world.app.store();
-        apply_text(store, "c.yaml", &catalogue, Mode::Apply, &mut out)
-            .await
-            .unwrap()
+        apply_text(
+            store,
+            "c.yaml",
+            &catalogue,
+            Mode::Apply(&author()),
+            &mut out,
+        )
+        .await
+        .unwrap()
     };
     assert_eq!(apply().await, Outcome::Negative);
     unblock(&world, "50").await;

@@ -3,18 +3,24 @@
 use std::sync::Arc;
 
 use boxoffice::Outcome;
-use boxoffice::commands::blocks::{BlockArgs, UnblockArgs, block_seats, unblock_seats};
+use boxoffice::commands::blocks::{block_seats, unblock_seats};
 use boxoffice::output::Output;
 use domain::block::BlockKind;
 use domain::seats::Claim;
 use futures::future::join_all;
 
-use super::{house, is_blocked, seats_of, small_concert};
+use super::{Wanted, house, is_blocked, seats_of, small_concert};
 use crate::invariants;
-use crate::world::{EVENT, World};
+use crate::world::{EVENT, World, author};
 
 fn silent() -> Output {
     Output::to(Box::new(std::io::sink()))
+}
+
+async fn blocks(process: &World, Wanted { seats, block }: &Wanted) -> Outcome {
+    let store = process.app.store();
+    let outcome = block_seats(store, seats, block, &author(), &mut silent()).await;
+    outcome.unwrap()
 }
 
 /// The claims of the small concert's only section, by seat.
@@ -36,10 +42,9 @@ async fn of_holding_and_blocking_a_seat_at_once_exactly_one_succeeds() {
         let (buyers, operators) = (world.another_process(), world.another_process());
         let holding = tokio::spawn(async move { buyers.hold(&buyer, first + 2).await });
         let blocking = tokio::spawn(async move {
-            let args = house(&format!("{first}-{}", first + 4));
-            block_seats(operators.app.store(), &args, &mut silent()).await
+            blocks(&operators, &house(&format!("{first}-{}", first + 4))).await
         });
-        let (answer, outcome) = (holding.await.unwrap(), blocking.await.unwrap().unwrap());
+        let (answer, outcome) = (holding.await.unwrap(), blocking.await.unwrap());
         let is_held = match (answer.status, answer.code()) {
             (201, _) => true,
             (409, "seat_taken") => false,
@@ -68,12 +73,9 @@ async fn of_several_blocks_of_common_seats_at_once_exactly_one_wins() {
         let commands = BlockKind::ALL.map(|kind| {
             let process = world.another_process();
             tokio::spawn(async move {
-                let args = BlockArgs {
-                    kind,
-                    ..house(&format!("{first}-{}", first + 7))
-                };
-                let outcome = block_seats(process.app.store(), &args, &mut silent()).await;
-                (kind, outcome.unwrap())
+                let mut wanted = house(&format!("{first}-{}", first + 7));
+                wanted.block.kind = kind;
+                (kind, blocks(&process, &wanted).await)
             })
         });
         let outcomes = join_all(commands).await;
@@ -103,10 +105,9 @@ async fn unblocking_never_takes_a_seat_from_the_buyer_who_holds_it_by_then() {
     let commands = (0..2).map(|_| {
         let process = world.another_process();
         tokio::spawn(async move {
-            let args = UnblockArgs {
-                seats: seats_of("1-20"),
-            };
-            let outcome = unblock_seats(process.app.store(), &args, &mut silent()).await;
+            let seats = seats_of("1-20");
+            let store = process.app.store();
+            let outcome = unblock_seats(store, &seats, &author(), &mut silent()).await;
             assert_eq!(outcome.unwrap(), Outcome::Done);
         })
     });

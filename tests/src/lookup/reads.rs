@@ -6,10 +6,12 @@ use std::ops::ControlFlow;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use boxoffice::event_list::EventList;
 use boxoffice::export::{Export, Format};
+use boxoffice::journal_list::JournalList;
 use boxoffice::order_story::OrderStory;
 use boxoffice::output::Output;
 use boxoffice::user_records::{self, UserRecords};
 use boxoffice::wanted_reservations::Wanted;
+use domain::clock::EpochMs;
 use domain::event::{Programme, Section};
 use domain::ids::{EventId, ReservationId, SeatNumber, UserId};
 use domain::money::Money;
@@ -104,6 +106,7 @@ async fn finding_and_exporting_need_exactly_the_documented_permissions_and_write
 
     store.settings().await.unwrap();
     EventList::read(store).await.unwrap();
+    JournalList::of_all(store, EpochMs(0), 10).await.unwrap();
     let by_claims = Wanted {
         event: Some(world.programme().await),
         statuses: vec![Status::Confirmed],

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::browser::{DESKTOP, Eyes, PHONE, browse};
 use super::site::{HALL, LOTTERY_TOMORROW, NARROW, Site};
+use crate::serve::run;
 
 /// A user holds a seat of the hall's first date.
 async fn somebody_holds(site: &Site, seat: u32) {
@@ -38,8 +39,13 @@ async fn an_operator_sees_and_steers_a_sale() {
         operator.reload().await;
         operator.until("document.getElementById('name').textContent === 'Evening at the Hall'").await;
 
+        operator.write("#why", "the doors are jammed").await;
         operator.click("#pause").await;
         operator.until("document.getElementById('state').textContent === 'Paused'").await;
+        operator.until("document.getElementById('why').value === ''").await;
+        let journal = run(&["journal", "hall", "--endpoint-url", &site.server.dynamodb]).await;
+        let journal = String::from_utf8(journal.stdout).unwrap();
+        assert!(journal.contains("why: the doors are jammed"), "{journal}");
         let state = site.call("GET", "/events/hall/queue", "", json!({})).await;
         assert_eq!(state["eventId"], "hall");
         operator.click("#resume").await;

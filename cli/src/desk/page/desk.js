@@ -211,7 +211,9 @@ async function steer(change, button) {
   byId("error").textContent = "";
   if (button) button.disabled = true;
   try {
-    const event = await fetchJson(`/api/events/${encodeURIComponent(steeredEvent)}/queue`, change);
+    const why = byId("why").value.trim();
+    const event = await fetchJson(`/api/events/${encodeURIComponent(steeredEvent)}/queue`, { ...change, ...(why && { why }) });
+    byId("why").value = "";
     if (selectedEvent === steeredEvent) showEvent(event);
   } catch (error) {
     byId("error").textContent = error.message;
