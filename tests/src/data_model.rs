@@ -265,7 +265,8 @@ async fn seats_are_blocked(world: &World) {
     };
     let event = EventId::parse(EVENT).unwrap();
     let store = world.app.store();
-    let blocked = store.block_seats(&event, &seats, &block, &author());
+    let by = author();
+    let blocked = store.block_seats(&event, &seats, &block, &by);
     assert_eq!(blocked.await.unwrap(), 1);
 }
 
