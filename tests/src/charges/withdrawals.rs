@@ -378,7 +378,7 @@ async fn a_provider_that_refuses_is_asked_for_a_day_and_the_operator_sees_why() 
         withdrawals::print(store, as_json, &mut out).await.unwrap();
         printed.text()
     };
-    assert!(printed(false).await.contains("not sent yet"));
+    assert!(printed(false).await.contains("on its way"));
     let mut hours = 0;
     while statuses(&shop.withdrawals(&buyer).await) == ["PENDING"] {
         assert!(hours < 30, "the withdrawal does not end");
@@ -389,7 +389,7 @@ async fn a_provider_that_refuses_is_asked_for_a_day_and_the_operator_sees_why() 
         if hours < 24 {
             assert!(settled.is_err(), "the operator is told");
             let line = printed(false).await;
-            assert!(line.contains("refused: balance_insufficient"), "{line}");
+            assert!(line.contains("last error: balance_insufficient"), "{line}");
             let listed: Value = serde_json::from_str(&printed(true).await).unwrap();
             let asked = &shop.withdrawals(&buyer).await[0];
             assert_eq!(listed[0]["withdrawalId"], asked["withdrawalId"]);
