@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::apply::ApplyArgs;
 use crate::commands::audit::AuditArgs;
 use crate::commands::cancel_event::CancelEventArgs;
+use crate::commands::blocks::{BlockArgs, BlocksArgs, UnblockArgs};
 use crate::commands::desk::DeskArgs;
 use crate::commands::events::EventsArgs;
 use crate::commands::export::ExportCommand;
@@ -22,8 +23,8 @@ use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
 use crate::commands::withdrawals::WithdrawalsArgs;
 use crate::commands::{
-    apply, audit, cancel_event, desk, events, export, journal, keys, orders, plan, queue, report,
-    rush, serve, verify_draw, withdrawals,
+    apply, audit, blocks, cancel_event, desk, events, export, journal, keys, orders, plan, queue,
+    report, rush, serve, verify_draw, withdrawals,
 };
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
@@ -55,6 +56,12 @@ enum Command {
     Queue(QueueArgs),
     /// Cancel an event for good, and give everybody the money back
     CancelEvent(CancelEventArgs),
+    /// Keep seats off sale, until a time or until they are unblocked
+    Block(BlockArgs),
+    /// Put blocked seats on sale again
+    Unblock(UnblockArgs),
+    /// List the blocked seats of an event
+    Blocks(BlocksArgs),
     /// Show an event's sales and the state of its queue
     Report(ReportArgs),
     /// Find reservations, or tell the whole story of one
@@ -110,6 +117,9 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Events(args) => events::run(&args, &tables, out).await,
             Command::Queue(args) => queue::run(&args, &tables, out).await,
             Command::CancelEvent(args) => cancel_event::run(&args, &tables, out).await,
+            Command::Block(args) => blocks::block(&args, &tables, out).await,
+            Command::Unblock(args) => blocks::unblock(&args, &tables, out).await,
+            Command::Blocks(args) => blocks::list(&args, &tables, out).await,
             Command::Report(args) => report::run(&args, &tables, out).await,
             Command::Orders(args) => orders::run(&args, &tables, out).await,
             Command::Export(command) => export::run(&command, &tables, out).await,

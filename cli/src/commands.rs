@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod audit;
+pub mod blocks;
 pub mod cancel_event;
 pub mod desk;
 pub mod events;

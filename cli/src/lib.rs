@@ -42,6 +42,7 @@ pub mod queue_status;
 pub mod report_page;
 pub mod rush;
 pub mod sales_report;
+pub mod seat_list;
 pub mod service_clock;
 pub mod steering;
 pub mod table_options;

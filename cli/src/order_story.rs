@@ -101,13 +101,15 @@ enum ClaimState {
     OfAnother,
     Free,
     Withdrawn,
+    Blocked,
 }
 
 impl ClaimState {
     fn of(claim: Option<&Claim>, reservation: &Reservation, now: EpochMs) -> Self {
         let is_own = |id: &ReservationId| *id == reservation.reservation_id;
         match claim {
-            None => Self::Free,
+            Some(Claim::Blocked(block)) if block.lasts(now) => Self::Blocked,
+            None | Some(Claim::Blocked(_)) => Self::Free,
             Some(Claim::Withdrawn { until }) => {
                 if *until > now {
                     Self::Withdrawn
@@ -129,6 +131,7 @@ impl ClaimState {
             Self::OfAnother => "another reservation's",
             Self::Free => "free",
             Self::Withdrawn => "not on sale: an operator moves it",
+            Self::Blocked => "blocked: not on sale",
         }
     }
 }

@@ -10,6 +10,7 @@ use domain::event::{Admission, Programme, SaleState};
 use domain::ids::{DateKey, EventId};
 use domain::money::{Currency, Money};
 use domain::reservation::{Reservation, State, Status};
+use domain::seats::SeatStatus;
 use serde::Serialize;
 use shared::app::App;
 
@@ -120,6 +121,7 @@ impl SalesReport {
                 },
             )
             .await?;
+        report.count_blocked(app, now).await?;
         report.sum_up();
         Ok(report)
     }
@@ -180,6 +182,23 @@ impl SalesReport {
         }
     }
 
+    /// Blocked seats have no reservations, so their claims are read.
+    async fn count_blocked(&mut self, app: &App, now: EpochMs) -> Result<()> {
+        let event = &self.event_id;
+        for sales in &mut self.sections {
+            let (Some(date), Some(section)) = (sales.date, &sales.section) else {
+                continue;
+            };
+            let claims = app.store().claims(event, date, section).await?;
+            let statuses = claims
+                .values()
+                .map(|claim| SeatStatus::of(Some(claim), now));
+            let blocked = statuses.filter(|status| *status == SeatStatus::Blocked);
+            sales.tickets.blocked = blocked.count() as u64;
+        }
+        Ok(())
+    }
+
     fn sum_up(&mut self) {
         for SectionSales { tickets, .. } in &mut self.sections {
             *tickets = tickets.with_available();
@@ -206,6 +225,7 @@ impl SalesReport {
             "available",
             "revenue",
             "currency",
+            "blocked",
         ])?;
         for sales in &self.sections {
             let tickets = sales.tickets;
@@ -219,6 +239,7 @@ impl SalesReport {
                 tickets.available.to_string(),
                 tickets.revenue.in_major_units(&self.currency),
                 self.currency.to_string(),
+                tickets.blocked.to_string(),
             ])?;
         }
         let csv = String::from_utf8(csv.into_inner()?)?;
@@ -243,6 +264,7 @@ impl SalesReport {
             format!("state       {}", sale_state_name(self.state)),
             format!("sold        {} of {}", tickets.sold, tickets.total),
             format!("held        {}", tickets.held),
+            format!("blocked     {}", tickets.blocked),
             format!("available   {}", tickets.available),
             format!("revenue     {} {currency}", major(tickets.revenue)),
             format!("fees        {} {currency}", major(self.fees)),
@@ -267,12 +289,13 @@ impl SalesReport {
             ),
             String::new(),
             format!(
-                "{:<17} {:<12} {:>8} {:>8} {:>8} {:>9} {:>18}",
+                "{:<17} {:<12} {:>8} {:>8} {:>8} {:>8} {:>9} {:>18}",
                 "date",
                 "section",
                 "total",
                 "sold",
                 "held",
+                "blocked",
                 "available",
                 format!("revenue, {currency}")
             ),
@@ -282,10 +305,11 @@ impl SalesReport {
             let date = sales.date.map(|date| date.to_string()).unwrap_or_default();
             let section = sales.section.as_deref().unwrap_or("all");
             format!(
-                "{date:<17} {section:<12} {:>8} {:>8} {:>8} {:>9} {:>18}",
+                "{date:<17} {section:<12} {:>8} {:>8} {:>8} {:>8} {:>9} {:>18}",
                 tickets.total,
                 tickets.sold,
                 tickets.held,
+                tickets.blocked,
                 tickets.available,
                 major(tickets.revenue)
             )

@@ -1,4 +1,4 @@
-//! How many tickets of an event are sold, held and left, and what the sold ones cost.
+//! How many tickets of an event are sold, held, blocked and left, and what the sold ones cost.
 
 use anyhow::Result;
 use domain::clock::EpochMs;
@@ -16,6 +16,8 @@ pub struct TicketCounts {
     pub total: u64,
     pub sold: u64,
     pub held: u64,
+    /// Kept off sale by an operator.
+    pub blocked: u64,
     pub available: u64,
     /// The price of the sold tickets, without fees.
     pub revenue: Money,
@@ -38,7 +40,9 @@ impl TicketCounts {
     #[must_use]
     pub fn with_available(self) -> Self {
         Self {
-            available: self.total.saturating_sub(self.sold + self.held),
+            available: self
+                .total
+                .saturating_sub(self.sold + self.held + self.blocked),
             ..self
         }
     }
@@ -49,6 +53,7 @@ impl TicketCounts {
             total: self.total + other.total,
             sold: self.sold + other.sold,
             held: self.held + other.held,
+            blocked: self.blocked + other.blocked,
             available: self.available + other.available,
             revenue: self.revenue + other.revenue,
         }
@@ -71,6 +76,7 @@ impl TicketCounts {
                 let counts = Self {
                     sold: map.count(SeatStatus::Sold).into(),
                     held: map.count(SeatStatus::Held).into(),
+                    blocked: map.count(SeatStatus::Blocked).into(),
                     revenue: map.revenue(),
                     ..Self::of_total(section.seats)
                 };

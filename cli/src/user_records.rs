@@ -212,7 +212,7 @@ async fn owner_by_claims(store: &Store, id: &ReservationId) -> Result<Option<Use
                     reservation_id,
                     ..
                 } => (reservation_id == id).then_some(*user_id),
-                Claim::Withdrawn { .. } => None,
+                Claim::Withdrawn { .. } | Claim::Blocked(_) => None,
             });
             start = page.next;
             if found.is_some() {

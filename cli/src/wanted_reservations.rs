@@ -191,6 +191,6 @@ fn holder(claim: &Claim, now: EpochMs) -> Option<(UserId, &ReservationId)> {
             held_until,
             ..
         } => (*held_until > now).then_some((*user_id, reservation_id)),
-        Claim::Withdrawn { .. } => None,
+        Claim::Withdrawn { .. } | Claim::Blocked(_) => None,
     }
 }

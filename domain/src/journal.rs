@@ -7,9 +7,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::block::{Block, Ranges};
 use crate::clock::EpochMs;
 use crate::event::Event;
-use crate::ids::{DateKey, EventId, Malformed};
+use crate::ids::{DateKey, EventId, Malformed, SeatNumber};
 use crate::money::{Currency, Money};
 use crate::queue::{Control, Strategy};
 
@@ -52,7 +53,7 @@ impl fmt::Display for Who {
 }
 
 /// Why somebody acts, in their own words: 1 to 500 characters, without control characters.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Why(String);
 
@@ -85,6 +86,25 @@ impl fmt::Display for Why {
 pub struct Author {
     pub who: Who,
     pub why: Option<Why>,
+}
+
+/// Seats of a section of a date, in ascending order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SomeSeats {
+    pub date: DateKey,
+    pub section: String,
+    pub seats: Vec<SeatNumber>,
+}
+
+impl fmt::Display for SomeSeats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            date,
+            section,
+            seats,
+        } = self;
+        write!(f, "{date}, section {section}: {}", Ranges(seats))
+    }
 }
 
 /// Something that an operator does.
@@ -138,6 +158,15 @@ pub enum Act {
     },
     /// The permit was taken back.
     DisallowRush,
+    /// Seats were taken off sale.
+    BlockSeats {
+        seats: SomeSeats,
+        block: Block,
+    },
+    /// Blocked seats were put on sale again.
+    UnblockSeats {
+        seats: SomeSeats,
+    },
     /// A new signing key.
     RotateKeys {
         kid: String,
@@ -219,6 +248,8 @@ impl Act {
             Self::GiveBeacon { .. } => "give beacon",
             Self::AllowRush { .. } => "allow rush",
             Self::DisallowRush => "disallow rush",
+            Self::BlockSeats { .. } => "block seats",
+            Self::UnblockSeats { .. } => "unblock seats",
             Self::RotateKeys { .. } => "rotate keys",
         }
     }
@@ -245,6 +276,8 @@ impl Act {
             }
             Self::GiveBeacon { value } => vec![value.clone()],
             Self::AllowRush { until } => vec![format!("until {until}")],
+            Self::BlockSeats { seats, block } => vec![seats.to_string(), format!("as {block}")],
+            Self::UnblockSeats { seats } => vec![seats.to_string()],
             Self::RotateKeys { kid, retired } => std::iter::once(format!("new key: {kid}"))
                 .chain(retired.iter().map(|kid| format!("retired: {kid}")))
                 .collect(),

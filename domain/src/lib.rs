@@ -5,6 +5,7 @@
 //! from the API.
 
 pub mod best;
+pub mod block;
 pub mod books;
 pub mod charge;
 pub mod clock;

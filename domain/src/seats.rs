@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
+use crate::block::Block;
 use crate::clock::EpochMs;
 use crate::event::Section;
 use crate::ids::{ReservationId, SeatNumber, UserId};
@@ -45,6 +44,8 @@ pub enum Claim {
     },
     /// Not on sale until then, because an operator is removing or moving the seat.
     Withdrawn { until: EpochMs },
+    /// Kept off sale by an operator.
+    Blocked(Block),
 }
 
 /// A released hold that the same user continues.
@@ -61,7 +62,7 @@ pub enum ClaimVerdict {
     Free,
     /// The user released the seat a short while ago, and may hold it again.
     Continued(ContinuedHold),
-    /// Held or sold. `held_until` is `None` if it is sold.
+    /// Held, sold or off sale. `held_until` is `None` if it is sold or blocked.
     Taken {
         held_until: Option<EpochMs>,
     },
@@ -87,7 +88,9 @@ impl Claim {
             Self::Withdrawn { until } if *until > now => ClaimVerdict::Taken {
                 held_until: Some(*until),
             },
-            Self::Withdrawn { .. } => ClaimVerdict::Free,
+            // When a block ends is not for buyers.
+            Self::Blocked(block) if block.lasts(now) => ClaimVerdict::Taken { held_until: None },
+            Self::Withdrawn { .. } | Self::Blocked(_) => ClaimVerdict::Free,
             Self::Held { user_id, .. } if *user_id != user => ClaimVerdict::Free,
             Self::Held {
                 reservation_id,
@@ -111,17 +114,17 @@ impl Claim {
     }
 }
 
-/// A seat's status for buyers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-#[serde(rename_all = "UPPERCASE")]
+/// A seat's status. Buyers see a blocked seat as HELD: it is not on sale.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum SeatStatus {
     /// Can be held.
     Available,
-    /// Held by a user who has some minutes to pay, or not on sale.
+    /// Held by a user who has some minutes to pay, or being moved by an operator.
     Held,
     /// Sold.
     Sold,
+    /// Kept off sale by an operator.
+    Blocked,
 }
 
 impl SeatStatus {
@@ -129,7 +132,8 @@ impl SeatStatus {
     #[must_use]
     pub fn of(claim: Option<&Claim>, now: EpochMs) -> Self {
         match claim {
-            None => Self::Available,
+            Some(Claim::Blocked(block)) if block.lasts(now) => Self::Blocked,
+            None | Some(Claim::Blocked(_)) => Self::Available,
             Some(
                 Claim::Held {
                     held_until: until, ..
@@ -146,6 +150,7 @@ impl SeatStatus {
             Self::Available => 0,
             Self::Held => 1,
             Self::Sold => 2,
+            Self::Blocked => 3,
         }
     }
 
@@ -153,7 +158,8 @@ impl SeatStatus {
         match bits {
             0 => Self::Available,
             1 => Self::Held,
-            _ => Self::Sold,
+            2 => Self::Sold,
+            _ => Self::Blocked,
         }
     }
 }
@@ -245,7 +251,7 @@ impl SeatMap {
         self.seats
     }
 
-    /// The number of free seats. Held seats count as taken.
+    /// The number of free seats. Held and blocked seats count as taken.
     #[must_use]
     pub fn available(&self) -> u32 {
         self.available
@@ -328,6 +334,7 @@ pub enum SeatChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::BlockKind;
     use crate::ids::{DateKey, EventId};
     use proptest::prelude::*;
 
@@ -347,6 +354,11 @@ mod tests {
             1 => Claim::Withdrawn {
                 until: EpochMs(until),
             },
+            3 => Claim::Blocked(Block {
+                kind: BlockKind::House,
+                reason: None,
+                until: (until % 3 != 0).then_some(EpochMs(until)),
+            }),
             _ => Claim::Held {
                 user_id,
                 reservation_id,
@@ -365,7 +377,7 @@ mod tests {
                 held_until: EpochMs(held_until),
                 held_since: EpochMs(held_since),
             },
-            other @ (Claim::Sold { .. } | Claim::Withdrawn { .. }) => other,
+            other @ (Claim::Sold { .. } | Claim::Withdrawn { .. } | Claim::Blocked(_)) => other,
         }
     }
 
@@ -462,7 +474,7 @@ mod tests {
         fn a_seat_map_matches_the_claims(
             first in 1..1000_u32,
             seats in 1..300_u32,
-            claimed in proptest::collection::btree_map(0..320_u32, (0..3_u8, 0..2000_i64), 0..100),
+            claimed in proptest::collection::btree_map(0..320_u32, (0..4_u8, 0..2000_i64), 0..100),
         ) {
             let now = EpochMs(1000);
             let claims: BTreeMap<_, _> = claimed.iter()
@@ -483,7 +495,7 @@ mod tests {
                 .filter(|(seat, _)| section.has(**seat))
                 .filter_map(|(_, claim)| match claim {
                     Claim::Sold { price, .. } => Some(price.unwrap_or(section.price)),
-                    Claim::Held { .. } | Claim::Withdrawn { .. } => None,
+                    Claim::Held { .. } | Claim::Withdrawn { .. } | Claim::Blocked(_) => None,
                 })
                 .sum::<Money>();
             prop_assert_eq!(map.revenue(), revenue);

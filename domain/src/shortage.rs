@@ -16,7 +16,8 @@ pub const SECTIONS_A_LOOK: usize = 40;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Shortage {
-    /// Everything is sold. Only a cancellation brings tickets back.
+    /// Everything that is on sale is sold. Only a cancellation, or the end of a block, brings tickets
+    /// back.
     SoldOut,
     /// The last seats are held by users who have not paid yet.
     AllHeld,
@@ -38,7 +39,8 @@ impl SectionStock {
             match status {
                 SeatStatus::Available => return Self::Free,
                 SeatStatus::Held => stock = Self::Held,
-                SeatStatus::Sold => {}
+                // A block may last for days, so nobody should wait for it as for a hold.
+                SeatStatus::Sold | SeatStatus::Blocked => {}
             }
         }
         stock

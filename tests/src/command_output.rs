@@ -28,7 +28,7 @@ async fn every_command_does_its_work_even_if_its_output_cannot_be_written() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("catalog.yaml");
     let name = file.to_str().unwrap();
-    let commands: [&[&str]; 17] = [
+    let commands: [&[&str]; 19] = [
         &["apply", name],
         &["queue", "first", "--pause"],
         &["queue", "first"],
@@ -37,6 +37,8 @@ async fn every_command_does_its_work_even_if_its_output_cannot_be_written() {
         &["report", "first", "--json"],
         &["audit"],
         &["audit", "--json"],
+        &["blocks", "first"],
+        &["blocks", "first", "--json"],
         &["events"],
         &["events", "--json"],
         &["orders", "--event", "first"],

@@ -11,15 +11,17 @@ use boxoffice::demo_provider::{DemoProvider, DemoRefundState, DemoState};
 use boxoffice::output::Output;
 use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
+use domain::block::{Block, BlockKind};
 use domain::fees::TaxRate;
-use domain::ids::EventId;
+use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::journal::{SomeSeats, Why};
 use domain::seating::Rows;
 use serde_json::json;
 use shared::store::Store;
 
 use crate::invariants;
 use crate::issuer::TestIssuer;
-use crate::world::{Buyer, EVENT, LATER_DATE, PRICE, Reply, World, author, concert};
+use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, author, concert};
 
 const DOCUMENT: &str = include_str!("../../docs/DATA-MODEL.md");
 
@@ -246,6 +248,26 @@ async fn seats_are_sold(world: &World) {
     let sold = world.joins_with(10 * PRICE).await;
     let id = id_of(&world.hold(&sold, 3).await);
     assert_eq!(world.pay(&sold, &id).await.status, 201);
+    seats_are_blocked(world).await;
+}
+
+/// An operator keeps seats off sale.
+async fn seats_are_blocked(world: &World) {
+    let block = Block {
+        kind: BlockKind::House,
+        reason: Why::parse("guests").ok(),
+        until: Some(world.clock.now().plus_seconds(86_400)),
+    };
+    let seats = SomeSeats {
+        date: DateKey::parse(DATE).unwrap(),
+        section: "A".to_owned(),
+        seats: vec![SeatNumber(50)],
+    };
+    let event = EventId::parse(EVENT).unwrap();
+    let store = world.app.store();
+    let by = author();
+    let blocked = store.block_seats(&event, &seats, &block, &by);
+    assert_eq!(blocked.await.unwrap(), 1);
 }
 
 /// Tickets without seats are sold and given back.

@@ -49,6 +49,9 @@ mod applying;
 /// The audit finds each broken invariant.
 #[cfg(test)]
 mod audit_findings;
+/// Seats that an operator keeps off sale.
+#[cfg(test)]
+mod blocks;
 /// The DynamoDB calls and units that each request may cost.
 #[cfg(test)]
 mod budget;

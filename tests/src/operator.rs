@@ -108,7 +108,7 @@ async fn a_report_counts_sold_held_and_refunded_tickets() {
     let mut lines = csv.lines();
     assert_eq!(
         lines.next(),
-        Some("date,section,price,total,sold,held,available,revenue,currency")
+        Some("date,section,price,total,sold,held,available,revenue,currency,blocked")
     );
     let first: Vec<&str> = lines.next().unwrap().split(',').collect();
     assert_eq!(
@@ -134,6 +134,9 @@ async fn every_command_says_that_there_is_no_such_event_or_table() {
         &["audit", "nowhere"],
         &["queue", "nowhere"],
         &["queue", "nowhere", "--pause"],
+        &["block", "nowhere", "2026-12-24", "A", "1", "--as", "house"],
+        &["unblock", "nowhere", "2026-12-24", "A", "1"],
+        &["blocks", "nowhere"],
         &["verify-draw", "nowhere"],
         &["orders", "--event", "nowhere"],
         &["export", "attendees", "nowhere"],

@@ -1,12 +1,16 @@
-//! An operator who changes running sales at random: applies catalogues, pauses, resumes, steers, and is interrupted.
+//! An operator who changes running sales at random: applies catalogues, blocks and unblocks seats, pauses, resumes, steers,
+//! and is interrupted.
 
 use std::collections::BTreeMap;
 
 use boxoffice::Outcome;
 use boxoffice::catalog_update::{Mode, apply_text};
+use boxoffice::commands::blocks::{SeatsArgs, block_seats, unblock_seats};
 use boxoffice::output::Output;
+use boxoffice::seat_list::SeatList;
 use boxoffice::steering::{self, SaleAction, Steering};
-use domain::ids::EventId;
+use domain::block::{Block, BlockKind};
+use domain::ids::{DateKey, EventId};
 use fastrand::Rng;
 
 use crate::wire::{Fault, Rule};
@@ -72,6 +76,42 @@ fn catalogue(random: &mut Rng, seated: [&str; 2]) -> String {
     text
 }
 
+/// Blocks a few seats for some time or for ever, or unblocks them and most others.
+async fn change_blocks(process: &World, random: &mut Rng, seated: [&str; 2]) -> &'static str {
+    // Every catalogue has these dates, and the section with at least 48 seats.
+    let date = [DATE, LATER_DATE][random.usize(..2)];
+    let first = random.u32(1..=45);
+    let is_block = random.u8(..3) > 0;
+    let seats = if is_block {
+        format!("{first}-{}", first + random.u32(..4))
+    } else {
+        format!("1-{}", first + 3)
+    };
+    let seats = SeatsArgs {
+        event: EventId::parse(seated[random.usize(..2)]).expect("an event id"),
+        date: DateKey::parse(date).expect("a date"),
+        section: "A".to_owned(),
+        seats: SeatList::parse(&seats).expect("seats"),
+    };
+    let store = process.app.store();
+    let mut out = Output::to(Box::new(std::io::sink()));
+    if !is_block {
+        let unblocked = unblock_seats(store, &seats, &author(), &mut out).await;
+        return unblocked.map_or("unblock failed", |_| "unblock done");
+    }
+    let lasts = random.u8(..4) > 0;
+    let block = Block {
+        kind: BlockKind::ALL[random.usize(..BlockKind::ALL.len())],
+        until: lasts.then(|| process.clock.now().plus_seconds(random.u32(20..120))),
+        reason: None,
+    };
+    match block_seats(store, &seats, &block, &author(), &mut out).await {
+        Ok(Outcome::Done) => "block done",
+        Ok(Outcome::Negative) => "block refused",
+        Err(_) => "block failed",
+    }
+}
+
 /// One change by a new process, which may be interrupted. A failure is an outcome too: the operator tries again later.
 pub(crate) async fn operate(
     world: &World,
@@ -88,7 +128,9 @@ pub(crate) async fn operate(
             ..Rule::every("", "", Fault::CutOff)
         });
     }
-    let what = if random.u8(..3) > 0 {
+    let what = if random.bool() {
+        change_blocks(&process, random, seated).await
+    } else if random.u8(..3) > 0 {
         let text = catalogue(random, seated);
         let mut out = Output::to(Box::new(std::io::sink()));
         match apply_text(

@@ -338,7 +338,7 @@ async fn has_been_joined(store: &Store, event: &Event) -> Result<bool> {
     Ok(heads.into_iter().flatten().any(|head| head.issued > 0))
 }
 
-/// Sold and held seats of a date that would disappear, move to another section or row, or get other labels.
+/// Sold, held and blocked seats of a date that would disappear, move to another section or row, or get other labels.
 async fn lost_seats(
     store: &Store,
     id: &EventId,
@@ -359,6 +359,7 @@ async fn lost_seats(
             let is_taken = match claim {
                 Claim::Sold { .. } => true,
                 Claim::Held { held_until, .. } => held_until > now,
+                Claim::Blocked(block) => block.lasts(now),
                 // By another catalogue that is being applied. The store decides.
                 Claim::Withdrawn { .. } => false,
             };
@@ -374,7 +375,7 @@ async fn lost_seats(
     let count = lost.len();
     lost.truncate(10);
     Ok(Some(format!(
-        "{id}: dates: {}: {count} sold or held seats would disappear, move or get other labels: {}{}",
+        "{id}: dates: {}: {count} sold, held or blocked seats would disappear, move or get other labels: {}{}",
         date.date,
         lost.join(", "),
         if count > lost.len() { ", …" } else { "" }

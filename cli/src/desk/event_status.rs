@@ -54,6 +54,7 @@ struct Sales {
     total: u64,
     sold: u64,
     held: u64,
+    blocked: u64,
     /// What was paid for the sold tickets.
     revenue: Money,
     dates: Vec<DateSales>,
@@ -68,6 +69,7 @@ struct DateSales {
     total: u64,
     sold: u64,
     held: u64,
+    blocked: u64,
     revenue: Money,
 }
 
@@ -76,7 +78,7 @@ struct DateSales {
 pub(super) struct SeatChart {
     name: String,
     price: i64,
-    /// A letter for each seat in order: `a` is available, `h` held, `s` sold.
+    /// A letter for each seat in order: `a` is available, `h` held, `s` sold, `b` blocked.
     seats: String,
     /// From the front, as the shop's map draws them.
     rows: Vec<ChartRow>,
@@ -175,6 +177,7 @@ async fn read_sales(app: &App, programme: &Programme, now: EpochMs) -> Result<Sa
             total: counts.total,
             sold: counts.sold,
             held: counts.held,
+            blocked: counts.blocked,
             revenue: counts.revenue,
             dates: Vec::new(),
         });
@@ -192,16 +195,19 @@ async fn read_sales(app: &App, programme: &Programme, now: EpochMs) -> Result<Sa
             total: on_sale.total_seats().into(),
             sold: 0,
             held: 0,
+            blocked: 0,
             revenue: Money::ZERO,
         };
         for section in counted.by_ref().take(on_sale.sections.len()) {
             of_date.sold += u64::from(section.sold);
             of_date.held += u64::from(section.held);
+            of_date.blocked += u64::from(section.blocked);
             of_date.revenue = of_date.revenue + section.revenue;
         }
         sales.total += of_date.total;
         sales.sold += of_date.sold;
         sales.held += of_date.held;
+        sales.blocked += of_date.blocked;
         sales.revenue = sales.revenue + of_date.revenue;
         sales.dates.push(of_date);
     }
@@ -224,6 +230,7 @@ pub(super) async fn read_seats(app: &App, id: &EventId, date: DateKey) -> Result
         SeatStatus::Available => 'a',
         SeatStatus::Held => 'h',
         SeatStatus::Sold => 's',
+        SeatStatus::Blocked => 'b',
     };
     Ok(sections
         .into_iter()

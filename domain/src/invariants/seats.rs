@@ -20,7 +20,7 @@ fn names(claim: &Claim) -> Option<(UserId, &ReservationId)> {
             reservation_id,
             ..
         } => Some((*user_id, reservation_id)),
-        Claim::Withdrawn { .. } => None,
+        Claim::Withdrawn { .. } | Claim::Blocked(_) => None,
     }
 }
 
@@ -63,10 +63,9 @@ fn wrong_claim(
     status: Status,
     now: EpochMs,
 ) -> Option<String> {
-    let Some((user, id)) = names(claim) else {
-        return Some("WITHDRAWN".to_owned());
-    };
-    if *id != reservation.reservation_id || user != reservation.user_id {
+    if let Some((user, id)) = names(claim)
+        && (*id != reservation.reservation_id || user != reservation.user_id)
+    {
         return Some(format!("claimed by {id} of user {user}"));
     }
     match (status, claim) {
@@ -81,6 +80,7 @@ fn wrong_claim(
         (_, Claim::Held { .. }) => Some("HELD".to_owned()),
         (_, Claim::Sold { .. }) => Some("SOLD".to_owned()),
         (_, Claim::Withdrawn { .. }) => Some("WITHDRAWN".to_owned()),
+        (_, Claim::Blocked(_)) => Some("BLOCKED".to_owned()),
     }
 }
 
@@ -107,7 +107,8 @@ pub struct SeatClaim<'a> {
 }
 
 impl SeatClaim<'_> {
-    /// Checks that a living claim belongs to a reservation, and that its seat is on sale.
+    /// Checks that a living claim belongs to a reservation, and that its seat is on sale. A block
+    /// belongs to none: a reservation whose seat is blocked is found by [`check_seats`].
     #[must_use]
     pub fn check(&self, section: Option<&Section>, now: EpochMs) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -124,6 +125,17 @@ impl SeatClaim<'_> {
             Claim::Held { held_until, .. } => (Status::Held, Some(*held_until)),
             Claim::Sold { .. } => (Status::Confirmed, None),
             Claim::Withdrawn { .. } => return findings,
+            Claim::Blocked(block) => {
+                if block.lasts(now) && !section.is_some_and(|section| section.has(self.seat)) {
+                    found("a seat of the date", format!("seat {}", self.seat.0));
+                }
+                if self.has_ttl != block.until.is_some() {
+                    let expected = "a ttl if and only if the block has an end";
+                    let text = if self.has_ttl { "a ttl" } else { "no ttl" };
+                    found(expected, text.to_owned());
+                }
+                return findings;
+            }
         };
         if !section.is_some_and(|section| section.has(self.seat)) {
             found("a seat that is on sale", format!("seat {}", self.seat.0));

@@ -97,7 +97,32 @@ struct SeatView {
     /// The number on the chair.
     seat_label: String,
     price: Money,
-    status: SeatStatus,
+    status: BuyersStatus,
+}
+
+/// A seat's status for buyers.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "SeatStatus"))]
+#[serde(rename_all = "UPPERCASE")]
+enum BuyersStatus {
+    /// Can be held.
+    Available,
+    /// Held by a user who has some minutes to pay, or not on sale.
+    Held,
+    /// Sold.
+    Sold,
+}
+
+impl From<SeatStatus> for BuyersStatus {
+    fn from(status: SeatStatus) -> Self {
+        match status {
+            SeatStatus::Available => Self::Available,
+            // For whom a seat is kept is not for buyers.
+            SeatStatus::Held | SeatStatus::Blocked => Self::Held,
+            SeatStatus::Sold => Self::Sold,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -118,7 +143,7 @@ impl From<SeatOnSale> for SeatView {
             row_label: seat.place.row_label,
             seat_label: seat.place.seat_label,
             price: seat.price,
-            status: seat.status,
+            status: seat.status.into(),
         }
     }
 }
@@ -238,7 +263,7 @@ fn not_on_sale(seat: SeatOnSale) -> SeatOnSale {
             status: SeatStatus::Held,
             ..seat
         },
-        SeatStatus::Held | SeatStatus::Sold => seat,
+        SeatStatus::Held | SeatStatus::Sold | SeatStatus::Blocked => seat,
     }
 }
 

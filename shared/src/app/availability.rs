@@ -74,7 +74,7 @@ pub struct DateAvailability {
     pub date: DateKey,
     pub starts_at: EpochMs,
     pub total_seats: u32,
-    /// The free seats of each section, in their order. Held seats count as taken.
+    /// The free seats of each section, in their order. Held and blocked seats count as taken.
     pub available: Vec<u32>,
 }
 
@@ -125,6 +125,7 @@ impl SectionSeats {
 pub struct SectionSales {
     pub sold: u32,
     pub held: u32,
+    pub blocked: u32,
     /// What was paid for the sold seats, whatever they cost now.
     pub revenue: Money,
 }
@@ -191,6 +192,7 @@ impl App {
             .map(|map| SectionSales {
                 sold: map.count(SeatStatus::Sold),
                 held: map.count(SeatStatus::Held),
+                blocked: map.count(SeatStatus::Blocked),
                 revenue: map.revenue(),
             })
             .collect())

@@ -64,6 +64,9 @@ pub enum ApplyRefused {
     /// Seats that are held or sold cannot be removed or moved.
     #[error("dates: {}: seat {} is sold or held and would disappear or move", .0.date, .0.seat)]
     SeatTaken(TakenSeat),
+    /// Nor can blocked ones: the catalogue would silently end the block.
+    #[error("dates: {}: seat {} is blocked and would disappear or move; unblock it first", .0.date, .0.seat)]
+    SeatBlocked(TakenSeat),
     #[error("dates: another catalogue is being applied, or was interrupted; try again after {0}")]
     BeingChanged(EpochMs),
     #[error(
@@ -84,6 +87,7 @@ impl From<WithdrawRefused> for ApplyRefused {
     fn from(refused: WithdrawRefused) -> Self {
         match refused {
             WithdrawRefused::Taken(seat) => Self::SeatTaken(seat),
+            WithdrawRefused::Blocked(seat) => Self::SeatBlocked(seat),
             WithdrawRefused::ByAnother(until) => Self::BeingChanged(until),
             WithdrawRefused::TooMany(count) => Self::TooManySeats(count),
             WithdrawRefused::Store(error) => Self::Store(error),

@@ -5,6 +5,7 @@
 //! no second read is needed.
 
 mod apply;
+mod blocks;
 mod charges;
 mod client;
 mod connect;
@@ -32,6 +33,7 @@ mod wallets;
 mod withdrawals;
 
 pub use apply::{ApplyRefused, Change, Described};
+pub use blocks::{BlockRefused, MOST_BLOCKED_AT_ONCE};
 pub use charges::ChargeConflict;
 pub use client::{Consistency, PageStart, Store, TableNames, back_off};
 pub use connect::{Connection, connect};

@@ -37,7 +37,7 @@ pub(super) struct Withdrawal {
     until: EpochMs,
 }
 
-/// A seat that cannot be withdrawn because it is held or sold.
+/// A seat that cannot be withdrawn because it is held, sold or blocked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TakenSeat {
     pub date: DateKey,
@@ -48,6 +48,8 @@ pub struct TakenSeat {
 #[derive(Debug)]
 pub(super) enum WithdrawRefused {
     Taken(TakenSeat),
+    /// A seat is blocked.
+    Blocked(TakenSeat),
     /// Another catalogue that is being applied has withdrawn a seat until then.
     ByAnother(EpochMs),
     /// More than [`MOST_SEATS`].
@@ -79,7 +81,7 @@ impl Withdrawal {
 
 impl Store {
     /// Withdraws the seats of these dates that `after` does not have, or has in another place. If
-    /// one of them is held or sold, none is withdrawn.
+    /// one of them is held, sold or blocked, none is withdrawn.
     pub(super) async fn withdraw_moved_seats(
         &self,
         event: &EventId,
@@ -155,6 +157,7 @@ impl Store {
                     Some(Claim::Withdrawn { until }) => {
                         Withdrawn::No(WithdrawRefused::ByAnother(until))
                     }
+                    Some(Claim::Blocked(_)) => Withdrawn::No(WithdrawRefused::Blocked(seat)),
                     Some(Claim::Held { .. } | Claim::Sold { .. }) | None => {
                         Withdrawn::No(WithdrawRefused::Taken(seat))
                     }

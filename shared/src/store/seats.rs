@@ -10,9 +10,11 @@ use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Key, Write};
 use super::item::{Item, read_item, text};
 use super::keys;
+use domain::block::{Block, BlockKind};
 use domain::clock::{EpochMs, SKEW_MS};
 use domain::event::Section;
 use domain::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
+use domain::journal::Why;
 use domain::money::Money;
 use domain::seats::{Claim, ContinuedHold, SeatMap};
 
@@ -44,6 +46,14 @@ enum ClaimRecord {
     Withdrawn {
         held_until: EpochMs,
     },
+    Blocked {
+        kind: BlockKind,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Why>,
+        /// When the seat is on sale again. Without it, [`IS_FREE`] never holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held_until: Option<EpochMs>,
+    },
 }
 
 impl From<ClaimRecord> for Claim {
@@ -71,6 +81,15 @@ impl From<ClaimRecord> for Claim {
                 price,
             },
             ClaimRecord::Withdrawn { held_until } => Self::Withdrawn { until: held_until },
+            ClaimRecord::Blocked {
+                kind,
+                reason,
+                held_until,
+            } => Self::Blocked(Block {
+                kind,
+                reason,
+                until: held_until,
+            }),
         }
     }
 }
@@ -86,8 +105,8 @@ pub(super) fn read_seat_claim(item: Item) -> Result<(SeatNumber, Claim)> {
     Ok((seat, read_claim(item)?))
 }
 
-/// The condition that a seat is free: it has no claim, or one that has lapsed. A sold seat's claim
-/// has no `heldUntil`.
+/// The condition that a seat is free: it has no claim, or one that has lapsed. The claim of a sold
+/// seat, and that of a block without an end, have no `heldUntil`.
 const IS_FREE: &str = "attribute_not_exists(#pk) OR (#state <> :sold AND #heldUntil <= :now)";
 
 /// The condition that a seat is free for a user: as above, but the user's own hold has lapsed
@@ -151,6 +170,30 @@ pub(super) fn restore_claim(key: Key, until: EpochMs) -> Write {
         .when("#state = :withdrawn AND #heldUntil = :until")
         .bind(":withdrawn", "WITHDRAWN")
         .bind(":until", until)
+}
+
+/// Keeps a free seat off sale.
+pub(super) fn block_claim(key: Key, block: &Block, now: EpochMs) -> Write {
+    let record = ClaimRecord::Blocked {
+        kind: block.kind,
+        reason: block.reason.clone(),
+        held_until: block.until,
+    };
+    let put = Write::put(key, super::item::write_item(&record))
+        .when(IS_FREE)
+        .bind(":sold", "SOLD")
+        .bind(":now", now);
+    match block.until {
+        Some(until) => put.with_ttl(until),
+        None => put,
+    }
+}
+
+/// Puts a blocked seat on sale again.
+pub(super) fn unblock_claim(key: Key) -> Write {
+    Write::delete(key)
+        .when("#state = :blocked")
+        .bind(":blocked", "BLOCKED")
 }
 
 /// Marks a held seat as sold. The claim must belong to this reservation and must not have lapsed.
@@ -352,11 +395,18 @@ mod tests {
             reservation_id: id.clone(),
             held_since: at,
         };
+        let block = Block {
+            kind: BlockKind::House,
+            reason: None,
+            until: Some(at),
+        };
         for write in [
             hold_claim(seat(), &hold, Money(5), None, at),
             hold_claim(seat(), &hold, Money(5), Some(&continued), at),
             withdraw_claim(seat(), at, at),
             restore_claim(seat(), at),
+            block_claim(seat(), &block, at),
+            unblock_claim(seat()),
             sell_claim(seat(), &id, at),
             release_claim(seat(), &id, at),
             delete_claim(seat(), &id),

@@ -1,6 +1,7 @@
 //! Invariant 1: a seat has one owner.
 
-use super::{busy_world, copy, delete, is, key, n, only, s, set};
+use super::{busy_world, copy, delete, is, key, n, only, remove, s, set};
+use crate::blocks;
 use crate::invariants;
 use crate::world::{DATE, EVENT};
 
@@ -83,4 +84,49 @@ async fn a_hold_and_a_claim_that_end_at_different_times_are_found() {
     set(&world, &claim, "heldUntil", n(later)).await;
     let broken = invariants::broken(&world).await;
     assert_eq!(broken.len(), 2, "{broken:#?}");
+}
+
+#[tokio::test]
+async fn a_reservation_whose_seat_is_blocked_is_found() {
+    let world = busy_world().await;
+    blocks::block_for_the_house(&world, "20").await;
+    invariants::check(&world).await;
+    let claim = key(&world, "SEATS#", "SEAT#00001").await;
+    copy(
+        &world,
+        &(claim.0.clone(), "SEAT#00020".to_owned()),
+        (&claim.0, "SEAT#00001"),
+    )
+    .await;
+    let finding = only(&world).await;
+    assert_eq!(
+        (finding.invariant.number(), finding.found.as_str()),
+        (1, "BLOCKED")
+    );
+}
+
+#[tokio::test]
+async fn a_block_that_would_be_swept_or_stay_for_ever_and_one_of_no_seat_are_found() {
+    let world = busy_world().await;
+    blocks::block_for_the_house(&world, "20").await;
+    let block = key(&world, "SEATS#", "SEAT#00020").await;
+    set(&world, &block, "ttl", n(1)).await;
+    is(&only(&world).await, 1, &block, "if and only if", "a ttl");
+    remove(&world, &block, "ttl").await;
+    let end = world.clock.now().0 + 60_000;
+    set(&world, &block, "heldUntil", n(end)).await;
+    is(&only(&world).await, 1, &block, "if and only if", "no ttl");
+
+    let world = busy_world().await;
+    blocks::block_for_the_house(&world, "20").await;
+    let block = key(&world, "SEATS#", "SEAT#00020").await;
+    copy(&world, &block, (&block.0, "SEAT#00051")).await;
+    let stray = (block.0, "SEAT#00051".to_owned());
+    is(
+        &only(&world).await,
+        1,
+        &stray,
+        "a seat of the date",
+        "seat 51",
+    );
 }

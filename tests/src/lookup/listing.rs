@@ -30,12 +30,12 @@ async fn all_events_are_listed_with_what_is_sold_held_and_left_and_who_waits() {
     );
     assert_eq!(
         concert["tickets"],
-        json!({"total": 60, "sold": 1, "held": 2, "available": 57, "revenue": 1250})
+        json!({"total": 60, "sold": 1, "held": 2, "blocked": 0, "available": 57, "revenue": 1250})
     );
     assert_eq!(concert["waiting"], 0);
     assert_eq!(
         events[1]["tickets"],
-        json!({"total": 40, "sold": 3, "held": 0, "available": 37, "revenue": 1500})
+        json!({"total": 40, "sold": 3, "held": 0, "blocked": 0, "available": 37, "revenue": 1500})
     );
 
     // The report, which counts reservations, says the same.
@@ -56,6 +56,7 @@ async fn all_events_are_listed_with_what_is_sold_held_and_left_and_who_waits() {
             "2099-12-24 to 2099-12-25 (2)",
             "1",
             "2",
+            "0",
             "57",
             "12.50 EUR",
             "0",

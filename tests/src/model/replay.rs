@@ -521,7 +521,9 @@ async fn of_table(real: &RealCode, config: &Config, began: EpochMs) -> TableView
             ..
         } => format!("{user_id} {}", hold_in_words(Some(held_until), began)),
         Claim::Sold { user_id, .. } => format!("{user_id} {}", hold_in_words(None, began)),
-        Claim::Withdrawn { .. } => unreachable!("no catalogue is applied"),
+        Claim::Withdrawn { .. } | Claim::Blocked(_) => {
+            unreachable!("no operator changes the seats")
+        }
     });
     TableView {
         head: (head.issued, head.admitted, head.floor),

@@ -59,7 +59,7 @@ async fn an_operator_sees_and_steers_a_sale() {
         let renewals = "performance.getEntriesByType('resource').filter((it) => it.name.endsWith('/api/refusals')).length";
         operator.click_slowly("#dates button", renewals).await;
         operator.shows("#seats canvas").await;
-        operator.says("R: 0 sold, 1 held, 19 free").await;
+        operator.says("R: 0 sold, 1 held, 0 blocked, 19 free").await;
         operator.says("event_not_found").await;
 
         for (button, kind, has) in [("#csv", "csv", ",R,50000,20,0,1,19,0,KRW"), ("#json", "json", "\"sold\"")] {
@@ -109,7 +109,7 @@ async fn the_desk_shows_rows_aisles_and_labels_like_the_shops_map() {
         operator.open(&site.server.desk).await;
         operator.click("#dates button").await;
         operator.shows("#seats canvas:nth-of-type(2)").await;
-        operator.says("R: 0 sold, 1 held, 15 free").await;
+        operator.says("R: 0 sold, 1 held, 0 blocked, 15 free").await;
         // The pointer over the middle of the first seat of a row, to the right of an aisle, and in the aisle, in seats from the
         // middle of the row.
         let title = "const canvas = arguments[0] === 0 ? document.querySelector('#seats canvas') : document.querySelectorAll('#seats canvas')[1];

@@ -109,7 +109,8 @@ function showSales(event) {
   showFigures("sales-figures", [
     [word("sold"), number(sales.sold), word("of", number(sales.total))],
     [word("held"), number(sales.held)],
-    [word("left"), number(Math.max(0, sales.total - sales.sold - sales.held))],
+    [word("blocked"), number(sales.blocked)],
+    [word("left"), number(Math.max(0, sales.total - sales.sold - sales.held - sales.blocked))],
     [word("revenue"), money(sales.revenue, event)],
   ]);
   drawChart(byId("sold-chart"), event.history, "sold", word("sold"));
@@ -118,7 +119,8 @@ function showSales(event) {
     date.date,
     number(date.sold),
     number(date.held),
-    number(date.total - date.sold - date.held),
+    number(date.blocked),
+    number(date.total - date.sold - date.held - date.blocked),
     money(date.revenue, event),
     seatsButton(date.date),
   ]));

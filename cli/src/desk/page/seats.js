@@ -12,7 +12,7 @@ const AISLE = 0.8;
 const MARGIN = 6;
 const LABEL_PX = 11;
 
-const STATES = { a: "left", h: "held", s: "sold" };
+const STATES = { a: "left", h: "held", s: "sold", b: "blocked" };
 
 function colours() {
   const probe = document.createElement("span");
@@ -21,7 +21,7 @@ function colours() {
     probe.style.setProperty("color", `var(${name})`);
     return getComputedStyle(probe).color;
   };
-  const found = { a: colour("--free"), h: colour("--held"), s: colour("--sold"), label: colour("--quiet") };
+  const found = { a: colour("--free"), h: colour("--held"), s: colour("--sold"), b: colour("--blocked"), label: colour("--quiet") };
   probe.remove();
   return found;
 }
@@ -68,11 +68,12 @@ export function drawSection(section) {
       const left = middle + x * cell;
       context.fillStyle = paint[state];
       context.fillRect(left, y, cell - 1, cell - 1);
-      // Not by colour alone: held seats have a hole, sold seats a dot.
+      // Not by colour alone: held seats have a hole, sold seats a dot, blocked seats a bar.
       if (state === "a") continue;
       context.fillStyle = state === "h" ? paint.a : "rgb(255 255 255 / .85)";
       const hole = Math.round(cell * (state === "h" ? 0.45 : 0.25));
-      context.fillRect(left + (cell - 1 - hole) / 2, y + (cell - 1 - hole) / 2, hole, hole);
+      const width = state === "b" ? Math.round(cell * 0.6) : hole;
+      context.fillRect(left + (cell - 1 - width) / 2, y + (cell - 1 - hole) / 2, width, hole);
     }
     context.fillStyle = paint.label;
     context.textAlign = "right";
@@ -89,7 +90,7 @@ export function drawSection(section) {
     canvas.title = seat ? word("seatAt", row.label, seat.label, word(STATES[seat.state])) : "";
   });
   const count = (letter) => number(section.seats.split(letter).length - 1);
-  const label = word("section", section.name, count("s"), count("h"), count("a"));
+  const label = word("section", section.name, count("s"), count("h"), count("b"), count("a"));
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", label);
   const heading = document.createElement("h4");

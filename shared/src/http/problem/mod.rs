@@ -35,7 +35,7 @@ struct Extra {
     /// With `seat_not_found`, `seat_taken` and `recently_held`: the seat.
     #[serde(skip_serializing_if = "Option::is_none")]
     seat_number: Option<SeatNumber>,
-    /// With `seat_taken`: the end of the hold. Omitted if the seat is sold.
+    /// With `seat_taken`: the end of the hold. Omitted if the seat is sold, or not on sale.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
         skip_serializing_if = "Option::is_none"
