@@ -1,9 +1,14 @@
 //! Paying in one step: one confirmation tops up what is missing, and pays.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::browser::{Browser, DESKTOP, KOREAN, PHONE, browse};
 use super::site::{BRIEF, FIELD, HALL, Site};
+
+/// How far the page's estimate of the server's time can be off, and a good deal more: dates of answers have whole seconds.
+const PAGE_CLOCK_ERROR: Duration = Duration::from_secs(3);
 
 /// The amounts of the buyer's ledger, newest first.
 pub(super) async fn amounts(buyer: &Browser, site: &Site) -> Value {
@@ -258,6 +263,8 @@ async fn money_that_was_topped_up_for_a_hold_that_lapsed_stays_in_the_wallet_and
             buyer
                 .until("document.querySelector('.hold-clock .clock').textContent === '0:00'")
                 .await;
+            // The page only estimates the server's clock. The hold lapses by the server's own.
+            tokio::time::sleep(PAGE_CLOCK_ERROR).await;
             buyer.run("window.release()").await;
             buyer.shows("[data-testid=lapsed]").await;
             buyer.says(text).await;
