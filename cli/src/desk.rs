@@ -4,65 +4,65 @@
 //! that could be attacked.
 //!
 //! Other users of this machine, and pages of other origins in the operator's browser, can reach the port. So every call of
-//! the API needs a key. It is printed as the fragment of the page's address, behind `#`, which browsers never send.
+//! the API needs a key. There is one for each [role](roles), printed as the fragment of the page's address, behind `#`, which
+//! browsers never send.
 
+mod answer;
 mod api;
-mod chart_history;
+mod charts;
 mod event_status;
 mod refusal_counts;
+mod roles;
+mod steering_request;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use api::DeskState;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::get;
 use domain::clock::Clock;
 use domain::journal::Who;
+use roles::Keys;
 use shared::app::App;
 
 use crate::http_server::HttpServer;
 
 pub use refusal_counts::RefusalSource;
+pub use roles::Role;
 
 /// The port that the desk tries first.
 pub const DEFAULT_PORT: u16 = 3001;
 
 pub struct Desk {
     state: Arc<DeskState>,
-    key: Arc<str>,
+    keys: Arc<Keys>,
 }
 
 /// For the pages of a few operators, each with some connections.
 const MAX_CONNECTIONS: usize = 64;
 
-/// 128 random bits.
-const KEY_BYTES: usize = 16;
-
 impl Desk {
-    /// Makes a desk with a new key. `who` acts through it, for the journal.
+    /// Makes a desk with new keys. `who` acts through it, for the journal.
     pub fn new(app: Arc<App>, refusals: RefusalSource, who: Who) -> Result<Self> {
-        let mut key = [0; KEY_BYTES];
-        getrandom::fill(&mut key).map_err(|error| anyhow!("cannot get random bytes: {error}"))?;
         Ok(Self {
             state: Arc::new(DeskState::new(app, refusals, who)),
-            key: hex::encode(key).into(),
+            keys: Arc::new(Keys::new()?),
         })
     }
 
-    /// The line that prints the page's address.
+    /// The lines that print the page's addresses, one for each role.
     #[must_use]
-    pub fn announcement(&self, address: SocketAddr) -> String {
-        format!("desk on http://{address}/#{}", self.key)
+    pub fn announcement(&self, address: SocketAddr) -> Vec<String> {
+        self.keys.announcement(address)
     }
 
     /// Serves until `stop` ends.
@@ -80,6 +80,8 @@ const PAGE: &str = include_str!("desk/page/index.html");
 const STYLE: &str = include_str!("desk/page/desk.css");
 const SCRIPT: &str = include_str!("desk/page/desk.js");
 const CHART: &str = include_str!("desk/page/chart.js");
+const API: &str = include_str!("desk/page/api.js");
+const CHARTS: &str = include_str!("desk/page/charts.js");
 const SEATS: &str = include_str!("desk/page/seats.js");
 const WORDS: &str = include_str!("desk/page/words.js");
 
@@ -90,7 +92,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 fn router(desk: Desk) -> Router {
-    let api = api::router().layer(from_fn_with_state(desk.key, check_key));
+    let api = api::router(desk.keys);
     let file = |content_type: &'static str, text: &'static str| {
         get(async move || ([(CONTENT_TYPE, content_type)], text))
     };
@@ -99,6 +101,8 @@ fn router(desk: Desk) -> Router {
         .route("/desk.css", file("text/css; charset=utf-8", STYLE))
         .route("/desk.js", file(JAVASCRIPT, SCRIPT))
         .route("/chart.js", file(JAVASCRIPT, CHART))
+        .route("/api.js", file(JAVASCRIPT, API))
+        .route("/charts.js", file(JAVASCRIPT, CHARTS))
         .route("/seats.js", file(JAVASCRIPT, SEATS))
         .route("/words.js", file(JAVASCRIPT, WORDS))
         .merge(api)
@@ -120,17 +124,4 @@ async fn add_security_headers(request: Request, next: Next) -> Response {
             .insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-async fn check_key(State(key): State<Arc<str>>, request: Request, next: Next) -> Response {
-    let given = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
-    if given == Some(&*key) {
-        next.run(request).await
-    } else {
-        api::wrong_key().into_response()
-    }
 }

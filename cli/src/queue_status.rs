@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use domain::clock::EpochMs;
 use domain::event::{Event, SaleState};
 use domain::ids::Lane;
-use domain::queue::{Head, Rate, Strategy, Turnout, survey};
+use domain::queue::{Head, Rate, Strategy, Turnout};
 use serde::Serialize;
 use shared::app::App;
 use shared::store::Consistency;
@@ -67,7 +67,7 @@ impl QueueStatus {
             let (status, awaited, counted) = read_lane(app, event, lane, head, now).await?;
             lanes.push(status);
             expected += awaited;
-            turnout = turnout.with(head.turnout).with(counted);
+            turnout = turnout.with(counted);
         }
         let rates = heads
             .iter()
@@ -103,7 +103,7 @@ impl QueueStatus {
     }
 }
 
-/// The lane's numbers, how many of its called users can still arrive, and the turnout that no promotion has counted yet.
+/// The lane's numbers, how many of its called users can still arrive, and the turnout.
 async fn read_lane(
     app: &App,
     event: &Event,
@@ -111,18 +111,14 @@ async fn read_lane(
     head: &Head,
     now: EpochMs,
 ) -> Result<(LaneStatus, u64, Turnout)> {
-    let sessions = app.store().sessions(&event.event_id, lane, head).await?;
-    let seen = survey(head, &sessions, now, event.control.pause);
-    // Ranks can be called before their numbers are handed out.
-    let ahead = head.admitted.saturating_sub(head.issued);
+    let counts = app.lane_counts(event, lane, head, now).await?;
     let status = LaneStatus {
         issued: head.issued,
         called: head.called(),
         waiting: head.waiting(),
-        inside: seen.live.into(),
+        inside: counts.inside,
     };
-    let expected = u64::from(seen.awaited).saturating_sub(ahead);
-    Ok((status, expected, seen.passed.with(seen.seen)))
+    Ok((status, counts.expected, counts.turnout))
 }
 
 /// As the API and the desk spell it.

@@ -101,13 +101,10 @@ impl TicketCounts {
         let (left, counted) = store
             .stock_and_sales(&event.event_id, stock_shards, Consistency::Eventual)
             .await?;
-        let sold = u64::from(total_tickets).saturating_sub(left.into_iter().map(u64::from).sum());
-        // Tickets that were sold before shards counted their sales.
-        let uncounted = i64::try_from(sold).unwrap_or(i64::MAX) - counted.quantity;
-        let uncounted = u32::try_from(uncounted).unwrap_or_default();
+        let (sold, revenue) = counted.of_total(total_tickets, &left, price);
         let counts = Self {
             sold,
-            revenue: counted.revenue + price.times(uncounted),
+            revenue,
             ..Self::of_total(total_tickets)
         };
         Ok(Some(counts.with_available()))

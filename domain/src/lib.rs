@@ -12,6 +12,7 @@ pub mod clock;
 pub mod device_link;
 pub mod event;
 pub mod fees;
+pub mod history;
 pub mod ids;
 pub mod image;
 pub mod invariants;

@@ -20,6 +20,18 @@ pub struct TicketsSold {
     pub revenue: Money,
 }
 
+impl TicketsSold {
+    /// How many of `total` tickets are sold, and what was paid for them. Tickets that were sold before shards counted their
+    /// sales have the price of now.
+    #[must_use]
+    pub fn of_total(&self, total: u32, left: &[u32], price: Money) -> (u64, Money) {
+        let sold = u64::from(total).saturating_sub(left.iter().copied().map(u64::from).sum());
+        let uncounted = i64::try_from(sold).unwrap_or(i64::MAX) - self.quantity;
+        let uncounted = u32::try_from(uncounted).unwrap_or_default();
+        (sold, self.revenue + price.times(uncounted))
+    }
+}
+
 /// Chooses the shards to take `quantity` tickets from; `left` has the remaining tickets per shard.
 /// If one shard has enough, a random one of those is chosen, so that concurrent buyers use
 /// different shards. Otherwise as few shards as possible are used. Returns `None` if there are not

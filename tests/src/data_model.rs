@@ -21,7 +21,9 @@ use shared::store::Store;
 
 use crate::invariants;
 use crate::issuer::TestIssuer;
-use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, author, concert};
+use crate::world::{
+    Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, author, concert, concert_for,
+};
 
 const DOCUMENT: &str = include_str!("../../docs/DATA-MODEL.md");
 
@@ -297,6 +299,24 @@ async fn a_device_is_linked(world: &World) {
     assert_eq!(linked.status, 200, "{linked:?}");
 }
 
+/// A queue that moves is sampled, once its speed has been measured.
+async fn a_history_is_recorded(world: &World) {
+    let mut programme = concert_for(1);
+    programme.event.event_id = EventId::parse("sampled").unwrap();
+    world.add(programme).await;
+    world.app.promote_all().await.unwrap();
+    let first = world.joins("sampled").await;
+    for _ in 0..3 {
+        world.joins("sampled").await;
+    }
+    world.clock.advance_seconds(2);
+    world.app.promote_all().await.unwrap();
+    let me = "/events/sampled/tokens/me";
+    assert_eq!(world.delete(me, &first.token).await.status, 204);
+    world.clock.advance_seconds(30);
+    promote::handle(&world.app).await.unwrap();
+}
+
 /// The only ticket is sold, and a user waits.
 async fn everything_is_sold(world: &World) {
     let buyer = world.joins("encore").await;
@@ -433,6 +453,7 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     tickets_are_sold(&world).await;
     a_device_is_linked(&world).await;
     lots_are_drawn(&world).await;
+    a_history_is_recorded(&world).await;
     everything_is_sold(&world).await;
     charges_are_confirmed(&world).await;
     world

@@ -67,6 +67,9 @@ mod every_fault;
 /// The same faults in chosen calls, each with its exact outcome.
 #[cfg(test)]
 mod fault;
+/// The recorded history of sales.
+#[cfg(test)]
+mod history;
 /// Every function has exactly the permissions that it uses.
 #[cfg(test)]
 mod iam;

@@ -19,7 +19,9 @@ pub(crate) struct Server {
     process: Child,
     pub(crate) api: String,
     pub(crate) dynamodb: String,
-    /// The address of the desk, with its key.
+    /// The addresses of the desk, each with its key: to see, to sell, to decide.
+    pub(crate) desk_to_see: String,
+    pub(crate) desk_to_sell: String,
     pub(crate) desk: String,
     /// A file with the access keys of the DynamoDB.
     pub(crate) keys: PathBuf,
@@ -70,12 +72,16 @@ impl Server {
         };
         let api = line("listening on ").await;
         let dynamodb = line("dynamodb on ").await;
-        let desk = line("desk on ").await;
+        let desk_to_see = line("desk to see on ").await;
+        let desk_to_sell = line("desk to sell on ").await;
+        let desk = line("desk to decide on ").await;
         let keys = line("dynamodb keys in ").await.into();
         Self {
             process,
             api,
             dynamodb,
+            desk_to_see,
+            desk_to_sell,
             desk,
             keys,
         }

@@ -37,7 +37,9 @@ pub async fn run(args: &DeskArgs, tables: &TableOptions, out: &mut Output) -> Re
     let mut terminated = signal(SignalKind::terminate())?;
     let who = author::who(tables).await?;
     let desk = Desk::new(app, refusals, who)?;
-    out.line(desk.announcement(listener.local_addr()?));
+    for line in desk.announcement(listener.local_addr()?) {
+        out.line(line);
+    }
     desk.serve(listener, async move {
         tokio::select! {
             _ = interrupted.recv() => {}

@@ -215,11 +215,13 @@ pub async fn run(args: &ServeArgs, tables: &TableOptions, out: &mut Output) -> R
         stopped_signal(stopped.clone()),
     ));
     let desk = Desk::new(app, RefusalSource::ThisProcess, author::local())?;
-    let desk_line = desk.announcement(desk_listener.local_addr()?);
+    let desk_lines = desk.announcement(desk_listener.local_addr()?);
     let desk = tokio::spawn(desk.serve(desk_listener, stopped_signal(stopped)));
     out.line(format_args!("listening on http://{address}"));
     out.line(format_args!("dynamodb on {}", engine.endpoint_url()));
-    out.line(desk_line);
+    for line in desk_lines {
+        out.line(line);
+    }
     if let Some(file) = engine.keys_file() {
         let file = std::path::absolute(&file).unwrap_or(file);
         out.line(format_args!("dynamodb keys in {}", file.display()));

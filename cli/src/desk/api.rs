@@ -2,86 +2,77 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
+use domain::history::Span;
 use domain::ids::{DateKey, EventId};
 use domain::journal::{Author, Who, Why};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::app::App;
 
-use super::chart_history::ChartHistory;
+use super::answer::{ApiError, ApiResult, valid};
+use super::charts::Charts;
 use super::event_status::{EventStatus, list_events, read_event, read_seats};
 use super::refusal_counts::{RefusalCounts, RefusalSource};
-use crate::catalog::MAX_ACTIVE_LIMIT;
+use super::roles::{Keys, Needed, Role, check};
+use super::steering_request::SteeringRequest;
 use crate::sales_report::SalesReport;
-use crate::steering::{self, SaleAction, Steering};
-use crate::unknown::Unknown;
+use crate::steering;
 
 pub(super) struct DeskState {
     app: Arc<App>,
     refusals: RefusalSource,
-    history: ChartHistory,
     /// Who acts through this desk.
     who: Who,
 }
 
 impl DeskState {
     pub(super) fn new(app: Arc<App>, refusals: RefusalSource, who: Who) -> Self {
-        Self {
-            app,
-            refusals,
-            history: ChartHistory::default(),
-            who,
+        Self { app, refusals, who }
+    }
+
+    fn author(&self, why: Option<Why>) -> Author {
+        Author {
+            who: self.who.clone(),
+            why,
         }
     }
 }
 
-pub(super) fn router() -> Router<Arc<DeskState>> {
-    Router::new()
+/// Every route with the role that it needs.
+pub(super) fn router(keys: Arc<Keys>) -> Router<Arc<DeskState>> {
+    let of = |role, routes: Router<Arc<DeskState>>| {
+        let needed = Needed {
+            role,
+            keys: keys.clone(),
+        };
+        routes.route_layer(from_fn_with_state(needed, check))
+    };
+    let see = Router::new()
+        .route("/api/role", get(role))
         .route("/api/events", get(events))
         .route("/api/events/{event}", get(event))
+        .route("/api/events/{event}/history", get(history))
         .route("/api/events/{event}/dates/{date}", get(seats))
-        .route("/api/events/{event}/queue", post(steer))
         .route("/api/events/{event}/report.csv", get(report_csv))
         .route("/api/events/{event}/report.json", get(report_json))
-        .route("/api/refusals", get(refusals))
+        .route("/api/refusals", get(refusals));
+    let decide = Router::new().route("/api/events/{event}/queue", post(steer));
+    of(Role::See, see).merge(of(Role::Decide, decide))
 }
 
-/// An error with a message for the operator.
-pub(super) struct ApiError(StatusCode, String);
-
-pub(super) fn wrong_key() -> ApiError {
-    let message = "open the whole address that the command printed, with the key behind the #";
-    ApiError(StatusCode::UNAUTHORIZED, message.to_owned())
+fn event_id(event: &str) -> ApiResult<EventId> {
+    valid("event", EventId::parse(event))
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        (self.0, Json(json!({ "message": self.1 }))).into_response()
-    }
-}
-
-impl From<anyhow::Error> for ApiError {
-    fn from(error: anyhow::Error) -> Self {
-        let status = if error.is::<Unknown>() {
-            StatusCode::NOT_FOUND
-        } else {
-            StatusCode::BAD_GATEWAY
-        };
-        Self(status, format!("{error:#}"))
-    }
-}
-
-type ApiResult<T> = Result<T, ApiError>;
-
-fn valid<T, E: std::fmt::Display>(field: &str, parsed: Result<T, E>) -> ApiResult<T> {
-    parsed.map_err(|error| ApiError(StatusCode::BAD_REQUEST, format!("{field}: {error}")))
+async fn role(Extension(role): Extension<Role>) -> Json<Value> {
+    Json(json!({ "role": role }))
 }
 
 async fn events(State(desk): State<Arc<DeskState>>) -> ApiResult<Json<Value>> {
@@ -93,15 +84,32 @@ async fn event(
     State(desk): State<Arc<DeskState>>,
     Path(event): Path<String>,
 ) -> ApiResult<Json<EventStatus>> {
-    let id = valid("event", EventId::parse(&event))?;
-    Ok(Json(read_event(&desk.app, &desk.history, &id).await?))
+    let id = event_id(&event)?;
+    Ok(Json(read_event(&desk.app, &id).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HistoryQuery {
+    span: Span,
+}
+
+async fn history(
+    State(desk): State<Arc<DeskState>>,
+    Path(event): Path<String>,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
+) -> ApiResult<Json<Charts>> {
+    let id = event_id(&event)?;
+    let Query(HistoryQuery { span }) =
+        query.map_err(|_| ApiError::field("span", "must be hour, day, week or month"))?;
+    Ok(Json(Charts::read(&desk.app, &id, span).await?))
 }
 
 async fn seats(
     State(desk): State<Arc<DeskState>>,
     Path((event, date)): Path<(String, String)>,
 ) -> ApiResult<Json<Value>> {
-    let id = valid("event", EventId::parse(&event))?;
+    let id = event_id(&event)?;
     let date = valid("date", DateKey::parse(&date))?;
     let sections = read_seats(&desk.app, &id, date).await?;
     Ok(Json(json!({ "sections": sections })))
@@ -124,57 +132,11 @@ async fn report_json(
 }
 
 async fn read_report(desk: &DeskState, event: &str) -> ApiResult<SalesReport> {
-    let id = valid("event", EventId::parse(event))?;
-    Ok(SalesReport::read(&desk.app, &id).await?)
+    Ok(SalesReport::read(&desk.app, &event_id(event)?).await?)
 }
 
 async fn refusals(State(desk): State<Arc<DeskState>>) -> Json<RefusalCounts> {
     Json(desk.refusals.counts(&desk.app).await)
-}
-
-/// The options of `boxoffice queue`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SteeringRequest {
-    action: Option<ActionRequest>,
-    max_active: Option<u32>,
-    batch_size: Option<u32>,
-    beacon: Option<String>,
-    why: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ActionRequest {
-    Pause,
-    Resume,
-    Close,
-}
-
-impl SteeringRequest {
-    fn steering(self) -> ApiResult<Steering> {
-        let in_range = |field: &str, value: Option<u32>| match value {
-            Some(value) if !(1..=MAX_ACTIVE_LIMIT).contains(&value.into()) => Err(ApiError(
-                StatusCode::BAD_REQUEST,
-                format!("{field}: must be 1 to {MAX_ACTIVE_LIMIT}"),
-            )),
-            value => Ok(value),
-        };
-        let beacon = self
-            .beacon
-            .map(|text| valid("beacon", steering::parse_beacon(&text)))
-            .transpose()?;
-        Ok(Steering {
-            action: self.action.map(|action| match action {
-                ActionRequest::Pause => SaleAction::Pause,
-                ActionRequest::Resume => SaleAction::Resume,
-                ActionRequest::Close => SaleAction::Close,
-            }),
-            max_active: in_range("maxActive", self.max_active)?,
-            batch_size: in_range("batchSize", self.batch_size)?,
-            beacon,
-        })
-    }
 }
 
 async fn steer(
@@ -182,17 +144,12 @@ async fn steer(
     Path(event): Path<String>,
     request: Result<Json<SteeringRequest>, JsonRejection>,
 ) -> ApiResult<Json<EventStatus>> {
-    let id = valid("event", EventId::parse(&event))?;
-    let Json(request) = request.map_err(|error| ApiError(error.status(), error.body_text()))?;
-    let why = request.why.as_deref().map(Why::parse).transpose();
-    let author = Author {
-        who: desk.who.clone(),
-        why: valid("why", why)?,
-    };
-    let steering = request.steering()?;
+    let id = event_id(&event)?;
+    let (steering, why) = request?.0.parse()?;
+    let author = desk.author(why);
     match steering::steer(desk.app.store(), &id, &steering, &author).await? {
         Ok(event) => steering::promote_lanes(&desk.app, &event).await,
-        Err(reason) => return Err(ApiError(StatusCode::CONFLICT, reason)),
+        Err(reason) => return Err(ApiError::conflict(reason)),
     }
-    Ok(Json(read_event(&desk.app, &desk.history, &id).await?))
+    Ok(Json(read_event(&desk.app, &id).await?))
 }

@@ -9,10 +9,9 @@ use domain::refusal::Refusal;
 use domain::seating::{Plan, Row};
 use domain::seats::SeatStatus;
 use serde::Serialize;
-use shared::app::{App, SectionSeats};
+use shared::app::{App, Freshness, SectionSeats};
 use shared::store::Consistency;
 
-use super::chart_history::{ChartHistory, ChartPoint};
 use crate::known_event;
 use crate::queue_status::QueueStatus;
 use crate::ticket_counts::TicketCounts;
@@ -44,7 +43,6 @@ pub(super) struct EventStatus {
     opens_at: Option<EpochMs>,
     queue: QueueStatus,
     sales: Sales,
-    history: Vec<ChartPoint>,
 }
 
 /// Counted from the seat maps and the stock, which are at most a second old.
@@ -134,28 +132,12 @@ pub(super) async fn list_events(app: &App) -> Result<Vec<EventSummary>> {
         .collect())
 }
 
-pub(super) async fn read_event(
-    app: &App,
-    history: &ChartHistory,
-    id: &EventId,
-) -> Result<EventStatus> {
+pub(super) async fn read_event(app: &App, id: &EventId) -> Result<EventStatus> {
     let programme = known_event::programme(app.store(), id).await?;
     let now = app.clock().now();
     let event = &programme.event;
     let queue = QueueStatus::read(app, event, now).await?;
     let sales = read_sales(app, &programme, now).await?;
-    let point = ChartPoint {
-        at: now,
-        waiting: queue.waiting,
-        inside: queue.inside,
-        called: queue.called,
-        admitted_per_minute: queue.admitted_per_minute.unwrap_or_default(),
-        no_shows: (100 * queue.missed)
-            .checked_div(queue.arrived + queue.missed)
-            .unwrap_or_default(),
-        sold: sales.sold,
-        revenue: sales.revenue,
-    };
     Ok(EventStatus {
         event_id: event.event_id.clone(),
         event_name: event.terms.name.clone(),
@@ -166,7 +148,6 @@ pub(super) async fn read_event(
         opens_at: event.terms.opens_at,
         queue,
         sales,
-        history: history.add(id, point),
     })
 }
 
@@ -183,7 +164,7 @@ async fn read_sales(app: &App, programme: &Programme, now: EpochMs) -> Result<Sa
         });
     }
     let mut counted = app
-        .section_sales(event, programme.dates.values(), now)
+        .section_sales(event, programme.dates.values(), now, Freshness::LIVE)
         .await
         .map_err(error_of)?
         .into_iter();

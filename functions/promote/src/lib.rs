@@ -1,5 +1,5 @@
 //! Scheduled every minute: promotes the queues of all open events, so that they also move while
-//! nobody polls.
+//! nobody polls. Then it records the history of their sales.
 
 use serde_json::{Value, json};
 use shared::app::App;
@@ -26,6 +26,15 @@ pub async fn handle(app: &App) -> Result<Value, lambda_http::Error> {
         admissions = counts.some(Count::Admissions),
         conflicts = counts.some(Count::Conflicts),
         "promotion"
+    );
+    // The history is never a reason for the promotion to fail.
+    let history = app.record_history(&summary.on_sale).await;
+    tracing::info!(
+        recorded = history.recorded,
+        known = history.known,
+        failed = history.failed,
+        skipped = history.skipped,
+        "history"
     );
     if summary.failed > 0 {
         // Lambda counts this as an error, which triggers the alarm. The next scheduled run tries

@@ -29,6 +29,36 @@ const MOST_REBUILDS: usize = 64;
 /// The number of sections that are read concurrently.
 const SECTIONS_AT_ONCE: usize = 8;
 
+/// How old seat maps may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Freshness {
+    /// The maximum age of up to `most_rebuilds` maps, in milliseconds.
+    max_age_ms: i64,
+    /// At most this many of an event are rebuilt for a request.
+    most_rebuilds: usize,
+}
+
+impl Freshness {
+    /// For people who look.
+    pub const LIVE: Self = Self {
+        max_age_ms: SEAT_MAP_MS,
+        most_rebuilds: MOST_REBUILDS,
+    };
+    /// For what is asked once a minute, whether anybody looks or not: an event of many sections costs no more than one of
+    /// eight.
+    pub const FOR_HISTORY: Self = Self {
+        max_age_ms: 30_000,
+        most_rebuilds: 8,
+    };
+
+    /// The maximum age of the maps of this many sections. So all of them together are rebuilt no faster than
+    /// `most_rebuilds` in `max_age_ms`.
+    fn max_age_ms(self, sections: usize) -> i64 {
+        let rounds = sections.div_ceil(self.most_rebuilds).max(1);
+        i64::try_from(rounds).map_or(i64::MAX, |rounds| rounds.saturating_mul(self.max_age_ms))
+    }
+}
+
 /// A section of a date whose seat map is wanted.
 #[derive(Clone, Copy)]
 struct MapOf<'a> {
@@ -159,7 +189,7 @@ impl App {
         let dates: Vec<&EventDate> = dates.into_iter().collect();
         let sections = MapOf::each(event, dates.iter().copied());
         let mut maps = self
-            .seat_maps(&event.event_id, &sections, now)
+            .seat_maps(&event.event_id, &sections, now, Freshness::LIVE)
             .await?
             .into_iter();
         Ok(dates
@@ -177,16 +207,18 @@ impl App {
             .collect())
     }
 
-    /// What was sold of each section of these dates, in their order. It is as old as
-    /// [`App::availability`].
+    /// What was sold of each section of these dates, in their order. It is as old as `freshness` says.
     pub async fn section_sales(
         &self,
         event: &Event,
         dates: impl IntoIterator<Item = &EventDate>,
         now: EpochMs,
+        freshness: Freshness,
     ) -> Result<Vec<SectionSales>, Refusal> {
         let sections = MapOf::each(event, dates);
-        let maps = self.seat_maps(&event.event_id, &sections, now).await?;
+        let maps = self
+            .seat_maps(&event.event_id, &sections, now, freshness)
+            .await?;
         Ok(maps
             .iter()
             .map(|map| SectionSales {
@@ -261,7 +293,9 @@ impl App {
         // So many at once that none stays outdated.
         for some in sections.chunks(MOST_REBUILDS) {
             let wanted: Vec<_> = some.iter().map(|s| MapOf::new(event, date, s)).collect();
-            let maps = self.seat_maps(&event.event_id, &wanted, now).await?;
+            let maps = self
+                .seat_maps(&event.event_id, &wanted, now, Freshness::LIVE)
+                .await?;
             statuses.extend(maps.iter().map(|map| map.statuses().collect::<Vec<_>>()));
         }
         Ok(statuses)
@@ -295,8 +329,9 @@ impl App {
         event: &EventId,
         wanted: &[MapOf<'_>],
         now: EpochMs,
+        freshness: Freshness,
     ) -> Result<Vec<Arc<SeatMap>>, Refusal> {
-        let max_age_ms = max_age_ms(wanted.len());
+        let max_age_ms = freshness.max_age_ms(wanted.len());
         let cached = |now| -> Vec<Option<Arc<SeatMap>>> {
             let known = |of: &MapOf<'_>| self.seat_maps.any(&of.key(event));
             let is_current = |of: &MapOf<'_>, map: &Arc<SeatMap>| of.accepts(map, now, max_age_ms);
@@ -320,7 +355,7 @@ impl App {
             .map(|(of, _)| *of)
             .collect();
         let mut read = self
-            .read_seat_maps(event, &missing, max_age_ms, now)
+            .read_seat_maps(event, &missing, max_age_ms, freshness.most_rebuilds, now)
             .await?
             .into_iter();
         Ok(maps
@@ -330,13 +365,14 @@ impl App {
     }
 
     /// Reads seat maps from the table, and rebuilds those that are too old, the oldest first and at
-    /// most `MOST_REBUILDS`. Of the others the stored map is returned. A section without one
+    /// most `most_rebuilds`. Of the others the stored map is returned. A section without one
     /// counts as free.
     async fn read_seat_maps(
         &self,
         event: &EventId,
         wanted: &[MapOf<'_>],
         max_age_ms: i64,
+        most_rebuilds: usize,
         now: EpochMs,
     ) -> Result<Vec<Arc<SeatMap>>, Refusal> {
         let keys: Vec<_> = wanted.iter().map(|of| (of.date, of.section)).collect();
@@ -352,7 +388,7 @@ impl App {
             .map(|(index, (_, map))| (map.as_ref().map(|map| map.built_at), index))
             .collect();
         outdated.sort_unstable();
-        outdated.truncate(MOST_REBUILDS);
+        outdated.truncate(most_rebuilds);
         let rebuilt: BTreeSet<usize> = outdated.into_iter().map(|(_, index)| index).collect();
         let reads: Vec<_> = wanted
             .iter()
@@ -379,22 +415,18 @@ impl App {
     }
 }
 
-/// The maximum age of the maps of this many sections. So all of them together are rebuilt no faster
-/// than `MOST_REBUILDS` a second.
-fn max_age_ms(sections: usize) -> i64 {
-    let rounds = sections.div_ceil(MOST_REBUILDS).max(1);
-    i64::try_from(rounds).map_or(i64::MAX, |rounds| rounds.saturating_mul(SEAT_MAP_MS))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn maps_may_be_a_second_old_and_older_in_proportion_if_there_are_many() {
+        let max_age_ms = |sections| Freshness::LIVE.max_age_ms(sections);
         assert_eq!(max_age_ms(0), 1_000);
         assert_eq!(max_age_ms(64), 1_000);
         assert_eq!(max_age_ms(65), 2_000);
         assert_eq!(max_age_ms(400), 7_000);
+        assert_eq!(Freshness::FOR_HISTORY.max_age_ms(8), 30_000);
+        assert_eq!(Freshness::FOR_HISTORY.max_age_ms(16), 60_000);
     }
 }

@@ -8,6 +8,7 @@ mod cache;
 mod charging;
 mod devices;
 mod following;
+mod history;
 mod holding;
 mod issuer;
 mod promotion;
@@ -34,12 +35,13 @@ use domain::queue::Head;
 use domain::refusal::Refusal;
 
 pub use availability::{
-    DateAvailability, MOST_LIVE_SEATS, SeatOnSale, SectionSales, SectionSeats, check_not_closed,
-    check_seated,
+    DateAvailability, Freshness, MOST_LIVE_SEATS, SeatOnSale, SectionSales, SectionSeats,
+    check_not_closed, check_seated,
 };
 pub use booking::{HistoryPosition, Outcome};
 pub use charging::ChargeRequest;
 pub use following::NotFollowed;
+pub use history::{HistorySummary, LaneCounts};
 pub use issuer::Caller;
 pub use promotion::{PromotionOutcome, PromotionSummary};
 pub use queue::{JoinOutcome, Joined};

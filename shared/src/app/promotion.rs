@@ -52,6 +52,8 @@ pub enum PromotionOutcome {
 pub struct PromotionSummary {
     /// The number of events.
     pub events: usize,
+    /// Those that are on sale, whether it is paused or not.
+    pub on_sale: Vec<Arc<Event>>,
     /// Lanes that were promoted.
     pub promoted: usize,
     /// Lanes whose promotion failed.
@@ -112,24 +114,30 @@ impl App {
     pub async fn promote_all(&self) -> Result<PromotionSummary, Refusal> {
         let events = self.store.events(Consistency::Eventual).await?;
         let began_at = self.clock().now();
-        let summary = PromotionSummary {
-            events: events.len(),
-            ..PromotionSummary::default()
+        let count = events.len();
+        let is_on_sale = |event: &Event| {
+            matches!(
+                event.sale_state(began_at),
+                SaleState::Open | SaleState::Paused
+            )
         };
-        let mut lanes: Vec<(Arc<Event>, Lane)> = events
+        let on_sale: Vec<Arc<Event>> = events
             .into_iter()
-            .filter(|event| {
-                matches!(
-                    event.sale_state(began_at),
-                    SaleState::Open | SaleState::Paused
-                )
-            })
+            .filter(is_on_sale)
             .map(Arc::new)
+            .collect();
+        let mut lanes: Vec<(Arc<Event>, Lane)> = on_sale
+            .iter()
             .flat_map(|event| {
                 let lanes = event.terms.queue.lanes.all();
                 lanes.map(move |lane| (event.clone(), lane))
             })
             .collect();
+        let summary = PromotionSummary {
+            events: count,
+            on_sale,
+            ..PromotionSummary::default()
+        };
         fastrand::shuffle(&mut lanes);
         Ok(iter(lanes)
             .map(|(event, lane)| async move {

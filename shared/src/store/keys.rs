@@ -3,6 +3,7 @@
 use super::expression::Key;
 use domain::charge::OrderId;
 use domain::clock::EpochMs;
+use domain::history::Sample;
 use domain::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
 use domain::image::ImageName;
 use domain::withdrawal::WithdrawalKey;
@@ -248,6 +249,16 @@ pub(super) fn journal_entry(event: Option<&EventId>, at: EpochMs, random: u64) -
         journal_pk(event),
         format!("{}#{random:016x}", journal_time(at)),
     )
+}
+
+/// The history of an event's sale.
+pub(super) fn history_pk(event: &EventId) -> String {
+    format!("HISTORY#{event}")
+}
+
+/// The sample of the minute of a time. Such keys sort by time.
+pub(super) fn sample(event: &EventId, at: EpochMs) -> Key {
+    key(history_pk(event), journal_time(Sample::minute_of(at)))
 }
 
 /// All signing keys, in their own table.

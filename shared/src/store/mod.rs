@@ -14,6 +14,7 @@ mod due;
 mod error;
 mod events;
 mod expression;
+mod history;
 mod images;
 mod inspection;
 mod issuer_keys;

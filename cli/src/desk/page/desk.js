@@ -1,36 +1,17 @@
-// The operator's page. The key is the fragment of the address that the command prints, and is kept for this tab only.
-import { drawChart } from "./chart.js";
+// The operator's page.
+import { call, fetchJson, loadRole, may, takeKey } from "./api.js";
+import { chooseSpan, chosenSpan, drawCharts } from "./charts.js";
 import { drawSection } from "./seats.js";
 import { currentLanguage, money, number, setLanguage, time, translatePage, word } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const REFRESH_INTERVAL_MS = 2000;
 
-if (location.hash.length > 1) {
-  sessionStorage.setItem("deskKey", location.hash.slice(1));
-  history.replaceState(null, "", location.pathname);
-}
-
 let selectedEvent = null;
 let seatsDate = null;
 /** The buttons of the selected event, by date. */
 const seatsButtons = new Map();
 let lastRefresh = 0;
-
-async function call(path, body) {
-  const response = await fetch(path, {
-    method: body ? "POST" : "GET",
-    headers: { Authorization: `Bearer ${sessionStorage.getItem("deskKey") ?? ""}`, ...(body && { "Content-Type": "application/json" }) },
-    body: body && JSON.stringify(body),
-  });
-  if (!response.ok) {
-    const { message } = await response.json().catch(() => ({}));
-    throw Object.assign(new Error(message ?? response.statusText), { status: response.status });
-  }
-  return response;
-}
-
-const fetchJson = async (path, body) => (await call(path, body)).json();
 
 function showFigures(into, list) {
   const parts = list.map(([label, value, note]) => {
@@ -83,10 +64,6 @@ function showQueue(event) {
     [word("noShows"), noShows, decided > 0 ? word("of", number(decided)) : ""],
     [word("issued"), number(queue.issued)],
   ]);
-  drawChart(byId("waiting-chart"), event.history, "waiting", word("waiting"));
-  drawChart(byId("inside-chart"), event.history, "inside", word("inside"));
-  drawChart(byId("rate-chart"), event.history, "admittedPerMinute", word("perMinute"));
-  drawChart(byId("no-shows-chart"), event.history, "noShows", word("noShowsChart"));
   const lanes = queue.lanes.length > 1 ? queue.lanes : [];
   fillTable("lanes", lanes.map((lane, i) => [number(i), number(lane.issued), number(lane.called), number(lane.waiting), number(lane.inside)]));
   byId("pause").disabled = event.state === "PAUSED" || event.state === "CLOSED";
@@ -113,8 +90,6 @@ function showSales(event) {
     [word("left"), number(Math.max(0, sales.total - sales.sold - sales.held - sales.blocked))],
     [word("revenue"), money(sales.revenue, event)],
   ]);
-  drawChart(byId("sold-chart"), event.history, "sold", word("sold"));
-  drawChart(byId("revenue-chart"), event.history, "revenue", word("revenueChart"), (value) => money(value, event));
   fillTable("dates", sales.dates.map((date) => [
     date.date,
     number(date.sold),
@@ -172,6 +147,10 @@ function showEvent(event) {
   showSales(event);
 }
 
+async function showCharts(event) {
+  await drawCharts({ waiting: byId("waiting-chart"), inside: byId("inside-chart"), admittedPerMinute: byId("rate-chart"), noShows: byId("no-shows-chart"), sold: byId("sold-chart"), revenue: byId("revenue-chart") }, event);
+}
+
 function showConnection(text, lost) {
   byId("connection").textContent = text;
   byId("connection").classList.toggle("lost", Boolean(lost));
@@ -185,7 +164,7 @@ async function refresh() {
     // Another event was selected meanwhile.
     if (thisRefresh !== lastRefresh) return;
     showEvent(event);
-    await Promise.all([showSeats(), showRefusals()]);
+    await Promise.all([showCharts(event), showSeats(), showRefusals()]);
     showConnection(word("updated", time(Date.now())));
   } catch (error) {
     showConnection(error.status ? error.message : word("lost"), true);
@@ -281,8 +260,17 @@ byId("language").addEventListener("click", () => {
   refresh();
 });
 
+byId("span").value = chosenSpan();
+byId("span").addEventListener("change", () => {
+  chooseSpan(byId("span").value);
+  refresh();
+});
+
+takeKey();
 translatePage();
 try {
+  await loadRole();
+  for (const element of document.querySelectorAll("[data-needs]")) element.hidden = !may(element.dataset.needs);
   await listEvents();
 } catch (error) {
   showConnection(error.message, true);

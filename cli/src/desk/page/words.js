@@ -8,6 +8,7 @@ const WORDS = {
     pause: "Pause", resume: "Resume", close: "Close the sale", set: "Set", give: "Submit",
     maxActive: "Maximum inside", batchSize: "Batch size", beacon: "Announced random value", why: "Why", whyNote: "for the journal, with your next change",
     catalogueSays: (n) => `the catalogue says ${n}`, every: (s) => `every ${s} s`,
+    span: "Charts of", lastHour: "the last hour", lastDay: "the last day", lastWeek: "the last week", lastMonth: "the last month",
     sales: "Sales", dates: "Dates", date: "Date", sold: "Sold", held: "Held", blocked: "Blocked", left: "Free", revenue: "Revenue without fees", seats: "Seats", of: (n) => `of ${n}`,
     showSeats: "Seats", hideSeats: "Hide seats", seatsOf: (d) => `Seats on ${d}`,
     section: (n, sold, held, blocked, left) => `${n}: ${sold} sold, ${held} held, ${blocked} blocked, ${left} free`,
@@ -26,6 +27,7 @@ const WORDS = {
     pause: "일시 정지", resume: "재개", close: "판매 종료", set: "적용", give: "입력",
     maxActive: "최대 동시 입장 인원", batchSize: "배치당 호출 인원", beacon: "사전 공지된 난수", why: "사유", whyNote: "다음 변경과 함께 작업 기록에 남습니다",
     catalogueSays: (n) => `카탈로그 값: ${n}`, every: (s) => `${s}초마다`,
+    span: "차트 기간", lastHour: "최근 1시간", lastDay: "최근 1일", lastWeek: "최근 1주", lastMonth: "최근 1개월",
     sales: "판매", dates: "회차", date: "날짜", sold: "판매", held: "선점", blocked: "판매 제외", left: "잔여", revenue: "매출(수수료 제외)", seats: "좌석", of: (n) => `/ ${n}`,
     showSeats: "좌석 보기", hideSeats: "좌석 닫기", seatsOf: (d) => `${d} 좌석`,
     section: (n, sold, held, blocked, left) => `${n}: 판매 ${sold}, 선점 ${held}, 판매 제외 ${blocked}, 잔여 ${left}`,
@@ -49,6 +51,8 @@ export const number = (value) => new Intl.NumberFormat(language).format(value);
 /** `event` says the currency, and how many decimals it has. */
 export const money = (value, { currency, currencyDecimals: digits }) =>
   new Intl.NumberFormat(language, { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value / 10 ** digits);
+export const minute = (at) => new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+export const day = (at) => new Intl.DateTimeFormat(language, { month: "short", day: "numeric" }).format(new Date(at));
 export const time = (at) => new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(at));
 
 export function setLanguage(next) {
