@@ -9,8 +9,12 @@
 
 mod answer;
 mod api;
+mod block_api;
+mod cancellation;
 mod charts;
 mod event_status;
+mod order_api;
+mod page;
 mod refusal_counts;
 mod roles;
 mod steering_request;
@@ -23,12 +27,11 @@ use api::DeskState;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::get;
 use domain::clock::Clock;
 use domain::journal::Who;
 use roles::Keys;
@@ -76,35 +79,13 @@ impl Desk {
     }
 }
 
-const PAGE: &str = include_str!("desk/page/index.html");
-const STYLE: &str = include_str!("desk/page/desk.css");
-const SCRIPT: &str = include_str!("desk/page/desk.js");
-const CHART: &str = include_str!("desk/page/chart.js");
-const API: &str = include_str!("desk/page/api.js");
-const CHARTS: &str = include_str!("desk/page/charts.js");
-const SEATS: &str = include_str!("desk/page/seats.js");
-const WORDS: &str = include_str!("desk/page/words.js");
-
-const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
-
 /// The page loads nothing from other origins.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 fn router(desk: Desk) -> Router {
-    let api = api::router(desk.keys);
-    let file = |content_type: &'static str, text: &'static str| {
-        get(async move || ([(CONTENT_TYPE, content_type)], text))
-    };
-    Router::new()
-        .route("/", file("text/html; charset=utf-8", PAGE))
-        .route("/desk.css", file("text/css; charset=utf-8", STYLE))
-        .route("/desk.js", file(JAVASCRIPT, SCRIPT))
-        .route("/chart.js", file(JAVASCRIPT, CHART))
-        .route("/api.js", file(JAVASCRIPT, API))
-        .route("/charts.js", file(JAVASCRIPT, CHARTS))
-        .route("/seats.js", file(JAVASCRIPT, SEATS))
-        .route("/words.js", file(JAVASCRIPT, WORDS))
+    let api = api::router(&desk.keys);
+    page::router()
         .merge(api)
         .layer(from_fn(add_security_headers))
         .with_state(desk.state)

@@ -8,11 +8,30 @@ use domain::money::Currency;
 use domain::queue::Head;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
+use shared::app::App;
 use shared::store::{Consistency, Store};
 
 use crate::queue_status::sale_state_name;
 use crate::text_table::{Column, TextTable};
 use crate::ticket_counts::TicketCounts;
+
+/// Where the tickets are counted.
+#[derive(Clone, Copy)]
+enum Counting<'a> {
+    /// In the claims, exactly.
+    Claims(&'a Store),
+    /// In the seat maps, which may be some seconds old and cost little.
+    Maps(&'a App),
+}
+
+impl<'a> Counting<'a> {
+    fn store(self) -> &'a Store {
+        match self {
+            Self::Claims(store) => store,
+            Self::Maps(app) => app.store(),
+        }
+    }
+}
 
 /// Events that are read at once.
 const EVENTS_AT_ONCE: usize = 4;
@@ -68,10 +87,21 @@ struct ListedDate {
 impl EventList {
     /// Reads each event with its dates, its claims or its stock, and the heads of its queue.
     pub async fn read(store: &Store) -> Result<Self> {
+        Self::counted(Counting::Claims(store)).await
+    }
+
+    /// The same for a page that is open for long: tickets are counted in seat maps of at most 30 s, and of an event at most
+    /// eight of them are made anew.
+    pub async fn at_a_glance(app: &App) -> Result<Self> {
+        Self::counted(Counting::Maps(app)).await
+    }
+
+    async fn counted(counting: Counting<'_>) -> Result<Self> {
+        let store = counting.store();
         let now = store.clock().now();
         let events = store.events(Consistency::Strong).await?;
         let events = stream::iter(events)
-            .map(|event| ListedEvent::read(store, event, now))
+            .map(|event| ListedEvent::read(counting, event, now))
             .buffered(EVENTS_AT_ONCE);
         Ok(Self {
             at: now,
@@ -114,7 +144,8 @@ impl EventList {
 }
 
 impl ListedEvent {
-    async fn read(store: &Store, event: Event, now: EpochMs) -> Result<Self> {
+    async fn read(counting: Counting<'_>, event: Event, now: EpochMs) -> Result<Self> {
+        let store = counting.store();
         let programme = store
             .programme(&event.event_id, Consistency::Eventual)
             .await?;
@@ -145,7 +176,10 @@ impl ListedEvent {
                 Admission::General { .. } => event.terms.last_start,
             },
             currency: event.terms.currency.clone(),
-            tickets: TicketCounts::read(store, &programme, now).await?,
+            tickets: match counting {
+                Counting::Claims(store) => TicketCounts::read(store, &programme, now).await?,
+                Counting::Maps(app) => TicketCounts::of_maps(app, &programme, now).await?,
+            },
             waiting: heads.iter().flatten().map(Head::waiting).sum(),
         })
     }

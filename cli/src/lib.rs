@@ -10,6 +10,8 @@
 pub mod access_keys;
 pub mod account_quotas;
 pub mod author;
+pub mod block_list;
+pub mod blocking;
 pub mod cancelling;
 pub mod catalog;
 pub mod catalog_update;
@@ -29,6 +31,8 @@ pub mod journal_list;
 pub mod known_event;
 pub mod logging;
 pub mod money_view;
+pub mod open_withdrawals;
+pub mod order_search;
 pub mod order_story;
 pub mod order_view;
 mod outcome;

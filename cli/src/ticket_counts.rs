@@ -1,12 +1,14 @@
 //! How many tickets of an event are sold, held, blocked and left, and what the sold ones cost.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use domain::clock::EpochMs;
-use domain::event::{Admission, Event, Programme};
+use domain::event::{Admission, Event, EventDate, Programme, Section};
+use domain::ids::{DateKey, EventId};
 use domain::money::Money;
 use domain::seats::{SeatMap, SeatStatus};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
+use shared::app::{App, Freshness};
 use shared::store::{Consistency, Store};
 
 /// Tickets of a section, of a date or of an event.
@@ -65,27 +67,61 @@ impl TicketCounts {
         if let Some(counts) = Self::of_stock(store, event).await? {
             return Ok(counts);
         }
-        let sections = programme
-            .dates
-            .values()
-            .flat_map(|date| date.sections.iter().map(|section| (date.date, section)));
-        let counted = stream::iter(sections)
-            .map(async |(date, section)| -> Result<Self> {
-                let claims = store.claims(&event.event_id, date, &section.name).await?;
-                let map = SeatMap::build(section, &claims, now);
-                let counts = Self {
-                    sold: map.count(SeatStatus::Sold).into(),
-                    held: map.count(SeatStatus::Held).into(),
-                    blocked: map.count(SeatStatus::Blocked).into(),
-                    revenue: map.revenue(),
-                    ..Self::of_total(section.seats)
-                };
-                Ok(counts.with_available())
-            })
+        let mut sections: Vec<(DateKey, Section)> = Vec::new();
+        for date in programme.dates.values() {
+            sections.extend(date.sections.iter().map(|it| (date.date, it.clone())));
+        }
+        let id = &event.event_id;
+        let mut counted = stream::iter(sections)
+            .map(|(date, section)| Self::of_section(store, id, date, section, now))
             .buffer_unordered(SECTIONS_AT_ONCE);
-        counted
-            .try_fold(Self::default(), async |sum, section| Ok(sum.plus(section)))
+        let mut sum = Self::default();
+        while let Some(counts) = counted.try_next().await? {
+            sum = sum.plus(counts);
+        }
+        Ok(sum)
+    }
+
+    async fn of_section(
+        store: &Store,
+        event: &EventId,
+        date: DateKey,
+        section: Section,
+        now: EpochMs,
+    ) -> Result<Self> {
+        let claims = store.claims(event, date, &section.name).await?;
+        let map = SeatMap::build(&section, &claims, now);
+        let counts = Self {
+            sold: map.count(SeatStatus::Sold).into(),
+            held: map.count(SeatStatus::Held).into(),
+            blocked: map.count(SeatStatus::Blocked).into(),
+            revenue: map.revenue(),
+            ..Self::of_total(section.seats)
+        };
+        Ok(counts.with_available())
+    }
+
+    /// The same from the seat maps, which are at most 30 s old and make at most eight of an event anew.
+    pub async fn of_maps(app: &App, programme: &Programme, now: EpochMs) -> Result<Self> {
+        let event = &programme.event;
+        if let Some(counts) = Self::of_stock(app.store(), event).await? {
+            return Ok(counts);
+        }
+        let sections = app
+            .section_sales(event, programme.dates.values(), now, Freshness::FOR_HISTORY)
             .await
+            .map_err(|refusal| anyhow!("{refusal:?}"))?;
+        let total = programme.dates.values().map(EventDate::total_seats).sum();
+        let counts = sections
+            .iter()
+            .fold(Self::of_total(total), |sum, section| Self {
+                sold: sum.sold + u64::from(section.sold),
+                held: sum.held + u64::from(section.held),
+                blocked: sum.blocked + u64::from(section.blocked),
+                revenue: sum.revenue + section.revenue,
+                ..sum
+            });
+        Ok(counts.with_available())
     }
 
     /// The tickets of general admission. `None` if the event has seats.

@@ -144,6 +144,9 @@ mod command_output;
 /// `boxoffice desk`, through its own API.
 #[cfg(test)]
 mod desk;
+/// What operators find and do at the desk.
+#[cfg(test)]
+mod desk_acts;
 /// The Lambda executables, on an emulated Runtime API.
 #[cfg(test)]
 mod embedded_dynamodb;

@@ -1,26 +1,20 @@
 //! `boxoffice block`, `unblock` and `blocks`: seats that are not on sale.
 
-use std::collections::BTreeMap;
-
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use domain::block::{Block, BlockKind, Ranges};
-use domain::clock::{EpochMs, rfc3339};
-use domain::event::{Admission, Section};
-use domain::ids::{DateKey, EventId, SeatNumber};
-use domain::journal::{Author, SomeSeats, Why};
-use domain::seats::Claim;
-use serde::Serialize;
-use shared::store::{BlockRefused, MOST_BLOCKED_AT_ONCE, Store};
+use domain::clock::EpochMs;
+use domain::ids::{DateKey, EventId};
+use domain::journal::Author;
+use shared::store::Store;
 
 use crate::author::{self, WhyOption};
-use crate::known_event;
+use crate::block_list::BlockList;
+use crate::blocking::{self, Blocking, Stopped, WantedSeats};
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
 use crate::seat_list::SeatList;
 use crate::table_options::TableOptions;
-use crate::text_table::{Column, TextTable};
-use crate::unknown::Unknown;
 
 const BATCHES: &str = "Up to 99 seats are blocked all or none. More are blocked 99 at a time, in the order of their numbers; if one of \
     them is not free, the command ends and says what it has done. Repeating the command goes on from there.";
@@ -74,40 +68,13 @@ pub struct BlocksArgs {
 }
 
 impl SeatsArgs {
-    /// Checks that the section has the seats. This is repeated before each transaction, so that none
-    /// relies on a date that was changed more than moments ago: `boxoffice apply` keeps seats that it
-    /// moves off sale for a minute longer.
-    async fn check(&self, store: &Store) -> Result<()> {
-        let programme = known_event::programme(store, &self.event).await?;
-        if let Admission::General { .. } = programme.event.terms.admission {
-            let what = format_args!("seat in the event {}: its admission is general", self.event);
-            return Err(Unknown::new(what).into());
-        }
-        let date = known_event::date(&programme, self.date)?;
-        let section = date.sections.iter().find(|it| it.name == self.section);
-        let section = section.ok_or_else(|| {
-            Unknown::new(format_args!(
-                "section {} on {} of the event {}",
-                self.section, self.date, self.event
-            ))
-        })?;
-        match self.seats.seats().iter().find(|seat| !section.has(**seat)) {
-            None => Ok(()),
-            Some(seat) => {
-                let what = format_args!("seat {seat} in section {}", self.section);
-                Err(Unknown::new(what).into())
-            }
-        }
-    }
-
-    /// The seats of each transaction.
-    fn batches(&self) -> impl Iterator<Item = SomeSeats> {
-        let batches = self.seats.seats().chunks(MOST_BLOCKED_AT_ONCE);
-        batches.map(|seats| SomeSeats {
+    fn wanted(&self) -> WantedSeats {
+        WantedSeats {
+            event: self.event.clone(),
             date: self.date,
             section: self.section.clone(),
-            seats: seats.to_vec(),
-        })
+            seats: self.seats.seats().to_vec(),
+        }
     }
 
     fn place(&self) -> String {
@@ -147,24 +114,24 @@ pub async fn block_seats(
         return Ok(Outcome::Negative);
     }
     let event = &wanted.event;
-    let (mut done, mut fresh) = (0, 0);
-    for batch in wanted.batches() {
-        wanted.check(store).await?;
-        match store.block_seats(event, &batch, block, author).await {
-            Ok(newly) => {
-                done += batch.seats.len();
-                fresh += newly;
-            }
-            Err(BlockRefused::Taken(taken)) => {
-                show_done(wanted, "blocked", done, out);
-                error_line(format_args!("{event}: not blocked: {}", reasons(&taken)));
-                return Ok(Outcome::Negative);
-            }
-            Err(error) => {
-                show_done(wanted, "blocked", done, out);
-                return Err(error.into());
-            }
+    let Blocking {
+        done,
+        changed: fresh,
+        stopped,
+    } = blocking::block(store, &wanted.wanted(), block, author).await;
+    if stopped.is_some() {
+        show_done(wanted, "blocked", done, out);
+    }
+    match stopped {
+        Some(Stopped::Taken(taken)) => {
+            error_line(format_args!(
+                "{event}: not blocked: {}",
+                blocking::reasons(&taken)
+            ));
+            return Ok(Outcome::Negative);
         }
+        Some(Stopped::Failed(error)) => return Err(error),
+        None => {}
     }
     let known = match done - fresh {
         0 => String::new(),
@@ -189,24 +156,6 @@ fn show_done(wanted: &SeatsArgs, what: &str, done: usize, out: &mut Output) {
     }
 }
 
-/// Why each seat is not free, of the first ten.
-fn reasons(taken: &[(SeatNumber, Claim)]) -> String {
-    const SHOWN: usize = 10;
-    let reason = |(seat, claim): &(SeatNumber, Claim)| match claim {
-        Claim::Sold { .. } => format!("seat {seat} is sold"),
-        Claim::Held { held_until, .. } => format!("seat {seat} is held until {held_until}"),
-        Claim::Withdrawn { until } => {
-            format!("seat {seat} is being moved by a catalogue until {until}")
-        }
-        Claim::Blocked(block) => format!("seat {seat} is blocked as {block}"),
-    };
-    let mut text: Vec<String> = taken.iter().take(SHOWN).map(reason).collect();
-    if taken.len() > SHOWN {
-        text.push(format!("and {} more", taken.len() - SHOWN));
-    }
-    text.join(", ")
-}
-
 pub async fn unblock(
     args: &UnblockArgs,
     tables: &TableOptions,
@@ -224,20 +173,18 @@ pub async fn unblock_seats(
     author: &Author,
     out: &mut Output,
 ) -> Result<Outcome> {
-    let mut done = 0;
-    let mut freed = 0;
-    for batch in wanted.batches() {
-        wanted.check(store).await?;
-        match store.unblock_seats(&wanted.event, &batch, author).await {
-            Ok(seats) => {
-                done += batch.seats.len();
-                freed += seats.len();
-            }
-            Err(error) => {
-                show_done(wanted, "unblocked", done, out);
-                return Err(error.into());
-            }
-        }
+    let Blocking {
+        done,
+        changed: freed,
+        stopped,
+    } = blocking::unblock(store, &wanted.wanted(), author).await;
+    if let Some(stopped) = stopped {
+        show_done(wanted, "unblocked", done, out);
+        return match stopped {
+            Stopped::Failed(error) => Err(error),
+            // Nothing takes a seat from those who unblock.
+            Stopped::Taken(taken) => bail!("{}", blocking::reasons(&taken)),
+        };
     }
     let others = match done - freed {
         0 => String::new(),
@@ -252,33 +199,6 @@ pub async fn unblock_seats(
     Ok(Outcome::Done)
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct BlockList {
-    event_id: EventId,
-    #[serde(serialize_with = "rfc3339::serialize")]
-    at: EpochMs,
-    blocked: usize,
-    blocks: Vec<ListedBlock>,
-}
-
-/// The seats of a section that are blocked alike.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ListedBlock {
-    date: DateKey,
-    section: String,
-    kind: BlockKind,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "rfc3339::option::serialize"
-    )]
-    until: Option<EpochMs>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Why>,
-    seats: Vec<SeatNumber>,
-}
-
 pub async fn list(args: &BlocksArgs, tables: &TableOptions, out: &mut Output) -> Result<Outcome> {
     let store = tables.store().await?;
     let list = BlockList::read(&store, &args.event, args.date).await?;
@@ -286,88 +206,8 @@ pub async fn list(args: &BlocksArgs, tables: &TableOptions, out: &mut Output) ->
         out.json(&list)?;
         return Ok(Outcome::Done);
     }
-    if list.blocks.is_empty() {
-        out.line("no seat is blocked");
-        return Ok(Outcome::Done);
-    }
     for line in list.to_text() {
         out.line(line);
     }
     Ok(Outcome::Done)
-}
-
-impl BlockList {
-    async fn read(store: &Store, event: &EventId, date: Option<DateKey>) -> Result<Self> {
-        let programme = known_event::programme(store, event).await?;
-        let dates = match date {
-            Some(date) => vec![known_event::date(&programme, date)?],
-            None => programme.dates.values().collect(),
-        };
-        let now = store.clock().now();
-        let mut blocks = Vec::new();
-        for date in dates {
-            for section in &date.sections {
-                blocks.extend(blocks_of(store, event, date.date, section, now).await?);
-            }
-        }
-        Ok(Self {
-            event_id: event.clone(),
-            at: now,
-            blocked: blocks.iter().map(|block| block.seats.len()).sum(),
-            blocks,
-        })
-    }
-
-    fn to_text(&self) -> Vec<String> {
-        let mut table = TextTable::new(&[
-            Column::Text("date"),
-            Column::Text("section"),
-            Column::Text("kind"),
-            Column::Number("seats"),
-            Column::Text("until"),
-            Column::Text("numbers"),
-            Column::Text("reason"),
-        ]);
-        for block in &self.blocks {
-            let reason = block.reason.as_ref();
-            table.row([
-                block.date.to_string(),
-                block.section.clone(),
-                block.kind.to_string(),
-                block.seats.len().to_string(),
-                block
-                    .until
-                    .map_or_else(|| "-".to_owned(), |until| until.to_string()),
-                Ranges(&block.seats).to_string(),
-                reason.map(Why::to_string).unwrap_or_default(),
-            ]);
-        }
-        table.lines()
-    }
-}
-
-async fn blocks_of(
-    store: &Store,
-    event: &EventId,
-    date: DateKey,
-    section: &Section,
-    now: EpochMs,
-) -> Result<Vec<ListedBlock>> {
-    let mut found: BTreeMap<Block, Vec<SeatNumber>> = BTreeMap::new();
-    for (seat, claim) in store.claims(event, date, &section.name).await? {
-        if let Claim::Blocked(block) = claim
-            && block.lasts(now)
-        {
-            found.entry(block).or_default().push(seat);
-        }
-    }
-    let listed = found.into_iter().map(|(block, seats)| ListedBlock {
-        date,
-        section: section.name.clone(),
-        kind: block.kind,
-        until: block.until,
-        reason: block.reason,
-        seats,
-    });
-    Ok(listed.collect())
 }

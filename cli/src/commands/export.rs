@@ -9,9 +9,9 @@ use domain::ids::{DateKey, EventId};
 use domain::reservation::Status;
 use shared::store::Store;
 
-use super::orders::parse_status;
 use crate::export::{Export, Format};
 use crate::known_event;
+use crate::order_search::parse_status;
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
 use crate::output_file::OutputFile;

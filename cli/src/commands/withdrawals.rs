@@ -2,12 +2,9 @@
 
 use anyhow::Result;
 use clap::Args;
-use domain::ids::UserId;
-use domain::withdrawal::Withdrawal;
-use serde::Serialize;
 use shared::store::Store;
 
-use crate::money_view::WithdrawalView;
+use crate::open_withdrawals::OpenWithdrawals;
 use crate::outcome::Outcome;
 use crate::output::Output;
 use crate::table_options::TableOptions;
@@ -17,24 +14,6 @@ pub struct WithdrawalsArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-/// An open withdrawal, and whose money it is.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Open {
-    user_id: UserId,
-    #[serde(flatten)]
-    withdrawal: WithdrawalView,
-}
-
-impl From<&Withdrawal> for Open {
-    fn from(withdrawal: &Withdrawal) -> Self {
-        Self {
-            user_id: withdrawal.key.user_id,
-            withdrawal: WithdrawalView::from(withdrawal),
-        }
-    }
 }
 
 pub async fn run(
@@ -48,35 +27,12 @@ pub async fn run(
 
 /// Prints the open withdrawals, the oldest first.
 pub async fn print(store: &Store, as_json: bool, out: &mut Output) -> Result<()> {
-    let mut open = Vec::new();
-    for key in store.open_withdrawals().await? {
-        // One that has ended since it was listed is not there any more.
-        open.extend(store.withdrawal(key).await?);
-    }
-    open.retain(|withdrawal| withdrawal.ended_at().is_none());
-    open.sort_by_key(|withdrawal| {
-        (
-            withdrawal.created_at,
-            withdrawal.key.withdrawal_id().to_string(),
-        )
-    });
-    let open: Vec<Open> = open.iter().map(Open::from).collect();
+    let open = OpenWithdrawals::read(store).await?;
     if as_json {
         return out.json(&open);
     }
-    if open.is_empty() {
-        out.line("no withdrawal is on its way");
-    }
-    for Open {
-        user_id,
-        withdrawal,
-    } in &open
-    {
-        out.line(format_args!(
-            "{}  user {user_id}  {}",
-            withdrawal.created_at,
-            withdrawal.to_text()
-        ));
+    for line in open.to_text() {
+        out.line(line);
     }
     Ok(())
 }

@@ -17,11 +17,14 @@ use serde_json::{Value, json};
 use shared::app::App;
 
 use super::answer::{ApiError, ApiResult, valid};
+use super::cancellation::{self, Cancellations};
 use super::charts::Charts;
-use super::event_status::{EventStatus, list_events, read_event, read_seats};
+use super::event_status::{EventStatus, read_event, read_seats};
 use super::refusal_counts::{RefusalCounts, RefusalSource};
 use super::roles::{Keys, Needed, Role, check};
 use super::steering_request::SteeringRequest;
+use super::{block_api, order_api};
+use crate::event_list::EventList;
 use crate::sales_report::SalesReport;
 use crate::steering;
 
@@ -30,14 +33,28 @@ pub(super) struct DeskState {
     refusals: RefusalSource,
     /// Who acts through this desk.
     who: Who,
+    cancellations: Cancellations,
 }
 
 impl DeskState {
     pub(super) fn new(app: Arc<App>, refusals: RefusalSource, who: Who) -> Self {
-        Self { app, refusals, who }
+        Self {
+            app,
+            refusals,
+            who,
+            cancellations: Cancellations::default(),
+        }
     }
 
-    fn author(&self, why: Option<Why>) -> Author {
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
+    pub(super) fn cancellations(&self) -> &Cancellations {
+        &self.cancellations
+    }
+
+    pub(super) fn author(&self, why: Option<Why>) -> Author {
         Author {
             who: self.who.clone(),
             why,
@@ -46,7 +63,7 @@ impl DeskState {
 }
 
 /// Every route with the role that it needs.
-pub(super) fn router(keys: Arc<Keys>) -> Router<Arc<DeskState>> {
+pub(super) fn router(keys: &Arc<Keys>) -> Router<Arc<DeskState>> {
     let of = |role, routes: Router<Arc<DeskState>>| {
         let needed = Needed {
             role,
@@ -55,29 +72,71 @@ pub(super) fn router(keys: Arc<Keys>) -> Router<Arc<DeskState>> {
         routes.route_layer(from_fn_with_state(needed, check))
     };
     let see = Router::new()
-        .route("/api/role", get(role))
+        .route("/api/desk", get(desk_itself))
         .route("/api/events", get(events))
         .route("/api/events/{event}", get(event))
         .route("/api/events/{event}/history", get(history))
+        .route("/api/events/{event}/journal", get(order_api::event_journal))
         .route("/api/events/{event}/dates/{date}", get(seats))
+        .route(
+            "/api/events/{event}/dates/{date}/blocks",
+            get(block_api::blocks),
+        )
         .route("/api/events/{event}/report.csv", get(report_csv))
         .route("/api/events/{event}/report.json", get(report_json))
-        .route("/api/refusals", get(refusals));
-    let decide = Router::new().route("/api/events/{event}/queue", post(steer));
+        .route("/api/refusals", get(refusals))
+        .route("/api/orders", get(order_api::orders))
+        .route("/api/orders/{reservation}", get(order_api::story))
+        .route("/api/withdrawals", get(order_api::withdrawals))
+        .route("/api/journal", get(order_api::journal))
+        .route(
+            "/api/events/{event}/cancellation",
+            get(cancellation::progress),
+        );
+    let decide = Router::new()
+        .route("/api/events/{event}/queue", post(steer))
+        .route(
+            "/api/events/{event}/dates/{date}/block",
+            post(block_api::block),
+        )
+        .route(
+            "/api/events/{event}/dates/{date}/unblock",
+            post(block_api::unblock),
+        )
+        .route(
+            "/api/events/{event}/cancellation/outlook",
+            get(cancellation::outlook),
+        )
+        .route(
+            "/api/events/{event}/cancellation",
+            post(cancellation::cancel),
+        );
     of(Role::See, see).merge(of(Role::Decide, decide))
 }
 
-fn event_id(event: &str) -> ApiResult<EventId> {
+pub(super) fn event_id(event: &str) -> ApiResult<EventId> {
     valid("event", EventId::parse(event))
 }
 
-async fn role(Extension(role): Extension<Role>) -> Json<Value> {
-    Json(json!({ "role": role }))
+/// What the page may do, and the table's currency once it has a catalogue.
+async fn desk_itself(
+    State(desk): State<Arc<DeskState>>,
+    Extension(role): Extension<Role>,
+) -> ApiResult<Json<Value>> {
+    let settings = desk
+        .app
+        .store()
+        .settings()
+        .await
+        .map_err(anyhow::Error::from)?;
+    let currency = settings.map(
+        |settings| json!({ "code": settings.currency, "decimals": settings.currency.decimals() }),
+    );
+    Ok(Json(json!({ "role": role, "currency": currency })))
 }
 
-async fn events(State(desk): State<Arc<DeskState>>) -> ApiResult<Json<Value>> {
-    let events = list_events(&desk.app).await?;
-    Ok(Json(json!({ "events": events })))
+async fn events(State(desk): State<Arc<DeskState>>) -> ApiResult<Json<EventList>> {
+    Ok(Json(EventList::at_a_glance(&desk.app).await?))
 }
 
 async fn event(

@@ -10,20 +10,10 @@ use domain::seating::{Plan, Row};
 use domain::seats::SeatStatus;
 use serde::Serialize;
 use shared::app::{App, Freshness, SectionSeats};
-use shared::store::Consistency;
 
 use crate::known_event;
 use crate::queue_status::QueueStatus;
 use crate::ticket_counts::TicketCounts;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct EventSummary {
-    event_id: EventId,
-    event_name: String,
-    venue: String,
-    state: SaleState,
-}
 
 /// Everything but the seats.
 #[derive(Serialize)]
@@ -32,15 +22,23 @@ pub(super) struct EventStatus {
     event_id: EventId,
     event_name: String,
     venue: String,
-    currency: String,
-    /// Amounts are in the minor unit, which is the last of these decimals.
-    currency_decimals: u8,
     state: SaleState,
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "rfc3339::option::serialize"
     )]
     opens_at: Option<EpochMs>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::option::serialize"
+    )]
+    cancelled_at: Option<EpochMs>,
+    /// When everybody had everything back.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rfc3339::option::serialize"
+    )]
+    refunded_at: Option<EpochMs>,
     queue: QueueStatus,
     sales: Sales,
 }
@@ -76,6 +74,7 @@ struct DateSales {
 pub(super) struct SeatChart {
     name: String,
     price: i64,
+    first_seat: SeatNumber,
     /// A letter for each seat in order: `a` is available, `h` held, `s` sold, `b` blocked.
     seats: String,
     /// From the front, as the shop's map draws them.
@@ -117,35 +116,21 @@ fn error_of(refusal: Refusal) -> anyhow::Error {
     }
 }
 
-/// Every event, in the order of `list-events`.
-pub(super) async fn list_events(app: &App) -> Result<Vec<EventSummary>> {
-    let now = app.clock().now();
-    let events = app.store().events(Consistency::Eventual).await?;
-    Ok(events
-        .into_iter()
-        .map(|event| EventSummary {
-            state: event.sale_state(now),
-            event_id: event.event_id,
-            event_name: event.terms.name,
-            venue: event.terms.venue,
-        })
-        .collect())
-}
-
 pub(super) async fn read_event(app: &App, id: &EventId) -> Result<EventStatus> {
     let programme = known_event::programme(app.store(), id).await?;
     let now = app.clock().now();
     let event = &programme.event;
     let queue = QueueStatus::read(app, event, now).await?;
     let sales = read_sales(app, &programme, now).await?;
+    let cancellation = event.control.cancellation;
     Ok(EventStatus {
         event_id: event.event_id.clone(),
         event_name: event.terms.name.clone(),
         venue: event.terms.venue.clone(),
-        currency: event.terms.currency.to_string(),
-        currency_decimals: event.terms.currency.decimals(),
         state: event.sale_state(now),
         opens_at: event.terms.opens_at,
+        cancelled_at: cancellation.map(|cancellation| cancellation.at),
+        refunded_at: cancellation.and_then(|cancellation| cancellation.refunded_at),
         queue,
         sales,
     })
@@ -224,6 +209,7 @@ pub(super) async fn read_seats(app: &App, id: &EventId, date: DateKey) -> Result
                     .map(|row| ChartRow::of(&section, &plan, *row))
                     .collect(),
                 name: section.name.clone(),
+                first_seat: section.first_seat,
                 price: section.price.0,
                 seats: statuses.iter().map(letter).collect(),
             }

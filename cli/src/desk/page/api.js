@@ -5,12 +5,13 @@ const ROLES = ["SEE", "SELL", "DECIDE"];
 
 let role = "SEE";
 
-/** Takes the key from the address, which then does not show it any more. */
+/** Takes the key from the address, which then does not show it any more. Returns whether there was one. */
 export function takeKey() {
   // A view's address begins with a slash.
-  if (!/^#[0-9a-f]+$/.test(location.hash)) return;
+  if (!/^#[0-9a-f]+$/.test(location.hash)) return false;
   sessionStorage.setItem("deskKey", location.hash.slice(1));
   history.replaceState(null, "", location.pathname);
+  return true;
 }
 
 /** Throws an error with the server's message, and `status` unless there was no connection. */
@@ -29,9 +30,11 @@ export async function call(path, body) {
 
 export const fetchJson = async (path, body) => (await call(path, body)).json();
 
-export async function loadRole() {
-  ({ role } = await fetchJson("/api/role"));
-  document.documentElement.dataset.role = role;
+/** Loads what this page is: its role, and the table's currency. */
+export async function loadDesk() {
+  const desk = await fetchJson("/api/desk");
+  role = desk.role;
+  return desk;
 }
 
 export const may = (needed) => ROLES.indexOf(role) >= ROLES.indexOf(needed);

@@ -1,5 +1,4 @@
 // A curve over time, from zero to its highest value. Where nothing was recorded, it has a gap.
-import { number } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 320;
@@ -29,7 +28,7 @@ function runs(points, stepMs) {
 
 /** `chart` has points with a value for each field, the ends of the time, and the distance of two points. `format` turns a value into
  * text, `time` a moment. */
-export function drawChart(into, { points, from, to, stepMs }, field, { label, time, format = number }) {
+export function drawChart(into, { points, from, to, stepMs }, field, { label, time, format }) {
   const last = points.at(-1);
   const most = Math.max(1, ...points.map((point) => point[field]));
   const x = (at) => (((at - from) / Math.max(1, to - from)) * WIDTH).toFixed(1);

@@ -1,9 +1,10 @@
 // The charts of an event: what was recorded of the last hour, day, week or month, and what is so now.
 import { fetchJson } from "./api.js";
 import { drawChart } from "./chart.js";
-import { day, money, minute, word } from "./words.js";
+import { make } from "./dom.js";
+import { day, minute, money, number, word } from "./words.js";
 
-const SPANS = ["hour", "day", "week", "month"];
+export const SPANS = ["hour", "day", "week", "month"];
 
 let span = SPANS.find((known) => known === sessionStorage.getItem("deskSpan")) ?? "hour";
 /** What was loaded last: {event, span, recorded, loadedAt}. */
@@ -43,6 +44,12 @@ function now({ queue, sales }, at) {
   };
 }
 
+/** A place for a chart. */
+export function chartPlace(id, caption) {
+  const chart = make("div", { id, class: "chart" });
+  return { chart, figure: make("figure", {}, make("figcaption", { text: caption }), chart) };
+}
+
 /** `into` has the places of the charts by their fields. */
 export async function drawCharts(into, event) {
   const recorded = await recordedOf(event.eventId);
@@ -53,7 +60,7 @@ export async function drawCharts(into, event) {
   const time = span === "hour" || span === "day" ? minute : day;
   const labels = { admittedPerMinute: "perMinute", noShows: "noShowsChart", revenue: "revenueChart" };
   for (const [field, place] of Object.entries(into)) {
-    const format = field === "revenue" ? (value) => money(value, event) : undefined;
-    drawChart(place, chart, field, { label: word(labels[field] ?? field), time, ...(format && { format }) });
+    const format = field === "revenue" ? money : number;
+    drawChart(place.chart, chart, field, { label: word(labels[field] ?? field), time, format });
   }
 }
