@@ -77,7 +77,8 @@ window.addEventListener("hashchange", async () => {
   if (takeKey()) await start();
   else {
     await openView();
-    byId("main").focus();
+    byId("main").focus({ preventScroll: true });
+    scrollTo(0, 0);
   }
 });
 
