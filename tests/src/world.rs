@@ -147,6 +147,7 @@ pub fn concert() -> Programme {
                 refund_to: domain::event::RefundTo::Wallet,
                 cancel_until_hours: 24,
                 opens_at: None,
+                presales: Vec::new(),
                 closes_at: None,
                 last_start: Some(dates[1].starts_at),
                 doors_open_at: None,

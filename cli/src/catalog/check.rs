@@ -16,6 +16,7 @@ use shared::store::Described;
 use super::Known;
 use super::error::CatalogError;
 use super::fees::{self, Organizer, Percent};
+use super::presales::presales;
 use super::profile::{self, WantedPicture};
 use super::raw::{
     AdmissionWord, Amount, Day, List, MAX_SEATS, MAX_TICKETS, Opening, RawCatalog, RawDate,
@@ -148,7 +149,12 @@ impl Scope<'_> {
     }
 
     /// Reads each map of a required list, which must not be empty.
-    fn each<T>(&mut self, name: &str, field: List<T>, mut read: impl FnMut(&mut Scope<'_>, T)) {
+    pub(super) fn each<T>(
+        &mut self,
+        name: &str,
+        field: List<T>,
+        mut read: impl FnMut(&mut Scope<'_>, T),
+    ) {
         let Some((line, list)) = self.required(name, field) else {
             return;
         };
@@ -332,7 +338,15 @@ fn event(
     let first_applied_at = context.first_applied_at(event_id.as_ref());
     let has_opening = raw.opens_at.is_present();
     let opening_line = raw.opens_at.line();
-    let opens_at = opening(scope, raw.opens_at, first_applied_at, zone);
+    let opens_at = opening(scope, "opensAt", raw.opens_at, first_applied_at, zone);
+    let presales = presales(
+        scope,
+        raw.presales,
+        opens_at,
+        has_opening,
+        first_applied_at,
+        zone,
+    );
     let closing_line = raw.closes_at.line();
     let closes_at = scope
         .value("closesAt", raw.closes_at)
@@ -395,6 +409,7 @@ fn event(
             cancel_until_hours,
             refund_to: refund_to.unwrap_or_default(),
             opens_at,
+            presales,
             closes_at,
             last_start,
             doors_open_at,
@@ -464,16 +479,17 @@ fn time_zone(scope: &mut Scope<'_>, field: Value<String>) -> Option<Zone> {
     scope.accept((line, "timeZone"), Zone::named(&name))
 }
 
-fn opening(
+pub(super) fn opening(
     scope: &mut Scope<'_>,
+    name: &str,
     field: Value<Opening>,
     first_applied_at: EpochMs,
     zone: Option<&Zone>,
 ) -> Option<EpochMs> {
     let line = field.line();
-    match scope.value("opensAt", field)? {
+    match scope.value(name, field)? {
         Opening::After(seconds) => Some(first_applied_at.plus_ms(seconds * 1000)),
-        Opening::At(time) => moment(scope, (line, "opensAt"), time, zone),
+        Opening::At(time) => moment(scope, (line, name), time, zone),
     }
 }
 
