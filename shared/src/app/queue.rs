@@ -72,15 +72,14 @@ fn waiting(event: &Event, head: &Head, rank: Option<Rank>, now: EpochMs) -> Turn
     let queue = event.queue();
     let in_lane = rank.map(|rank| head.position(rank));
     let shortage = head.shortage_at(now);
-    let estimate = match event.next_opening(now) {
-        Some(opens_at) => WaitEstimate::before(opens_at, now, queue.grace_seconds),
-        None => {
-            let estimate = head.wait_estimate(in_lane, queue.grace_seconds);
-            if event.sale_state(now) == SaleState::Open && shortage.is_none() {
-                estimate
-            } else {
-                estimate.without_time()
-            }
+    let estimate = if let Some(opens_at) = event.next_opening(now) {
+        WaitEstimate::before(opens_at, now, queue.grace_seconds)
+    } else {
+        let estimate = head.wait_estimate(in_lane, queue.grace_seconds);
+        if event.sale_state(now) == SaleState::Open && shortage.is_none() {
+            estimate
+        } else {
+            estimate.without_time()
         }
     };
     Turn::Waiting {

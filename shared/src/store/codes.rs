@@ -46,8 +46,9 @@ pub(super) fn use_code(user: UserId, event: &EventId, hash: &CodeHash, now: Epoc
     let count = Write::update(keys::code(event, hash), "ADD #users :one")
         .when("attribute_exists(#pk) AND attribute_not_exists(#revokedAt) AND #users < #mostUsers")
         .bind(":one", 1_u64);
-    let used = UsedCode { used_at: now };
-    let remember = Write::put(keys::used_code(user, event, hash), write_item(&used)).when_absent();
+    let record = UsedCode { used_at: now };
+    let remember =
+        Write::put(keys::used_code(user, event, hash), write_item(&record)).when_absent();
     [count, remember]
 }
 
@@ -149,13 +150,13 @@ impl Store {
         event: &EventId,
         hash: &CodeHash,
     ) -> Result<(Option<IssuedCode>, bool)> {
-        let (code, used) = self
+        let (code, known) = self
             .get_both::<IssuedCode, UsedCode>(
                 keys::code(event, hash),
                 keys::used_code(user, event, hash),
             )
             .await?;
-        Ok((code, used.is_some()))
+        Ok((code, known.is_some()))
     }
 
     /// All codes of an event, by their hashes.
