@@ -164,7 +164,7 @@ const UNEVEN: &str = "
 const POINTER: &str = "const canvas = document.querySelectorAll('#seats canvas')[arguments[1]];
     const box = canvas.getBoundingClientRect();
     const scale = 14 * box.width / parseFloat(canvas.style.width);
-    canvas.dispatchEvent(new PointerEvent(arguments[0], {clientX: box.left + box.width / 2 + arguments[3] * scale, clientY: box.top + (arguments[2] + .5) * scale}));
+    canvas.dispatchEvent(new PointerEvent(arguments[0], {bubbles: true, clientX: box.left + box.width / 2 + arguments[3] * scale, clientY: box.top + (arguments[2] + .5) * scale}));
     return canvas.title;";
 
 impl Browser {
@@ -211,23 +211,24 @@ async fn seats_are_chosen_by_pointer_row_and_keyboard_and_blocked_and_unblocked(
         somebody_holds(&site, 16).await;
         operator.opens_the_hall(&site.server.desk).await;
         operator.click("#dates button").await;
+        operator.shows("#seats canvas").await;
         operator.click("#choose-seats").await;
         // A rectangle over two rows, drawn with the pointer.
         operator.points("pointerdown", 0, 1, -2.9).await;
         operator.points("pointermove", 0, 0, -0.9).await;
         operator.points("pointerup", 0, 0, -0.9).await;
-        operator.says("4 seats chosen in R: 1–2, 5–6").await;
+        operator.says("3 seats chosen in R: 1, 5–6").await;
         // A row by its label, and another click takes it back.
         operator.points("pointerdown", 0, 2, -3.6).await;
-        operator.says("10 seats chosen in R").await;
+        operator.says("9 seats chosen in R").await;
         operator.points("pointerdown", 0, 2, -3.6).await;
-        operator.says("4 seats chosen in R: 1–2, 5–6").await;
+        operator.says("3 seats chosen in R: 1, 5–6").await;
         operator.click("#block").await;
-        operator.says("Block 4 seats of R").await;
+        operator.says("Block 3 seats of R").await;
         operator.run("document.getElementById('block-kind').value = 'sponsor'").await;
         operator.agrees("for the bank").await;
-        operator.says("R: 0 sold, 1 held, 4 blocked, 11 free").await;
-        operator.until("document.querySelector('#blocks')?.textContent.includes('R, seats 1–2, 5–6: sponsor – for the bank')").await;
+        operator.says("R: 0 sold, 1 held, 3 blocked, 12 free").await;
+        operator.until("document.querySelector('#blocks')?.textContent.includes('R, seats 1, 5–6: sponsor – for the bank')").await;
         assert!(journal(&site).await.contains("block seats"));
 
         // With the keyboard: the last seat of the last row is held, so nothing is blocked.
@@ -378,6 +379,7 @@ async fn every_view_of_the_desk_is_accessible_in_light_and_dark_and_in_both_lang
         }
         operator.run("location.hash = '#/events/hall'").await;
         operator.click("#dates button").await;
+        operator.shows("#seats canvas").await;
         operator.click("#choose-seats").await;
         operator.points("pointerdown", 0, 0, -0.5).await;
         operator.shows("#block").await;

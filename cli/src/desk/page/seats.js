@@ -160,10 +160,10 @@ export class SectionChart {
       else this.choose(all.filter((it) => isChosen(it) || touched.includes(it)));
       if (takesBack || isBeside) return;
       from = at;
-      this.canvas.setPointerCapture?.(down.pointerId);
+      // The pointer may be let go outside of the chart.
+      for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => (from = null), { once: true });
       if (touched[0]) this.cursor = touched[0];
     });
-    for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, () => (from = null));
     this.canvas.addEventListener("keydown", (key) => this.key(key));
     for (const change of ["focus", "blur"]) this.canvas.addEventListener(change, () => this.paint());
   }
