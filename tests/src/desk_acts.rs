@@ -92,20 +92,18 @@ async fn the_desk_finds_what_the_orders_command_finds() {
             .map(|order| order["reservationId"].as_str().unwrap().to_owned())
             .collect()
     };
+    let only = std::slice::from_ref(&id);
     assert_eq!(ids(&format!("event={event}")).await.len(), 2);
-    assert_eq!(
-        ids(&format!("event={event}&status=confirmed")).await,
-        [id.clone()]
-    );
+    assert_eq!(ids(&format!("event={event}&status=confirmed")).await, *only);
     assert_eq!(
         ids(&format!("event={event}&date={date}&seat=1")).await,
-        [id.clone()]
+        *only
     );
     let payment = paid["paymentId"].as_str().unwrap();
-    assert_eq!(ids(&format!("payment={payment}")).await, [id.clone()]);
+    assert_eq!(ids(&format!("payment={payment}")).await, *only);
     let story = page.get(&format!("/api/orders/{id}")).await;
     let user = story["reservation"]["userId"].as_str().unwrap();
-    assert_eq!(ids(&format!("user={user}")).await, [id.clone()]);
+    assert_eq!(ids(&format!("user={user}")).await, *only);
     let told = page.get(&format!("/api/orders/{id}?user={user}")).await;
     assert_eq!(told["reservation"], story["reservation"]);
     let steps: Vec<_> = story["story"]

@@ -165,7 +165,7 @@ fn of_sections(count: u32) -> Programme {
     date.sections = (0..count)
         .map(|number| {
             let first = SeatNumber(1 + 10 * number);
-            Section::new(&format!("S{number}"), Money(PRICE), first, 10)
+            Section::new(format!("S{number}"), Money(PRICE), first, 10)
         })
         .collect();
     concert
