@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::block::Block;
+use crate::block::{Block, Channel};
 use crate::clock::EpochMs;
 use crate::event::Section;
 use crate::ids::{ReservationId, SeatNumber, UserId};
@@ -34,6 +34,8 @@ pub enum Claim {
         held_until: EpochMs,
         /// When the user first held the seat, if this hold continues released ones.
         held_since: EpochMs,
+        /// What the seat was blocked by when its channel opened it. When the hold lapses, it is blocked again.
+        kept: Option<Block>,
     },
     Sold {
         user_id: UserId,
@@ -41,6 +43,8 @@ pub enum Claim {
         /// The price when the seat was held. `None` in a claim that was written before claims had
         /// prices.
         price: Option<Money>,
+        /// What the seat was blocked by when its channel opened it. If it is given back, it is blocked again.
+        kept: Option<Block>,
     },
     /// Not on sale until then, because an operator is removing or moving the seat.
     Withdrawn { until: EpochMs },
@@ -56,10 +60,20 @@ pub struct ContinuedHold {
     pub held_since: EpochMs,
 }
 
+/// A blocked seat that the user's channel opens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenedSeat {
+    pub block: Block,
+    /// The lapsed hold that keeps the block, and since when the new hold counts. `None`: the claim is the block itself.
+    pub lapsed: Option<ContinuedHold>,
+}
+
 /// What a claim means for a user who wants to hold the seat.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClaimVerdict {
     Free,
+    /// Blocked, and the user's channel opens it.
+    Opened(OpenedSeat),
     /// The user released the seat a short while ago, and may hold it again.
     Continued(ContinuedHold),
     /// Held, sold or off sale. `held_until` is `None` if it is sold or blocked.
@@ -78,8 +92,59 @@ impl Claim {
     /// A user may release a seat and hold it again, as one does who changes a selection, but only
     /// within `hold_seconds` from the first hold. So nobody keeps a seat unpaid for more than twice
     /// that time before others can have it.
+    ///
+    /// `channels` are those that the user's codes have opened.
     #[must_use]
-    pub fn verdict_for(&self, user: UserId, hold_seconds: u32, now: EpochMs) -> ClaimVerdict {
+    pub fn verdict_for(
+        &self,
+        user: UserId,
+        channels: &BTreeSet<Channel>,
+        hold_seconds: u32,
+        now: EpochMs,
+    ) -> ClaimVerdict {
+        let Some(block) = self.block_at(now) else {
+            return self.verdict_without_block(user, hold_seconds, now);
+        };
+        if !block.is_open_to(channels) {
+            // When a block ends is not for buyers.
+            return ClaimVerdict::Taken { held_until: None };
+        }
+        let lapsed = match self.verdict_without_block(user, hold_seconds, now) {
+            ClaimVerdict::Continued(hold) => Some(hold),
+            cooling @ ClaimVerdict::CoolingOff { .. } => return cooling,
+            _ => match self {
+                Self::Held { reservation_id, .. } => Some(ContinuedHold {
+                    reservation_id: reservation_id.clone(),
+                    held_since: now,
+                }),
+                Self::Sold { .. } | Self::Withdrawn { .. } | Self::Blocked(_) => None,
+            },
+        };
+        ClaimVerdict::Opened(OpenedSeat {
+            block: block.clone(),
+            lapsed,
+        })
+    }
+
+    /// The block that keeps the seat off sale at `now`: the claim itself, or what a lapsed hold has kept.
+    #[must_use]
+    pub fn block_at(&self, now: EpochMs) -> Option<&Block> {
+        let block = match self {
+            Self::Blocked(block) => Some(block),
+            Self::Held {
+                kept, held_until, ..
+            } if *held_until <= now => kept.as_ref(),
+            Self::Held { .. } | Self::Sold { .. } | Self::Withdrawn { .. } => None,
+        };
+        block.filter(|block| block.lasts(now))
+    }
+
+    fn verdict_without_block(
+        &self,
+        user: UserId,
+        hold_seconds: u32,
+        now: EpochMs,
+    ) -> ClaimVerdict {
         match self {
             Self::Sold { .. } => ClaimVerdict::Taken { held_until: None },
             Self::Held { held_until, .. } if *held_until > now => ClaimVerdict::Taken {
@@ -88,8 +153,6 @@ impl Claim {
             Self::Withdrawn { until } if *until > now => ClaimVerdict::Taken {
                 held_until: Some(*until),
             },
-            // When a block ends is not for buyers.
-            Self::Blocked(block) if block.lasts(now) => ClaimVerdict::Taken { held_until: None },
             Self::Withdrawn { .. } | Self::Blocked(_) => ClaimVerdict::Free,
             Self::Held { user_id, .. } if *user_id != user => ClaimVerdict::Free,
             Self::Held {
@@ -132,7 +195,7 @@ impl SeatStatus {
     #[must_use]
     pub fn of(claim: Option<&Claim>, now: EpochMs) -> Self {
         match claim {
-            Some(Claim::Blocked(block)) if block.lasts(now) => Self::Blocked,
+            Some(claim) if claim.block_at(now).is_some() => Self::Blocked,
             None | Some(Claim::Blocked(_)) => Self::Available,
             Some(
                 Claim::Held {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use clap::Args;
-use domain::block::{Block, BlockKind, Ranges};
+use domain::block::{Block, BlockKind, Channel, Ranges};
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Admission, Section};
 use domain::ids::{DateKey, EventId, SeatNumber};
@@ -49,6 +49,9 @@ pub struct BlockArgs {
     /// When the seats are on sale again by themselves, such as 2026-12-20T10:00:00+09:00
     #[arg(long, value_name = "TIME", value_parser = EpochMs::parse)]
     until: Option<EpochMs>,
+    /// Open the seats to those who have a code of this channel (`boxoffice codes make --channel`)
+    #[arg(long, value_name = "NAME", value_parser = Channel::parse)]
+    channel: Option<Channel>,
     #[command(flatten)]
     why: WhyOption,
 }
@@ -130,6 +133,7 @@ pub async fn block(args: &BlockArgs, tables: &TableOptions, out: &mut Output) ->
         kind: args.kind,
         reason: author.why.clone(),
         until: args.until,
+        channel: args.channel.clone(),
     };
     block_seats(&store, &args.seats, &block, &author, out).await
 }
@@ -194,6 +198,11 @@ fn reasons(taken: &[(SeatNumber, Claim)]) -> String {
     const SHOWN: usize = 10;
     let reason = |(seat, claim): &(SeatNumber, Claim)| match claim {
         Claim::Sold { .. } => format!("seat {seat} is sold"),
+        Claim::Held {
+            kept: Some(block),
+            held_until,
+            ..
+        } => format!("seat {seat} is or was held until {held_until}, and then blocked as {block}"),
         Claim::Held { held_until, .. } => format!("seat {seat} is held until {held_until}"),
         Claim::Withdrawn { until } => {
             format!("seat {seat} is being moved by a catalogue until {until}")
@@ -276,6 +285,8 @@ struct ListedBlock {
     until: Option<EpochMs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Why>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<Channel>,
     seats: Vec<SeatNumber>,
 }
 
@@ -323,6 +334,7 @@ impl BlockList {
             Column::Text("date"),
             Column::Text("section"),
             Column::Text("kind"),
+            Column::Text("channel"),
             Column::Number("seats"),
             Column::Text("until"),
             Column::Text("numbers"),
@@ -334,6 +346,10 @@ impl BlockList {
                 block.date.to_string(),
                 block.section.clone(),
                 block.kind.to_string(),
+                block
+                    .channel
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), Channel::to_string),
                 block.seats.len().to_string(),
                 block
                     .until
@@ -355,10 +371,8 @@ async fn blocks_of(
 ) -> Result<Vec<ListedBlock>> {
     let mut found: BTreeMap<Block, Vec<SeatNumber>> = BTreeMap::new();
     for (seat, claim) in store.claims(event, date, &section.name).await? {
-        if let Claim::Blocked(block) = claim
-            && block.lasts(now)
-        {
-            found.entry(block).or_default().push(seat);
+        if let Some(block) = claim.block_at(now) {
+            found.entry(block.clone()).or_default().push(seat);
         }
     }
     let listed = found.into_iter().map(|(block, seats)| ListedBlock {
@@ -366,6 +380,7 @@ async fn blocks_of(
         section: section.name.clone(),
         kind: block.kind,
         until: block.until,
+        channel: block.channel,
         reason: block.reason,
         seats,
     });
