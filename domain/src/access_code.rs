@@ -208,7 +208,9 @@ impl IssuedCode {
             return Err(Refusal::CodeInvalid);
         }
         if let Joining::WithCode(phases) = joining
-            && !phases.iter().any(|phase| Some(&phase.name) == self.phase.as_ref())
+            && !phases
+                .iter()
+                .any(|phase| Some(&phase.name) == self.phase.as_ref())
         {
             return Err(Refusal::CodeNotNow);
         }

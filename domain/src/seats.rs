@@ -139,12 +139,7 @@ impl Claim {
         block.filter(|block| block.lasts(now))
     }
 
-    fn verdict_without_block(
-        &self,
-        user: UserId,
-        hold_seconds: u32,
-        now: EpochMs,
-    ) -> ClaimVerdict {
+    fn verdict_without_block(&self, user: UserId, hold_seconds: u32, now: EpochMs) -> ClaimVerdict {
         match self {
             Self::Sold { .. } => ClaimVerdict::Taken { held_until: None },
             Self::Held { held_until, .. } if *held_until > now => ClaimVerdict::Taken {

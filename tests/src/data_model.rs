@@ -282,7 +282,9 @@ async fn seats_are_blocked(world: &World) {
     let code = code_of_the_channel(world, 1).await;
     let guest = world.joins(EVENT).await;
     let body = json!({ "userId": guest.user_id, "code": code });
-    let added = world.post(&format!("/events/{EVENT}/tokens"), "", body).await;
+    let added = world
+        .post(&format!("/events/{EVENT}/tokens"), "", body)
+        .await;
     assert_eq!(added.status, 200, "{added:?}");
     id_of(&world.hold(&guest, 50).await);
 }

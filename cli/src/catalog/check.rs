@@ -9,6 +9,7 @@ use domain::event::{
 use domain::fees::Fees;
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::{Currency, Money};
+use domain::presale::Presale;
 use domain::profile::Overview;
 use domain::queue::{Control, Lanes, Order, QueuePolicy, Strategy};
 use shared::store::Described;
@@ -338,15 +339,7 @@ fn event(
     let first_applied_at = context.first_applied_at(event_id.as_ref());
     let has_opening = raw.opens_at.is_present();
     let opening_line = raw.opens_at.line();
-    let opens_at = opening(scope, "opensAt", raw.opens_at, first_applied_at, zone);
-    let presales = presales(
-        scope,
-        raw.presales,
-        opens_at,
-        has_opening,
-        first_applied_at,
-        zone,
-    );
+    let (opens_at, presales) = openings(scope, &mut raw, first_applied_at, zone);
     let closing_line = raw.closes_at.line();
     let closes_at = scope
         .value("closesAt", raw.closes_at)
@@ -477,6 +470,22 @@ fn time_zone(scope: &mut Scope<'_>, field: Value<String>) -> Option<Zone> {
     let line = field.line();
     let name = scope.value("timeZone", field)?;
     scope.accept((line, "timeZone"), Zone::named(&name))
+}
+
+/// The general opening, and the presales before it.
+fn openings(
+    scope: &mut Scope<'_>,
+    raw: &mut RawEvent,
+    first_applied_at: EpochMs,
+    zone: Option<&Zone>,
+) -> (Option<EpochMs>, Vec<Presale>) {
+    let has_opening = raw.opens_at.is_present();
+    let opens_at = std::mem::take(&mut raw.opens_at);
+    let opens_at = opening(scope, "opensAt", opens_at, first_applied_at, zone);
+    let field = std::mem::take(&mut raw.presales);
+    let context = (first_applied_at, zone);
+    let presales = presales(scope, field, opens_at, has_opening, context);
+    (opens_at, presales)
 }
 
 pub(super) fn opening(

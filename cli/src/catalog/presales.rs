@@ -32,8 +32,7 @@ pub(super) fn presales(
     field: List<RawPresale>,
     opens_at: Option<EpochMs>,
     has_opening: bool,
-    first_applied_at: EpochMs,
-    zone: Option<&Zone>,
+    (first_applied_at, zone): (EpochMs, Option<&Zone>),
 ) -> Vec<Presale> {
     const NAME: &str = "presales";
     if !field.is_present() {

@@ -300,7 +300,7 @@ fn why_not(event: &Event, phase: &PhaseName, now: EpochMs) -> Option<String> {
 /// Codes that one command made.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Batch {
+struct ListedCodes {
     batch: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     phase: Option<PhaseName>,
@@ -326,26 +326,28 @@ pub async fn list(
     out: &mut Output,
 ) -> Result<Outcome> {
     known_event::programme(store, event).await?;
-    let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
+    let mut batches: BTreeMap<String, ListedCodes> = BTreeMap::new();
     for code in store.codes(event).await?.into_values() {
-        let batch = batches.entry(code.batch.clone()).or_insert_with(|| Batch {
-            batch: code.batch,
-            phase: code.phase,
-            channel: code.channel,
-            made_at: code.made_at,
-            codes: 0,
-            most_users: code.most_users,
-            used: 0,
-            users: 0,
-            revoked: 0,
-        });
+        let batch = batches
+            .entry(code.batch.clone())
+            .or_insert_with(|| ListedCodes {
+                batch: code.batch,
+                phase: code.phase,
+                channel: code.channel,
+                made_at: code.made_at,
+                codes: 0,
+                most_users: code.most_users,
+                used: 0,
+                users: 0,
+                revoked: 0,
+            });
         batch.made_at = batch.made_at.min(code.made_at);
         batch.codes += 1;
         batch.used += usize::from(code.users > 0);
         batch.users += u64::from(code.users);
         batch.revoked += usize::from(code.revoked_at.is_some());
     }
-    let mut batches: Vec<Batch> = batches.into_values().collect();
+    let mut batches: Vec<ListedCodes> = batches.into_values().collect();
     batches.sort_by(|a, b| (a.made_at, &a.batch).cmp(&(b.made_at, &b.batch)));
     if as_json {
         out.json(&batches)?;

@@ -405,7 +405,10 @@ impl App {
             let block = claim.block_at(now);
             block.is_some_and(|block| block.channel.is_some())
         };
-        if !claims.iter().any(|(_, claim)| claim.as_ref().is_some_and(has_channel)) {
+        if !claims
+            .iter()
+            .any(|(_, claim)| claim.as_ref().is_some_and(has_channel))
+        {
             return Ok(BTreeSet::new());
         }
         let channels = self.store.channels(token.user_id, &token.event_id);

@@ -72,15 +72,14 @@ fn waiting(event: &Event, head: &Head, rank: Option<Rank>, now: EpochMs) -> Turn
     let queue = event.queue();
     let in_lane = rank.map(|rank| head.position(rank));
     let shortage = head.shortage_at(now);
-    let estimate = match event.next_opening(now) {
-        Some(opens_at) => WaitEstimate::before(opens_at, now, queue.grace_seconds),
-        None => {
-            let estimate = head.wait_estimate(in_lane, queue.grace_seconds);
-            if event.sale_state(now) == SaleState::Open && shortage.is_none() {
-                estimate
-            } else {
-                estimate.without_time()
-            }
+    let estimate = if let Some(opens_at) = event.next_opening(now) {
+        WaitEstimate::before(opens_at, now, queue.grace_seconds)
+    } else {
+        let estimate = head.wait_estimate(in_lane, queue.grace_seconds);
+        if event.sale_state(now) == SaleState::Open && shortage.is_none() {
+            estimate
+        } else {
+            estimate.without_time()
         }
     };
     Turn::Waiting {
@@ -126,8 +125,7 @@ impl App {
         }
         let in_line = entry.filter(|entry| {
             // Who brings a code for the seats during the turn does not give the turn up.
-            let keeps =
-                programme.event.terms.queue.reissue == Reissue::Keep || code.is_some();
+            let keeps = programme.event.terms.queue.reissue == Reissue::Keep || code.is_some();
             entry.left_at.is_none() && (keeps || entry.is_new(now))
         });
         let Some(entry) = in_line else {
@@ -163,12 +161,12 @@ impl App {
                 return Ok(());
             }
             issued.check(&Joining::Free, is_known)?;
-            let used = CodeUse {
+            let first = CodeUse {
                 hash: hash.clone(),
                 channel: issued.channel,
             };
             // Who is in line needs no code of a presale.
-            if used.channel.is_none() || self.store.use_code(user, event, &used).await? {
+            if first.channel.is_none() || self.store.use_code(user, event, &first).await? {
                 return Ok(());
             }
         }

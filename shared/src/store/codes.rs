@@ -59,11 +59,12 @@ pub(super) fn use_code(user: UserId, event: &EventId, code: &CodeUse, now: Epoch
     let count = Write::update(keys::code(event, hash), "ADD #users :one")
         .when("attribute_exists(#pk) AND attribute_not_exists(#revokedAt) AND #users < #mostUsers")
         .bind(":one", 1_u64);
-    let used = UsedCode {
+    let record = UsedCode {
         used_at: now,
         channel: code.channel.clone(),
     };
-    let remember = Write::put(keys::used_code(user, event, hash), write_item(&used)).when_absent();
+    let remember =
+        Write::put(keys::used_code(user, event, hash), write_item(&record)).when_absent();
     [count, remember]
 }
 
@@ -166,22 +167,22 @@ impl Store {
         event: &EventId,
         hash: &CodeHash,
     ) -> Result<(Option<IssuedCode>, bool)> {
-        let (code, used) = self
+        let (code, known) = self
             .get_both::<IssuedCode, UsedCode>(
                 keys::code(event, hash),
                 keys::used_code(user, event, hash),
             )
             .await?;
-        Ok((code, used.is_some()))
+        Ok((code, known.is_some()))
     }
 
     /// Counts a user's first use of a code. `false`: the code was used up or revoked meanwhile, or the user has used it in a
     /// parallel request.
     pub async fn use_code(&self, user: UserId, event: &EventId, code: &CodeUse) -> Result<bool> {
-        let used = self
+        let counted = self
             .transact(|now| (use_code(user, event, code, now).into(), ()))
             .await;
-        match used {
+        match counted {
             Ok(()) => Ok(true),
             Err(TransactionError::Refused(_)) => Ok(false),
             Err(TransactionError::Store(error)) => Err(error),

@@ -194,8 +194,8 @@ impl Reader {
             });
             match code {
                 Some(code) => {
-                    let used = self.read::<UsedCode>(Invariant::Queue, item);
-                    used_codes.extend(used.map(|_| code));
+                    let record = self.read::<UsedCode>(Invariant::Queue, item);
+                    used_codes.extend(record.map(|_| code));
                 }
                 None => self.unknown(Invariant::Queue, &item),
             }

@@ -142,10 +142,7 @@ pub(super) fn used_codes_prefix(event: &EventId) -> String {
 
 /// That a user has used a code of an event.
 pub(super) fn used_code(user: UserId, event: &EventId, hash: &CodeHash) -> Key {
-    key(
-        user_pk(user),
-        used_codes_prefix(event) + hash.as_str(),
-    )
+    key(user_pk(user), used_codes_prefix(event) + hash.as_str())
 }
 
 pub(super) const RESERVATION_PREFIX: &str = "RESERVATION#";

@@ -51,7 +51,9 @@ async fn of_unblocking_and_holding_by_the_channel_at_once_each_leaves_the_seat_i
             let mut out = Output::to(Box::new(std::io::sink()));
             let seats = seats_of(&seat.to_string());
             let store = operator.app.store();
-            unblock_seats(store, &seats, &author(), &mut out).await.unwrap()
+            unblock_seats(store, &seats, &author(), &mut out)
+                .await
+                .unwrap()
         });
         // Before or after it, the seat is the buyer's: blocked and opened, or free.
         assert_eq!(holding.await.unwrap().status, 201);

@@ -94,7 +94,7 @@ async fn codes_of_a_presale_that_does_not_exist_or_is_over_are_not_made() {
         let wanted = WantedCodes {
             event: id(),
             phase: PhaseName::parse(phase).ok(),
-        channel: None,
+            channel: None,
             count: 1,
             most_users: 1,
             prefix: CodePrefix::default(),
@@ -113,7 +113,9 @@ async fn codes_of_a_presale_that_does_not_exist_or_is_over_are_not_made() {
 #[tokio::test]
 async fn the_journal_tells_how_many_codes_were_made_and_which_were_revoked_but_no_code() {
     let world = World::with(presold(10)).await;
+    world.clock.advance_seconds(1);
     let made = codes_of(&world, EVENT, CARDS, 3, 1).await;
+    world.clock.advance_seconds(1);
     revoke(&world, &made[0]).await;
     revoke(&world, &made[0]).await;
     let store = world.app.store();

@@ -135,7 +135,9 @@ fn hold_writes(
     writes.extend(reservation.seats.iter().filter_map(|seat| {
         let key = seat_key(reservation, seat)?;
         if let Some(opened) = former.opened.get(&seat.seat_number) {
-            return Some(seats::hold_opened_claim(key, &hold, seat.price, opened, now));
+            return Some(seats::hold_opened_claim(
+                key, &hold, seat.price, opened, now,
+            ));
         }
         let continued = former.continued.get(&seat.seat_number);
         Some(seats::hold_claim(key, &hold, seat.price, continued, now))
