@@ -408,6 +408,7 @@ mod tests {
                 user_id,
                 reservation_id,
                 price: (until % 3 != 0).then_some(Money(until)),
+                kept: None,
             },
             1 => Claim::Withdrawn {
                 until: EpochMs(until),
@@ -416,12 +417,14 @@ mod tests {
                 kind: BlockKind::House,
                 reason: None,
                 until: (until % 3 != 0).then_some(EpochMs(until)),
+                channel: None,
             }),
             _ => Claim::Held {
                 user_id,
                 reservation_id,
                 held_until: EpochMs(until),
                 held_since: EpochMs(0),
+                kept: None,
             },
         }
     }
@@ -434,6 +437,7 @@ mod tests {
                 reservation_id,
                 held_until: EpochMs(held_until),
                 held_since: EpochMs(held_since),
+                kept: None,
             },
             other @ (Claim::Sold { .. } | Claim::Withdrawn { .. } | Claim::Blocked(_)) => other,
         }
@@ -445,7 +449,8 @@ mod tests {
     fn a_lapsed_hold_is_free_for_others_at_once_and_for_its_user_after_the_cool_off() {
         let (user, other) = (UserId::random(), UserId::random());
         let lapsed = hold_of(user, 0, 300_000);
-        let verdict = |user, now| lapsed.verdict_for(user, HOLD_SECONDS, EpochMs(now));
+        let none = BTreeSet::new();
+        let verdict = |user, now| lapsed.verdict_for(user, &none, HOLD_SECONDS, EpochMs(now));
         assert_eq!(verdict(other, 300_000), ClaimVerdict::Free);
         let until = EpochMs(600_000);
         assert_eq!(verdict(user, 300_000), ClaimVerdict::CoolingOff { until });
@@ -457,13 +462,76 @@ mod tests {
     fn a_seat_released_in_time_can_be_held_again_by_its_user_and_counts_from_the_first_hold() {
         let user = UserId::random();
         let released = hold_of(user, 0, 100_000);
-        let verdict = |now| released.verdict_for(user, HOLD_SECONDS, EpochMs(now));
+        let none = BTreeSet::new();
+        let verdict = |now| released.verdict_for(user, &none, HOLD_SECONDS, EpochMs(now));
         assert!(matches!(
             verdict(299_999),
             ClaimVerdict::Continued(ContinuedHold { held_since, .. }) if held_since == EpochMs(0)
         ));
         let until = EpochMs(400_000);
         assert_eq!(verdict(300_000), ClaimVerdict::CoolingOff { until });
+    }
+
+    #[test]
+    fn a_lapsed_hold_that_keeps_a_block_is_that_block_until_its_end() {
+        let channel = Channel::parse("kim").unwrap();
+        let block = Block {
+            kind: BlockKind::Sponsor,
+            reason: None,
+            until: Some(EpochMs(2_000_000)),
+            channel: Some(channel.clone()),
+        };
+        let user = UserId::random();
+        let Claim::Held {
+            user_id,
+            reservation_id,
+            held_until,
+            held_since,
+            ..
+        } = hold_of(user, 0, 300_000)
+        else {
+            panic!("a hold");
+        };
+        let held = Claim::Held {
+            user_id,
+            reservation_id,
+            held_until,
+            held_since,
+            kept: Some(block.clone()),
+        };
+        let status = |now| SeatStatus::of(Some(&held), EpochMs(now));
+        assert_eq!(
+            [
+                status(299_999),
+                status(300_000),
+                status(1_999_999),
+                status(2_000_000)
+            ],
+            [
+                SeatStatus::Held,
+                SeatStatus::Blocked,
+                SeatStatus::Blocked,
+                SeatStatus::Available
+            ]
+        );
+        let (mine, none) = (BTreeSet::from([channel]), BTreeSet::new());
+        let verdict =
+            |user, channels, now| held.verdict_for(user, channels, HOLD_SECONDS, EpochMs(now));
+        let other = UserId::random();
+        let taken = ClaimVerdict::Taken { held_until: None };
+        assert_eq!(verdict(other, &none, 300_000), taken);
+        let ClaimVerdict::Opened(opened) = verdict(other, &mine, 300_000) else {
+            panic!("not opened");
+        };
+        assert_eq!(opened.block, block);
+        assert_eq!(opened.lapsed.unwrap().held_since, EpochMs(300_000));
+        // Its last holder comes after others.
+        let until = EpochMs(600_000);
+        assert_eq!(
+            verdict(user, &mine, 300_000),
+            ClaimVerdict::CoolingOff { until }
+        );
+        assert_eq!(verdict(other, &none, 2_000_000), ClaimVerdict::Free);
     }
 
     #[test]
@@ -510,7 +578,9 @@ mod tests {
                     claim = Some(hold_of(user, since, until));
                 }
                 let at = EpochMs(now);
-                let verdict = claim.as_ref().map(|claim| claim.verdict_for(user, hold_seconds, at));
+                let verdict = claim.as_ref().map(|claim| {
+                    claim.verdict_for(user, &BTreeSet::new(), hold_seconds, at)
+                });
                 match verdict {
                     None => since = now,
                     Some(ClaimVerdict::Free) => {
@@ -520,7 +590,11 @@ mod tests {
                     Some(ClaimVerdict::Continued(former)) => {
                         prop_assert_eq!(former.held_since, EpochMs(since));
                     }
-                    Some(ClaimVerdict::Taken { .. } | ClaimVerdict::CoolingOff { .. }) => continue,
+                    Some(
+                        ClaimVerdict::Opened(_)
+                        | ClaimVerdict::Taken { .. }
+                        | ClaimVerdict::CoolingOff { .. },
+                    ) => continue,
                 }
                 until = now + length;
                 prop_assert!(until - since <= 2 * length);

@@ -511,8 +511,33 @@ mod tests {
             kind: BlockKind::House,
             reason: None,
             until: Some(at),
+            channel: None,
+        };
+        let opened = |block: &Block, lapsed| OpenedSeat {
+            block: block.clone(),
+            lapsed,
+        };
+        let lasting = Block {
+            reason: Why::parse("Kim").ok(),
+            until: None,
+            channel: Channel::parse("kim").ok(),
+            ..block.clone()
         };
         for write in [
+            hold_opened_claim(seat(), &hold, Money(5), &opened(&block, None), at),
+            hold_opened_claim(seat(), &hold, Money(5), &opened(&lasting, None), at),
+            hold_opened_claim(
+                seat(),
+                &hold,
+                Money(5),
+                &opened(&block, Some(continued.clone())),
+                at,
+            ),
+            extend_claim(seat(), &id, at, Some(60), at),
+            extend_claim(seat(), &id, at, None, at),
+            unblock_lapsed_claim(seat(), &id, at),
+            sell_lapsed_claim(seat(), &id),
+            return_opened_claim(seat(), &id, at),
             hold_claim(seat(), &hold, Money(5), None, at),
             hold_claim(seat(), &hold, Money(5), Some(&continued), at),
             withdraw_claim(seat(), at, at),
