@@ -21,7 +21,7 @@ use super::presales::presales;
 use super::profile::{self, WantedPicture};
 use super::raw::{
     AdmissionWord, Amount, Day, List, MAX_SEATS, MAX_TICKETS, Opening, RawCatalog, RawDate,
-    RawEvent, RawQueue, RawSection, StrategyWord, Value, Whole,
+    RawEvent, RawPresale, RawQueue, RawSection, StrategyWord, Value, Whole,
 };
 use super::section::section;
 use super::times::{DayOfTime, ResolvedTime, WrittenTime, Zone};
@@ -339,7 +339,7 @@ fn event(
     let first_applied_at = context.first_applied_at(event_id.as_ref());
     let has_opening = raw.opens_at.is_present();
     let opening_line = raw.opens_at.line();
-    let (opens_at, presales) = openings(scope, &mut raw, first_applied_at, zone);
+    let (opens_at, presales) = openings(scope, raw.opens_at, raw.presales, first_applied_at, zone);
     let closing_line = raw.closes_at.line();
     let closes_at = scope
         .value("closesAt", raw.closes_at)
@@ -475,16 +475,15 @@ fn time_zone(scope: &mut Scope<'_>, field: Value<String>) -> Option<Zone> {
 /// The general opening, and the presales before it.
 fn openings(
     scope: &mut Scope<'_>,
-    raw: &mut RawEvent,
+    opens_at: Value<Opening>,
+    before: List<RawPresale>,
     first_applied_at: EpochMs,
     zone: Option<&Zone>,
 ) -> (Option<EpochMs>, Vec<Presale>) {
-    let has_opening = raw.opens_at.is_present();
-    let opens_at = std::mem::take(&mut raw.opens_at);
+    let has_opening = opens_at.is_present();
     let opens_at = opening(scope, "opensAt", opens_at, first_applied_at, zone);
-    let field = std::mem::take(&mut raw.presales);
     let context = (first_applied_at, zone);
-    let presales = presales(scope, field, opens_at, has_opening, context);
+    let presales = presales(scope, before, opens_at, has_opening, context);
     (opens_at, presales)
 }
 
