@@ -285,11 +285,11 @@ impl World {
 
     /// Adds an event.
     pub async fn add(&self, programme: Programme) {
-        self.app
-            .store()
-            .apply(&Change::Create(programme.into()), &[], &author())
-            .await
-            .expect("an event");
+        let change = Change::Create(programme.into());
+        let (store, by) = (self.app.store(), author());
+        // Boxed, because the futures of whole tests contain it.
+        let applied = Box::pin(store.apply(&change, &[], &by));
+        applied.await.expect("an event");
     }
 
     /// The engine's address, for programs that are not in this process. It accepts any access keys.

@@ -179,7 +179,7 @@ events:
     let applied = run(&[&apply[..], &at].concat()).await;
     let said = String::from_utf8(applied.stderr).unwrap();
     assert_eq!(applied.status.code(), Some(0), "{said}");
-    let make = ["codes", "make", "early", "--phase", "fans", "--count", "2"];
+    let wanted = ["codes", "make", "early", "--phase", "fans", "--count", "2"];
     let more = [
         "--prefix",
         "fan",
@@ -188,7 +188,7 @@ events:
         "--why",
         "for the club",
     ];
-    let made = run(&[&make[..], &more, &at].concat()).await;
+    let made = run(&[&wanted[..], &more, &at].concat()).await;
     assert_eq!(made.status.code(), Some(0), "{made:?}");
     let made: Vec<Value> = serde_json::from_slice(&made.stdout).unwrap();
     let first = made[0]["code"].as_str().unwrap();
@@ -220,8 +220,8 @@ events:
     assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 3);
 
     let (other, _) = something_on_sale(&server).await;
-    let make = ["codes", "make", &other, "--phase", "fans", "--count", "2"];
-    let refused = run(&[&make[..], &at].concat()).await;
+    let wanted = ["codes", "make", &other, "--phase", "fans", "--count", "2"];
+    let refused = run(&[&wanted[..], &at].concat()).await;
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(said.contains("the event has no presale"), "{said}");

@@ -341,7 +341,7 @@ async fn joining_without_a_presale_costs_what_it_did() {
         costs.push((
             cost.calls_in_sequence,
             world.wire.calls().len(),
-            cost.write_units as u32,
+            cost.write_units.to_string(),
         ));
     }
     assert_eq!(costs[0], costs[1]);

@@ -94,7 +94,7 @@ async fn a_join_with_a_code_that_fails_at_any_call_can_be_repeated_and_counts_on
             let process = world.another_process();
             process.wire.inject(Rule {
                 after,
-                ..Rule::next("", "", fault.clone())
+                ..Rule::next("", "", fault)
             });
             joins_as(&process, &user, &single).await;
             let again = joins_as(&world, &user, &single).await;

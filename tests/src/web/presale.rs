@@ -20,10 +20,10 @@ const EARLY: &str = "
 
 async fn codes(site: &Site, count: usize) -> Vec<String> {
     let count = count.to_string();
-    let make = ["codes", "make", "early", "--phase", "Fan Club"];
+    let wanted = ["codes", "make", "early", "--phase", "Fan Club"];
     let more = ["--count", &count, "--format", "json"];
     let at = ["--endpoint-url", site.server.dynamodb.as_str()];
-    let made = run(&[&make[..], &more, &at].concat()).await;
+    let made = run(&[&wanted[..], &more, &at].concat()).await;
     let made: Vec<Value> = serde_json::from_slice(&made.stdout).unwrap();
     let code = |made: &Value| made["code"].as_str().unwrap().to_owned();
     made.iter().map(code).collect()
