@@ -275,7 +275,7 @@ export const EN = {
   "seat.AVAILABLE": "available",
   "seat.SELECTED": "selected",
   "seat.MINE": "held by you",
-  "seat.HELD": "held by someone else",
+  "seat.HELD": "not available now",
   "seat.SOLD": "sold",
   "seat.lost": "Someone else was faster: {seat} has just been taken. Choose another seat.",
   "map.label": "Seat map",

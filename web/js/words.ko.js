@@ -275,7 +275,7 @@ export const KO = {
   "seat.AVAILABLE": "선택 가능",
   "seat.SELECTED": "선택한 좌석",
   "seat.MINE": "내가 선점한 좌석",
-  "seat.HELD": "다른 고객이 선점한 좌석",
+  "seat.HELD": "현재 선택할 수 없는 좌석",
   "seat.SOLD": "판매 완료",
   "seat.lost": "다른 고객이 먼저 선택했습니다: {seat}. 다른 좌석을 선택해 주세요.",
   "map.label": "좌석 배치도",
