@@ -234,7 +234,7 @@ mod tests {
         let at = EpochMs(1_000_000);
         let event = event();
         let session = request(&event).session;
-        let held = request(&event).reservation(at);
+        let held = request(&event).reservation(&FormerHolds::default(), at);
         let cancelled = Reservation {
             state: State::Cancelled {
                 payment: None,
@@ -244,6 +244,7 @@ mod tests {
             ..held.clone()
         };
         let former = FormerHolds {
+            opened: BTreeMap::new(),
             continued: BTreeMap::from([(
                 SeatNumber(1),
                 ContinuedHold {
