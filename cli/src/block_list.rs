@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use domain::block::{Block, BlockKind, Ranges};
+use domain::block::{Block, BlockKind, Channel, Ranges};
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::Section;
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::journal::Why;
-use domain::seats::Claim;
 use serde::Serialize;
 use shared::store::Store;
 
@@ -39,6 +38,8 @@ struct ListedBlock {
     until: Option<EpochMs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Why>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<Channel>,
     seats: Vec<SeatNumber>,
 }
 
@@ -75,6 +76,7 @@ impl BlockList {
             Column::Text("date"),
             Column::Text("section"),
             Column::Text("kind"),
+            Column::Text("channel"),
             Column::Number("seats"),
             Column::Text("until"),
             Column::Text("numbers"),
@@ -86,6 +88,10 @@ impl BlockList {
                 block.date.to_string(),
                 block.section.clone(),
                 block.kind.to_string(),
+                block
+                    .channel
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), Channel::to_string),
                 block.seats.len().to_string(),
                 block
                     .until
@@ -107,10 +113,8 @@ async fn blocks_of(
 ) -> Result<Vec<ListedBlock>> {
     let mut found: BTreeMap<Block, Vec<SeatNumber>> = BTreeMap::new();
     for (seat, claim) in store.claims(event, date, &section.name).await? {
-        if let Claim::Blocked(block) = claim
-            && block.lasts(now)
-        {
-            found.entry(block).or_default().push(seat);
+        if let Some(block) = claim.block_at(now) {
+            found.entry(block.clone()).or_default().push(seat);
         }
     }
     let listed = found.into_iter().map(|(block, seats)| ListedBlock {
@@ -118,6 +122,7 @@ async fn blocks_of(
         section: section.name.clone(),
         kind: block.kind,
         until: block.until,
+        channel: block.channel,
         reason: block.reason,
         seats,
     });

@@ -153,6 +153,11 @@ pub fn reasons(taken: &[(SeatNumber, Claim)]) -> String {
     const SHOWN: usize = 10;
     let reason = |(seat, claim): &(SeatNumber, Claim)| match claim {
         Claim::Sold { .. } => format!("seat {seat} is sold"),
+        Claim::Held {
+            kept: Some(block),
+            held_until,
+            ..
+        } => format!("seat {seat} is or was held until {held_until}, and then blocked as {block}"),
         Claim::Held { held_until, .. } => format!("seat {seat} is held until {held_until}"),
         Claim::Withdrawn { until } => {
             format!("seat {seat} is being moved by a catalogue until {until}")

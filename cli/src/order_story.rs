@@ -108,7 +108,7 @@ impl ClaimState {
     fn of(claim: Option<&Claim>, reservation: &Reservation, now: EpochMs) -> Self {
         let is_own = |id: &ReservationId| *id == reservation.reservation_id;
         match claim {
-            Some(Claim::Blocked(block)) if block.lasts(now) => Self::Blocked,
+            Some(claim) if claim.block_at(now).is_some() => Self::Blocked,
             None | Some(Claim::Blocked(_)) => Self::Free,
             Some(Claim::Withdrawn { until }) => {
                 if *until > now {

@@ -1,10 +1,11 @@
-//! Codes that let their holders join a presale.
+//! Codes that let their holders join a presale, or open blocked seats to them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::block::Channel;
 use crate::clock::EpochMs;
 use crate::ids::{EventId, Malformed};
 use crate::presale::{Joining, PhaseName};
@@ -181,8 +182,12 @@ impl CodeHash {
 pub struct IssuedCode {
     /// Names those that one command made.
     pub batch: String,
-    /// The presale that its holders may join.
-    pub phase: PhaseName,
+    /// The presale that its holders may join. `None`: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<PhaseName>,
+    /// The blocked seats that it opens to its holders. `None`: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
     /// How many users may use it.
     pub most_users: u32,
     /// How many users have used it.
@@ -203,7 +208,9 @@ impl IssuedCode {
             return Err(Refusal::CodeInvalid);
         }
         if let Joining::WithCode(phases) = joining
-            && !phases.iter().any(|phase| phase.name == self.phase)
+            && !phases
+                .iter()
+                .any(|phase| Some(&phase.name) == self.phase.as_ref())
         {
             return Err(Refusal::CodeNotNow);
         }
@@ -274,7 +281,8 @@ mod tests {
     fn issued(users: u32) -> IssuedCode {
         IssuedCode {
             batch: "b".to_owned(),
-            phase: PhaseName::parse("fans").unwrap(),
+            phase: PhaseName::parse("fans").ok(),
+            channel: None,
             most_users: 2,
             users,
             made_at: EpochMs(0),

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::block::{Block, Ranges};
+use crate::block::{Block, Channel, Ranges};
 use crate::clock::EpochMs;
 use crate::event::Event;
 use crate::ids::{DateKey, EventId, Malformed, SeatNumber};
@@ -172,7 +172,8 @@ pub enum Act {
     MakeCodes {
         count: usize,
         batch: String,
-        phase: PhaseName,
+        phase: Option<PhaseName>,
+        channel: Option<Channel>,
         most_users: u32,
     },
     /// Codes were revoked.
@@ -296,12 +297,17 @@ impl Act {
                 count,
                 batch,
                 phase,
+                channel,
                 most_users,
-            } => vec![
-                format!("{count} of batch {batch}"),
-                format!("phase: {phase}"),
-                format!("uses of each: {most_users}"),
-            ],
+            } => {
+                let phase = phase.as_ref().map(|phase| format!("phase: {phase}"));
+                let channel = channel.as_ref().map(|name| format!("channel: {name}"));
+                std::iter::once(format!("{count} of batch {batch}"))
+                    .chain(phase)
+                    .chain(channel)
+                    .chain([format!("uses of each: {most_users}")])
+                    .collect()
+            }
             Self::RevokeCodes { ids } => ids.clone(),
             Self::RotateKeys { kid, retired } => std::iter::once(format!("new key: {kid}"))
                 .chain(retired.iter().map(|kid| format!("retired: {kid}")))

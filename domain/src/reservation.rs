@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::block::Channel;
 use crate::clock::EpochMs;
 use crate::event::Section;
 use crate::fees::{ReservedFees, TaxRate};
@@ -24,6 +25,9 @@ pub struct ReservedSeat {
     pub row_label: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seat_label: Option<String>,
+    /// The channel that opened the seat. Its claim keeps the block. `None`: the seat was on sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
 }
 
 impl ReservedSeat {
@@ -37,6 +41,7 @@ impl ReservedSeat {
             price: section.price,
             row_label: place.row_label,
             seat_label: Some(place.seat_label),
+            channel: None,
         }
     }
 }

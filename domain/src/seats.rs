@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::block::Block;
+use crate::block::{Block, Channel};
 use crate::clock::EpochMs;
 use crate::event::Section;
 use crate::ids::{ReservationId, SeatNumber, UserId};
@@ -34,6 +34,8 @@ pub enum Claim {
         held_until: EpochMs,
         /// When the user first held the seat, if this hold continues released ones.
         held_since: EpochMs,
+        /// What the seat was blocked by when its channel opened it. When the hold lapses, it is blocked again.
+        kept: Option<Block>,
     },
     Sold {
         user_id: UserId,
@@ -41,6 +43,8 @@ pub enum Claim {
         /// The price when the seat was held. `None` in a claim that was written before claims had
         /// prices.
         price: Option<Money>,
+        /// What the seat was blocked by when its channel opened it. If it is given back, it is blocked again.
+        kept: Option<Block>,
     },
     /// Not on sale until then, because an operator is removing or moving the seat.
     Withdrawn { until: EpochMs },
@@ -56,10 +60,20 @@ pub struct ContinuedHold {
     pub held_since: EpochMs,
 }
 
+/// A blocked seat that the user's channel opens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenedSeat {
+    pub block: Block,
+    /// The lapsed hold that keeps the block, and since when the new hold counts. `None`: the claim is the block itself.
+    pub lapsed: Option<ContinuedHold>,
+}
+
 /// What a claim means for a user who wants to hold the seat.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClaimVerdict {
     Free,
+    /// Blocked, and the user's channel opens it.
+    Opened(OpenedSeat),
     /// The user released the seat a short while ago, and may hold it again.
     Continued(ContinuedHold),
     /// Held, sold or off sale. `held_until` is `None` if it is sold or blocked.
@@ -78,8 +92,54 @@ impl Claim {
     /// A user may release a seat and hold it again, as one does who changes a selection, but only
     /// within `hold_seconds` from the first hold. So nobody keeps a seat unpaid for more than twice
     /// that time before others can have it.
+    ///
+    /// `channels` are those that the user's codes have opened.
     #[must_use]
-    pub fn verdict_for(&self, user: UserId, hold_seconds: u32, now: EpochMs) -> ClaimVerdict {
+    pub fn verdict_for(
+        &self,
+        user: UserId,
+        channels: &BTreeSet<Channel>,
+        hold_seconds: u32,
+        now: EpochMs,
+    ) -> ClaimVerdict {
+        let Some(block) = self.block_at(now) else {
+            return self.verdict_without_block(user, hold_seconds, now);
+        };
+        if !block.is_open_to(channels) {
+            // When a block ends is not for buyers.
+            return ClaimVerdict::Taken { held_until: None };
+        }
+        let lapsed = match self.verdict_without_block(user, hold_seconds, now) {
+            ClaimVerdict::Continued(hold) => Some(hold),
+            cooling @ ClaimVerdict::CoolingOff { .. } => return cooling,
+            _ => match self {
+                Self::Held { reservation_id, .. } => Some(ContinuedHold {
+                    reservation_id: reservation_id.clone(),
+                    held_since: now,
+                }),
+                Self::Sold { .. } | Self::Withdrawn { .. } | Self::Blocked(_) => None,
+            },
+        };
+        ClaimVerdict::Opened(OpenedSeat {
+            block: block.clone(),
+            lapsed,
+        })
+    }
+
+    /// The block that keeps the seat off sale at `now`: the claim itself, or what a lapsed hold has kept.
+    #[must_use]
+    pub fn block_at(&self, now: EpochMs) -> Option<&Block> {
+        let block = match self {
+            Self::Blocked(block) => Some(block),
+            Self::Held {
+                kept, held_until, ..
+            } if *held_until <= now => kept.as_ref(),
+            Self::Held { .. } | Self::Sold { .. } | Self::Withdrawn { .. } => None,
+        };
+        block.filter(|block| block.lasts(now))
+    }
+
+    fn verdict_without_block(&self, user: UserId, hold_seconds: u32, now: EpochMs) -> ClaimVerdict {
         match self {
             Self::Sold { .. } => ClaimVerdict::Taken { held_until: None },
             Self::Held { held_until, .. } if *held_until > now => ClaimVerdict::Taken {
@@ -88,8 +148,6 @@ impl Claim {
             Self::Withdrawn { until } if *until > now => ClaimVerdict::Taken {
                 held_until: Some(*until),
             },
-            // When a block ends is not for buyers.
-            Self::Blocked(block) if block.lasts(now) => ClaimVerdict::Taken { held_until: None },
             Self::Withdrawn { .. } | Self::Blocked(_) => ClaimVerdict::Free,
             Self::Held { user_id, .. } if *user_id != user => ClaimVerdict::Free,
             Self::Held {
@@ -132,7 +190,7 @@ impl SeatStatus {
     #[must_use]
     pub fn of(claim: Option<&Claim>, now: EpochMs) -> Self {
         match claim {
-            Some(Claim::Blocked(block)) if block.lasts(now) => Self::Blocked,
+            Some(claim) if claim.block_at(now).is_some() => Self::Blocked,
             None | Some(Claim::Blocked(_)) => Self::Available,
             Some(
                 Claim::Held {
@@ -350,6 +408,7 @@ mod tests {
                 user_id,
                 reservation_id,
                 price: (until % 3 != 0).then_some(Money(until)),
+                kept: None,
             },
             1 => Claim::Withdrawn {
                 until: EpochMs(until),
@@ -358,12 +417,14 @@ mod tests {
                 kind: BlockKind::House,
                 reason: None,
                 until: (until % 3 != 0).then_some(EpochMs(until)),
+                channel: None,
             }),
             _ => Claim::Held {
                 user_id,
                 reservation_id,
                 held_until: EpochMs(until),
                 held_since: EpochMs(0),
+                kept: None,
             },
         }
     }
@@ -376,6 +437,7 @@ mod tests {
                 reservation_id,
                 held_until: EpochMs(held_until),
                 held_since: EpochMs(held_since),
+                kept: None,
             },
             other @ (Claim::Sold { .. } | Claim::Withdrawn { .. } | Claim::Blocked(_)) => other,
         }
@@ -387,7 +449,8 @@ mod tests {
     fn a_lapsed_hold_is_free_for_others_at_once_and_for_its_user_after_the_cool_off() {
         let (user, other) = (UserId::random(), UserId::random());
         let lapsed = hold_of(user, 0, 300_000);
-        let verdict = |user, now| lapsed.verdict_for(user, HOLD_SECONDS, EpochMs(now));
+        let none = BTreeSet::new();
+        let verdict = |user, now| lapsed.verdict_for(user, &none, HOLD_SECONDS, EpochMs(now));
         assert_eq!(verdict(other, 300_000), ClaimVerdict::Free);
         let until = EpochMs(600_000);
         assert_eq!(verdict(user, 300_000), ClaimVerdict::CoolingOff { until });
@@ -399,13 +462,76 @@ mod tests {
     fn a_seat_released_in_time_can_be_held_again_by_its_user_and_counts_from_the_first_hold() {
         let user = UserId::random();
         let released = hold_of(user, 0, 100_000);
-        let verdict = |now| released.verdict_for(user, HOLD_SECONDS, EpochMs(now));
+        let none = BTreeSet::new();
+        let verdict = |now| released.verdict_for(user, &none, HOLD_SECONDS, EpochMs(now));
         assert!(matches!(
             verdict(299_999),
             ClaimVerdict::Continued(ContinuedHold { held_since, .. }) if held_since == EpochMs(0)
         ));
         let until = EpochMs(400_000);
         assert_eq!(verdict(300_000), ClaimVerdict::CoolingOff { until });
+    }
+
+    #[test]
+    fn a_lapsed_hold_that_keeps_a_block_is_that_block_until_its_end() {
+        let channel = Channel::parse("kim").unwrap();
+        let block = Block {
+            kind: BlockKind::Sponsor,
+            reason: None,
+            until: Some(EpochMs(2_000_000)),
+            channel: Some(channel.clone()),
+        };
+        let user = UserId::random();
+        let Claim::Held {
+            user_id,
+            reservation_id,
+            held_until,
+            held_since,
+            ..
+        } = hold_of(user, 0, 300_000)
+        else {
+            panic!("a hold");
+        };
+        let held = Claim::Held {
+            user_id,
+            reservation_id,
+            held_until,
+            held_since,
+            kept: Some(block.clone()),
+        };
+        let status = |now| SeatStatus::of(Some(&held), EpochMs(now));
+        assert_eq!(
+            [
+                status(299_999),
+                status(300_000),
+                status(1_999_999),
+                status(2_000_000)
+            ],
+            [
+                SeatStatus::Held,
+                SeatStatus::Blocked,
+                SeatStatus::Blocked,
+                SeatStatus::Available
+            ]
+        );
+        let (mine, none) = (BTreeSet::from([channel]), BTreeSet::new());
+        let verdict =
+            |user, channels, now| held.verdict_for(user, channels, HOLD_SECONDS, EpochMs(now));
+        let other = UserId::random();
+        let taken = ClaimVerdict::Taken { held_until: None };
+        assert_eq!(verdict(other, &none, 300_000), taken);
+        let ClaimVerdict::Opened(opened) = verdict(other, &mine, 300_000) else {
+            panic!("not opened");
+        };
+        assert_eq!(opened.block, block);
+        assert_eq!(opened.lapsed.unwrap().held_since, EpochMs(300_000));
+        // Its last holder comes after others.
+        let until = EpochMs(600_000);
+        assert_eq!(
+            verdict(user, &mine, 300_000),
+            ClaimVerdict::CoolingOff { until }
+        );
+        assert_eq!(verdict(other, &none, 2_000_000), ClaimVerdict::Free);
     }
 
     #[test]
@@ -452,7 +578,9 @@ mod tests {
                     claim = Some(hold_of(user, since, until));
                 }
                 let at = EpochMs(now);
-                let verdict = claim.as_ref().map(|claim| claim.verdict_for(user, hold_seconds, at));
+                let verdict = claim.as_ref().map(|claim| {
+                    claim.verdict_for(user, &BTreeSet::new(), hold_seconds, at)
+                });
                 match verdict {
                     None => since = now,
                     Some(ClaimVerdict::Free) => {
@@ -462,7 +590,11 @@ mod tests {
                     Some(ClaimVerdict::Continued(former)) => {
                         prop_assert_eq!(former.held_since, EpochMs(since));
                     }
-                    Some(ClaimVerdict::Taken { .. } | ClaimVerdict::CoolingOff { .. }) => continue,
+                    Some(
+                        ClaimVerdict::Opened(_)
+                        | ClaimVerdict::Taken { .. }
+                        | ClaimVerdict::CoolingOff { .. },
+                    ) => continue,
                 }
                 until = now + length;
                 prop_assert!(until - since <= 2 * length);

@@ -12,7 +12,7 @@ use boxoffice::output::Output;
 use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
 use domain::access_code::AccessCode;
-use domain::block::{Block, BlockKind};
+use domain::block::{Block, BlockKind, Channel};
 use domain::fees::TaxRate;
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::journal::{SomeSeats, Why};
@@ -20,6 +20,7 @@ use domain::seating::Rows;
 use serde_json::json;
 use shared::store::Store;
 
+use crate::channels::code_of_the_channel;
 use crate::invariants;
 use crate::issuer::TestIssuer;
 use crate::presale::codes_of;
@@ -262,23 +263,32 @@ async fn seats_are_sold(world: &World) {
     seats_are_blocked(world).await;
 }
 
-/// An operator keeps seats off sale.
+/// An operator keeps seats off sale, and a channel opens one.
 async fn seats_are_blocked(world: &World) {
     let block = Block {
         kind: BlockKind::House,
         reason: Why::parse("guests").ok(),
         until: Some(world.clock.now().plus_seconds(86_400)),
+        channel: Channel::parse("kim-ltd").ok(),
     };
     let seats = SomeSeats {
         date: DateKey::parse(DATE).unwrap(),
         section: "A".to_owned(),
-        seats: vec![SeatNumber(50)],
+        seats: vec![SeatNumber(49), SeatNumber(50)],
     };
     let event = EventId::parse(EVENT).unwrap();
     let store = world.app.store();
     let by = author();
     let blocked = store.block_seats(&event, &seats, &block, &by);
-    assert_eq!(blocked.await.unwrap(), 1);
+    assert_eq!(blocked.await.unwrap(), 2);
+    let code = code_of_the_channel(world, 1).await;
+    let guest = world.joins(EVENT).await;
+    let body = json!({ "userId": guest.user_id, "code": code });
+    let added = world
+        .post(&format!("/events/{EVENT}/tokens"), "", body)
+        .await;
+    assert_eq!(added.status, 200, "{added:?}");
+    id_of(&world.hold(&guest, 50).await);
 }
 
 /// Tickets without seats are sold and given back.

@@ -15,6 +15,7 @@ use shared::lambda::Init;
 use shared::store::Consistency;
 
 use crate::call_gate::{CallGate, Pass};
+use crate::channels::{block_for_the_channel, code_of_the_channel};
 use crate::grants::{self, Need, Used};
 use crate::issuer::TestIssuer;
 use crate::presale::{codes_of, presold};
@@ -142,6 +143,7 @@ async fn every_function_uses_every_permission_that_it_has() {
     the_issuers_keys_are_read_in_init(&world).await;
     a_ticket_is_given_back(&world_with(&festival()).await).await;
     somebody_joins_a_presale(&world_with(&presold(10)).await).await;
+    somebody_has_a_code_of_a_channel(&world_with(&concert_for(10)).await).await;
     a_place_is_given_up_before_the_draw(&world_with(&drawing(concert_for(1))).await).await;
     for programme in [concert_for(1), drawing(concert_for(1))] {
         a_departure_is_taken_back(&world_with(&programme).await, &programme).await;
@@ -416,6 +418,20 @@ async fn somebody_joins_a_presale(world: &World) {
     let join = Request::new("POST", format!("/events/{EVENT}/tokens"));
     let joined = join.with(json!({ "code": code })).by(world, "").await;
     assert_eq!(joined.status, 201, "{joined:?}");
+}
+
+/// Seats that a channel opens are listed and held.
+async fn somebody_has_a_code_of_a_channel(world: &World) {
+    block_for_the_channel(world, "1", None).await;
+    let code = code_of_the_channel(world, 1).await;
+    let join = Request::new("POST", format!("/events/{EVENT}/tokens"));
+    let joined = join.with(json!({ "code": code })).by(world, "").await;
+    let token = joined.text_of("token");
+    let seats = Request::new("GET", format!("/events/{EVENT}/dates/{DATE}/seats"));
+    assert_eq!(seats.by(world, token).await.status, 200);
+    let body = json!({"date": DATE, "seatNumber": 1});
+    let hold = Request::new("POST", format!("/events/{EVENT}/holds")).with(body);
+    assert_eq!(hold.by(world, token).await.status, 201);
 }
 
 /// Leaving while waiting and before a draw, each taken back at once.

@@ -58,6 +58,9 @@ mod budget;
 /// Events that are cancelled, and the refunds.
 #[cfg(test)]
 mod cancelled_events;
+/// Blocked seats that a channel's codes open.
+#[cfg(test)]
+mod channels;
 /// Charges that a payment provider confirms.
 #[cfg(test)]
 mod charges;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::access_code::{AccessCode, CodeHash, CodePrefix, IssuedCode};
 use domain::clock::EpochMs;
 use domain::event::{Admission, Programme};
 use domain::fees::Fees;
@@ -23,10 +24,10 @@ use uuid::Uuid;
 
 use crate::invariants;
 use crate::presale::codes_of;
-use crate::random_operator::{Changes, EXTRA_DATE, operate};
+use crate::random_operator::{Changes, EXTRA_DATE, market_channel, operate};
 use crate::wire::{Fault, Rule};
 use crate::world::{
-    DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, START, World, concert_for, festival,
+    DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, START, World, author, concert_for, festival,
 };
 
 const MARKET: &str = "night-market";
@@ -123,9 +124,31 @@ struct Move {
     charges: u32,
 }
 
+/// Codes of the market's presale that also open blocked seats.
+async fn opening_codes(world: &World, count: usize, uses: u32) -> Vec<String> {
+    let store = world.app.store();
+    let event = EventId::parse(MARKET).unwrap();
+    let issued = IssuedCode {
+        batch: "random".to_owned(),
+        phase: PhaseName::parse(MARKET_PRESALE).ok(),
+        channel: Some(market_channel()),
+        most_users: uses,
+        users: 0,
+        made_at: world.clock.now(),
+        revoked_at: None,
+    };
+    let codes: Vec<AccessCode> = (0..count)
+        .map(|_| AccessCode::random(&CodePrefix::default()).unwrap())
+        .collect();
+    let hashes: Vec<CodeHash> = codes.iter().map(|code| code.hash(&event)).collect();
+    let made = store.make_codes(&event, &hashes, &issued, &author()).await;
+    made.unwrap();
+    codes.iter().map(AccessCode::to_string).collect()
+}
+
 struct Crowd {
     world: World,
-    /// Of the market's presale.
+    /// Of the market's presale. Half of them also open blocked seats.
     codes: Vec<String>,
     users: Vec<Mutex<User>>,
     actions_left: AtomicUsize,
@@ -140,7 +163,8 @@ impl Crowd {
         let world = World::with(seated()).await;
         world.add(general()).await;
         world.add(market()).await;
-        let codes = codes_of(&world, MARKET, MARKET_PRESALE, CODES, USES).await;
+        let mut codes = codes_of(&world, MARKET, MARKET_PRESALE, CODES / 2, USES).await;
+        codes.extend(opening_codes(&world, CODES / 2, USES).await);
         let users = (0..users).map(|_| {
             Mutex::new(User {
                 id: Uuid::new_v4().to_string(),

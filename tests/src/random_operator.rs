@@ -12,7 +12,7 @@ use boxoffice::output::Output;
 use boxoffice::seat_list::SeatList;
 use boxoffice::steering::{self, SaleAction, Steering};
 use domain::access_code::{CodeHash, CodePrefix};
-use domain::block::{Block, BlockKind};
+use domain::block::{Block, BlockKind, Channel};
 use domain::ids::{DateKey, EventId};
 use domain::presale::PhaseName;
 use fastrand::Rng;
@@ -88,6 +88,11 @@ fn catalogue(random: &mut Rng, seated: [&str; 2]) -> String {
     text
 }
 
+/// Opened by half of the market's codes.
+pub(crate) fn market_channel() -> Channel {
+    Channel::parse("neighbours").expect("a channel")
+}
+
 /// Blocks a few seats for some time or for ever, or unblocks them and most others.
 async fn change_blocks(process: &World, random: &mut Rng, seated: [&str; 2]) -> &'static str {
     // Every catalogue has these dates, and the section with at least 48 seats.
@@ -116,6 +121,7 @@ async fn change_blocks(process: &World, random: &mut Rng, seated: [&str; 2]) -> 
         kind: BlockKind::ALL[random.usize(..BlockKind::ALL.len())],
         until: lasts.then(|| process.clock.now().plus_seconds(random.u32(20..120))),
         reason: None,
+        channel: (random.u8(..3) == 0).then(market_channel),
     };
     match block_seats(store, &seats, &block, &author(), &mut out).await {
         Ok(Outcome::Done) => "block done",
@@ -131,7 +137,8 @@ async fn change_codes(process: &World, random: &mut Rng, market: &str) -> &'stat
     if random.bool() {
         let wanted = WantedCodes {
             event,
-            phase: PhaseName::parse(MARKET_PRESALE).expect("a phase"),
+            phase: PhaseName::parse(MARKET_PRESALE).ok(),
+            channel: None,
             count: random.usize(1..4),
             most_users: 1,
             prefix: CodePrefix::default(),

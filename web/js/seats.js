@@ -2,6 +2,7 @@
 
 import { go, href } from "./address.js";
 import * as api from "./api.js";
+import { channelForm } from "./channel.js";
 import { eachSecond } from "./clock.js";
 import { alarm, announce, h, icon, put, s, setText } from "./dom.js";
 import { feeNote, orderFee, orderTotal, ticketPrice } from "./fees.js";
@@ -55,6 +56,7 @@ class SeatPicker {
     this.use(event, date);
     this.stage = h("div", { class: "stage-area" });
     this.message = h("div", {});
+    this.channel = channelForm(event, () => this.refresh(true));
     this.tray = h("section", { class: "tray", "aria-labelledby": "tray-title" });
     this.holding = false;
   }
@@ -82,6 +84,7 @@ class SeatPicker {
       this.best(),
       h("div", { class: "seat-tools" }, this.modePicker()),
       this.message,
+      this.channel,
       h("div", { class: "seats-columns" }, h("div", { class: "seats-main" }, this.stage, this.legend()), this.tray));
     this.drawStage();
     this.drawTray();

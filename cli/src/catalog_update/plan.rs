@@ -358,6 +358,7 @@ async fn lost_seats(
         for (seat, claim) in store.claims(id, date.date, &section.name).await? {
             let is_taken = match claim {
                 Claim::Sold { .. } => true,
+                ref claim if claim.block_at(now).is_some() => true,
                 Claim::Held { held_until, .. } => held_until > now,
                 Claim::Blocked(block) => block.lasts(now),
                 // By another catalogue that is being applied. The store decides.

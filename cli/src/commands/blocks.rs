@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use domain::block::{Block, BlockKind, Ranges};
+use domain::block::{Block, BlockKind, Channel, Ranges};
 use domain::clock::EpochMs;
 use domain::ids::{DateKey, EventId};
 use domain::journal::Author;
@@ -43,6 +43,9 @@ pub struct BlockArgs {
     /// When the seats are on sale again by themselves, such as 2026-12-20T10:00:00+09:00
     #[arg(long, value_name = "TIME", value_parser = EpochMs::parse)]
     until: Option<EpochMs>,
+    /// Open the seats to those who have a code of this channel (`boxoffice codes make --channel`)
+    #[arg(long, value_name = "NAME", value_parser = Channel::parse)]
+    channel: Option<Channel>,
     #[command(flatten)]
     why: WhyOption,
 }
@@ -97,6 +100,7 @@ pub async fn block(args: &BlockArgs, tables: &TableOptions, out: &mut Output) ->
         kind: args.kind,
         reason: author.why.clone(),
         until: args.until,
+        channel: args.channel.clone(),
     };
     block_seats(&store, &args.seats, &block, &author, out).await
 }

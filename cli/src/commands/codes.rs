@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use domain::access_code::{AccessCode, CodeHash, CodePrefix, IssuedCode};
+use domain::block::Channel;
 use domain::clock::{EpochMs, rfc3339};
 use domain::event::Event;
 use domain::ids::EventId;
@@ -41,13 +42,16 @@ pub enum CodesCommand {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(after_help = BATCHES)]
+#[command(after_help = BATCHES, group = clap::ArgGroup::new("opens").required(true).multiple(true).args(["phase", "channel"]))]
 pub struct MakeArgs {
     #[arg(value_parser = EventId::parse)]
     event: EventId,
     /// The presale that the codes open, as the catalogue names it
     #[arg(long, value_name = "NAME", value_parser = PhaseName::parse)]
-    phase: PhaseName,
+    phase: Option<PhaseName>,
+    /// The channel whose blocked seats the codes open (`boxoffice block --channel`)
+    #[arg(long, value_name = "NAME", value_parser = Channel::parse)]
+    channel: Option<Channel>,
     /// How many codes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
@@ -117,6 +121,7 @@ pub async fn run(
             let wanted = WantedCodes {
                 event: args.event.clone(),
                 phase: args.phase.clone(),
+                channel: args.channel.clone(),
                 count: args.count as usize,
                 most_users: args.uses,
                 prefix: args.prefix.clone(),
@@ -160,7 +165,9 @@ fn complete(file: OutputFile, to: &Output) -> Result<()> {
 #[derive(Clone, Debug)]
 pub struct WantedCodes {
     pub event: EventId,
-    pub phase: PhaseName,
+    /// This or a channel.
+    pub phase: Option<PhaseName>,
+    pub channel: Option<Channel>,
     pub count: usize,
     pub most_users: u32,
     pub prefix: CodePrefix,
@@ -173,19 +180,32 @@ struct MadeCode {
     code: String,
     id: String,
     batch: String,
-    phase: PhaseName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<PhaseName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<Channel>,
     most_users: u32,
 }
 
+fn phase_text(phase: Option<&PhaseName>) -> &str {
+    phase.map_or("", PhaseName::as_str)
+}
+
+fn channel_text(channel: Option<&Channel>) -> &str {
+    channel.map_or("", Channel::as_str)
+}
+
 impl Line for MadeCode {
-    const COLUMNS: &'static [&'static str] = &["code", "id", "batch", "phase", "mostUsers"];
+    const COLUMNS: &'static [&'static str] =
+        &["code", "id", "batch", "phase", "channel", "mostUsers"];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.code.clone(),
             csv_text(&self.id),
             csv_text(&self.batch),
-            csv_text(self.phase.as_str()),
+            csv_text(phase_text(self.phase.as_ref())),
+            csv_text(channel_text(self.channel.as_ref())),
             self.most_users.to_string(),
         ]
     }
@@ -200,13 +220,15 @@ pub async fn make(
     out: &mut Output,
 ) -> Result<Outcome> {
     let event = known_event::programme(store, &wanted.event).await?.event;
-    if let Some(reason) = why_not(&event, &wanted.phase, store.clock().now()) {
+    let phase = wanted.phase.as_ref();
+    if let Some(reason) = phase.and_then(|phase| why_not(&event, phase, store.clock().now())) {
         error_line(format_args!("{}: {reason}", wanted.event));
         return Ok(Outcome::Negative);
     }
     let mut issued = IssuedCode {
         batch: format!("{:08x}", fastrand::u32(..)),
         phase: wanted.phase.clone(),
+        channel: wanted.channel.clone(),
         most_users: wanted.most_users,
         users: 0,
         made_at: store.clock().now(),
@@ -233,6 +255,7 @@ pub async fn make(
                 id: hash.id().to_owned(),
                 batch: issued.batch.clone(),
                 phase: issued.phase.clone(),
+                channel: issued.channel.clone(),
                 most_users: issued.most_users,
             })
             .collect();
@@ -279,7 +302,10 @@ fn why_not(event: &Event, phase: &PhaseName, now: EpochMs) -> Option<String> {
 #[serde(rename_all = "camelCase")]
 struct ListedCodes {
     batch: String,
-    phase: PhaseName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<PhaseName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<Channel>,
     #[serde(serialize_with = "rfc3339::serialize")]
     made_at: EpochMs,
     codes: usize,
@@ -307,6 +333,7 @@ pub async fn list(
             .or_insert_with(|| ListedCodes {
                 batch: code.batch,
                 phase: code.phase,
+                channel: code.channel,
                 made_at: code.made_at,
                 codes: 0,
                 most_users: code.most_users,
@@ -333,6 +360,7 @@ pub async fn list(
     let mut table = TextTable::new(&[
         Column::Text("batch"),
         Column::Text("phase"),
+        Column::Text("channel"),
         Column::Text("made"),
         Column::Number("codes"),
         Column::Number("uses each"),
@@ -343,7 +371,8 @@ pub async fn list(
     for batch in &batches {
         table.row([
             batch.batch.clone(),
-            batch.phase.to_string(),
+            phase_text(batch.phase.as_ref()).to_owned(),
+            channel_text(batch.channel.as_ref()).to_owned(),
             batch.made_at.to_string(),
             batch.codes.to_string(),
             batch.most_users.to_string(),
@@ -422,7 +451,10 @@ async fn revoke_hashes(
 struct ExportedCode {
     id: String,
     batch: String,
-    phase: PhaseName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<PhaseName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<Channel>,
     most_users: u32,
     users: u32,
     #[serde(serialize_with = "rfc3339::serialize")]
@@ -439,6 +471,7 @@ impl Line for ExportedCode {
         "id",
         "batch",
         "phase",
+        "channel",
         "mostUsers",
         "users",
         "madeAt",
@@ -450,7 +483,8 @@ impl Line for ExportedCode {
         vec![
             csv_text(&self.id),
             csv_text(&self.batch),
-            csv_text(self.phase.as_str()),
+            csv_text(phase_text(self.phase.as_ref())),
+            csv_text(channel_text(self.channel.as_ref())),
             self.most_users.to_string(),
             self.users.to_string(),
             self.made_at.to_string(),
@@ -474,6 +508,7 @@ pub async fn export(
             id: hash.id().to_owned(),
             batch: code.batch,
             phase: code.phase,
+            channel: code.channel,
             most_users: code.most_users,
             users: code.users,
             made_at: code.made_at,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use domain::block::{Block, BlockKind};
+use domain::block::{Block, BlockKind, Channel};
 use domain::clock::EpochMs;
 use domain::ids::{DateKey, SeatNumber};
 use domain::journal::Why;
@@ -27,6 +27,7 @@ pub(super) struct BlockRequest {
     seats: Vec<u32>,
     kind: String,
     until: Option<String>,
+    channel: Option<String>,
     why: Option<String>,
 }
 
@@ -100,11 +101,13 @@ pub(super) async fn block(
     let Json(request) = request?;
     let wanted = wanted(&event, &date, request.section, &request.seats)?;
     let until = request.until.as_deref().map(EpochMs::parse).transpose();
+    let channel = request.channel.as_deref().map(Channel::parse).transpose();
     let author = desk.author(why(request.why.as_deref())?);
     let block = Block {
         kind: valid("kind", BlockKind::parse(&request.kind))?,
         reason: author.why.clone(),
         until: valid("until", until)?,
+        channel: valid("channel", channel)?,
     };
     if !block.lasts(desk.app().clock().now()) {
         return Err(ApiError::field("until", "must be in the future"));

@@ -189,7 +189,13 @@ pub(super) async fn read_seats(app: &App, id: &EventId, date: DateKey) -> Result
         .get(&date)
         .with_context(|| format!("the event {id} has no date {date}"))?;
     let sections = app
-        .section_seats(&programme.event, on_sale, on_sale.sections.clone(), now)
+        .section_seats(
+            &programme.event,
+            on_sale,
+            on_sale.sections.clone(),
+            None,
+            now,
+        )
         .await
         .map_err(error_of)?;
     let letter = |status: &SeatStatus| match status {

@@ -44,7 +44,8 @@ mod tests {
     fn code(users: u32) -> IssuedCode {
         IssuedCode {
             batch: "b".to_owned(),
-            phase: PhaseName::parse("fans").unwrap(),
+            phase: PhaseName::parse("fans").ok(),
+            channel: None,
             most_users: 2,
             users,
             made_at: EpochMs(0),

@@ -120,6 +120,12 @@ impl SeatClaim<'_> {
                 found,
             ));
         };
+        if let Claim::Held { kept: Some(_), .. } = self.claim
+            && self.has_ttl
+        {
+            let expected = "no ttl, because the seat is blocked again when the hold has lapsed";
+            found(expected, "a ttl: the block would be swept".to_owned());
+        }
         let (wanted, held_until) = match self.claim {
             Claim::Held { held_until, .. } if *held_until <= now => return findings,
             Claim::Held { held_until, .. } => (Status::Held, Some(*held_until)),

@@ -169,7 +169,13 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let sections = sections(date, wanted.as_deref(), after)?;
     let has_begun = date.has_begun(request.now());
     let mut seats: Vec<SeatOnSale> = app
-        .section_seats(&programme.event, date, sections, request.now())
+        .section_seats(
+            &programme.event,
+            date,
+            sections,
+            Some(token.user_id),
+            request.now(),
+        )
         .await?
         .iter()
         .flat_map(SectionSeats::seats)

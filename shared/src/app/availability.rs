@@ -7,9 +7,10 @@ use futures::stream::{StreamExt, TryStreamExt, iter};
 
 use super::App;
 use super::cache::Cache;
+use domain::block::Channel;
 use domain::clock::{EpochMs, SKEW_MS};
 use domain::event::{Admission, Event, EventDate, Programme, SaleState, Section};
-use domain::ids::{DateKey, EventId, SeatNumber};
+use domain::ids::{DateKey, EventId, SeatNumber, UserId};
 use domain::money::Money;
 use domain::refusal::Refusal;
 use domain::seating::{Place, Plan};
@@ -261,25 +262,64 @@ impl App {
         }
     }
 
-    /// The seats of sections of a date: live if they are few, otherwise at most a second old.
+    /// The seats of sections of a date: live if they are few, otherwise at most a second old. A blocked seat is available to a `user`
+    /// who has opened its channel.
     pub async fn section_seats(
         &self,
         event: &Event,
         date: &EventDate,
         sections: Vec<Section>,
+        user: Option<UserId>,
         now: EpochMs,
     ) -> Result<Vec<SectionSeats>, Refusal> {
         let seats: u32 = sections.iter().map(|section| section.seats).sum();
-        let statuses = if seats > MOST_LIVE_SEATS {
+        let mut statuses = if seats > MOST_LIVE_SEATS {
             self.statuses_by_map(event, date, &sections, now).await?
         } else {
             self.statuses_by_claims(event, date, &sections, now).await?
         };
+        let is_blocked = |statuses: &Vec<SeatStatus>| statuses.contains(&SeatStatus::Blocked);
+        if let Some(user) = user
+            && statuses.iter().any(is_blocked)
+        {
+            let channels = Box::pin(self.store.channels(user, &event.event_id)).await?;
+            if !channels.is_empty() {
+                for (section, statuses) in sections.iter().zip(&mut statuses) {
+                    if is_blocked(statuses) {
+                        Box::pin(self.open_seats(event, date, section, &channels, statuses, now))
+                            .await?;
+                    }
+                }
+            }
+        }
         Ok(sections
             .into_iter()
             .zip(statuses)
             .map(|(section, statuses)| SectionSeats { section, statuses })
             .collect())
+    }
+
+    /// Makes the blocked seats of a section available that these channels open. Seat maps do not tell channels, so the claims are read.
+    async fn open_seats(
+        &self,
+        event: &Event,
+        date: &EventDate,
+        section: &Section,
+        channels: &BTreeSet<Channel>,
+        statuses: &mut [SeatStatus],
+        now: EpochMs,
+    ) -> Result<(), Refusal> {
+        let claims = self
+            .store
+            .claims(&event.event_id, date.date, &section.name)
+            .await?;
+        for (seat, status) in section.seat_numbers().zip(statuses) {
+            let block = claims.get(&seat).and_then(|claim| claim.block_at(now));
+            if block.is_some_and(|block| block.is_open_to(channels)) {
+                *status = SeatStatus::Available;
+            }
+        }
+        Ok(())
     }
 
     async fn statuses_by_map(

@@ -9,6 +9,7 @@ use crate::metrics::Count;
 use crate::store::{FormerHolds, HoldConflict, HoldRequest, StoreError, back_off};
 use crate::token::Token;
 use domain::best::{BlockPicker, best_seats};
+use domain::block::Channel;
 use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Programme, Section};
 use domain::ids::{DateKey, SeatNumber, UserId};
@@ -16,8 +17,8 @@ use domain::queue::{PollAfter, Session};
 use domain::refusal::{FieldError, Limit, Refusal};
 use domain::reservation::{Reservation, ReservedSeat};
 use domain::seats::{
-    BestAvailable, Claim, ClaimVerdict, ContinuedHold, MOST_HOLDS_PER_SESSION, SeatChoice,
-    SeatSelection, SeatStatus,
+    BestAvailable, Claim, ClaimVerdict, ContinuedHold, MOST_HOLDS_PER_SESSION, OpenedSeat,
+    SeatChoice, SeatSelection, SeatStatus,
 };
 
 /// If items have changed since they were read, the operation is decided again, at most this many
@@ -129,7 +130,7 @@ impl App {
             let now = self.clock().now();
             let block = self
                 .pick_block(
-                    &programme.event,
+                    (&programme.event, token.user_id),
                     on_sale,
                     &sections,
                     best.count,
@@ -177,7 +178,7 @@ impl App {
     /// few seats, the error is how many are left.
     async fn pick_block(
         &self,
-        event: &Event,
+        (event, user): (&Event, UserId),
         date: &EventDate,
         sections: &[Section],
         count: u32,
@@ -186,7 +187,7 @@ impl App {
     ) -> Result<Result<Vec<SeatNumber>, u32>, Refusal> {
         let now = self.clock().now();
         let mut seats = self
-            .section_seats(event, date, sections.to_vec(), now)
+            .section_seats(event, date, sections.to_vec(), Some(user), now)
             .await?;
         for section in &mut seats {
             for (seat, status) in section.section.seat_numbers().zip(&mut section.statuses) {
@@ -352,19 +353,68 @@ impl App {
             }
         }
         let hold_seconds = programme.event.terms.hold_seconds;
-        let continued = check_claims(conflict.seats, token.user_id, hold_seconds, now)?;
-        for (seat, hold) in continued {
-            match hold {
-                Some(hold) => former.continued.insert(seat, hold),
-                None => former.continued.remove(&seat),
-            };
+        let channels = self.channels_for(token, &conflict.seats, now).await?;
+        let by = Holder {
+            user: token.user_id,
+            channels,
+            hold_seconds,
+        };
+        for (seat, way) in check_claims(conflict.seats, &by, now)? {
+            former.continued.remove(&seat);
+            former.opened.remove(&seat);
+            match way {
+                Way::Free => {}
+                Way::Continued(hold) => {
+                    former.continued.insert(seat, hold);
+                }
+                Way::Opened(opened) => {
+                    former.opened.insert(seat, opened);
+                }
+            }
         }
         former.replaced = conflict.reservation.or(former.replaced.take());
         Ok(None)
     }
 }
 
+/// Who wants to hold seats.
+struct Holder {
+    user: UserId,
+    /// The channels that the user's codes have opened.
+    channels: BTreeSet<Channel>,
+    hold_seconds: u32,
+}
+
+/// How the next attempt holds a seat.
+enum Way {
+    Free,
+    Continued(ContinuedHold),
+    Opened(OpenedSeat),
+}
+
 impl App {
+    /// The channels that a user has opened. They are read only if one of the claims is a block with a channel, so other holds cost
+    /// no read.
+    async fn channels_for(
+        &self,
+        token: &Token,
+        claims: &[(SeatNumber, Option<Claim>)],
+        now: EpochMs,
+    ) -> Result<BTreeSet<Channel>, StoreError> {
+        let has_channel = |claim: &Claim| {
+            let block = claim.block_at(now);
+            block.is_some_and(|block| block.channel.is_some())
+        };
+        if !claims
+            .iter()
+            .any(|(_, claim)| claim.as_ref().is_some_and(has_channel))
+        {
+            return Ok(BTreeSet::new());
+        }
+        let channels = self.store.channels(token.user_id, &token.event_id);
+        Box::pin(channels).await
+    }
+
     /// Why a seat cannot be held that an operator removes or moves. The known date may be older
     /// than that, so it is read again.
     async fn withdrawn(
@@ -391,20 +441,20 @@ impl App {
 /// Refuses if a seat cannot be held. Otherwise returns how the next attempt holds each seat.
 fn check_claims(
     claims: Vec<(SeatNumber, Option<Claim>)>,
-    user: UserId,
-    hold_seconds: u32,
+    by: &Holder,
     now: EpochMs,
-) -> Result<Vec<(SeatNumber, Option<ContinuedHold>)>, HoldRefused> {
+) -> Result<Vec<(SeatNumber, Way)>, HoldRefused> {
     let mut holds = Vec::new();
     let mut refused = Vec::new();
     for (seat, claim) in claims {
         let verdict = claim.map_or(ClaimVerdict::Free, |claim| {
-            claim.verdict_for(user, hold_seconds, now)
+            claim.verdict_for(by.user, &by.channels, by.hold_seconds, now)
         });
         match verdict {
             // Also if the hold lapsed after the failed write.
-            ClaimVerdict::Free => holds.push((seat, None)),
-            ClaimVerdict::Continued(hold) => holds.push((seat, Some(hold))),
+            ClaimVerdict::Free => holds.push((seat, Way::Free)),
+            ClaimVerdict::Continued(hold) => holds.push((seat, Way::Continued(hold))),
+            ClaimVerdict::Opened(opened) => holds.push((seat, Way::Opened(opened))),
             ClaimVerdict::Taken { held_until } => {
                 refused.push((seat, Refusal::SeatTaken { seat, held_until }));
             }

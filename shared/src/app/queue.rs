@@ -5,9 +5,9 @@ use futures::future::try_join;
 use super::App;
 use super::promotion::has_work;
 use crate::metrics::Count;
-use crate::store::{Arrival, Consistency, Entered, SessionKey, StoreError, TurnEnd};
+use crate::store::{Arrival, CodeUse, Consistency, Entered, SessionKey, StoreError, TurnEnd};
 use crate::token::Token;
-use domain::access_code::{AccessCode, CodeHash};
+use domain::access_code::AccessCode;
 use domain::clock::EpochMs;
 use domain::event::{Event, Programme, SaleState};
 use domain::ids::{EventId, Lane, Rank, UserId};
@@ -124,7 +124,8 @@ impl App {
                 .await?;
         }
         let in_line = entry.filter(|entry| {
-            let keeps = programme.event.terms.queue.reissue == Reissue::Keep;
+            // Who brings a code for the seats during the turn does not give the turn up.
+            let keeps = programme.event.terms.queue.reissue == Reissue::Keep || code.is_some();
             entry.left_at.is_none() && (keeps || entry.is_new(now))
         });
         let Some(entry) = in_line else {
@@ -139,11 +140,37 @@ impl App {
                 .join_with_new_number(user, &programme, Some(entry), code, now)
                 .await;
         }
+        if let Some(code) = code {
+            Box::pin(self.add_code(user, event, code)).await?;
+        }
         Ok(Joined {
             outcome: JoinOutcome::Kept,
             token,
             status,
         })
+    }
+
+    /// A user in line adds a code, which may open a channel.
+    async fn add_code(&self, user: UserId, event: &EventId, code: &str) -> Result<(), Refusal> {
+        let code = AccessCode::parse(code).map_err(|_| Refusal::CodeInvalid)?;
+        let hash = code.hash(event);
+        for _ in 0..ATTEMPTS {
+            let (issued, is_known) = self.store.code_for(user, event, &hash).await?;
+            let issued = issued.ok_or(Refusal::CodeInvalid)?;
+            if is_known {
+                return Ok(());
+            }
+            issued.check(&Joining::Free, is_known)?;
+            let first = CodeUse {
+                hash: hash.clone(),
+                channel: issued.channel,
+            };
+            // Who is in line needs no code of a presale.
+            if first.channel.is_none() || self.store.use_code(user, event, &first).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Conflict.into())
     }
 
     /// Takes a departure back, unless a promotion has passed the rank: the user waits again, with
@@ -287,19 +314,20 @@ impl App {
         Err(StoreError::OwnConflict.into())
     }
 
-    /// Checks that the user may join, if a code is needed. Returns the code if its use has to be counted: this user's first one.
+    /// Checks the user's code, and whether one is needed. Returns the code if its use has to be counted: this user's first one.
     async fn check_code(
         &self,
         user: UserId,
         event: &Event,
         code: Option<&str>,
         now: EpochMs,
-    ) -> Result<Option<CodeHash>, Refusal> {
+    ) -> Result<Option<CodeUse>, Refusal> {
         let joining = event.joining(now);
-        if !joining.needs_code() {
-            return Ok(None);
-        }
-        let code = code.ok_or(Refusal::CodeRequired)?;
+        let code = match code {
+            Some(code) => code,
+            None if joining.needs_code() => return Err(Refusal::CodeRequired),
+            None => return Ok(None),
+        };
         // Most typing errors, and most guesses, cost no read.
         let code = AccessCode::parse(code).map_err(|_| Refusal::CodeInvalid)?;
         let hash = code.hash(&event.event_id);
@@ -308,7 +336,12 @@ impl App {
         let (issued, is_known) = found.await?;
         let issued = issued.ok_or(Refusal::CodeInvalid)?;
         issued.check(&joining, is_known)?;
-        Ok((!is_known).then_some(hash))
+        // In the general sale, a code of a presale changes nothing, so it does not count.
+        let counts = joining.needs_code() || issued.channel.is_some();
+        Ok((!is_known && counts).then_some(CodeUse {
+            hash,
+            channel: issued.channel,
+        }))
     }
 
     /// The same as [`App::store_entry`], and counts the use of a code in the same step. A code that has changed since it was read
@@ -320,7 +353,7 @@ impl App {
         mine: QueueEntry,
         former: Option<QueueEntry>,
         head: &Head,
-        code: CodeHash,
+        code: CodeUse,
     ) -> Result<QueueEntry, Refusal> {
         let requeues = event.terms.queue.reissue == Reissue::Requeue;
         let mut former = former;
@@ -346,7 +379,7 @@ impl App {
                 Entered::InForce(entry) => former = Some(entry),
                 Entered::CodeChanged => {
                     let id = &event.event_id;
-                    let (issued, is_known) = self.store.code_for(user, id, &code).await?;
+                    let (issued, is_known) = self.store.code_for(user, id, &code.hash).await?;
                     let issued = issued.ok_or(Refusal::CodeInvalid)?;
                     issued.check(&Joining::Free, is_known)?;
                     if is_known {

@@ -83,7 +83,7 @@ impl App {
         now: EpochMs,
     ) -> Result<SectionStock, Refusal> {
         let one = vec![section.clone()];
-        let seats = self.section_seats(event, date, one, now).await?;
+        let seats = self.section_seats(event, date, one, None, now).await?;
         let statuses = seats.into_iter().flat_map(|section| section.statuses);
         Ok(SectionStock::of(statuses))
     }

@@ -6,7 +6,7 @@ use super::expression::Key;
 use super::journal::Deed;
 use super::keys;
 use super::refused::{TransactionError, Verdict};
-use super::seats::{block_claim, read_claim, unblock_claim};
+use super::seats::{block_claim, read_claim, unblock_claim, unblock_lapsed_claim};
 use domain::block::Block;
 use domain::ids::{EventId, SeatNumber};
 use domain::journal::{Act, Author, SomeSeats};
@@ -92,7 +92,7 @@ impl Store {
                 };
                 match claim {
                     // Also after a lost answer.
-                    Some(Claim::Blocked(found)) if found == *block => {}
+                    Some(claim) if claim.block_at(now) == Some(block) => {}
                     Some(claim) if SeatStatus::of(Some(&claim), now) != SeatStatus::Available => {
                         taken.push((seat, claim));
                     }
@@ -138,32 +138,39 @@ impl Store {
             let mut blocked = Vec::new();
             for (seat, key) in seats.iter().zip(&keys) {
                 let claim = found.remove(key).map(read_claim).transpose()?;
-                if let Some(Claim::Blocked(block)) = claim
-                    && block.lasts(now)
+                if let Some(claim) = claim
+                    && claim.block_at(now).is_some()
                 {
-                    blocked.push((*seat, key));
+                    blocked.push((*seat, key, claim));
                 }
             }
             if blocked.is_empty() {
                 return Ok(Vec::new());
             }
-            let (blocked, keys): (Vec<SeatNumber>, Vec<&Key>) = blocked.into_iter().unzip();
+            let seats: Vec<SeatNumber> = blocked.iter().map(|(seat, ..)| *seat).collect();
             let act = Act::UnblockSeats {
                 seats: SomeSeats {
-                    seats: blocked.clone(),
+                    seats: seats.clone(),
                     ..wanted.clone()
                 },
             };
             let deed = Deed::one(author, act);
             let written = self
                 .transact(|now| {
-                    let claims = keys.iter().map(|key| unblock_claim((*key).clone()));
+                    let claims = blocked.iter().map(|(_, key, claim)| match claim {
+                        Claim::Held { reservation_id, .. } => {
+                            unblock_lapsed_claim((*key).clone(), reservation_id, now)
+                        }
+                        Claim::Blocked(_) | Claim::Sold { .. } | Claim::Withdrawn { .. } => {
+                            unblock_claim((*key).clone())
+                        }
+                    });
                     let writes = claims.chain(deed.entries(Some(event), now));
                     (writes.collect(), ())
                 })
                 .await;
             match written {
-                Ok(()) => return Ok(blocked),
+                Ok(()) => return Ok(seats),
                 Err(TransactionError::Store(error)) => return Err(error.into()),
                 // Somebody else unblocked a seat, or its block ended and it was held.
                 Err(TransactionError::Refused(_)) => back_off(attempt).await,

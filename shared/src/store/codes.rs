@@ -1,6 +1,6 @@
 //! Codes of presales, and who has used them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::journal::Deed;
 use super::keys;
 use super::refused::TransactionError;
 use domain::access_code::{CodeHash, IssuedCode};
+use domain::block::Channel;
 use domain::clock::EpochMs;
 use domain::ids::{EventId, UserId};
 use domain::journal::{Act, Author};
@@ -28,6 +29,17 @@ const ATTEMPTS: u32 = 8;
 #[serde(rename_all = "camelCase")]
 pub(super) struct UsedCode {
     pub(super) used_at: EpochMs,
+    /// The channel that the code opens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) channel: Option<Channel>,
+}
+
+/// A user's first use of a code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CodeUse {
+    pub hash: CodeHash,
+    /// The channel that the code opens.
+    pub channel: Option<Channel>,
 }
 
 fn put_code(event: &EventId, hash: &CodeHash, code: &IssuedCode) -> Write {
@@ -42,11 +54,15 @@ fn revoke_code(event: &EventId, hash: &CodeHash, now: EpochMs) -> Write {
 
 /// The writes by which a user uses a code for the first time: it is counted, and remembered. One does not happen without the
 /// other, so a code has as many uses as users who have used it.
-pub(super) fn use_code(user: UserId, event: &EventId, hash: &CodeHash, now: EpochMs) -> [Write; 2] {
+pub(super) fn use_code(user: UserId, event: &EventId, code: &CodeUse, now: EpochMs) -> [Write; 2] {
+    let hash = &code.hash;
     let count = Write::update(keys::code(event, hash), "ADD #users :one")
         .when("attribute_exists(#pk) AND attribute_not_exists(#revokedAt) AND #users < #mostUsers")
         .bind(":one", 1_u64);
-    let record = UsedCode { used_at: now };
+    let record = UsedCode {
+        used_at: now,
+        channel: code.channel.clone(),
+    };
     let remember =
         Write::put(keys::used_code(user, event, hash), write_item(&record)).when_absent();
     [count, remember]
@@ -65,6 +81,7 @@ impl Store {
             count: hashes.len(),
             batch: code.batch.clone(),
             phase: code.phase.clone(),
+            channel: code.channel.clone(),
             most_users: code.most_users,
         };
         let deed = Deed::one(author, act);
@@ -159,6 +176,34 @@ impl Store {
         Ok((code, known.is_some()))
     }
 
+    /// Counts a user's first use of a code. `false`: the code was used up or revoked meanwhile, or the user has used it in a
+    /// parallel request.
+    pub async fn use_code(&self, user: UserId, event: &EventId, code: &CodeUse) -> Result<bool> {
+        let counted = self
+            .transact(|now| (use_code(user, event, code, now).into(), ()))
+            .await;
+        match counted {
+            Ok(()) => Ok(true),
+            Err(TransactionError::Refused(_)) => Ok(false),
+            Err(TransactionError::Store(error)) => Err(error),
+        }
+    }
+
+    /// The channels of an event that a user has opened with codes. Also those of codes that were revoked since.
+    pub async fn channels(&self, user: UserId, event: &EventId) -> Result<BTreeSet<Channel>> {
+        let pk = keys::user_pk(user).into_attribute();
+        let prefix = keys::used_codes_prefix(event).into_attribute();
+        let query = Query::new(
+            "#pk = :pk AND begins_with(#sk, :prefix)",
+            [(":pk", pk), (":prefix", prefix)],
+        );
+        let mut channels = BTreeSet::new();
+        for item in self.query_all(&query).await? {
+            channels.extend(read_item::<UsedCode>(item)?.channel);
+        }
+        Ok(channels)
+    }
+
     /// All codes of an event, by their hashes.
     pub async fn codes(&self, event: &EventId) -> Result<BTreeMap<CodeHash, IssuedCode>> {
         let shards = (0..keys::CODE_SHARDS).map(async |shard| {
@@ -190,13 +235,18 @@ mod tests {
             .hash(&event);
         let code = IssuedCode {
             batch: "b".to_owned(),
-            phase: PhaseName::parse("fans").unwrap(),
+            phase: PhaseName::parse("fans").ok(),
+            channel: None,
             most_users: 1,
             users: 0,
             made_at: EpochMs(1),
             revoked_at: None,
         };
-        let [count, remember] = use_code(UserId::random(), &event, &hash, EpochMs(2));
+        let used = CodeUse {
+            hash: hash.clone(),
+            channel: None,
+        };
+        let [count, remember] = use_code(UserId::random(), &event, &used, EpochMs(2));
         for write in [
             put_code(&event, &hash, &code),
             revoke_code(&event, &hash, EpochMs(2)),

@@ -136,12 +136,14 @@ pub(super) fn code(event: &EventId, hash: &CodeHash) -> Key {
 
 pub(super) const USED_CODE_PREFIX: &str = "CODE#";
 
+/// How the sort keys of the codes of an event that a user has used begin.
+pub(super) fn used_codes_prefix(event: &EventId) -> String {
+    format!("{USED_CODE_PREFIX}{event}#")
+}
+
 /// That a user has used a code of an event.
 pub(super) fn used_code(user: UserId, event: &EventId, hash: &CodeHash) -> Key {
-    key(
-        user_pk(user),
-        format!("{USED_CODE_PREFIX}{event}#{}", hash.as_str()),
-    )
+    key(user_pk(user), used_codes_prefix(event) + hash.as_str())
 }
 
 pub(super) const RESERVATION_PREFIX: &str = "RESERVATION#";

@@ -38,7 +38,7 @@ pub use apply::{ApplyRefused, Change, Described};
 pub use blocks::{BlockRefused, MOST_BLOCKED_AT_ONCE};
 pub use charges::ChargeConflict;
 pub use client::{Consistency, PageStart, Store, TableNames, back_off};
-pub use codes::MOST_CODES_AT_ONCE;
+pub use codes::{CodeUse, MOST_CODES_AT_ONCE};
 pub use connect::{Connection, connect};
 pub use due::Due;
 pub use error::StoreError;

@@ -151,11 +151,15 @@ impl Store {
         match self.write(Returning::Nothing, write).await {
             Ok(_) => Withdrawn::Yes(key),
             Err(WriteError::Refused(item)) => {
+                let now = self.clock.now();
                 match item.and_then(|item| read_claim(item).ok()) {
                     // A second attempt, after a lost answer, is refused by what the first wrote.
                     Some(Claim::Withdrawn { until: end }) if end == until => Withdrawn::Yes(key),
                     Some(Claim::Withdrawn { until }) => {
                         Withdrawn::No(WithdrawRefused::ByAnother(until))
+                    }
+                    Some(claim) if claim.block_at(now).is_some() => {
+                        Withdrawn::No(WithdrawRefused::Blocked(seat))
                     }
                     Some(Claim::Blocked(_)) => Withdrawn::No(WithdrawRefused::Blocked(seat)),
                     Some(Claim::Held { .. } | Claim::Sold { .. }) | None => {

@@ -10,13 +10,13 @@ use super::error::{Result, StoreError};
 use super::expression::{IntoAttribute, Key, Write};
 use super::item::{Item, read_item, text};
 use super::keys;
-use domain::block::{Block, BlockKind};
+use domain::block::{Block, BlockKind, Channel};
 use domain::clock::{EpochMs, SKEW_MS};
 use domain::event::Section;
 use domain::ids::{DateKey, EventId, ReservationId, SeatNumber, UserId};
 use domain::journal::Why;
 use domain::money::Money;
-use domain::seats::{Claim, ContinuedHold, SeatMap};
+use domain::seats::{Claim, ContinuedHold, OpenedSeat, SeatMap};
 
 /// A claim as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -36,12 +36,17 @@ enum ClaimRecord {
         /// Kept when the claim becomes SOLD. Missing in claims of earlier versions.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         price: Option<Money>,
+        /// What the seat is blocked by again when the hold has lapsed. Kept when the claim becomes SOLD.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        block: Option<Block>,
     },
     Sold {
         user_id: UserId,
         reservation_id: ReservationId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         price: Option<Money>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        block: Option<Block>,
     },
     Withdrawn {
         held_until: EpochMs,
@@ -53,6 +58,8 @@ enum ClaimRecord {
         /// When the seat is on sale again. Without it, [`IS_FREE`] never holds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         held_until: Option<EpochMs>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<Channel>,
     },
 }
 
@@ -65,7 +72,9 @@ impl From<ClaimRecord> for Claim {
                 held_until,
                 held_since,
                 price: _,
+                block,
             } => Self::Held {
+                kept: block,
                 user_id,
                 held_until,
                 held_since: held_since.unwrap_or_else(|| reservation_id.created_at()),
@@ -75,7 +84,9 @@ impl From<ClaimRecord> for Claim {
                 user_id,
                 reservation_id,
                 price,
+                block,
             } => Self::Sold {
+                kept: block,
                 user_id,
                 reservation_id,
                 price,
@@ -85,10 +96,12 @@ impl From<ClaimRecord> for Claim {
                 kind,
                 reason,
                 held_until,
+                channel,
             } => Self::Blocked(Block {
                 kind,
                 reason,
                 until: held_until,
+                channel,
             }),
         }
     }
@@ -105,13 +118,15 @@ pub(super) fn read_seat_claim(item: Item) -> Result<(SeatNumber, Claim)> {
     Ok((seat, read_claim(item)?))
 }
 
-/// The condition that a seat is free: it has no claim, or one that has lapsed. The claim of a sold
-/// seat, and that of a block without an end, have no `heldUntil`.
-const IS_FREE: &str = "attribute_not_exists(#pk) OR (#state <> :sold AND #heldUntil <= :now)";
+/// The condition that a seat is free: it has no claim, or one that has lapsed, and no block that a hold has kept. The claim of a
+/// sold seat, and that of a block without an end, have no `heldUntil`; a kept block without an end has no `until`.
+const IS_FREE: &str = "attribute_not_exists(#pk) OR (#state <> :sold AND #heldUntil <= :now \
+     AND (attribute_not_exists(#block) OR #block.#until <= :now))";
 
 /// The condition that a seat is free for a user: as above, but the user's own hold has lapsed
 /// before the cool-off.
 const IS_FREE_FOR_USER: &str = "attribute_not_exists(#pk) OR (#state <> :sold AND #heldUntil <= :now \
+     AND (attribute_not_exists(#block) OR #block.#until <= :now) \
      AND (attribute_not_exists(#userId) OR #userId <> :user OR #heldUntil <= :cooled))";
 
 /// A hold of seats, as their claims store it.
@@ -138,6 +153,7 @@ pub(super) fn hold_claim(
         held_until: hold.held_until,
         price: Some(price),
         held_since: continued.map(|former| former.held_since),
+        block: None,
     };
     let put = Write::put(key, super::item::write_item(&record))
         .bind(":now", now)
@@ -152,6 +168,64 @@ pub(super) fn hold_claim(
             .when("#reservationId = :former AND #heldUntil <= :now")
             .bind(":former", &former.reservation_id),
     }
+}
+
+/// Holds a blocked seat that the user's channel opens. The claim must be what was read. It keeps the block, and is never swept: when the hold lapses or is given up, the seat is blocked again, without a write.
+pub(super) fn hold_opened_claim(
+    key: Key,
+    hold: &ClaimedHold<'_>,
+    price: Money,
+    seat: &OpenedSeat,
+    now: EpochMs,
+) -> Write {
+    let OpenedSeat { block, lapsed } = seat;
+    let record = ClaimRecord::Held {
+        user_id: hold.user_id,
+        reservation_id: hold.reservation_id.clone(),
+        held_until: hold.held_until,
+        price: Some(price),
+        held_since: lapsed.as_ref().map(|former| former.held_since),
+        block: Some(block.clone()),
+    };
+    let put = Write::put(key, super::item::write_item(&record));
+    match lapsed {
+        Some(former) => put
+            .when("#reservationId = :former AND #state = :held AND #heldUntil <= :now")
+            .bind(":former", &former.reservation_id)
+            .bind(":held", "HELD")
+            .bind(":now", now),
+        None => is_blocked_by(put, block, now),
+    }
+}
+
+/// The condition that the claim is this very block, and lasts.
+fn is_blocked_by(write: Write, block: &Block, now: EpochMs) -> Write {
+    let mut condition = "#state = :blocked AND #kind = :kind".to_owned();
+    let mut write = write
+        .bind(":blocked", "BLOCKED")
+        .bind(":kind", block.kind.name());
+    match block.until {
+        Some(until) => {
+            condition.push_str(" AND #heldUntil = :until AND #heldUntil > :now");
+            write = write.bind(":until", until).bind(":now", now);
+        }
+        None => condition.push_str(" AND attribute_not_exists(#heldUntil)"),
+    }
+    match &block.channel {
+        Some(channel) => {
+            condition.push_str(" AND #channel = :channel");
+            write = write.bind(":channel", channel.as_str());
+        }
+        None => condition.push_str(" AND attribute_not_exists(#channel)"),
+    }
+    match &block.reason {
+        Some(reason) => {
+            condition.push_str(" AND #reason = :reason");
+            write = write.bind(":reason", reason.to_string());
+        }
+        None => condition.push_str(" AND attribute_not_exists(#reason)"),
+    }
+    write.when(condition)
 }
 
 /// Takes a free seat off sale.
@@ -178,6 +252,7 @@ pub(super) fn block_claim(key: Key, block: &Block, now: EpochMs) -> Write {
         kind: block.kind,
         reason: block.reason.clone(),
         held_until: block.until,
+        channel: block.channel.clone(),
     };
     let put = Write::put(key, super::item::write_item(&record))
         .when(IS_FREE)
@@ -196,6 +271,15 @@ pub(super) fn unblock_claim(key: Key) -> Write {
         .bind(":blocked", "BLOCKED")
 }
 
+/// Puts a seat on sale again whose lapsed hold has kept a block.
+pub(super) fn unblock_lapsed_claim(key: Key, reservation: &ReservationId, now: EpochMs) -> Write {
+    Write::delete(key)
+        .when("#reservationId = :reservation AND #state = :held AND #heldUntil <= :now")
+        .bind(":reservation", reservation)
+        .bind(":held", "HELD")
+        .bind(":now", now)
+}
+
 /// Marks a held seat as sold. The claim must belong to this reservation and must not have lapsed.
 pub(super) fn sell_claim(key: Key, reservation: &ReservationId, now: EpochMs) -> Write {
     Write::update(
@@ -209,18 +293,23 @@ pub(super) fn sell_claim(key: Key, reservation: &ReservationId, now: EpochMs) ->
     .bind(":now", now)
 }
 
-/// Extends the hold of a seat. The claim must belong to this reservation and must not have lapsed.
+/// Extends the hold of a seat. The claim must belong to this reservation and must not have lapsed. `cool_off_seconds`: for how long
+/// after the hold the claim stays; `None`: it keeps a block, and is never swept.
 pub(super) fn extend_claim(
     key: Key,
     reservation: &ReservationId,
     end: EpochMs,
-    cool_off_seconds: u32,
+    cool_off_seconds: Option<u32>,
     now: EpochMs,
 ) -> Write {
-    Write::update(key, "SET #heldUntil = :end, #ttl = :ttl")
+    let write = match cool_off_seconds {
+        Some(cool_off) => Write::update(key, "SET #heldUntil = :end, #ttl = :ttl")
+            .bind(":ttl", end.plus_seconds(cool_off).ttl_seconds()),
+        None => Write::update(key, "SET #heldUntil = :end"),
+    };
+    write
         .when("#reservationId = :reservation AND #state = :held AND #heldUntil > :now")
         .bind(":end", end)
-        .bind(":ttl", end.plus_seconds(cool_off_seconds).ttl_seconds())
         .bind(":held", "HELD")
         .bind(":reservation", reservation)
         .bind(":now", now)
@@ -238,11 +327,34 @@ pub(super) fn sell_free_claim(
         user_id: user,
         reservation_id: reservation.clone(),
         price: Some(price),
+        block: None,
     };
     Write::put(key, super::item::write_item(&record))
         .when(IS_FREE)
         .bind(":sold", "SOLD")
         .bind(":now", now)
+}
+
+/// Sells a seat that its channel opened, after the hold has lapsed, if nobody has taken it since.
+pub(super) fn sell_lapsed_claim(key: Key, reservation: &ReservationId) -> Write {
+    Write::update(
+        key,
+        "SET #state = :sold REMOVE #ttl, #heldUntil, #heldSince",
+    )
+    .when("#reservationId = :reservation AND #state = :held")
+    .bind(":sold", "SOLD")
+    .bind(":held", "HELD")
+    .bind(":reservation", reservation)
+}
+
+/// Gives a sold seat back that its channel opened: the claim becomes a hold that has lapsed, and so the seat is blocked again.
+pub(super) fn return_opened_claim(key: Key, reservation: &ReservationId, now: EpochMs) -> Write {
+    Write::update(key, "SET #state = :held, #heldUntil = :end")
+        .when("#reservationId = :reservation AND #state = :sold")
+        .bind(":reservation", reservation)
+        .bind(":held", "HELD")
+        .bind(":sold", "SOLD")
+        .bind(":end", now.plus_ms(-SKEW_MS))
 }
 
 /// Releases a held seat if its claim belongs to this reservation. The claim stays until its `ttl`,
@@ -399,8 +511,33 @@ mod tests {
             kind: BlockKind::House,
             reason: None,
             until: Some(at),
+            channel: None,
+        };
+        let opened = |block: &Block, lapsed| OpenedSeat {
+            block: block.clone(),
+            lapsed,
+        };
+        let lasting = Block {
+            reason: Why::parse("Kim").ok(),
+            until: None,
+            channel: Channel::parse("kim").ok(),
+            ..block.clone()
         };
         for write in [
+            hold_opened_claim(seat(), &hold, Money(5), &opened(&block, None), at),
+            hold_opened_claim(seat(), &hold, Money(5), &opened(&lasting, None), at),
+            hold_opened_claim(
+                seat(),
+                &hold,
+                Money(5),
+                &opened(&block, Some(continued.clone())),
+                at,
+            ),
+            extend_claim(seat(), &id, at, Some(60), at),
+            extend_claim(seat(), &id, at, None, at),
+            unblock_lapsed_claim(seat(), &id, at),
+            sell_lapsed_claim(seat(), &id),
+            return_opened_claim(seat(), &id, at),
             hold_claim(seat(), &hold, Money(5), None, at),
             hold_claim(seat(), &hold, Money(5), Some(&continued), at),
             withdraw_claim(seat(), at, at),

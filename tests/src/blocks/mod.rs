@@ -43,6 +43,7 @@ fn house(seats: &str) -> Wanted {
             kind: BlockKind::House,
             reason: None,
             until: None,
+            channel: None,
         },
     }
 }

@@ -66,7 +66,7 @@ async fn codes_are_printed_once_and_only_their_hashes_are_stored() {
     assert_eq!((line["users"].as_u64(), lines.len()), (Some(1), 120));
     let csv = exported(&world, Format::Csv).await;
     assert_eq!(csv.lines().count(), 121);
-    assert!(csv.starts_with("\u{feff}id,batch,phase,mostUsers,users,madeAt,revokedAt"));
+    assert!(csv.starts_with("\u{feff}id,batch,phase,channel,mostUsers,users,madeAt,revokedAt"));
 }
 
 #[tokio::test]
@@ -93,7 +93,8 @@ async fn codes_of_a_presale_that_does_not_exist_or_is_over_are_not_made() {
         let mut out = printed.output();
         let wanted = WantedCodes {
             event: id(),
-            phase: PhaseName::parse(phase).unwrap(),
+            phase: PhaseName::parse(phase).ok(),
+            channel: None,
             count: 1,
             most_users: 1,
             prefix: CodePrefix::default(),

@@ -59,7 +59,8 @@ pub(crate) async fn codes_of(
     let printed = Printed::default();
     let wanted = WantedCodes {
         event: EventId::parse(event).unwrap(),
-        phase: PhaseName::parse(phase).unwrap(),
+        phase: PhaseName::parse(phase).ok(),
+        channel: None,
         count,
         most_users: uses,
         prefix: CodePrefix::parse("fan").unwrap(),

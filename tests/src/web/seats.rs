@@ -161,11 +161,11 @@ async fn seats_taken_by_others_appear_on_the_map_and_each_state_has_its_own_shap
         let label = "return document.querySelector(\".seat[data-seat='9']\").getAttribute('aria-label')";
         assert_eq!(
             buyer.run(label).await,
-            "Section R, row 1, seat 9, ₩50,000, held by someone else"
+            "Section R, row 1, seat 9, ₩50,000, not available now"
         );
         let shapes = "return new Set(['9', '10', '11'].map((it) => document.querySelector(`.seat[data-seat='${it}'] path`).getAttribute('d'))).size";
         assert_eq!(buyer.run(shapes).await, 3);
-        for words in ["R ₩50,000", "S ₩30,000", "selected", "held by someone else", "sold"] {
+        for words in ["R ₩50,000", "S ₩30,000", "selected", "not available now", "sold"] {
             buyer.says(words).await;
         }
     })

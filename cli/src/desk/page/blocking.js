@@ -18,13 +18,14 @@ function stopped(result, what) {
 export function askBlock({ path, date, section, seats }) {
   const kind = make("select", { id: "block-kind" }, ...KINDS.map((name) => make("option", { value: name, text: word(`kind_of_${name}`) })));
   const until = make("input", { id: "block-until", type: "datetime-local" });
-  const fields = [make("label", { text: `${word("blockAs")} ` }, kind), make("label", { text: `${word("until")} ` }, until)];
+  const channel = make("input", { id: "block-channel", maxlength: "40", pattern: "[a-z0-9\\-]+", autocomplete: "off" });
+  const fields = [make("label", { text: `${word("blockAs")} ` }, kind), make("label", { text: `${word("until")} ` }, until), make("label", { text: `${word("channel")} ` }, channel)];
   return confirmAct({
     text: word("confirmBlock", ...seatsText({ section, date, seats })),
     act: word("block"),
     fields,
     run: async (why) => {
-      const request = { section, seats, kind: kind.value, why, ...(until.value && { until: new Date(until.value).toISOString() }) };
+      const request = { section, seats, kind: kind.value, why, ...(until.value && { until: new Date(until.value).toISOString() }), ...(channel.value && { channel: channel.value }) };
       return stopped(await fetchJson(`${path}/dates/${encodeURIComponent(date)}/block`, request), "blocked");
     },
   });

@@ -15,7 +15,8 @@ function legend() {
 function blocksList(blocks) {
   return blocks.map((block) => {
     const until = block.until ? word("blockUntil", moment(block.until)) : "";
-    return make("li", { text: word("blockLine", block.section, ranges(block.seats), word(`kind_of_${block.kind}`), until, block.reason ?? "") });
+    const kind = word(`kind_of_${block.kind}`) + (block.channel ? word("ofChannel", block.channel) : "");
+    return make("li", { text: word("blockLine", block.section, ranges(block.seats), kind, until, block.reason ?? "") });
   });
 }
 

@@ -29,7 +29,7 @@ export const EN = {
   chooseHint: "Click seats, drag over several, or click beside a row. With the keyboard: arrows move, Shift and arrows choose, the space bar chooses a seat, R a row.",
   chooseKeys: "Arrows move, Shift and arrows choose, the space bar chooses a seat, R a row.",
   chosenSeats: (n, section, list) => `${n} seats chosen in ${section}: ${list}`,
-  block: "Block", unblock: "Unblock", blockAs: "As", until: "On sale again from (optional)",
+  block: "Block", unblock: "Unblock", blockAs: "As", until: "On sale again from (optional)", channel: "For codes of this channel (optional)", ofChannel: (name) => `, for codes of ${name}`,
   kind_of_house: "house", kind_of_sponsor: "sponsor", kind_of_sightline: "bad view", kind_of_accessible: "accessible", kind_of_companion: "companion",
   confirmBlock: (n, section, date, list) => `Block ${n} seats of ${section} on ${date}: ${list}? They are not for sale then. If one of them is held or sold, none of up to 99 is blocked.`,
   confirmUnblock: (n, section, date, list) => `Unblock ${n} seats of ${section} on ${date}: ${list}? Those that are blocked are for sale at once.`,

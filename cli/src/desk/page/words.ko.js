@@ -29,7 +29,7 @@ export const KO = {
   chooseHint: "좌석을 누르거나, 여러 좌석을 끌어서 선택하거나, 열 옆을 누르세요. 키보드: 화살표로 이동, Shift+화살표로 선택, 스페이스로 좌석 하나, R로 한 열을 선택합니다.",
   chooseKeys: "화살표로 이동, Shift+화살표로 선택, 스페이스로 좌석 하나, R로 한 열을 선택합니다.",
   chosenSeats: (n, section, list) => `${section} 구역 ${n}석 선택: ${list}`,
-  block: "판매 제외", unblock: "판매 제외 해제", blockAs: "용도", until: "다시 판매할 시각(선택)",
+  block: "판매 제외", unblock: "판매 제외 해제", blockAs: "용도", until: "다시 판매할 시각(선택)", channel: "구매를 허용할 코드 채널(선택)", ofChannel: (name) => `, ${name} 채널 코드 전용`,
   kind_of_house: "초대석", kind_of_sponsor: "협찬사", kind_of_sightline: "시야 제한", kind_of_accessible: "휠체어석", kind_of_companion: "동반자석",
   confirmBlock: (n, section, date, list) => `${date} ${section} 구역 ${n}석(${list})을 판매에서 제외할까요? 선점되었거나 판매된 좌석이 하나라도 있으면, 99석까지는 한 좌석도 제외되지 않습니다.`,
   confirmUnblock: (n, section, date, list) => `${date} ${section} 구역 ${n}석(${list})의 판매 제외를 해제할까요? 제외된 좌석은 바로 판매됩니다.`,

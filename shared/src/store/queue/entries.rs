@@ -2,13 +2,12 @@
 
 use super::sessions::{MOST_DEPARTURES, SessionKey, end_session, return_to_line, session_ttl};
 use crate::store::client::{Consistency, Query, Returning, Store};
-use crate::store::codes::use_code;
+use crate::store::codes::{CodeUse, use_code};
 use crate::store::error::{Result, StoreError};
 use crate::store::expression::{IntoAttribute, Write};
 use crate::store::item::{Item, read_item, write_item};
 use crate::store::keys;
 use crate::store::refused::{TransactionError, Verdict, WriteError};
-use domain::access_code::CodeHash;
 use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::ids::{EventId, Lane, UserId};
@@ -221,7 +220,7 @@ impl Store {
         entry: QueueEntry,
         replaces: Option<u64>,
         former_end: Option<&TurnEnd>,
-        code: &CodeHash,
+        code: &CodeUse,
     ) -> Result<Entered> {
         let id = &event.event_id;
         let keep_until = event.keep_until(entry.joined_at);

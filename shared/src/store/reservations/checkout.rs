@@ -44,8 +44,11 @@ pub(in crate::store) fn extend_writes(hold: &HoldExtension, now: EpochMs) -> Vec
     writes.extend(
         from.seats
             .iter()
-            .filter_map(|seat| seat_key(from, seat))
-            .map(|key| seats::extend_claim(key, id, end, hold.cool_off_seconds, now)),
+            .filter_map(|seat| Some((seat_key(from, seat)?, seat)))
+            .map(|(key, seat)| {
+                let cool_off = seat.channel.is_none().then_some(hold.cool_off_seconds);
+                seats::extend_claim(key, id, end, cool_off, now)
+            }),
     );
     writes.extend(
         hold.session
@@ -68,6 +71,9 @@ fn pay_late_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> 
     writes.push(end_session(&session, now));
     writes.extend(from.seats.iter().filter_map(|seat| {
         let key = seat_key(from, seat)?;
+        if seat.channel.is_some() {
+            return Some(seats::sell_lapsed_claim(key, &from.reservation_id));
+        }
         Some(seats::sell_free_claim(
             key,
             from.user_id,

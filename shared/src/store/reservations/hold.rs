@@ -16,7 +16,7 @@ use domain::ids::{DateKey, ReservationId, SeatNumber, UserId};
 use domain::money::Money;
 use domain::queue::Session;
 use domain::reservation::{Performance, Reservation, ReservedSeat, State};
-use domain::seats::{Claim, ContinuedHold, cool_off_seconds};
+use domain::seats::{Claim, ContinuedHold, OpenedSeat, cool_off_seconds};
 
 /// A hold to be made: the reservation except for its id and times.
 #[derive(Clone, Debug)]
@@ -49,10 +49,12 @@ pub struct FormerHolds {
     pub replaced: Option<Reservation>,
     /// Seats that the user released a short while ago.
     pub continued: BTreeMap<SeatNumber, ContinuedHold>,
+    /// Blocked seats that the user's channels open.
+    pub opened: BTreeMap<SeatNumber, OpenedSeat>,
 }
 
 impl HoldRequest<'_> {
-    fn reservation(&self, now: EpochMs) -> Reservation {
+    fn reservation(&self, former: &FormerHolds, now: EpochMs) -> Reservation {
         let held_until = now.plus_seconds(self.event.terms.hold_seconds);
         let prices = self.seats.iter().map(|seat| seat.price);
         let fees = self.event.terms.fees.of_order(prices.clone());
@@ -61,7 +63,17 @@ impl HoldRequest<'_> {
             user_id: self.user_id,
             event_name: self.event.terms.name.clone(),
             performance: self.performance.clone(),
-            seats: self.seats.clone(),
+            seats: self
+                .seats
+                .iter()
+                .map(|seat| ReservedSeat {
+                    channel: former
+                        .opened
+                        .get(&seat.seat_number)
+                        .and_then(|opened| opened.block.channel.clone()),
+                    ..seat.clone()
+                })
+                .collect(),
             quantity: u32::try_from(self.seats.len()).unwrap_or(u32::MAX),
             seat_limit: self.event.terms.max_seats_per_user,
             fees,
@@ -121,8 +133,13 @@ fn hold_writes(
         use_session(session, ends_on, held_until, now),
     ];
     writes.extend(reservation.seats.iter().filter_map(|seat| {
-        let continued = former.continued.get(&seat.seat_number);
         let key = seat_key(reservation, seat)?;
+        if let Some(opened) = former.opened.get(&seat.seat_number) {
+            return Some(seats::hold_opened_claim(
+                key, &hold, seat.price, opened, now,
+            ));
+        }
+        let continued = former.continued.get(&seat.seat_number);
         Some(seats::hold_claim(key, &hold, seat.price, continued, now))
     }));
     writes.extend(replaced.map(archive));
@@ -139,7 +156,7 @@ impl Store {
     ) -> Result<std::result::Result<Reservation, HoldConflict>> {
         let result = self
             .transact(|now| {
-                let reservation = request.reservation(now);
+                let reservation = request.reservation(former, now);
                 let writes =
                     hold_writes(&reservation, former, request.event, &request.session, now);
                 (writes, reservation)
@@ -217,7 +234,7 @@ mod tests {
         let at = EpochMs(1_000_000);
         let event = event();
         let session = request(&event).session;
-        let held = request(&event).reservation(at);
+        let held = request(&event).reservation(&FormerHolds::default(), at);
         let cancelled = Reservation {
             state: State::Cancelled {
                 payment: None,
@@ -227,6 +244,7 @@ mod tests {
             ..held.clone()
         };
         let former = FormerHolds {
+            opened: BTreeMap::new(),
             continued: BTreeMap::from([(
                 SeatNumber(1),
                 ContinuedHold {

@@ -86,9 +86,12 @@ fn cancel_writes(
     writes.extend(
         from.seats
             .iter()
-            .filter_map(|seat| seat_key(from, seat))
-            .map(|key| match from.state {
+            .filter_map(|seat| Some((seat_key(from, seat)?, seat)))
+            .map(|(key, seat)| match from.state {
                 State::Held { .. } => seats::release_claim(key, id, now),
+                State::Confirmed { .. } | State::Cancelled { .. } if seat.channel.is_some() => {
+                    seats::return_opened_claim(key, id, now)
+                }
                 State::Confirmed { .. } | State::Cancelled { .. } => seats::delete_claim(key, id),
             }),
     );
