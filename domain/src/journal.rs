@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::block::{Block, Ranges};
 use crate::clock::EpochMs;
 use crate::event::Event;
-use crate::ids::{DateKey, EventId, Malformed, SeatNumber};
+use crate::ids::{DateKey, EventId, Malformed, ReservationId, SeatNumber};
 use crate::money::{Currency, Money};
 use crate::queue::{Control, Strategy};
 
@@ -167,6 +167,14 @@ pub enum Act {
     UnblockSeats {
         seats: SomeSeats,
     },
+    /// Tickets of a reservation were given back by hand.
+    ReturnTickets {
+        reservation: ReservationId,
+        /// Empty for general admission.
+        seats: Vec<SeatNumber>,
+        quantity: u32,
+        refunded: Money,
+    },
     /// A new signing key.
     RotateKeys {
         kid: String,
@@ -250,6 +258,7 @@ impl Act {
             Self::DisallowRush => "disallow rush",
             Self::BlockSeats { .. } => "block seats",
             Self::UnblockSeats { .. } => "unblock seats",
+            Self::ReturnTickets { .. } => "return tickets",
             Self::RotateKeys { .. } => "rotate keys",
         }
     }
@@ -278,6 +287,22 @@ impl Act {
             Self::AllowRush { until } => vec![format!("until {until}")],
             Self::BlockSeats { seats, block } => vec![seats.to_string(), format!("as {block}")],
             Self::UnblockSeats { seats } => vec![seats.to_string()],
+            Self::ReturnTickets {
+                reservation,
+                seats,
+                quantity,
+                refunded,
+            } => {
+                let tickets = match seats.as_slice() {
+                    [] => format!("{quantity} tickets"),
+                    seats => format!("seats {}", Ranges(seats)),
+                };
+                vec![
+                    format!("reservation {reservation}"),
+                    tickets,
+                    format!("refunded: {refunded}"),
+                ]
+            }
             Self::RotateKeys { kid, retired } => std::iter::once(format!("new key: {kid}"))
                 .chain(retired.iter().map(|kid| format!("retired: {kid}")))
                 .collect(),

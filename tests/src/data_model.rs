@@ -298,6 +298,18 @@ async fn a_device_is_linked(world: &World) {
 }
 
 /// The only ticket is sold, and a user waits.
+async fn a_part_is_returned(world: &World) {
+    let buyer = world.joins_with(3 * PRICE).await;
+    let path = format!("/events/{EVENT}/holds");
+    let body = json!({"date": LATER_DATE, "seatNumbers": [40, 41]});
+    let held = world.post(&path, &buyer.token, body).await;
+    assert_eq!(held.status, 201, "{held:?}");
+    let id = held.text_of("reservationId");
+    assert_eq!(world.pay(&buyer, id).await.status, 201);
+    let path = format!("/reservations/{id}?seats=41");
+    assert_eq!(world.delete(&path, &buyer.token).await.status, 200);
+}
+
 async fn everything_is_sold(world: &World) {
     let buyer = world.joins("encore").await;
     world.joins("encore").await;
@@ -423,6 +435,8 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     sections.for_each(|section| section.rows = Some(Rows::Equal(2)));
     let terms = &mut concert.event.terms;
     terms.tax_rate = TaxRate::of_basis_points(1_000);
+    terms.max_seats_per_user = 2;
+    terms.partial_returns = true;
     let some = |text: &str| Some(text.to_owned());
     terms.profile.organizer = some("Someone");
     terms.profile.organizer_tax_number = some("123-45-67890");
@@ -432,6 +446,7 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     seats_are_sold(&world).await;
     tickets_are_sold(&world).await;
     a_device_is_linked(&world).await;
+    a_part_is_returned(&world).await;
     lots_are_drawn(&world).await;
     everything_is_sold(&world).await;
     charges_are_confirmed(&world).await;

@@ -329,6 +329,7 @@ fn event(
     let payment_seconds = payment_seconds(scope, raw.payment_seconds);
     let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
     let refund_to = scope.value("refundTo", raw.refund_to);
+    let partial_returns = scope.value("partialReturns", raw.partial_returns);
     let first_applied_at = context.first_applied_at(event_id.as_ref());
     let has_opening = raw.opens_at.is_present();
     let opening_line = raw.opens_at.line();
@@ -394,6 +395,7 @@ fn event(
             payment_seconds,
             cancel_until_hours,
             refund_to: refund_to.unwrap_or_default(),
+            partial_returns: partial_returns.unwrap_or_default(),
             opens_at,
             closes_at,
             last_start,

@@ -8,6 +8,7 @@ mod cache;
 mod charging;
 mod devices;
 mod following;
+mod giving_back;
 mod holding;
 mod issuer;
 mod promotion;
@@ -40,6 +41,7 @@ pub use availability::{
 pub use booking::{HistoryPosition, Outcome};
 pub use charging::ChargeRequest;
 pub use following::NotFollowed;
+pub use giving_back::Returner;
 pub use issuer::Caller;
 pub use promotion::{PromotionOutcome, PromotionSummary};
 pub use queue::{JoinOutcome, Joined};
