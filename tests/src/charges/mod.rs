@@ -89,7 +89,13 @@ impl PayingShop {
 
     /// Begins a charge that pays for a hold.
     pub(crate) async fn checkout(&self, buyer: &Buyer, id: &str) -> Reply {
-        let begun = self.charge(buyer, PRICE, "checkout", Some(id)).await;
+        self.checkout_of(buyer, id, 1).await
+    }
+
+    /// The same, for several seats.
+    async fn checkout_of(&self, buyer: &Buyer, id: &str, seats: usize) -> Reply {
+        let amount = PRICE * i64::try_from(seats).unwrap();
+        let begun = self.charge(buyer, amount, "checkout", Some(id)).await;
         assert_eq!(begun.status, 202, "{begun:?}");
         begun
     }
@@ -195,7 +201,7 @@ impl PayingShop {
     /// The same, with several seats.
     async fn holder_of_tickets(&self, seats: &[u32]) -> (Buyer, String) {
         let (buyer, id) = self.holder_of(seats).await;
-        let begun = self.checkout(&buyer, &id).await;
+        let begun = self.checkout_of(&buyer, &id, seats.len()).await;
         self.pays(&begun);
         let charge = self.look(&buyer, &begun).await;
         assert_eq!(charge["purchase"], "PAID", "{charge}");

@@ -2,7 +2,10 @@
 
 mod operators;
 
+use boxoffice::Outcome;
 use boxoffice::cancelling;
+use boxoffice::catalog_update::{Mode, apply_text};
+use boxoffice::output::Output;
 use boxoffice::sales_report::SalesReport;
 use domain::event::{Admission, Programme};
 use domain::fees::Fees;
@@ -150,7 +153,7 @@ async fn tickets_without_seats_go_back_to_the_stock_and_may_be_sold_again() {
     let left = async || {
         world.clock.advance_seconds(2);
         let path = format!("/events/{FESTIVAL}");
-        world.get(&path, "").await.body["ticketsLeft"].clone()
+        world.get(&path, "").await.body["availableTickets"].clone()
     };
     assert_eq!(left().await, 96);
     let returned = returns(&world, &buyer, &id, "keep=1").await;
@@ -223,7 +226,7 @@ async fn returning_all_that_is_left_is_a_cancellation() {
 async fn buyers_return_parts_only_where_the_event_says_so_and_its_promise_stays() {
     let mut strict = with_fees(concert(), false);
     strict.event.terms.partial_returns = false;
-    let world = World::with(strict.clone()).await;
+    let world = World::with(strict).await;
     let (buyer, id) = bought(&world, &[1, 2]).await;
     let seen = world.get(&format!("/events/{EVENT}"), "").await;
     assert_eq!(seen.body["partialReturns"], false);
@@ -235,8 +238,22 @@ async fn buyers_return_parts_only_where_the_event_says_so_and_its_promise_stays(
 
     let world = World::with(with_fees(concert(), false)).await;
     let (buyer, id) = bought(&world, &[1, 2]).await;
-    world.add(strict).await;
+    let yaml = format!(
+        "currency: KRW
+events:
+  - eventId: {EVENT}
+    name: Winter Live 2026
+    venue: Olympic Hall
+    admission: seated
+    dates: [{{date: {DATE}, startsAt: '2026-12-24T19:00:00+09:00', price: {PRICE}}}]
+"
+    );
+    let (store, mut out) = (world.app.store(), Output::log());
+    let applied = apply_text(store, "strict", &yaml, Mode::Apply(&author()), &mut out).await;
+    assert_eq!(applied.unwrap(), Outcome::Done);
     world.clock.advance_seconds(3);
+    let now = world.get(&format!("/events/{EVENT}"), "").await;
+    assert_eq!(now.body["partialReturns"], false);
     let path = format!("/reservations/{id}");
     let seen = world.get(&path, &buyer.token).await;
     assert_eq!(seen.body["partialReturns"], true);
