@@ -391,15 +391,15 @@ impl Shop {
     ) -> Option<(&'static str, Reply)> {
         let (id, _) = self.reservation(random, at)?;
         let to = ["source", "wallet"][random.usize(..2)];
-        let mut path = format!("/reservations/{id}");
+        let path = format!("/reservations/{id}");
         let seen = world.get(&path, &self.known(at).1).await;
-        path.push_str(&format!("?refundTo={to}"));
         // One of the seats, or everything.
-        if let Some(seat) = seen.body["seats"][0]["seatNumber"].as_u64()
-            && random.bool()
-        {
-            path.push_str(&format!("&seats={seat}"));
-        }
+        let seat = seen.body["seats"][0]["seatNumber"].as_u64();
+        let part = match seat.filter(|_| random.bool()) {
+            Some(seat) => format!("&seats={seat}"),
+            None => String::new(),
+        };
+        let path = format!("{path}?refundTo={to}{part}");
         let reply = world.delete(&path, &self.known(at).1).await;
         Some(("cancel-reservation", reply))
     }
