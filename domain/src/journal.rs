@@ -12,6 +12,7 @@ use crate::clock::EpochMs;
 use crate::event::Event;
 use crate::ids::{DateKey, EventId, Malformed, ReservationId, SeatNumber};
 use crate::money::{Currency, Money};
+use crate::presale::PhaseName;
 use crate::queue::{Control, Strategy};
 
 /// Who acts: a principal of AWS by its ARN, an access key, or a user of a machine.
@@ -175,6 +176,17 @@ pub enum Act {
         quantity: u32,
         refunded: Money,
     },
+    /// Codes of a presale were made. They are told to nobody.
+    MakeCodes {
+        count: usize,
+        batch: String,
+        phase: PhaseName,
+        most_users: u32,
+    },
+    /// Codes were revoked.
+    RevokeCodes {
+        ids: Vec<String>,
+    },
     /// A new signing key.
     RotateKeys {
         kid: String,
@@ -259,6 +271,8 @@ impl Act {
             Self::BlockSeats { .. } => "block seats",
             Self::UnblockSeats { .. } => "unblock seats",
             Self::ReturnTickets { .. } => "return tickets",
+            Self::MakeCodes { .. } => "make codes",
+            Self::RevokeCodes { .. } => "revoke codes",
             Self::RotateKeys { .. } => "rotate keys",
         }
     }
@@ -303,6 +317,17 @@ impl Act {
                     format!("refunded: {refunded}"),
                 ]
             }
+            Self::MakeCodes {
+                count,
+                batch,
+                phase,
+                most_users,
+            } => vec![
+                format!("{count} of batch {batch}"),
+                format!("phase: {phase}"),
+                format!("uses of each: {most_users}"),
+            ],
+            Self::RevokeCodes { ids } => ids.clone(),
             Self::RotateKeys { kid, retired } => std::iter::once(format!("new key: {kid}"))
                 .chain(retired.iter().map(|kid| format!("retired: {kid}")))
                 .collect(),

@@ -79,6 +79,9 @@ mod model;
 /// The costs that `boxoffice plan` assumes are those of the handlers.
 #[cfg(test)]
 mod plan_costs;
+/// Presales: joining with a code before the general sale.
+#[cfg(test)]
+mod presale;
 #[cfg(test)]
 mod printed;
 /// The payment providers, each against a fake of it.

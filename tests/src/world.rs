@@ -148,6 +148,7 @@ pub fn concert() -> Programme {
                 partial_returns: false,
                 cancel_until_hours: 24,
                 opens_at: None,
+                presales: Vec::new(),
                 closes_at: None,
                 last_start: Some(dates[1].starts_at),
                 doors_open_at: None,
@@ -285,11 +286,11 @@ impl World {
 
     /// Adds an event.
     pub async fn add(&self, programme: Programme) {
-        self.app
-            .store()
-            .apply(&Change::Create(programme.into()), &[], &author())
-            .await
-            .expect("an event");
+        let change = Change::Create(programme.into());
+        let (store, by) = (self.app.store(), author());
+        // Boxed, because the futures of whole tests contain it.
+        let applied = Box::pin(store.apply(&change, &[], &by));
+        applied.await.expect("an event");
     }
 
     /// The engine's address, for programs that are not in this process. It accepts any access keys.

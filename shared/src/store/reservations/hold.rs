@@ -182,6 +182,7 @@ mod tests {
                 refund_to: domain::event::RefundTo::Wallet,
                 partial_returns: false,
                 opens_at: None,
+                presales: Vec::new(),
                 closes_at: None,
                 last_start: None,
                 doors_open_at: None,
