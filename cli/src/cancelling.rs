@@ -186,7 +186,7 @@ fn note(swept: &mut Swept, id: &ReservationId, result: Result<Reservation, Refus
                 ..
             } => {
                 swept.refunded += 1;
-                swept.amount = swept.amount + refunded;
+                swept.amount = swept.amount + refunded - cancelled.returned.refunded;
             }
             _ => swept.released += 1,
         },

@@ -19,13 +19,14 @@ use crate::commands::orders::OrdersArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::queue::QueueArgs;
 use crate::commands::report::ReportArgs;
+use crate::commands::return_tickets::ReturnArgs;
 use crate::commands::rush::RushArgs;
 use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
 use crate::commands::withdrawals::WithdrawalsArgs;
 use crate::commands::{
     apply, audit, blocks, cancel_event, codes, desk, events, export, journal, keys, orders, plan,
-    queue, report, rush, serve, verify_draw, withdrawals,
+    queue, report, return_tickets, rush, serve, verify_draw, withdrawals,
 };
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
@@ -70,6 +71,8 @@ enum Command {
     Report(ReportArgs),
     /// Find reservations, or tell the whole story of one
     Orders(OrdersArgs),
+    /// Give tickets of a reservation back, whatever the event lets buyers do
+    Return(ReturnArgs),
     /// Export attendees, sales or the ledger as CSV or JSON
     #[command(subcommand)]
     Export(ExportCommand),
@@ -127,6 +130,7 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Codes(command) => codes::run(&command, &tables, out).await,
             Command::Report(args) => report::run(&args, &tables, out).await,
             Command::Orders(args) => orders::run(&args, &tables, out).await,
+            Command::Return(args) => return_tickets::run(&args, &tables, out).await,
             Command::Export(command) => export::run(&command, &tables, out).await,
             Command::Withdrawals(args) => withdrawals::run(&args, &tables, out).await,
             Command::Journal(args) => journal::run(&args, &tables, out).await,

@@ -14,6 +14,7 @@ pub mod orders;
 pub mod plan;
 pub mod queue;
 pub mod report;
+pub mod return_tickets;
 pub mod rush;
 pub mod serve;
 pub mod verify_draw;

@@ -79,6 +79,13 @@ enum What {
         /// What the organiser keeps.
         kept: Money,
     },
+    /// Tickets were given back, at times that their ledger entries tell, while the others stayed.
+    Returned {
+        quantity: u32,
+        refunded: Money,
+        /// What the organiser keeps of them.
+        kept: Money,
+    },
     WithdrawalBegun(WithdrawalView),
     /// The provider has given the money back, or could not.
     WithdrawalEnded(WithdrawalView),
@@ -248,6 +255,8 @@ impl What {
                 EntryKind::Withdrawal => 14,
                 EntryKind::Reversal => 16,
             },
+            // After the refund of the last of them.
+            Self::Returned { .. } => 12,
             Self::LeftQueue => 17,
         }
     }
@@ -297,6 +306,15 @@ impl What {
                 "cancelled: {} refunded, of which {} to the source, {} kept",
                 amount_text(*refunded, currency),
                 amount_text(*refunded_to_source, currency),
+                amount_text(*kept, currency)
+            ),
+            Self::Returned {
+                quantity,
+                refunded,
+                kept,
+            } => format!(
+                "{quantity} tickets were given back, the last of them now: {} refunded, {} kept",
+                amount_text(*refunded, currency),
                 amount_text(*kept, currency)
             ),
             Self::LeftQueue => "the user left the queue".to_owned(),
@@ -362,6 +380,14 @@ fn reservation_steps(reservation: &Reservation, now: EpochMs) -> Vec<Step> {
                 }
             } else {
                 What::Released
+            },
+        }),
+        (State::Confirmed { .. }, _) if reservation.returned.quantity > 0 => steps.push(Step {
+            at: reservation.modified_at,
+            what: What::Returned {
+                quantity: reservation.returned.quantity,
+                refunded: reservation.returned.refunded,
+                kept: reservation.returned.kept,
             },
         }),
         (State::Held { .. } | State::Confirmed { .. }, _) => {}

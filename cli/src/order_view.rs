@@ -4,6 +4,7 @@ use domain::clock::{EpochMs, rfc3339};
 use domain::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, UserId};
 use domain::money::{Currency, Money};
 use domain::reservation::{Payment, Reservation, ReservedSeat, State, Status};
+use domain::returns::Returned;
 use serde::Serialize;
 
 use crate::money_view::amount_text;
@@ -31,7 +32,10 @@ pub struct OrderView {
     pub total_price: Money,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment: Option<PaymentView>,
-    /// Once it is cancelled; zero if nothing was paid.
+    /// What was given back of it while the others stayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Returned>,
+    /// Once something of it was given back; zero if nothing was paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refunded: Option<Money>,
     /// The part of `refunded` that went on to where the money came from.
@@ -78,15 +82,13 @@ impl OrderView {
     /// The reservation as it is at `now`.
     #[must_use]
     pub fn of(reservation: &Reservation, currency: &Currency, now: EpochMs) -> Self {
-        let (payment, refunded, to_source) = match reservation.state.clone() {
-            State::Held { .. } => (None, None, None),
-            State::Confirmed { payment } => (payment, None, None),
-            State::Cancelled {
-                payment,
-                refunded,
-                to_source,
-            } => (payment, Some(refunded), Some(to_source)),
+        let returned = Some(&reservation.returned).filter(|of| of.quantity > 0);
+        let (payment, is_refunded) = match reservation.state.clone() {
+            State::Held { .. } => (None, false),
+            State::Confirmed { payment } => (payment, returned.is_some()),
+            State::Cancelled { payment, .. } => (payment, true),
         };
+        let refunded = is_refunded.then(|| reservation.given_back());
         Self {
             reservation_id: reservation.reservation_id.clone(),
             status: reservation.status(now),
@@ -101,8 +103,9 @@ impl OrderView {
             fees: reservation.fees.total(),
             total_price: reservation.total_price,
             payment: payment.map(PaymentView::from),
-            refunded,
-            refunded_to_source: to_source,
+            returned: returned.cloned(),
+            refunded: refunded.map(|(refunded, _)| refunded),
+            refunded_to_source: refunded.map(|(_, to_source)| to_source),
             charge_id: reservation.charge_id,
             lane: reservation.lane,
             rank: reservation.rank,

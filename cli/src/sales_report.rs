@@ -169,12 +169,13 @@ impl SalesReport {
         let kept = reservation.kept();
         match reservation.state {
             State::Held { .. } => return,
-            State::Confirmed { .. } => self.fees = self.fees + reservation.fees.total(),
-            State::Cancelled { refunded, .. } => {
-                self.refunded = self.refunded + refunded;
-                self.kept_fees = self.kept_fees + kept;
+            State::Confirmed { .. } => {
+                self.fees = self.fees + reservation.fees.total();
+                self.kept_fees = self.kept_fees + reservation.returned.kept;
             }
+            State::Cancelled { .. } => self.kept_fees = self.kept_fees + kept,
         }
+        self.refunded = self.refunded + reservation.given_back().0;
         self.received = self.received + kept;
         if let Some(rate) = reservation.tax_rate {
             let tax = self.contained_tax.unwrap_or_default() + rate.contained_in(kept);

@@ -42,6 +42,9 @@ pub struct Terms {
     /// Where a refund goes unless the buyer says otherwise.
     #[serde(default)]
     pub refund_to: RefundTo,
+    /// Whether buyers may give a part of their tickets back, and keep the others.
+    #[serde(default)]
+    pub partial_returns: bool,
     /// When the sale opens. `None`: it is open from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<EpochMs>,
@@ -184,6 +187,7 @@ impl Programme {
             venue: Some(terms.venue.clone()),
             starts_at,
             cancel_until: starts_at.map(|start| terms.cancel_until(start)),
+            partial_returns: terms.partial_returns,
             time_zone: terms.profile.time_zone.clone(),
             currency: Some(terms.currency.clone()),
             organizer: terms.profile.organizer.clone(),
@@ -426,6 +430,7 @@ pub(crate) mod fixtures {
                 payment_seconds: 600,
                 cancel_until_hours: 24,
                 refund_to: RefundTo::Wallet,
+                partial_returns: false,
                 opens_at: Some(EpochMs(1_000_000)),
                 presales: Vec::new(),
                 closes_at: None,

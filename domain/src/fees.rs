@@ -61,6 +61,13 @@ impl ReservedFees {
         self.tickets + self.order
     }
 
+    /// Of one of the tickets with a price, if there are this many.
+    #[must_use]
+    pub fn of_one_ticket(&self, with_price: u32) -> Money {
+        let each = self.tickets.0.checked_div(i64::from(with_price));
+        Money(each.unwrap_or_default())
+    }
+
     /// What stays with the organiser when the reservation is cancelled.
     #[must_use]
     pub fn kept_on_cancellation(&self) -> Money {

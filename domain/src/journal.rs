@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::block::{Block, Channel, Ranges};
 use crate::clock::EpochMs;
 use crate::event::Event;
-use crate::ids::{DateKey, EventId, Malformed, SeatNumber};
+use crate::ids::{DateKey, EventId, Malformed, ReservationId, SeatNumber};
 use crate::money::{Currency, Money};
 use crate::presale::PhaseName;
 use crate::queue::{Control, Strategy};
@@ -168,6 +168,14 @@ pub enum Act {
     UnblockSeats {
         seats: SomeSeats,
     },
+    /// Tickets of a reservation were given back by hand.
+    ReturnTickets {
+        reservation: ReservationId,
+        /// Empty for general admission.
+        seats: Vec<SeatNumber>,
+        quantity: u32,
+        refunded: Money,
+    },
     /// Codes of a presale were made. They are told to nobody.
     MakeCodes {
         count: usize,
@@ -263,6 +271,7 @@ impl Act {
             Self::DisallowRush => "disallow rush",
             Self::BlockSeats { .. } => "block seats",
             Self::UnblockSeats { .. } => "unblock seats",
+            Self::ReturnTickets { .. } => "return tickets",
             Self::MakeCodes { .. } => "make codes",
             Self::RevokeCodes { .. } => "revoke codes",
             Self::RotateKeys { .. } => "rotate keys",
@@ -293,6 +302,22 @@ impl Act {
             Self::AllowRush { until } => vec![format!("until {until}")],
             Self::BlockSeats { seats, block } => vec![seats.to_string(), format!("as {block}")],
             Self::UnblockSeats { seats } => vec![seats.to_string()],
+            Self::ReturnTickets {
+                reservation,
+                seats,
+                quantity,
+                refunded,
+            } => {
+                let tickets = match seats.as_slice() {
+                    [] => format!("{quantity} tickets"),
+                    seats => format!("seats {}", Ranges(seats)),
+                };
+                vec![
+                    format!("reservation {reservation}"),
+                    tickets,
+                    format!("refunded: {refunded}"),
+                ]
+            }
             Self::MakeCodes {
                 count,
                 batch,

@@ -26,6 +26,7 @@ pub mod queue;
 pub mod refusal;
 pub mod rehearsal;
 pub mod reservation;
+pub mod returns;
 #[cfg(feature = "openapi")]
 pub mod schema;
 pub mod seating;

@@ -9,6 +9,7 @@ use crate::fees::{ReservedFees, TaxRate};
 use crate::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
 use crate::money::{Currency, Money};
 use crate::profile::TimeZoneName;
+use crate::returns::Returned;
 use crate::seating::Plan;
 use crate::stock::Allocation;
 
@@ -60,6 +61,9 @@ pub struct Performance {
     /// start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_until: Option<EpochMs>,
+    /// Whether buyers may give a part of the tickets back, and keep the others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub partial_returns: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<TimeZoneName>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,15 +78,16 @@ pub struct Performance {
 }
 
 impl Performance {
-    /// The performance as the catalogue describes it now. The promise to the buyer stays: a ticket
-    /// can be cancelled until the later of the two times. A catalogue without a start sets no
-    /// limit.
+    /// The performance as the catalogue describes it now. The promises to the buyer stay: a ticket
+    /// can be cancelled until the later of the two times, and a part of the tickets be given back if
+    /// either says so. A catalogue without a start sets no limit.
     #[must_use]
     pub fn as_described_by(&self, current: Self) -> Self {
         Self {
             cancel_until: current
                 .cancel_until
                 .map(|now| self.cancel_until.map_or(now, |promised| promised.max(now))),
+            partial_returns: self.partial_returns || current.partial_returns,
             ..current
         }
     }
@@ -110,8 +115,9 @@ pub enum State {
     },
     Cancelled {
         payment: Option<Payment>,
+        /// With what was given back of it before.
         refunded: Money,
-        /// The part of the refund that went on to where the money came from.
+        /// The part of `refunded` that went on to where the money came from.
         to_source: Money,
     },
 }
@@ -134,6 +140,8 @@ pub struct Reservation {
     /// The prices of all tickets, and the fees.
     pub total_price: Money,
     pub state: State,
+    /// What was given back of it while the others stayed.
+    pub returned: Returned,
     /// The latest charge that is to pay for it. Its checkout has extended the hold.
     pub charge_id: Option<EntryId>,
     /// The shards that general-admission tickets were taken from.
@@ -225,27 +233,52 @@ impl Reservation {
         self.total_price - self.fees.total()
     }
 
-    /// What a cancellation gives back, before it is made: the payment, without the fees unless they
+    /// What a cancellation gives back, before it is made: the price, without the fees unless they
     /// are refundable. Zero if nothing was paid.
     #[must_use]
     pub fn refund(&self) -> Money {
         match &self.state {
             State::Confirmed {
-                payment: Some(payment),
-            } => payment.amount - self.fees.kept_on_cancellation(),
+                payment: Some(_), ..
+            } => self.total_price - self.fees.kept_on_cancellation(),
             State::Confirmed { payment: None } | State::Held { .. } | State::Cancelled { .. } => {
                 Money::ZERO
             }
         }
     }
 
-    /// What is given back if the event is cancelled: the payment with all fees.
+    /// What is given back if the event is cancelled: the price with all fees. Fees of tickets that
+    /// were given back before stay as they are.
     #[must_use]
     pub fn full_refund(&self) -> Money {
         match &self.state {
-            State::Confirmed { payment } => amount_of(payment.as_ref()),
-            State::Held { .. } | State::Cancelled { .. } => Money::ZERO,
+            State::Confirmed { payment: Some(_) } => self.total_price,
+            State::Confirmed { payment: None } | State::Held { .. } | State::Cancelled { .. } => {
+                Money::ZERO
+            }
         }
+    }
+
+    /// What has been given back so far, and the part of it that went on to where the money came from.
+    #[must_use]
+    pub fn given_back(&self) -> (Money, Money) {
+        match &self.state {
+            State::Held { .. } | State::Confirmed { .. } => {
+                (self.returned.refunded, self.returned.to_source)
+            }
+            State::Cancelled {
+                refunded,
+                to_source,
+                ..
+            } => (*refunded, *to_source),
+        }
+    }
+
+    /// When a change at `now` is made that keeps the status: later than the one before, so that
+    /// `modified_at` tells apart any two states of one status.
+    #[must_use]
+    pub fn next_change(&self, now: EpochMs) -> EpochMs {
+        now.max(self.modified_at.plus_ms(1))
     }
 
     /// What the organiser has of the buyer's money: payments less refunds.
@@ -253,10 +286,10 @@ impl Reservation {
     pub fn kept(&self) -> Money {
         match &self.state {
             State::Held { .. } => Money::ZERO,
-            State::Confirmed { payment } => amount_of(payment.as_ref()),
-            State::Cancelled {
-                payment, refunded, ..
-            } => amount_of(payment.as_ref()) - *refunded,
+            State::Confirmed { payment } | State::Cancelled { payment, .. } => {
+                let paid = payment.as_ref().map(|payment| payment.amount);
+                paid.unwrap_or_default() - self.given_back().0
+            }
         }
     }
 
@@ -318,13 +351,10 @@ impl Reservation {
     /// most once, so such a request is a repeated one, and returns the same reservation.
     #[must_use]
     pub fn is_same_purchase(&self, lane: Lane, rank: Rank, quantity: u32) -> bool {
+        let bought = self.quantity + self.returned.quantity;
         matches!(self.state, State::Confirmed { .. })
-            && (self.lane, self.rank, self.quantity) == (lane, rank, quantity)
+            && (self.lane, self.rank, bought) == (lane, rank, quantity)
     }
-}
-
-fn amount_of(payment: Option<&Payment>) -> Money {
-    payment.map_or(Money::ZERO, |payment| payment.amount)
 }
 
 #[cfg(test)]
@@ -351,6 +381,7 @@ mod tests {
             tax_rate: None,
             total_price: Money(200),
             state,
+            returned: Returned::default(),
             charge_id: None,
             stock: Vec::new(),
             lane: Lane::FIRST,

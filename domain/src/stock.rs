@@ -62,6 +62,24 @@ pub fn allocate(left: &[u32], quantity: u32, random: usize) -> Option<Vec<Alloca
     None
 }
 
+/// Divides what a reservation took from its shards into `quantity` tickets that go back, and those
+/// that it keeps.
+#[must_use]
+pub fn give_back(taken: &[Allocation], quantity: u32) -> (Vec<Allocation>, Vec<Allocation>) {
+    let (mut back, mut kept) = (Vec::new(), Vec::new());
+    let mut missing = quantity;
+    for Allocation { shard, quantity } in taken.iter().copied() {
+        let goes = quantity.min(missing);
+        missing -= goes;
+        for (part, quantity) in [(&mut back, goes), (&mut kept, quantity - goes)] {
+            if quantity > 0 {
+                part.push(Allocation { shard, quantity });
+            }
+        }
+    }
+    (back, kept)
+}
+
 /// Divides tickets into shards as equally as possible. The first shards get the remainder.
 pub fn equal_parts(tickets: u32, shards: u32) -> impl Iterator<Item = u32> {
     let shards = shards.max(1);

@@ -336,6 +336,19 @@ async fn a_history_is_recorded(world: &World) {
     promote::handle(&world.app).await.unwrap();
 }
 
+/// One of two seats.
+async fn a_part_is_returned(world: &World) {
+    let buyer = world.joins_with(3 * PRICE).await;
+    let path = format!("/events/{EVENT}/holds");
+    let body = json!({"date": DATE, "seatNumbers": [10, 11]});
+    let held = world.post(&path, &buyer.token, body).await;
+    assert_eq!(held.status, 201, "{held:?}");
+    let id = held.text_of("reservationId");
+    assert_eq!(world.pay(&buyer, id).await.status, 201);
+    let path = format!("/reservations/{id}?seats=11");
+    assert_eq!(world.delete(&path, &buyer.token).await.status, 200);
+}
+
 /// A user joins with a code, and another code is revoked.
 async fn codes_are_used(world: &World) {
     let codes = codes_of(world, "presold", "fans", 2, 1).await;
@@ -475,6 +488,8 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     sections.for_each(|section| section.rows = Some(Rows::Equal(2)));
     let terms = &mut concert.event.terms;
     terms.tax_rate = TaxRate::of_basis_points(1_000);
+    terms.max_seats_per_user = 2;
+    terms.partial_returns = true;
     let some = |text: &str| Some(text.to_owned());
     terms.profile.organizer = some("Someone");
     terms.profile.organizer_tax_number = some("123-45-67890");
@@ -484,6 +499,7 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     seats_are_sold(&world).await;
     tickets_are_sold(&world).await;
     a_device_is_linked(&world).await;
+    a_part_is_returned(&world).await;
     lots_are_drawn(&world).await;
     a_history_is_recorded(&world).await;
     codes_are_used(&world).await;

@@ -105,6 +105,9 @@ mod random_operator;
 /// The same in a shop whose buyers pay at a provider.
 #[cfg(test)]
 mod random_payments;
+/// Parts of reservations that are given back.
+#[cfg(test)]
+mod returns;
 /// Costs that must not grow with waiting users, events or seats.
 #[cfg(test)]
 mod scale;

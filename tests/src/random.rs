@@ -65,6 +65,7 @@ fn seated() -> Programme {
     concert.event.terms.hold_seconds = 45;
     concert.event.terms.fees = FEES;
     concert.event.terms.max_seats_per_user = 3;
+    concert.event.terms.partial_returns = true;
     concert.event.terms.queue.grace_seconds = 20;
     concert.event.terms.queue.session_seconds = 60;
     concert
@@ -74,6 +75,7 @@ fn seated() -> Programme {
 fn general() -> Programme {
     let mut festival = festival();
     festival.event.terms.max_seats_per_user = 4;
+    festival.event.terms.partial_returns = true;
     festival.event.terms.fees = FEES;
     festival.event.terms.queue.max_active = 40;
     if let Admission::General { total_tickets, .. } = &mut festival.event.terms.admission {
@@ -240,10 +242,11 @@ impl Crowd {
             self.note("issue-token", &reply.body, reply.status);
             return;
         };
-        let done = match random.u8(..22) {
+        let done = match random.u8(..24) {
             chosen @ 0..=4 => Some(self.in_line(process, &turn, &token, chosen).await),
             chosen @ 5..=12 => Some(in_the_hall(process, random, &turn, &token, chosen).await),
             13..=14 => Some(("charge", self.charge(process, random, &turn, &any).await)),
+            15..=16 => give_back(process, random, &turn, &any).await,
             chosen => self.with_what_is_theirs(process, &turn, &any, chosen).await,
         };
         // Without a reservation there is nothing to do.
@@ -368,7 +371,7 @@ impl Crowd {
     ) -> Option<(&'static str, Reply)> {
         let (id, reservation) = (&turn.id, turn.reservation.as_ref());
         Some(match chosen {
-            15..=18 => {
+            17..=20 => {
                 let path = format!("/reservations/{}/payment", reservation?);
                 let reply = process.post(&path, any, json!({})).await;
                 if reply.status == 201 {
@@ -377,11 +380,11 @@ impl Crowd {
                 }
                 ("pay", reply)
             }
-            19 => {
+            21 => {
                 let path = format!("/reservations/{}", reservation?);
                 ("cancel-reservation", process.delete(&path, any).await)
             }
-            20 => {
+            22 => {
                 let path = format!("/users/{id}/reservations");
                 ("list-reservations", process.get(&path, any).await)
             }
@@ -422,7 +425,8 @@ impl Crowd {
                 let is_kept = match &found.state {
                     domain::reservation::State::Confirmed { payment } => payment.is_some(),
                     domain::reservation::State::Cancelled { refunded, .. } => {
-                        *refunded == found.total_price - found.fees.kept_on_cancellation()
+                        let last = found.total_price - found.fees.kept_on_cancellation();
+                        *refunded == last + found.returned.refunded
                     }
                     domain::reservation::State::Held { .. } => false,
                 };
@@ -431,6 +435,36 @@ impl Crowd {
         }
         assert!(paid.is_empty(), "{paid:?}");
     }
+}
+
+/// Gives a part of a reservation back, of whatever event it is.
+async fn give_back(
+    process: &World,
+    random: &mut Rng,
+    turn: &Move,
+    any: &str,
+) -> Option<(&'static str, Reply)> {
+    let reservation = turn.reservation.as_ref()?;
+    let part = if random.u8(..4) == 0 {
+        format!("keep={}", random.u32(..4))
+    } else {
+        let path = format!("/reservations/{reservation}");
+        let seen = process.get(&path, any).await;
+        let seats = seen.body["seats"].as_array()?;
+        match seats.len() {
+            0 => format!("keep={}", random.u32(..4)),
+            count => format!("seats={}", seats[random.usize(..count)]["seatNumber"]),
+        }
+    };
+    let path = format!("/reservations/{reservation}?{part}");
+    let reply = process.delete(&path, any).await;
+    let is_part = reply.body["status"] == "CONFIRMED" && reply.body["returned"].is_object();
+    let function = if is_part {
+        "return-tickets"
+    } else {
+        "cancel-reservation"
+    };
+    Some((function, reply))
 }
 
 /// Lists dates or seats, holds or reserves.
@@ -530,6 +564,7 @@ async fn all_invariants_hold_while_thousands_of_users_act_at_once_and_calls_fail
         "charge 201",
         "reserve-ticket 201",
         "cancel-reservation 200",
+        "return-tickets 200",
         "leave-queue 204",
     ] {
         assert!(answers.contains_key(what), "no {what}: {answers:#?}");

@@ -338,6 +338,9 @@ fn expected_reservation(change: &str, reply: &Reply, refunded: i64, at: [&Value;
             performance.insert(field.to_owned(), json!({ "N": at.0.to_string() }));
         }
     }
+    if reply.body["partialReturns"] == true {
+        performance.insert("partialReturns".to_owned(), json!({ "BOOL": true }));
+    }
     json!({
         "change": change,
         "performance": performance,
@@ -351,9 +354,17 @@ fn expected_reservation(change: &str, reply: &Reply, refunded: i64, at: [&Value;
         "fees": {"tickets": {"N": "0"}, "order": {"N": "0"}, "refundable": {"BOOL": false}},
         "totalPrice": reply.body["totalPrice"].to_string(),
         "refunded": refunded.to_string(),
+        "returned": returned_nothing(),
         "status": reply.body["status"],
         "createdAt": at[0],
         "modifiedAt": at[1],
+    })
+}
+
+/// In the stream's form.
+fn returned_nothing() -> Value {
+    json!({
+        "seats": {"L": []}, "quantity": {"N": "0"}, "refunded": {"N": "0"}, "toSource": {"N": "0"}, "kept": {"N": "0"},
     })
 }
 
@@ -529,6 +540,37 @@ async fn general_admission_sales_are_published_like_seated_ones() {
         Streamed::assert_is(&told, &["CANCELLED", "REFUND"]);
         let refunded = of_type(&told, "ReservationChanged").text("refunded");
         assert_eq!(refunded, PRICE.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_returned_part_is_published_with_what_stays() {
+    let mut programme = concert();
+    programme.event.terms.max_seats_per_user = 3;
+    programme.event.terms.partial_returns = true;
+    let mut streamed = Streamed::of(programme).await;
+    let buyer = streamed.world.joins_with(3 * PRICE).await;
+    let path = format!("/events/{EVENT}/holds");
+    let body = json!({ "date": DATE, "seatNumbers": [7, 8, 9] });
+    let held = streamed.world.post(&path, &buyer.token, body).await;
+    let id = held.text_of("reservationId");
+    assert_eq!(streamed.world.pay(&buyer, id).await.status, 201);
+    streamed.told().await;
+    for (seat, left, returned) in [(8, "2", "1"), (7, "1", "2")] {
+        let path = format!("/reservations/{id}?seats={seat}");
+        for _ in 0..2 {
+            let reply = streamed.world.delete(&path, &buyer.token).await;
+            assert_eq!(reply.status, 200, "{reply:?}");
+        }
+        let told = streamed.told().await;
+        Streamed::assert_is(&told, &["RETURNED", "REFUND"]);
+        let event = of_type(&told, "ReservationChanged");
+        assert_eq!(event.text("status"), "CONFIRMED");
+        assert_eq!(event.text("quantity"), left);
+        assert_eq!(event.detail["returned"]["quantity"]["N"], returned);
+        let seats = event.detail["returned"]["seats"]["L"].as_array().unwrap();
+        let newest = &seats.last().unwrap()["M"]["seatNumber"]["N"];
+        assert_eq!(newest, &json!(seat.to_string()));
     }
 }
 

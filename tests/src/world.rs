@@ -145,6 +145,7 @@ pub fn concert() -> Programme {
                 hold_seconds: 300,
                 payment_seconds: 600,
                 refund_to: domain::event::RefundTo::Wallet,
+                partial_returns: false,
                 cancel_until_hours: 24,
                 opens_at: None,
                 presales: Vec::new(),

@@ -175,9 +175,14 @@ export const reserve = (event, quantity) =>
 
 export const pay = (reservation) => asUser("POST", () => `/reservations/${encode(reservation)}/payment`, { action: true });
 export const getReservation = (reservation, options) => asUser("GET", () => `/reservations/${encode(reservation)}`, options);
-/** `refundTo`: "wallet" or "source", where the money came from. Without it, the event decides. */
-export const cancel = (reservation, refundTo) =>
-  asUser("DELETE", () => `/reservations/${encode(reservation)}${refundTo ? `?refundTo=${refundTo}` : ""}`, { action: true });
+/**
+ * `refundTo`: "wallet" or "source", where the money came from. Without it, the event decides. `part`: {seats} that go back, or how many
+ * tickets to {keep}. Without it, all.
+ */
+export const cancel = (reservation, refundTo, part) => {
+  const query = new URLSearchParams({ ...part, ...(refundTo && { refundTo }) }).toString();
+  return asUser("DELETE", () => `/reservations/${encode(reservation)}${query ? `?${query}` : ""}`, { action: true });
+};
 export const balance = (options) => asUser("GET", (user) => `/users/${user}/wallet`, options);
 export const listReservations = ({ cursor, ...options } = {}) =>
   asUser("GET", (user) => `/users/${user}/reservations${cursor ? `?cursor=${encode(cursor)}` : ""}`, options);

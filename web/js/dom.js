@@ -105,7 +105,7 @@ export function confirm({ title, text, more, yes, no, danger }) {
         h("p", { id: "dialog-text" }, text),
         more,
         h("div", { class: "actions" },
-          h("button", { value: "no", class: "button quiet", autofocus: true }, no),
+          h("button", { value: "no", class: "button quiet", autofocus: true, formnovalidate: true }, no),
           h("button", { value: "yes", class: danger ? "button danger" : "button" }, yes))));
     dialog.addEventListener("close", () => {
       dialog.remove();

@@ -39,18 +39,30 @@ function receipt(reservation, event) {
     sums(reservation, currencyOf(reservation, event)));
 }
 
+/** What was paid: for the tickets that stayed, and for those that were given back before. */
+function paid({ seats, quantity, fees, totalPrice, returned }) {
+  const prices = totalPrice - (fees ? fees.tickets + fees.order : 0);
+  const total = totalPrice + (returned ? returned.refunded + returned.keptFees : 0);
+  const all = [...seats, ...(returned?.seats ?? [])];
+  const count = quantity + (returned?.quantity ?? 0);
+  // All tickets without seats have one price.
+  const ofTickets = seats.length > 0 ? all.reduce((sum, { price }) => sum + price, 0) : (prices / quantity) * count;
+  const order = fees?.order ?? 0;
+  return { all, count, prices: ofTickets, ticketFees: total - ofTickets - order, order, total };
+}
+
 /** Tickets, fees, total, refund, and the tax in what is left. */
 function sums(reservation, currency) {
-  const { seats, quantity, fees, totalPrice, tax, refunded } = reservation;
+  const { tax, refunded } = reservation;
+  const { all, count, prices, ticketFees, order, total } = paid(reservation);
   const row = (name, amount, kind = "") => h("tr", { class: kind }, h("th", { scope: "row" }, name), h("td", {}, money(amount, currency)));
-  const prices = totalPrice - (fees ? fees.tickets + fees.order : 0);
   return h("table", { class: "receipt-sums" },
     h("caption", { class: "unseen" }, t("receipt.sums")),
     h("tbody", {},
-      seats.length > 0 ? seats.map((seat) => row(seatName(seat), seat.price)) : row(t("tickets", { n: quantity }), prices),
-      fees?.tickets > 0 && row(t("receipt.ticket_fees", { n: quantity }), fees.tickets),
-      fees?.order > 0 && row(t("receipt.order_fee"), fees.order),
-      row(t("receipt.total"), totalPrice, "total-row"),
-      refunded !== undefined && [row(t("receipt.refunded"), -refunded), row(t("receipt.left"), totalPrice - refunded, "total-row")],
+      all.length > 0 ? all.map((seat) => row(seatName(seat), seat.price)) : row(t("tickets", { n: count }), prices),
+      ticketFees > 0 && row(t("receipt.ticket_fees", { n: count }), ticketFees),
+      order > 0 && row(t("receipt.order_fee"), order),
+      row(t("receipt.total"), total, "total-row"),
+      refunded !== undefined && [row(t("receipt.refunded"), -refunded), row(t("receipt.left"), total - refunded, "total-row")],
       tax && row(t("receipt.tax", { rate: number(tax.rateBasisPoints / 100) }), tax.amount)));
 }

@@ -16,6 +16,7 @@ import { currencyOf, purchaseFacts, startOf, whenText } from "./purchase.js";
 import { seatName } from "./seating.js";
 import { shareButton } from "./share.js";
 import { refundChoice } from "./refund-choice.js";
+import { PartForm } from "./return-part.js";
 import { codeImage, codeText } from "./ticket-code.js";
 import { refusalPanel } from "./turn.js";
 import { asyncButton, backLink, errorPanel, errorText, notice, priceText, setTitle, skeleton } from "./ui.js";
@@ -90,6 +91,8 @@ class ReservationPage {
     const started = startsAt && Date.parse(startsAt) <= now();
     const isNew = now() - Date.parse(reservation.modifiedAt) < 60000;
     const give = asyncButton(h("button", { type: "button", class: "button quiet", "data-testid": "cancel" }, t("ticket.cancel")), () => this.giveBack());
+    const givePart = reservation.partialReturns && reservation.quantity > 1
+      && asyncButton(h("button", { type: "button", class: "button quiet", "data-testid": "return-part" }, t("part.give")), () => this.giveBackPart());
     return [
       !isFresh && notice(t("ticket.stored")),
       isNew && h("div", { class: "notice good", "data-testid": "done" }, icon("check"), h("p", {}, t("ticket.new"))),
@@ -107,7 +110,9 @@ class ReservationPage {
         shareButton(t("ticket.share"), { title: reservation.eventName, text: t("ticket.share_text", { event: reservation.eventName, when: whenText(reservation, this.event) ?? "" }), url: location.origin + href("e", reservation.eventId) }),
         h("button", { type: "button", class: "button quiet", onclick: () => window.print() }, icon("print"), t("ticket.print")),
         this.receipt(),
+        !started && givePart,
         !started && give),
+      this.returned(),
       !started && reservation.fees && h("p", { class: "quiet-text no-print", "data-testid": "refundable" }, t("ticket.refundable", { price: money(reservation.refundable, this.currency) }), " ", refundText(reservation.fees)),
       this.problem,
     ];
@@ -123,6 +128,31 @@ class ReservationPage {
     } catch (error) {
       if (!this.signal.aborted) put(this.problem, errorPanel(error, () => this.giveBack()));
     }
+  }
+
+  /** Gives some of the tickets back. */
+  async giveBackPart() {
+    put(this.problem);
+    try {
+      const choice = await refundChoice(this.reservation, this.event, this.inner.signal);
+      if (this.signal.aborted) return;
+      const part = new PartForm(this.reservation, this.currency);
+      const more = h("div", {}, part.element, choice?.element);
+      await this.cancel({ title: t("part.title"), text: t("part.text"), more, yes: t("part.yes"), no: t("keep") }, choice, part);
+    } catch (error) {
+      if (!this.signal.aborted) put(this.problem, errorPanel(error, () => this.giveBackPart()));
+    }
+  }
+
+  /** What was given back while the other tickets stayed. */
+  returned() {
+    const { returned } = this.reservation;
+    if (!returned) return null;
+    const tickets = returned.seats.length > 0 ? returned.seats.map(seatName) : [t("tickets", { n: returned.quantity })];
+    return h("div", { class: "panel no-print", "data-testid": "returned" },
+      h("h2", {}, t("part.returned")),
+      h("ul", {}, tickets.map((ticket) => h("li", {}, ticket))),
+      this.refund());
   }
 
   cancelText(choice) {
@@ -162,18 +192,19 @@ class ReservationPage {
     });
   }
 
-  async cancel(words, choice) {
+  /** `part`: the form that says which tickets; all of them without it. */
+  async cancel(words, choice, part) {
     if (!(await confirm({ ...words, danger: true }))) return;
     put(this.problem);
     this.busy = true;
     try {
-      await api.cancel(this.id, choice?.chosen());
+      await api.cancel(this.id, choice?.chosen(), part?.chosen());
       forgetHold(this.id);
-      announce(t("reservation.cancelled"));
+      announce(t(part ? "part.done" : "reservation.cancelled"));
       await this.reload();
     } catch (error) {
       if (this.signal.aborted) return;
-      put(this.problem, refusalPanel(error, this.reservation.eventId, () => this.cancel(words, choice)));
+      put(this.problem, refusalPanel(error, this.reservation.eventId, () => this.cancel(words, choice, part)));
       alarm(errorText(error));
     } finally {
       this.busy = false;

@@ -388,6 +388,17 @@ export const EN = {
   "cancelled.rest": "{amount} of the refund is in your wallet.",
   "cancelled.nothing": "You were not charged.",
 
+  "part.give": "Return some tickets",
+  "part.title": "Return some tickets?",
+  "part.text": "The tickets you choose go back on sale right away, and the others stay yours. This cannot be undone.",
+  "part.seats": "Tickets to return",
+  "part.quantity": "Tickets to return",
+  "part.choose": "Choose at least one ticket.",
+  "part.refund": "{price} is refunded.",
+  "part.yes": "Return tickets",
+  "part.done": "Returned.",
+  "part.returned": "Returned tickets",
+
   "reservation.HELD": "Awaiting payment",
   "reservation.CONFIRMED": "Paid",
   "reservation.CANCELLED": "Cancelled",

@@ -388,6 +388,17 @@ export const KO = {
   "cancelled.rest": "나머지 {amount}은 지갑에 입금되었습니다.",
   "cancelled.nothing": "결제된 금액이 없습니다.",
 
+  "part.give": "일부 티켓만 취소",
+  "part.title": "일부 티켓만 취소하시겠습니까?",
+  "part.text": "선택하신 티켓은 바로 다시 판매되며, 나머지 티켓은 그대로 유지됩니다. 취소 후에는 되돌릴 수 없습니다.",
+  "part.seats": "취소할 티켓",
+  "part.quantity": "취소할 매수",
+  "part.choose": "취소할 티켓을 한 장 이상 선택해 주세요.",
+  "part.refund": "환불 금액은 {price}입니다.",
+  "part.yes": "선택한 티켓 취소",
+  "part.done": "선택하신 티켓이 취소되었습니다.",
+  "part.returned": "취소한 티켓",
+
   "reservation.HELD": "결제 대기",
   "reservation.CONFIRMED": "예매 완료",
   "reservation.CANCELLED": "취소 완료",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::clock::EpochMs;
 use domain::event::{
-    Admission, DEFAULT_PAYMENT_SECONDS, Event, EventDate, Programme, Section, Terms,
+    Admission, DEFAULT_PAYMENT_SECONDS, Event, EventDate, Programme, RefundTo, Section, Terms,
 };
 use domain::fees::Fees;
 use domain::ids::{DateKey, EventId, SeatNumber};
@@ -326,6 +326,7 @@ fn event(
     let profile = profile::profile(scope, &mut raw, zone, &context.organizer);
     let texts = profile::texts(scope, &mut raw);
     let event_id = scope.required_value("eventId", std::mem::take(&mut raw.event_id));
+    let returns = returns(scope, &mut raw);
     let picture = profile::picture(scope, &mut raw, event_id.as_ref());
     let name = scope.required_value("name", raw.name);
     let venue = scope.required_value("venue", raw.venue);
@@ -334,8 +335,6 @@ fn event(
     let max_seats_per_user = scope.count("maxSeatsPerUser", raw.max_seats_per_user, 1);
     let hold_seconds = scope.count("holdSeconds", raw.hold_seconds, 300);
     let payment_seconds = payment_seconds(scope, raw.payment_seconds);
-    let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
-    let refund_to = scope.value("refundTo", raw.refund_to);
     let first_applied_at = context.first_applied_at(event_id.as_ref());
     let has_opening = raw.opens_at.is_present();
     let opening_line = raw.opens_at.line();
@@ -399,8 +398,9 @@ fn event(
             max_seats_per_user,
             hold_seconds,
             payment_seconds,
-            cancel_until_hours,
-            refund_to: refund_to.unwrap_or_default(),
+            cancel_until_hours: returns.until_hours,
+            refund_to: returns.refund_to,
+            partial_returns: returns.partial,
             opens_at,
             presales,
             closes_at,
@@ -421,6 +421,24 @@ fn event(
     programme.event.terms.fees = fees::fees(scope, raw.fees, dearest, context.wallet_ceiling);
     programme.event.terms.overview = overview;
     Some((Described { programme, texts }, picture))
+}
+
+/// How buyers give tickets back.
+struct Returns {
+    until_hours: u32,
+    refund_to: RefundTo,
+    partial: bool,
+}
+
+fn returns(scope: &mut Scope<'_>, raw: &mut RawEvent) -> Returns {
+    let hours = std::mem::take(&mut raw.cancel_until_hours);
+    let refund_to = scope.value("refundTo", std::mem::take(&mut raw.refund_to));
+    let partial = scope.value("partialReturns", std::mem::take(&mut raw.partial_returns));
+    Returns {
+        until_hours: scope.count("cancelUntilHours", hours, 24),
+        refund_to: refund_to.unwrap_or_default(),
+        partial: partial.unwrap_or_default(),
+    }
 }
 
 fn payment_seconds(scope: &mut Scope<'_>, field: Value<Whole<60, 3600>>) -> u32 {

@@ -20,6 +20,9 @@ pub(super) struct Sale {
     user_id: UserId,
     status: Status,
     tickets: u32,
+    /// Tickets that were given back while the others stayed. They are not in `tickets`, `price`,
+    /// `fees` and `total`, but in `paid` and `refunded`.
+    returned_tickets: u32,
     currency: Currency,
     /// Of all tickets, without fees.
     price: Money,
@@ -53,14 +56,10 @@ impl Sale {
             State::Held { .. } | State::Confirmed { .. } => None,
             State::Cancelled { .. } => Some(reservation.modified_at),
         };
-        let (payment, refunded, refunded_to_source) = match reservation.state {
-            State::Held { .. } => (None, Money::ZERO, Money::ZERO),
-            State::Confirmed { payment } => (payment, Money::ZERO, Money::ZERO),
-            State::Cancelled {
-                payment,
-                refunded,
-                to_source,
-            } => (payment, refunded, to_source),
+        let (refunded, refunded_to_source) = reservation.given_back();
+        let payment = match reservation.state {
+            State::Held { .. } => None,
+            State::Confirmed { payment } | State::Cancelled { payment, .. } => payment,
         };
         let id = &reservation.reservation_id;
         Self {
@@ -70,6 +69,7 @@ impl Sale {
             user_id: reservation.user_id,
             status,
             tickets: reservation.quantity,
+            returned_tickets: reservation.returned.quantity,
             currency: currency.clone(),
             price,
             fees: reservation.fees.total(),
@@ -114,6 +114,7 @@ impl Line for Sale {
         "createdAt",
         "paidAt",
         "cancelledAt",
+        "returnedTickets",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -142,6 +143,7 @@ impl Line for Sale {
             self.created_at.to_string(),
             time(self.paid_at),
             time(self.cancelled_at),
+            self.returned_tickets.to_string(),
         ]
     }
 }

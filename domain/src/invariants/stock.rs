@@ -37,6 +37,7 @@ impl ConfirmedTickets {
     /// Counts a reservation. `at` is when the stock was read.
     pub fn add(&mut self, reservation: &Reservation, at: EpochMs) {
         let quantity = u64::from(reservation.quantity);
+        let returned = u64::from(reservation.returned.quantity);
         let ended = match reservation.state {
             State::Confirmed { .. } => {
                 self.seen += quantity;
@@ -51,6 +52,12 @@ impl ConfirmedTickets {
             self.in_doubt += quantity;
         } else if reservation.created_at < at && ended.is_none_or(|ended| ended > at) {
             self.at_stock += quantity;
+        }
+        // When they were given back is not known, only that they were by the last change.
+        let last_change = reservation.modified_at;
+        let is_of_then = reservation.created_at < at || is_near(reservation.created_at);
+        if is_of_then && (last_change > at || is_near(last_change)) {
+            self.in_doubt += returned;
         }
     }
 

@@ -279,8 +279,8 @@ fn check_cancelled(
     }
 }
 
-/// Payments less refunds are the price, or what a cancellation keeps of it. The seats' prices and the
-/// fees are the price.
+/// Payments less refunds are the price and what was kept of tickets that were given back, or what a
+/// cancellation keeps. The seats' prices and the fees are the price.
 fn check_payment(
     reservation: &Stored<Reservation>,
     paid: Money,
@@ -292,16 +292,18 @@ fn check_payment(
         findings.push(Finding::new(Invariant::Money, key, expected, found));
     };
     let owed = match &value.state {
-        State::Confirmed { .. } => value.total_price,
+        State::Confirmed { .. } => value.total_price + value.returned.kept,
         // With all fees. Who had returned the tickets before has been refunded without them.
         State::Cancelled {
             payment: Some(payment),
             refunded,
             ..
-        } if is_event_cancelled && *refunded == payment.amount => Money::ZERO,
+        } if is_event_cancelled && *refunded == payment.amount - value.returned.kept => {
+            value.returned.kept
+        }
         State::Cancelled {
             payment: Some(_), ..
-        } => value.fees.kept_on_cancellation(),
+        } => value.fees.kept_on_cancellation() + value.returned.kept,
         State::Held { .. } | State::Cancelled { payment: None, .. } => Money::ZERO,
     };
     if paid != owed {
@@ -313,6 +315,21 @@ fn check_payment(
     if value.date().is_some() && seats + fees != value.total_price.0 {
         let expected = format!("the sum of its seats' prices, {seats}, and its fees, {fees}");
         found(expected, format!("a price of {}", value.total_price.0));
+    }
+    if let State::Confirmed {
+        payment: Some(payment),
+    }
+    | State::Cancelled {
+        payment: Some(payment),
+        ..
+    } = &value.state
+    {
+        let returned = &value.returned;
+        let bought = value.total_price + returned.refunded + returned.kept;
+        if returned.quantity > 0 && payment.amount != bought {
+            let expected = format!("a payment of {}, for all tickets that it had", bought.0);
+            found(expected, payment.amount.0.to_string());
+        }
     }
     findings
 }
@@ -332,10 +349,16 @@ fn check_quantity(reservation: &Stored<Reservation>) -> Vec<Finding> {
             value.quantity.to_string(),
         );
     }
-    let distinct: BTreeSet<SeatNumber> = value.seats.iter().map(|seat| seat.seat_number).collect();
+    let returned = &value.returned;
+    let all = value.seats.iter().chain(&returned.seats);
+    let distinct: BTreeSet<SeatNumber> = all.map(|seat| seat.seat_number).collect();
     let has_its_seats = match value.date() {
-        Some(_) => distinct.len() == value.seats.len() && distinct.len() == value.quantity as usize,
-        None => value.seats.is_empty(),
+        Some(_) => {
+            let quantities = (value.quantity as usize, returned.quantity as usize);
+            distinct.len() == value.seats.len() + returned.seats.len()
+                && (value.seats.len(), returned.seats.len()) == quantities
+        }
+        None => value.seats.is_empty() && returned.seats.is_empty(),
     };
     if !has_its_seats {
         found(
@@ -343,8 +366,8 @@ fn check_quantity(reservation: &Stored<Reservation>) -> Vec<Finding> {
             "as many different seats as tickets".to_owned(),
             format!(
                 "{} tickets, {} seats, {} of them different",
-                value.quantity,
-                value.seats.len(),
+                value.quantity + returned.quantity,
+                value.seats.len() + returned.seats.len(),
                 distinct.len()
             ),
         );

@@ -123,7 +123,8 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
 }
 
 async fn begin(app: &App, wanted: &ChargeRequest, request: &ApiRequest) -> Result<Answer, Refusal> {
-    let (outcome, charge) = app.begin_charge(wanted, request.now()).await?;
+    let begun = Box::pin(app.begin_charge(wanted, request.now()));
+    let (outcome, charge) = begun.await?;
     let body = ChargeView::of(&charge);
     let path = format!(
         "/users/{}/wallet/charges/{}",

@@ -61,6 +61,8 @@ struct Body<'a> {
     payment_seconds: u32,
     /// Where the refund of a cancelled reservation goes unless the buyer says otherwise.
     refund_to: RefundTo,
+    /// Whether a part of a reservation's tickets can be given back, and the others be kept.
+    partial_returns: bool,
     /// The price of a ticket, for general admission.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Money>,
@@ -182,6 +184,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         hold_seconds: terms.hold_seconds,
         payment_seconds: terms.payment_seconds,
         refund_to: terms.refund_to,
+        partial_returns: terms.partial_returns,
         price,
         starts_at,
         doors_open_at: terms.doors_open_at,

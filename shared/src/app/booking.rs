@@ -1,20 +1,16 @@
-//! Payments, cancellations, and the user's reservations and wallet.
+//! Payments, and the user's reservations and wallet.
 
 use std::collections::HashSet;
 
 use super::App;
 use crate::metrics::Count;
-use crate::store::{
-    ChargeRecord, ChargeRefused, Charged, Consistency, StoreError, TransactionLost, back_off,
-};
+use crate::store::{ChargeRecord, ChargeRefused, Charged, StoreError, TransactionLost, back_off};
 use domain::clock::EpochMs;
-use domain::event::{Programme, RefundTo};
 use domain::ids::{ReservationId, UserId};
 use domain::money::Money;
 use domain::refusal::{Limit, Refusal};
 use domain::reservation::{Payment, Reservation, State, Status};
 use domain::wallet::{IdempotencyKey, LedgerEntry, Wallet, WalletRefusal};
-use domain::withdrawal::Part;
 
 /// If items have changed since they were read, the operation is decided again, at most this many
 /// times.
@@ -145,7 +141,7 @@ impl App {
         Ok(())
     }
 
-    async fn stored_reservation(
+    pub(super) async fn stored_reservation(
         &self,
         user: UserId,
         id: &ReservationId,
@@ -154,89 +150,6 @@ impl App {
             .reservation(user, id)
             .await?
             .ok_or(Refusal::ReservationNotFound)
-    }
-
-    /// Cancels a reservation: releases a hold, or refunds a payment. `refund_to` says where the
-    /// refund goes; without it, the event does. If the event is cancelled, everything is given back, at any time. Repeating the request returns the same result.
-    pub async fn cancel(
-        &self,
-        user: UserId,
-        id: &ReservationId,
-        refund_to: Option<RefundTo>,
-        now: EpochMs,
-    ) -> Result<Reservation, Refusal> {
-        let mut now = now;
-        for attempt in 1..=ATTEMPTS {
-            let reservation = self.stored_reservation(user, id).await?;
-            let (wallet, refund, parts) = match &reservation.state {
-                State::Cancelled { .. } => return Ok(reservation),
-                State::Held { held_until } if *held_until <= now => {
-                    return Err(Refusal::NotCancellable("the hold has expired"));
-                }
-                State::Held { .. } => (None, Money::ZERO, Vec::new()),
-                State::Confirmed { payment } => {
-                    let programme = self.programme(id.event_id(), now).await?;
-                    let refund = if programme.event.is_cancelled() {
-                        reservation.full_refund()
-                    } else {
-                        check_cancellable(&programme, &reservation, now)?;
-                        reservation.refund()
-                    };
-                    match payment {
-                        Some(_) => {
-                            let wallet = self.store.wallet(user, Consistency::Strong).await?;
-                            let refund_to = refund_to.unwrap_or(programme.event.terms.refund_to);
-                            let parts =
-                                self.parts_of_refund(&reservation, wallet, refund, refund_to);
-                            let parts = Box::pin(parts).await?;
-                            (Some(wallet), refund, parts)
-                        }
-                        None => (None, refund, Vec::new()),
-                    }
-                }
-            };
-            match self
-                .store
-                .cancel(&reservation, wallet, refund, &parts)
-                .await
-            {
-                Ok(cancelled) => {
-                    self.metrics().add(Count::Cancellations, 1);
-                    if let State::Cancelled { refunded, .. } = cancelled.state
-                        && refunded > Money::ZERO
-                    {
-                        self.metrics().add(Count::Refunds, 1);
-                        self.metrics().add_money(Count::Refunded, refunded);
-                    }
-                    return Ok(cancelled);
-                }
-                Err(TransactionLost::Changed) => {
-                    back_off(attempt).await;
-                    now = self.clock().now();
-                }
-                Err(TransactionLost::Store(error)) => return Err(error.into()),
-            }
-        }
-        // Only the user's own requests change these items.
-        Err(StoreError::OwnConflict.into())
-    }
-
-    /// What of a refund goes on to where the money came from.
-    async fn parts_of_refund(
-        &self,
-        reservation: &Reservation,
-        wallet: Wallet,
-        refund: Money,
-        refund_to: RefundTo,
-    ) -> Result<Vec<Part>, Refusal> {
-        let most = wallet.refunded(refund).withdrawable().min(refund);
-        match refund_to {
-            RefundTo::Source if most > Money::ZERO => {
-                self.parts_to_source(reservation.user_id, most, reservation.charge_id)
-                    .await
-            }
-            RefundTo::Source | RefundTo::Wallet => Ok(Vec::new()),
-        }
     }
 
     /// One page of a user's reservations, newest first, and the position of the next page.
@@ -328,24 +241,6 @@ impl App {
         let next = page.last().map(|(seq, _)| *seq).filter(|_| more);
         Ok((page.into_iter().map(|(_, entry)| entry).collect(), next))
     }
-}
-
-/// A confirmed reservation can be cancelled until `cancelUntilHours` before the start, or until the
-/// time that was promised when its seats were held, if that is later.
-fn check_cancellable(
-    programme: &Programme,
-    reservation: &Reservation,
-    now: EpochMs,
-) -> Result<(), Refusal> {
-    let current = programme.performance(reservation.date());
-    let until = reservation
-        .performance
-        .as_described_by(current)
-        .cancel_until;
-    if until.is_some_and(|until| now >= until) {
-        return Err(Refusal::NotCancellable("it is too late to cancel"));
-    }
-    Ok(())
 }
 
 pub(super) fn insufficient(refusal: WalletRefusal) -> Refusal {

@@ -8,6 +8,7 @@ mod cache;
 mod charging;
 mod devices;
 mod following;
+mod giving_back;
 mod history;
 mod holding;
 mod issuer;
@@ -41,6 +42,7 @@ pub use availability::{
 pub use booking::{HistoryPosition, Outcome};
 pub use charging::ChargeRequest;
 pub use following::NotFollowed;
+pub use giving_back::Returner;
 pub use history::{HistorySummary, LaneCounts};
 pub use issuer::Caller;
 pub use promotion::{PromotionOutcome, PromotionSummary};

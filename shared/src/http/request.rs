@@ -370,6 +370,22 @@ impl ApiRequest {
             .map_err(|message| FieldError::new(format!("query:{name}"), message))
     }
 
+    /// Refuses query parameters other than these, where a misspelled one would change what is done.
+    pub fn refuse_other_queries(&self, known: &[&str]) -> Result<(), Refusal> {
+        let unknown: Vec<FieldError> = self
+            .request
+            .query_string_parameters()
+            .iter()
+            .filter(|(name, _)| !known.contains(name))
+            .map(|(name, _)| FieldError::new(format!("query:{name}"), "is unknown"))
+            .collect();
+        if unknown.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::InvalidRequest(unknown))
+        }
+    }
+
     /// The query parameter `limit`: 1 to `most`.
     pub fn limit(&self, default: usize, most: usize) -> Result<usize, FieldError> {
         let limit = self.query("limit", |text| {

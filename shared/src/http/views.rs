@@ -16,6 +16,7 @@ use domain::presale::Presale;
 use domain::profile::TimeZoneName;
 use domain::queue::{Head, Order, PROCEDURE, PollAfter, TokenStatus, Turn};
 use domain::reservation::{Reservation, ReservedSeat, State, Status};
+use domain::returns::Returned;
 use domain::shortage::Shortage;
 
 /// How the event admits people.
@@ -502,6 +503,8 @@ pub struct ReservationView<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     cancel_until: Option<EpochMs>,
+    /// Whether a part of the tickets can be given back until then, and the others be kept.
+    partial_returns: bool,
     /// The venue's time zone. Also omitted if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone: Option<&'a TimeZoneName>,
@@ -549,10 +552,15 @@ pub struct ReservationView<'a> {
     /// or later, until `cancelUntil`. It is without the fees, unless they are refundable.
     #[serde(skip_serializing_if = "Option::is_none")]
     refundable: Option<Money>,
-    /// For a cancelled reservation: the amount that went back to the wallet; 0 for a hold.
+    /// What was given back of it while the others stayed. Omitted if nothing was. `seats`, `quantity`,
+    /// `fees` and `totalPrice` are of the tickets that stayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    returned: Option<ReturnedView<'a>>,
+    /// For a cancelled reservation, and one of which a part was given back: the amount that went back
+    /// to the wallet in all; 0 for a hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunded: Option<Money>,
-    /// For a cancelled reservation: the part of `refunded` that went on to where the money came from.
+    /// With `refunded`: the part of `refunded` that went on to where the money came from.
     /// The withdrawals with this `reservationId` tell how far it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     refunded_to_source: Option<Money>,
@@ -560,6 +568,32 @@ pub struct ReservationView<'a> {
     created_at: EpochMs,
     #[serde(serialize_with = "rfc3339::serialize")]
     modified_at: EpochMs,
+}
+
+/// Tickets that were given back of a reservation before it ended.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "ReturnedTickets"))]
+#[serde(rename_all = "camelCase")]
+struct ReturnedView<'a> {
+    /// Empty for general admission.
+    seats: Vec<ReservedSeatView<'a>>,
+    quantity: u32,
+    /// The amount that went back to the wallet for them.
+    refunded: Money,
+    /// Their fees that were not given back.
+    kept_fees: Money,
+}
+
+impl<'a> ReturnedView<'a> {
+    fn of(returned: &'a Returned) -> Option<Self> {
+        (returned.quantity > 0).then(|| Self {
+            seats: returned.seats.iter().map(Into::into).collect(),
+            quantity: returned.quantity,
+            refunded: returned.refunded,
+            kept_fees: returned.kept,
+        })
+    }
 }
 
 /// The fees of a reservation.
@@ -593,7 +627,7 @@ impl ReservedFeesView {
 struct TaxView {
     /// In hundredths of a percent: 1000 is 10 %.
     rate_basis_points: u32,
-    /// The tax in `totalPrice`; of a cancelled reservation, in what was not refunded.
+    /// The tax in `totalPrice`; once something was given back, in what was not refunded.
     amount: Money,
 }
 
@@ -641,19 +675,17 @@ impl<'a> ReservationView<'a> {
     /// The reservation as it is at `now`.
     #[must_use]
     pub fn of(reservation: &'a Reservation, now: EpochMs) -> Self {
-        let (held_until, payment, refunded) = match &reservation.state {
-            State::Held { held_until } => (Some(*held_until), None, None),
-            State::Confirmed { payment } => (None, payment.as_ref(), None),
-            State::Cancelled {
-                payment,
-                refunded,
-                to_source,
-            } => (None, payment.as_ref(), Some((*refunded, *to_source))),
+        let returned = ReturnedView::of(&reservation.returned);
+        let (held_until, payment, is_refunded) = match &reservation.state {
+            State::Held { held_until } => (Some(*held_until), None, false),
+            State::Confirmed { payment } => (None, payment.as_ref(), returned.is_some()),
+            State::Cancelled { payment, .. } => (None, payment.as_ref(), true),
         };
+        let refunded = is_refunded.then(|| reservation.given_back());
         let performance = &reservation.performance;
         let taxed = match reservation.state {
-            State::Cancelled { .. } => reservation.kept(),
-            State::Held { .. } | State::Confirmed { .. } => reservation.total_price,
+            State::Held { .. } => reservation.total_price,
+            State::Confirmed { .. } | State::Cancelled { .. } => reservation.kept(),
         };
         Self {
             reservation_id: &reservation.reservation_id,
@@ -664,6 +696,7 @@ impl<'a> ReservationView<'a> {
             venue: performance.venue.as_deref(),
             starts_at: performance.starts_at,
             cancel_until: performance.cancel_until,
+            partial_returns: performance.partial_returns,
             time_zone: performance.time_zone.as_ref(),
             currency: performance.currency.as_ref(),
             organizer: performance.organizer.as_deref(),
@@ -681,6 +714,7 @@ impl<'a> ReservationView<'a> {
             paid_at: payment.map(|payment| payment.paid_at),
             refundable: matches!(reservation.state, State::Confirmed { .. })
                 .then(|| reservation.refund()),
+            returned,
             refunded: refunded.map(|(refunded, _)| refunded),
             refunded_to_source: refunded.map(|(_, to_source)| to_source),
             created_at: reservation.created_at,

@@ -53,8 +53,8 @@ pub use lookup::{ClaimPage, NumberedEntry, OwnedThing, TablePage};
 pub use off_sale::TakenSeat;
 pub use queue::{Arrival, Entered, Progress, SessionKey, TurnEnd};
 pub use reservations::{
-    FormerHolds, HoldConflict, HoldExtension, HoldRequest, TicketConflict, TicketRequest,
-    TransactionLost,
+    FormerHolds, GivenBack, HoldConflict, HoldExtension, HoldRequest, TicketConflict,
+    TicketRequest, TransactionLost,
 };
 pub use signing_keys::Rotation;
 pub use tables::create_tables;

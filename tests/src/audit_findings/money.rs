@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::money::Money;
+use serde_json::json;
 
 use super::{busy_world, copy, delete, is, key, n, only, set};
 use crate::invariants;
-use crate::world::{EVENT, PRICE, World, concert_for};
+use crate::world::{DATE, EVENT, PRICE, World, concert_for};
 
 #[tokio::test]
 async fn a_wrong_balance_and_a_missing_ledger_entry_are_found() {
@@ -152,6 +153,40 @@ async fn a_cancellation_that_kept_other_than_its_fees_is_found() {
     set(&world, &reservation, "fees", refundable).await;
     let expected = "payments less refunds of 0";
     is(&only(&world).await, 2, &reservation, expected, "500");
+}
+
+#[tokio::test]
+async fn what_a_reservation_returned_must_agree_with_its_payment() {
+    let mut programme = concert_for(1);
+    programme.event.terms.max_seats_per_user = 2;
+    programme.event.terms.partial_returns = true;
+    let world = World::with(programme).await;
+    let buyer = world.joins_with(2 * PRICE).await;
+    let path = format!("/events/{EVENT}/holds");
+    let body = json!({"date": DATE, "seatNumbers": [1, 2]});
+    let held = world.post(&path, &buyer.token, body).await;
+    let id = held.text_of("reservationId").to_owned();
+    assert_eq!(world.pay(&buyer, &id).await.status, 201);
+    let path = format!("/reservations/{id}?seats=2");
+    assert_eq!(world.delete(&path, &buyer.token).await.status, 200);
+    invariants::check(&world).await;
+
+    let reservation = key(&world, "USER#", "RESERVATION#").await;
+    let mut returned = invariants::items(&world).await[&reservation]["returned"]
+        .as_m()
+        .unwrap()
+        .clone();
+    returned.insert("refunded".to_owned(), n(PRICE - 1));
+    set(
+        &world,
+        &reservation,
+        "returned",
+        AttributeValue::M(returned),
+    )
+    .await;
+    let expected = format!("a payment of {}, for all tickets", 2 * PRICE - 1);
+    let found = (2 * PRICE).to_string();
+    is(&only(&world).await, 2, &reservation, &expected, &found);
 }
 
 #[tokio::test]

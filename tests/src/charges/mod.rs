@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::invariants;
 use crate::unreliable::Unreliable;
-use crate::world::{Buyer, PRICE, Reply, World, concert};
+use crate::world::{Buyer, DATE, EVENT, PRICE, Reply, World, concert};
 
 /// A shop whose charges the demo provider confirms.
 pub(crate) struct PayingShop {
@@ -51,8 +51,14 @@ impl PayingShop {
 
     /// A buyer who holds a seat, and the reservation's id.
     pub(crate) async fn holder(&self, seat: u32) -> (Buyer, String) {
-        let buyer = self.world.joins(crate::world::EVENT).await;
-        let held = self.world.hold(&buyer, seat).await;
+        self.holder_of(&[seat]).await
+    }
+
+    async fn holder_of(&self, seats: &[u32]) -> (Buyer, String) {
+        let buyer = self.world.joins(EVENT).await;
+        let path = format!("/events/{EVENT}/holds");
+        let body = json!({"date": DATE, "seatNumbers": seats});
+        let held = self.world.post(&path, &buyer.token, body).await;
         assert_eq!(held.status, 201, "{held:?}");
         (buyer, held.text_of("reservationId").to_owned())
     }
@@ -83,7 +89,13 @@ impl PayingShop {
 
     /// Begins a charge that pays for a hold.
     pub(crate) async fn checkout(&self, buyer: &Buyer, id: &str) -> Reply {
-        let begun = self.charge(buyer, PRICE, "checkout", Some(id)).await;
+        self.checkout_of(buyer, id, 1).await
+    }
+
+    /// The same, for several seats.
+    async fn checkout_of(&self, buyer: &Buyer, id: &str, seats: usize) -> Reply {
+        let amount = PRICE * i64::try_from(seats).unwrap();
+        let begun = self.charge(buyer, amount, "checkout", Some(id)).await;
         assert_eq!(begun.status, 202, "{begun:?}");
         begun
     }
@@ -183,8 +195,13 @@ impl PayingShop {
 
     /// A buyer with a ticket that the provider was paid for.
     async fn ticket_holder(&self, seat: u32) -> (Buyer, String) {
-        let (buyer, id) = self.holder(seat).await;
-        let begun = self.checkout(&buyer, &id).await;
+        self.holder_of_tickets(&[seat]).await
+    }
+
+    /// The same, with several seats.
+    async fn holder_of_tickets(&self, seats: &[u32]) -> (Buyer, String) {
+        let (buyer, id) = self.holder_of(seats).await;
+        let begun = self.checkout_of(&buyer, &id, seats.len()).await;
         self.pays(&begun);
         let charge = self.look(&buyer, &begun).await;
         assert_eq!(charge["purchase"], "PAID", "{charge}");

@@ -237,6 +237,29 @@ async fn a_refund_goes_to_the_wallet_and_on_to_the_source_if_the_buyer_asks() {
 }
 
 #[tokio::test]
+async fn a_returned_part_goes_on_to_the_source_if_the_buyer_asks() {
+    let mut concert = concert_that_refunds_to(RefundTo::Wallet);
+    concert.event.terms.max_seats_per_user = 2;
+    concert.event.terms.partial_returns = true;
+    let shop = PayingShop::with(concert).await;
+    let (buyer, id) = shop.holder_of_tickets(&[7, 8]).await;
+    for _ in 0..2 {
+        let returned = shop.cancel(&buyer, &id, "?seats=8&refundTo=source").await;
+        assert_eq!(returned.status, 200, "{returned:?}");
+        assert_eq!(returned.text_of("status"), "CONFIRMED");
+        assert_eq!(returned.body["refunded"], PRICE);
+        assert_eq!(returned.body["refundedToSource"], PRICE);
+        shop.settle().await.unwrap();
+        assert_eq!(shop.demo().refunded().0, PRICE);
+    }
+    let cancelled = shop.cancel(&buyer, &id, "").await;
+    assert_eq!(cancelled.body["refunded"], 2 * PRICE);
+    assert_eq!(cancelled.body["refundedToSource"], PRICE);
+    assert_eq!(shop.world.balance(&buyer).await, PRICE);
+    invariants::check(&shop.world).await;
+}
+
+#[tokio::test]
 async fn a_refund_goes_where_the_event_says_unless_the_buyer_says_otherwise() {
     for (event, query, to_source) in [
         (RefundTo::Wallet, "", 0),

@@ -104,10 +104,10 @@ impl Shop {
 fn spent(items: &UserItems) -> Money {
     let reservations = items.reservations.iter().chain(&items.archived);
     let owed = reservations.map(|reservation| match &reservation.value.state {
-        State::Confirmed { .. } => reservation.value.total_price,
+        State::Confirmed { .. } => reservation.value.total_price + reservation.value.returned.kept,
         State::Cancelled {
             payment: Some(_), ..
-        } => reservation.value.fees.kept_on_cancellation(),
+        } => reservation.value.fees.kept_on_cancellation() + reservation.value.returned.kept,
         State::Held { .. } | State::Cancelled { payment: None, .. } => Money::ZERO,
     });
     owed.sum()

@@ -30,6 +30,7 @@ fn programme() -> Programme {
     terms.hold_seconds = 120;
     terms.payment_seconds = 240;
     terms.max_seats_per_user = 2;
+    terms.partial_returns = true;
     terms.queue.session_seconds = 6 * 60 * 60;
     terms.fees = Fees {
         per_ticket: Money(700),
@@ -389,8 +390,16 @@ impl Shop {
         at: usize,
     ) -> Option<(&'static str, Reply)> {
         let (id, _) = self.reservation(random, at)?;
-        let to = ["", "?refundTo=source", "?refundTo=wallet"][random.usize(..3)];
-        let path = format!("/reservations/{id}{to}");
+        let to = ["source", "wallet"][random.usize(..2)];
+        let path = format!("/reservations/{id}");
+        let seen = world.get(&path, &self.known(at).1).await;
+        // One of the seats, or everything.
+        let seat = seen.body["seats"][0]["seatNumber"].as_u64();
+        let part = match seat.filter(|_| random.bool()) {
+            Some(seat) => format!("&seats={seat}"),
+            None => String::new(),
+        };
+        let path = format!("{path}?refundTo={to}{part}");
         let reply = world.delete(&path, &self.known(at).1).await;
         Some(("cancel-reservation", reply))
     }

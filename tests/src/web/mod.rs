@@ -19,6 +19,7 @@ mod paying;
 mod payment_states;
 mod pictures;
 mod presale;
+mod returning;
 mod seats;
 mod signing_in;
 mod site;

@@ -16,6 +16,7 @@ use domain::ids::{DateKey, ReservationId, SeatNumber, UserId};
 use domain::money::Money;
 use domain::queue::Session;
 use domain::reservation::{Performance, Reservation, ReservedSeat, State};
+use domain::returns::Returned;
 use domain::seats::{Claim, ContinuedHold, OpenedSeat, cool_off_seconds};
 
 /// A hold to be made: the reservation except for its id and times.
@@ -80,6 +81,7 @@ impl HoldRequest<'_> {
             tax_rate: self.event.terms.tax_rate,
             total_price: prices.sum::<Money>() + fees.total(),
             state: State::Held { held_until },
+            returned: Returned::default(),
             charge_id: None,
             stock: Vec::new(),
             lane: self.session.lane,
@@ -195,6 +197,7 @@ mod tests {
                 payment_seconds: 600,
                 cancel_until_hours: 24,
                 refund_to: domain::event::RefundTo::Wallet,
+                partial_returns: false,
                 opens_at: None,
                 presales: Vec::new(),
                 closes_at: None,

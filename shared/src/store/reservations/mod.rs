@@ -8,7 +8,7 @@ mod tickets;
 
 pub use checkout::HoldExtension;
 pub use hold::{FormerHolds, HoldConflict, HoldRequest};
-pub use settle::TransactionLost;
+pub use settle::{GivenBack, TransactionLost};
 pub use tickets::{TicketConflict, TicketRequest};
 
 pub(super) use checkout::extend_writes;

@@ -9,6 +9,7 @@ use domain::fees::{ReservedFees, TaxRate};
 use domain::ids::{EntryId, Lane, Rank, ReservationId, UserId};
 use domain::money::Money;
 use domain::reservation::{Payment, Performance, Reservation, ReservedSeat, State};
+use domain::returns::Returned;
 use domain::stock::Allocation;
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,9 @@ pub(super) struct ReservationRecord {
     /// Of `refunded`, like it.
     #[serde(default)]
     to_source: Money,
+    /// Always written, like `performance`.
+    #[serde(default)]
+    returned: Returned,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     charge_id: Option<EntryId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -76,6 +80,8 @@ enum StateRecord {
     Held,
     /// Paid, or free of charge.
     Confirmed,
+    /// A part of a confirmed reservation was given back.
+    Returned,
     /// A hold was released.
     Released,
     /// A confirmed reservation was cancelled.
@@ -86,6 +92,7 @@ impl From<&Reservation> for StateRecord {
     fn from(reservation: &Reservation) -> Self {
         match &reservation.state {
             State::Held { .. } => Self::Held,
+            State::Confirmed { .. } if reservation.returned.quantity > 0 => Self::Returned,
             State::Confirmed { .. } => Self::Confirmed,
             State::Cancelled { .. } if reservation.was_bought() => Self::Cancelled,
             State::Cancelled { .. } => Self::Released,
@@ -98,15 +105,11 @@ impl From<Reservation> for ReservationRecord {
         let event_id = r.event_id().to_string();
         let date = r.date().map(|date| date.to_string()).unwrap_or_default();
         let change = StateRecord::from(&r);
-        let none = Money::ZERO;
-        let (status, held_until, payment, refunded, to_source) = match r.state {
-            State::Held { held_until } => (StoredStatus::Held, Some(held_until), None, none, none),
-            State::Confirmed { payment } => (StoredStatus::Confirmed, None, payment, none, none),
-            State::Cancelled {
-                payment,
-                refunded,
-                to_source,
-            } => (StoredStatus::Cancelled, None, payment, refunded, to_source),
+        let (refunded, to_source) = r.given_back();
+        let (status, held_until, payment) = match r.state {
+            State::Held { held_until } => (StoredStatus::Held, Some(held_until), None),
+            State::Confirmed { payment } => (StoredStatus::Confirmed, None, payment),
+            State::Cancelled { payment, .. } => (StoredStatus::Cancelled, None, payment),
         };
         Self {
             reservation_id: r.reservation_id,
@@ -124,6 +127,7 @@ impl From<Reservation> for ReservationRecord {
             payment,
             refunded,
             to_source,
+            returned: r.returned,
             charge_id: r.charge_id,
             stock: r.stock,
             lane: r.lane,
@@ -165,6 +169,7 @@ impl TryFrom<ReservationRecord> for Reservation {
             tax_rate: r.tax_rate,
             total_price: r.total_price,
             state,
+            returned: r.returned,
             charge_id: r.charge_id,
             stock: r.stock,
             lane: r.lane,

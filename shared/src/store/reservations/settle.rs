@@ -1,4 +1,4 @@
-//! The transactions that pay and cancel a reservation.
+//! The transactions that pay a reservation and give its tickets back.
 
 use super::record::write_reservation;
 use super::{reservation_key, seat_key};
@@ -6,6 +6,7 @@ use crate::store::charges::take_from;
 use crate::store::client::Store;
 use crate::store::error::StoreError;
 use crate::store::expression::Write;
+use crate::store::journal::Deed;
 use crate::store::queue::{SessionKey, end_session};
 use crate::store::refused::TransactionError;
 use crate::store::stock::return_stock;
@@ -14,8 +15,11 @@ use crate::store::withdrawals::{Departure, Leaving};
 use crate::store::{seats, wallets};
 use domain::clock::EpochMs;
 use domain::ids::{EntryId, UserId};
+use domain::journal::{Act, Author};
 use domain::money::Money;
-use domain::reservation::{Payment, Reservation, State};
+use domain::reservation::{Payment, Reservation, ReservedSeat, State};
+use domain::returns::TicketsBack;
+use domain::stock::Allocation;
 use domain::wallet::{EntryKind, LedgerEntry, Purchase, Wallet};
 use domain::withdrawal::Part;
 
@@ -42,8 +46,8 @@ impl From<TransactionError> for TransactionLost {
     }
 }
 
-/// Replaces a reservation by its next state. The item must be the one that was read and, if it is a
-/// hold, must not have lapsed.
+/// Replaces a reservation by its next state. The item must be the one that was read, as it was read,
+/// and, if it is a hold, must not have lapsed.
 fn advance(from: &Reservation, to: &Reservation, now: EpochMs) -> Write {
     let put =
         Write::put(reservation_key(from), write_reservation(to)).bind(":id", &from.reservation_id);
@@ -53,8 +57,9 @@ fn advance(from: &Reservation, to: &Reservation, now: EpochMs) -> Write {
             .bind(":held", "HELD")
             .bind(":now", now),
         State::Confirmed { .. } => put
-            .when("#reservationId = :id AND #status = :confirmed")
-            .bind(":confirmed", "CONFIRMED"),
+            .when("#reservationId = :id AND #status = :confirmed AND #modifiedAt = :modified")
+            .bind(":confirmed", "CONFIRMED")
+            .bind(":modified", from.modified_at),
         // A cancelled reservation never changes.
         State::Cancelled { .. } => put.when("#reservationId = :id AND attribute_not_exists(#pk)"),
     }
@@ -75,16 +80,85 @@ fn pay_writes(from: &Reservation, paid: &Paid, now: EpochMs) -> Vec<Write> {
     writes
 }
 
-fn cancel_writes(
-    from: &Reservation,
+/// What a transaction gives back of a reservation.
+#[derive(Clone, Debug)]
+pub struct GivenBack {
+    pub from: Reservation,
+    /// The tickets, while others stay. `None`: all that is left, which ends the reservation.
+    pub tickets: Option<TicketsBack>,
+    /// The wallet, if there is a payment to refund.
+    pub wallet: Option<Wallet>,
+    pub refund: Money,
+    /// What of the refund goes on to where the money came from.
+    pub parts: Vec<Part>,
+}
+
+impl GivenBack {
+    fn seats(&self) -> &[ReservedSeat] {
+        let tickets = self.tickets.as_ref();
+        tickets.map_or(&self.from.seats, |tickets| &tickets.seats)
+    }
+
+    fn quantity(&self) -> u32 {
+        let tickets = self.tickets.as_ref();
+        tickets.map_or(self.from.quantity, |tickets| tickets.quantity)
+    }
+
+    fn stock(&self) -> &[Allocation] {
+        let tickets = self.tickets.as_ref();
+        tickets.map_or(&self.from.stock, |tickets| &tickets.stock)
+    }
+
+    /// The reservation afterwards.
+    fn to(&self, to_source: Money, now: EpochMs) -> Reservation {
+        let from = &self.from;
+        if let Some(tickets) = &self.tickets {
+            return from.without(tickets, to_source, now);
+        }
+        let payment = match &from.state {
+            State::Confirmed { payment } => payment.clone(),
+            State::Held { .. } | State::Cancelled { .. } => None,
+        };
+        Reservation {
+            state: State::Cancelled {
+                payment,
+                refunded: from.returned.refunded + self.refund,
+                to_source: from.returned.to_source + to_source,
+            },
+            modified_at: now.max(from.modified_at),
+            ..from.clone()
+        }
+    }
+
+    fn purchase(&self) -> Purchase {
+        Purchase {
+            seats: self.seats().to_vec(),
+            quantity: Some(self.quantity()),
+            ..Purchase::of(&self.from)
+        }
+    }
+
+    fn act(&self) -> Act {
+        Act::ReturnTickets {
+            reservation: self.from.reservation_id.clone(),
+            seats: self.seats().iter().map(|seat| seat.seat_number).collect(),
+            quantity: self.quantity(),
+            refunded: self.refund,
+        }
+    }
+}
+
+fn give_back_writes(
+    back: &GivenBack,
     to: &Reservation,
     refund: Option<Refund>,
     now: EpochMs,
 ) -> Vec<Write> {
+    let from = &back.from;
     let id = &from.reservation_id;
     let mut writes = vec![advance(from, to, now)];
     writes.extend(
-        from.seats
+        back.seats()
             .iter()
             .filter_map(|seat| Some((seat_key(from, seat)?, seat)))
             .map(|(key, seat)| match from.state {
@@ -96,7 +170,7 @@ fn cancel_writes(
             }),
     );
     writes.extend(
-        from.stock
+        back.stock()
             .iter()
             .map(|allocation| return_stock(from.event_id(), *allocation, from.ticket_price())),
     );
@@ -171,26 +245,21 @@ impl Paid {
 }
 
 impl Refund {
-    fn of(
-        reservation: &Reservation,
-        amount: Money,
-        wallet: Wallet,
-        parts: &[Part],
-        now: EpochMs,
-    ) -> Self {
-        let to = wallet.refunded(amount);
+    fn of(back: &GivenBack, wallet: Wallet, now: EpochMs) -> Self {
+        let reservation = &back.from;
+        let to = wallet.refunded(back.refund);
         let entry = LedgerEntry {
             entry_id: EntryId::new(now),
             kind: EntryKind::Refund,
-            amount,
+            amount: back.refund,
             balance_after: to.balance,
-            purchase: Some(Purchase::of(reservation)),
+            purchase: Some(back.purchase()),
             withdrawal_id: None,
             at: now,
         };
         let departure = Departure {
             user_id: reservation.user_id,
-            parts,
+            parts: &back.parts,
             reservation_id: Some(&reservation.reservation_id),
             take: take_from,
         };
@@ -217,33 +286,22 @@ impl Store {
         Ok(made.await?)
     }
 
-    /// Cancels a reservation: frees the seats and gives `refunded` back in one transaction. `wallet` is needed if there is a payment to refund. `parts` of the refund go on
-    /// to where the money came from.
-    pub async fn cancel(
+    /// Gives tickets back: frees the seats, returns the stock and refunds the payment in one
+    /// transaction. If an operator does so, the journal tells of it.
+    pub async fn give_back(
         &self,
-        reservation: &Reservation,
-        wallet: Option<Wallet>,
-        refunded: Money,
-        parts: &[Part],
+        back: &GivenBack,
+        author: Option<&Author>,
     ) -> std::result::Result<Reservation, TransactionLost> {
-        let payment = match &reservation.state {
-            State::Confirmed { payment } => payment.clone(),
-            State::Held { .. } | State::Cancelled { .. } => None,
-        };
+        let deed = author.map(|author| Deed::one(author, back.act()));
         let made = self.transact(|now| {
-            let refund = wallet.map(|wallet| Refund::of(reservation, refunded, wallet, parts, now));
+            let refund = back.wallet.map(|wallet| Refund::of(back, wallet, now));
             let to_source = refund.as_ref().map(|refund| refund.leaving.total());
-            let cancelled = Reservation {
-                state: State::Cancelled {
-                    payment: payment.clone(),
-                    refunded,
-                    to_source: to_source.unwrap_or_default(),
-                },
-                modified_at: now,
-                ..reservation.clone()
-            };
-            let writes = cancel_writes(reservation, &cancelled, refund, now);
-            (writes, cancelled)
+            let to = back.to(to_source.unwrap_or_default(), now);
+            let mut writes = give_back_writes(back, &to, refund, now);
+            let event = Some(back.from.event_id());
+            writes.extend(deed.iter().flat_map(|deed| deed.entries(event, now)));
+            (writes, to)
         });
         Ok(made.await?)
     }
@@ -255,7 +313,8 @@ mod tests {
     use domain::event::Section;
     use domain::fees::ReservedFees;
     use domain::ids::{DateKey, EventId, Lane, Rank, ReservationId, SeatNumber};
-    use domain::reservation::{Performance, ReservedSeat};
+    use domain::reservation::Performance;
+    use domain::returns::Returned;
 
     fn held(at: EpochMs) -> Reservation {
         let event = EventId::parse("winter-live").unwrap();
@@ -277,6 +336,7 @@ mod tests {
             state: State::Held {
                 held_until: at.plus_seconds(300),
             },
+            returned: Returned::default(),
             charge_id: None,
             stock: Vec::new(),
             lane: Lane::FIRST,
@@ -300,11 +360,19 @@ mod tests {
             returnable: Money::ZERO,
         };
         let paid = Paid::of(&held, wallet(1), wallet(2), at);
-        let refund = Refund::of(&confirmed, Money(5), wallet(2), &[], at);
+        let back = |from: &Reservation, wallet| GivenBack {
+            from: from.clone(),
+            tickets: None,
+            wallet,
+            refund: Money(5),
+            parts: Vec::new(),
+        };
+        let refunded = back(&confirmed, Some(wallet(2)));
+        let refund = Refund::of(&refunded, wallet(2), at);
         let writes = [
             pay_writes(&held, &paid, at),
-            cancel_writes(&held, &confirmed, None, at),
-            cancel_writes(&confirmed, &confirmed, Some(refund), at),
+            give_back_writes(&back(&held, None), &confirmed, None, at),
+            give_back_writes(&refunded, &confirmed, Some(refund), at),
         ];
         for write in writes.iter().flatten() {
             write.check().unwrap();

@@ -16,6 +16,7 @@ use domain::ids::{EntryId, ReservationId, UserId};
 use domain::money::Money;
 use domain::queue::{Session, TokenEndsOn};
 use domain::reservation::{Payment, Performance, Reservation, State};
+use domain::returns::Returned;
 use domain::stock::Allocation;
 use domain::wallet::{EntryKind, LedgerEntry, Purchase, Wallet};
 
@@ -113,6 +114,7 @@ impl TicketRequest<'_> {
             tax_rate: self.event.terms.tax_rate,
             total_price: self.total_price,
             state: State::Confirmed { payment },
+            returned: Returned::default(),
             charge_id: None,
             stock: self.allocations.clone(),
             lane: self.session.lane,
