@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::apply::ApplyArgs;
 use crate::commands::audit::AuditArgs;
-use crate::commands::cancel_event::CancelEventArgs;
 use crate::commands::blocks::{BlockArgs, BlocksArgs, UnblockArgs};
+use crate::commands::cancel_event::CancelEventArgs;
 use crate::commands::desk::DeskArgs;
 use crate::commands::events::EventsArgs;
 use crate::commands::export::ExportCommand;
@@ -16,6 +16,7 @@ use crate::commands::journal::JournalArgs;
 use crate::commands::keys::KeysCommand;
 use crate::commands::orders::OrdersArgs;
 use crate::commands::plan::PlanArgs;
+use crate::commands::postpone::PostponeArgs;
 use crate::commands::queue::QueueArgs;
 use crate::commands::report::ReportArgs;
 use crate::commands::rush::RushArgs;
@@ -23,8 +24,8 @@ use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
 use crate::commands::withdrawals::WithdrawalsArgs;
 use crate::commands::{
-    apply, audit, blocks, cancel_event, desk, events, export, journal, keys, orders, plan, queue,
-    report, rush, serve, verify_draw, withdrawals,
+    apply, audit, blocks, cancel_event, desk, events, export, journal, keys, orders, plan,
+    postpone, queue, report, rush, serve, verify_draw, withdrawals,
 };
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
@@ -54,8 +55,10 @@ enum Command {
     Events(EventsArgs),
     /// Show an event's queue, or change how it runs
     Queue(QueueArgs),
-    /// Cancel an event for good, and give everybody the money back
+    /// Cancel an event or a date for good, and give everybody the money back
     CancelEvent(CancelEventArgs),
+    /// Move a date to another time, with its tickets
+    Postpone(PostponeArgs),
     /// Keep seats off sale, until a time or until they are unblocked
     Block(BlockArgs),
     /// Put blocked seats on sale again
@@ -117,6 +120,7 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Events(args) => events::run(&args, &tables, out).await,
             Command::Queue(args) => queue::run(&args, &tables, out).await,
             Command::CancelEvent(args) => cancel_event::run(&args, &tables, out).await,
+            Command::Postpone(args) => postpone::run(&args, &tables, out).await,
             Command::Block(args) => blocks::block(&args, &tables, out).await,
             Command::Unblock(args) => blocks::unblock(&args, &tables, out).await,
             Command::Blocks(args) => blocks::list(&args, &tables, out).await,

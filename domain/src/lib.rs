@@ -18,6 +18,7 @@ pub mod invariants;
 pub mod journal;
 pub mod localized;
 pub mod money;
+pub mod plans;
 pub mod profile;
 pub mod queue;
 pub mod refusal;

@@ -51,10 +51,19 @@ pub struct Performance {
     /// `None` also for general admission without a start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<EpochMs>,
+    /// The starts before, the first one first, if it was postponed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub postponed_from: Vec<EpochMs>,
     /// Until when the reservation can be cancelled once it is paid. `None` also if there is no
     /// start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_until: Option<EpochMs>,
+    /// Until when a cancellation gives everything back, if it was postponed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returns_until: Option<EpochMs>,
+    /// When the event or the date was cancelled, if it does not take place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<EpochMs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<TimeZoneName>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +89,13 @@ impl Performance {
                 .map(|now| self.cancel_until.map_or(now, |promised| promised.max(now))),
             ..current
         }
+    }
+
+    /// Whether a cancellation at `now` gives everything back: it was cancelled, or postponed a short
+    /// while ago.
+    #[must_use]
+    pub fn gives_all_back(&self, now: EpochMs) -> bool {
+        self.cancelled_at.is_some() || self.returns_until.is_some_and(|until| now < until)
     }
 }
 
@@ -220,10 +236,13 @@ impl Reservation {
         self.total_price - self.fees.total()
     }
 
-    /// What a cancellation gives back, before it is made: the payment, without the fees unless they
-    /// are refundable. Zero if nothing was paid.
+    /// What a cancellation at `now` gives back: the payment, without the fees unless they are
+    /// refundable, or the plans have changed. Zero if nothing was paid.
     #[must_use]
-    pub fn refund(&self) -> Money {
+    pub fn refund(&self, now: EpochMs) -> Money {
+        if self.performance.gives_all_back(now) {
+            return self.full_refund();
+        }
         match &self.state {
             State::Confirmed {
                 payment: Some(payment),
@@ -234,7 +253,7 @@ impl Reservation {
         }
     }
 
-    /// What is given back if the event is cancelled: the payment with all fees.
+    /// What is given back if the plans change: the payment with all fees.
     #[must_use]
     pub fn full_refund(&self) -> Money {
         match &self.state {
@@ -406,10 +425,29 @@ mod tests {
 
     #[test]
     fn a_cancellation_gives_the_price_back_and_the_fees_only_if_they_are_refundable() {
-        assert_eq!(paid(false).refund(), Money(200));
-        assert_eq!(paid(true).refund(), Money(230));
+        assert_eq!(paid(false).refund(EpochMs(0)), Money(200));
+        assert_eq!(paid(true).refund(EpochMs(0)), Money(230));
         assert_eq!(paid(true).price_of_tickets(), Money(200));
         assert_eq!(paid(true).ticket_price(), Money(100));
+    }
+
+    #[test]
+    fn everything_is_given_back_if_it_is_cancelled_and_for_some_time_if_it_is_postponed() {
+        let with = |performance| Reservation {
+            performance,
+            ..paid(false)
+        };
+        let cancelled = with(Performance {
+            cancelled_at: Some(EpochMs(5)),
+            ..Performance::default()
+        });
+        assert_eq!(cancelled.refund(EpochMs(9)), Money(230));
+        let postponed = with(Performance {
+            returns_until: Some(EpochMs(9)),
+            ..Performance::default()
+        });
+        assert_eq!(postponed.refund(EpochMs(8)), Money(230));
+        assert_eq!(postponed.refund(EpochMs(9)), Money(200));
     }
 
     #[test]
@@ -423,7 +461,10 @@ mod tests {
                 state,
                 ..paid(false)
             };
-            assert_eq!((unpaid.refund(), unpaid.kept()), (Money::ZERO, Money::ZERO));
+            assert_eq!(
+                (unpaid.refund(EpochMs(0)), unpaid.kept()),
+                (Money::ZERO, Money::ZERO)
+            );
         }
     }
 

@@ -55,6 +55,9 @@ mod blocks;
 /// The DynamoDB calls and units that each request may cost.
 #[cfg(test)]
 mod budget;
+/// Single dates that are cancelled.
+#[cfg(test)]
+mod cancelled_dates;
 /// Events that are cancelled, and the refunds.
 #[cfg(test)]
 mod cancelled_events;
@@ -79,6 +82,9 @@ mod model;
 /// The costs that `boxoffice plan` assumes are those of the handlers.
 #[cfg(test)]
 mod plan_costs;
+/// Dates that are postponed.
+#[cfg(test)]
+mod postponed_dates;
 #[cfg(test)]
 mod printed;
 /// The payment providers, each against a fake of it.

@@ -35,17 +35,14 @@ pub enum Outcome {
 }
 
 impl App {
-    /// Refuses if the event of a reservation is cancelled.
+    /// Refuses if the event or the date of a reservation is cancelled.
     pub(super) async fn check_takes_place(
         &self,
         id: &ReservationId,
         now: EpochMs,
     ) -> Result<(), Refusal> {
         let programme = self.programme(id.event_id(), now).await?;
-        if programme.event.is_cancelled() {
-            return Err(Refusal::EventCancelled);
-        }
-        Ok(())
+        programme.event.check_takes_place(id.date())
     }
 
     /// Pays a hold from the user's wallet. Repeating the request returns the first payment.
@@ -157,7 +154,9 @@ impl App {
     }
 
     /// Cancels a reservation: releases a hold, or refunds a payment. `refund_to` says where the
-    /// refund goes; without it, the event does. If the event is cancelled, everything is given back, at any time. Repeating the request returns the same result.
+    /// refund goes; without it, the event does. If the event or the date is cancelled, everything is
+    /// given back, at any time, and so it is for some time if the date was postponed. Repeating the
+    /// request returns the same result.
     pub async fn cancel(
         &self,
         user: UserId,
@@ -167,7 +166,11 @@ impl App {
     ) -> Result<Reservation, Refusal> {
         let mut now = now;
         for attempt in 1..=ATTEMPTS {
-            let reservation = self.stored_reservation(user, id).await?;
+            let mut reservation = self.stored_reservation(user, id).await?;
+            if reservation.is_live(now) {
+                let programme = self.programme(id.event_id(), now).await?;
+                keep_changed_plans(&mut reservation, &programme, now);
+            }
             let (wallet, refund, parts) = match &reservation.state {
                 State::Cancelled { .. } => return Ok(reservation),
                 State::Held { held_until } if *held_until <= now => {
@@ -176,12 +179,8 @@ impl App {
                 State::Held { .. } => (None, Money::ZERO, Vec::new()),
                 State::Confirmed { payment } => {
                     let programme = self.programme(id.event_id(), now).await?;
-                    let refund = if programme.event.is_cancelled() {
-                        reservation.full_refund()
-                    } else {
-                        check_cancellable(&programme, &reservation, now)?;
-                        reservation.refund()
-                    };
+                    check_cancellable(&programme, &reservation, now)?;
+                    let refund = reservation.refund(now);
                     match payment {
                         Some(_) => {
                             let wallet = self.store.wallet(user, Consistency::Strong).await?;
@@ -330,19 +329,27 @@ impl App {
     }
 }
 
+/// If changed plans give everything back, the cancelled reservation says so for good.
+fn keep_changed_plans(reservation: &mut Reservation, programme: &Programme, now: EpochMs) {
+    let current = programme.performance(reservation.date());
+    let described = reservation.performance.as_described_by(current);
+    if described.gives_all_back(now) {
+        reservation.performance = described;
+    }
+}
+
 /// A confirmed reservation can be cancelled until `cancelUntilHours` before the start, or until the
-/// time that was promised when its seats were held, if that is later.
+/// time that was promised when its seats were held, if that is later; and at any time if everything
+/// is given back.
 fn check_cancellable(
     programme: &Programme,
     reservation: &Reservation,
     now: EpochMs,
 ) -> Result<(), Refusal> {
     let current = programme.performance(reservation.date());
-    let until = reservation
-        .performance
-        .as_described_by(current)
-        .cancel_until;
-    if until.is_some_and(|until| now >= until) {
+    let described = reservation.performance.as_described_by(current);
+    let is_too_late = described.cancel_until.is_some_and(|until| now >= until);
+    if is_too_late && !described.gives_all_back(now) {
         return Err(Refusal::NotCancellable("it is too late to cancel"));
     }
     Ok(())

@@ -377,9 +377,9 @@ fn changed_texts(id: &EventId, former: &Texts, texts: &Texts) -> Option<Write> {
 }
 
 /// The write of a date.
-type DateWrite = (DateKey, Write);
+pub(super) type DateWrite = (DateKey, Write);
 
-fn date_write(event: &Event, date: &EventDate) -> DateWrite {
+pub(super) fn date_write(event: &Event, date: &EventDate) -> DateWrite {
     let key = keys::date(&event.event_id, date.date);
     (date.date, Write::put(key, write_item(date)))
 }

@@ -22,6 +22,7 @@ mod journal;
 mod keys;
 mod lookup;
 mod off_sale;
+mod plans;
 mod queue;
 mod refused;
 mod reservations;
@@ -48,6 +49,7 @@ pub use inspection::{
 pub use issuer_keys::{PublishedKeys, ReadingState, SharedIssuerKeys};
 pub use lookup::{ClaimPage, NumberedEntry, OwnedThing, TablePage};
 pub use off_sale::TakenSeat;
+pub use plans::ReplanRefused;
 pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
 pub use reservations::{
     FormerHolds, HoldConflict, HoldExtension, HoldRequest, TicketConflict, TicketRequest,
