@@ -48,7 +48,7 @@ impl NewTime {
     ) -> Result<(EpochMs, DateKey), String> {
         let at = |time: ResolvedTime| (time.at, DateKey::on_day(time.local.date()));
         let local = zone.and_then(|zone| zone.local(start));
-        let today = local.map(|local| local.date()).or(day.map(DateKey::day));
+        let today = local.map(PrimitiveDateTime::date).or(day.map(DateKey::day));
         match (self.0, zone, local) {
             (Written::Time(time), _, _) => {
                 let own = today.map_or(DayOfTime::Own, DayOfTime::On);

@@ -221,7 +221,7 @@ fn update(before: &Described, described: Described) -> Result<Step, String> {
         control.beacon = None;
     }
     let kept = kept_postponements(&programme, &control);
-    let mut programme = replanned(programme, control)?;
+    let mut programme = replanned(programme, &control)?;
     programme.event.first_applied_at = former.event.first_applied_at;
     programme.event.revision = former.event.revision;
     keep_shards(
@@ -252,7 +252,7 @@ fn update(before: &Described, described: Described) -> Result<Step, String> {
 }
 
 /// What the catalogue describes, with what operators have changed about its dates.
-fn replanned(programme: Programme, control: Control) -> Result<Programme, String> {
+fn replanned(programme: Programme, control: &Control) -> Result<Programme, String> {
     let id = programme.event.event_id.clone();
     programme.under(control.clone()).map_err(|date| {
         let place = date.map_or_else(String::new, |date| format!("dates: {date}: "));

@@ -43,7 +43,7 @@ pub struct PostponeArgs {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Postponed<'a> {
+struct NewPlan<'a> {
     event_id: &'a EventId,
     #[serde(skip_serializing_if = "Option::is_none")]
     date: Option<DateKey>,
@@ -58,7 +58,7 @@ struct Postponed<'a> {
     returns_until: Option<EpochMs>,
 }
 
-impl<'a> Postponed<'a> {
+impl<'a> NewPlan<'a> {
     fn of(event: &'a Event, date: Option<DateKey>) -> Self {
         let all = event.control.postponements(date);
         Self {
@@ -91,7 +91,7 @@ pub async fn run(args: &PostponeArgs, tables: &TableOptions, out: &mut Output) -
             return Ok(Outcome::Negative);
         }
     };
-    let postponed = Postponed::of(&event, args.date);
+    let postponed = NewPlan::of(&event, args.date);
     if args.json {
         out.json(&postponed)?;
     } else {
@@ -104,7 +104,7 @@ pub async fn run(args: &PostponeArgs, tables: &TableOptions, out: &mut Output) -
     Ok(Outcome::Done)
 }
 
-fn to_text(postponed: &Postponed<'_>) -> Vec<String> {
+fn to_text(postponed: &NewPlan<'_>) -> Vec<String> {
     let date = postponed.date.map(|date| format!(" on {date}"));
     let mut lines = vec![format!(
         "{}{}",
