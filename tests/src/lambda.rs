@@ -910,7 +910,8 @@ impl FirstRequest<'_> {
         let says = (201, "chargeId", 4);
         self.asks(("POST", &path), token, Some(body), says).await;
         let path = format!("{reservation}/payment");
-        let says = (201, "50000", 3);
+        // One reads the event, which may be cancelled.
+        let says = (201, "50000", 4);
         self.asks(("POST", &path), token, None, says).await;
         let says = (200, "50000", 3);
         self.asks(("GET", &wallet), token, None, says).await;

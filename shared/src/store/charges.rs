@@ -126,10 +126,15 @@ fn write_charge(charge: &Charge) -> Item {
     write_item(&StoredCharge::from(charge))
 }
 
-/// Replaces a charge by its next state, if its status is still the one that was read.
+/// Replaces a charge by its next state, if its status is still the one that was read, and no checkout has been noted since.
+/// A charge without a checkout ends without a question to the provider, so it must not end once somebody can pay in one.
 fn advance(from: &Charge, to: &Charge) -> Write {
+    let condition = match from.begun {
+        Some(_) => "#status = :status AND #createdAt = :created",
+        None => "#status = :status AND #createdAt = :created AND attribute_not_exists(#begun)",
+    };
     Write::put(keys::charge(from.order_id()), write_charge(to))
-        .when("#status = :status AND #createdAt = :created")
+        .when(condition)
         .bind(":status", write_value(&from.status()))
         .bind(":created", from.created_at)
 }
@@ -407,6 +412,10 @@ mod tests {
         let pending = charge(ChargeState::Pending);
         let order = pending.order_id();
         let begun = pending.begun.clone().unwrap();
+        let without_checkout = Charge {
+            begun: None,
+            ..pending.clone()
+        };
         let part = Part {
             payment: payment(),
             amount: Money(5),
@@ -414,6 +423,7 @@ mod tests {
         };
         for write in [
             advance(&pending, &charge(ChargeState::Expired)),
+            advance(&without_checkout, &charge(ChargeState::Expired)),
             note_checkout(order, &begun),
             move_end(order, EpochMs(1)),
             take_from(&part),

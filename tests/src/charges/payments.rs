@@ -4,6 +4,7 @@ use boxoffice::demo_provider::DemoState;
 use serde_json::json;
 
 use super::{PayingShop, set_amount};
+use crate::call_gate::CallGate;
 use crate::invariants;
 use crate::unreliable::Trouble;
 use crate::world::{EVENT, PRICE, World};
@@ -54,6 +55,33 @@ async fn the_same_key_gives_the_same_charge_and_never_a_second_checkout() {
     shop.look(&buyer, &first).await;
     let done = shop.charge(&buyer, 100, "once", None).await;
     assert_eq!((done.status, &done.body["status"]), (200, &json!("DONE")));
+}
+
+/// The schedule has read that nobody can pay the charge, and at this moment somebody gets its checkout.
+#[tokio::test]
+async fn a_charge_does_not_expire_once_its_checkout_is_handed_out() {
+    let shop = PayingShop::new().await;
+    let buyer = shop.world.joins(EVENT).await;
+    shop.provider.trouble(0, Trouble::Down);
+    let unanswered = shop.charge(&buyer, 100, "a", None).await;
+    unanswered.is_problem(503, "provider_unreachable");
+
+    let settling = shop.another_process();
+    let gate = CallGate::of(&["EXPIRED"]);
+    settling.world.wire.put_gate(gate.clone());
+    let handed_out = async {
+        gate.waits().await;
+        let begun = shop.charge(&buyer, 100, "a", None).await;
+        assert_eq!(begun.body["status"], "PENDING", "{begun:?}");
+        gate.open();
+        begun
+    };
+    let (_, begun) = futures::future::join(settling.settle_later(), handed_out).await;
+
+    shop.pays(&begun);
+    assert_eq!(shop.look(&buyer, &begun).await["status"], "DONE");
+    assert_eq!(shop.ledger(&buyer).await, [("CHARGE".to_owned(), 100)]);
+    invariants::check(&shop.world).await;
 }
 
 #[tokio::test]
