@@ -228,7 +228,11 @@ impl World {
 
     /// A world with this event.
     pub async fn with(programme: Programme) -> Self {
-        Self::on(Operations::in_memory().expect("an engine"), programme).await
+        Box::pin(Self::on(
+            Operations::in_memory().expect("an engine"),
+            programme,
+        ))
+        .await
     }
 
     /// A world with this event, on a new database.
@@ -284,11 +288,9 @@ impl World {
 
     /// Adds an event.
     pub async fn add(&self, programme: Programme) {
-        self.app
-            .store()
-            .apply(&Change::Create(programme.into()), &[], &author())
-            .await
-            .expect("an event");
+        let create = Change::Create(programme.into());
+        let applied = Box::pin(self.app.store().apply(&create, &[], &author())).await;
+        applied.expect("an event");
     }
 
     /// The engine's address, for programs that are not in this process. It accepts any access keys.

@@ -154,8 +154,8 @@ async fn sold(world: &World, seat: u32) -> Buyer {
 async fn busy_world() -> World {
     let mut concert = concert_for(4);
     concert.event.terms.hold_seconds = 60;
-    let world = Box::pin(World::with(concert)).await;
-    Box::pin(world.add(festival())).await;
+    let world = World::with(concert).await;
+    world.add(festival()).await;
     sold(&world, 1).await;
     sold(&world, 2).await;
     let gave_back = sold(&world, 3).await;
