@@ -7,6 +7,7 @@
 mod check;
 mod error;
 mod fees;
+mod presales;
 mod profile;
 mod raw;
 mod section;

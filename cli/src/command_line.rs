@@ -9,6 +9,7 @@ use crate::commands::apply::ApplyArgs;
 use crate::commands::audit::AuditArgs;
 use crate::commands::blocks::{BlockArgs, BlocksArgs, UnblockArgs};
 use crate::commands::cancel_event::CancelEventArgs;
+use crate::commands::codes::CodesCommand;
 use crate::commands::desk::DeskArgs;
 use crate::commands::events::EventsArgs;
 use crate::commands::export::ExportCommand;
@@ -24,7 +25,7 @@ use crate::commands::serve::ServeArgs;
 use crate::commands::verify_draw::VerifyDrawArgs;
 use crate::commands::withdrawals::WithdrawalsArgs;
 use crate::commands::{
-    apply, audit, blocks, cancel_event, desk, events, export, journal, keys, orders, plan,
+    apply, audit, blocks, cancel_event, codes, desk, events, export, journal, keys, orders, plan,
     postpone, queue, report, rush, serve, verify_draw, withdrawals,
 };
 use crate::outcome::Outcome;
@@ -65,6 +66,9 @@ enum Command {
     Unblock(UnblockArgs),
     /// List the blocked seats of an event
     Blocks(BlocksArgs),
+    /// Make, list and revoke codes for a presale
+    #[command(subcommand)]
+    Codes(CodesCommand),
     /// Show an event's sales and the state of its queue
     Report(ReportArgs),
     /// Find reservations, or tell the whole story of one
@@ -124,6 +128,7 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Block(args) => blocks::block(&args, &tables, out).await,
             Command::Unblock(args) => blocks::unblock(&args, &tables, out).await,
             Command::Blocks(args) => blocks::list(&args, &tables, out).await,
+            Command::Codes(command) => codes::run(&command, &tables, out).await,
             Command::Report(args) => report::run(&args, &tables, out).await,
             Command::Orders(args) => orders::run(&args, &tables, out).await,
             Command::Export(command) => export::run(&command, &tables, out).await,

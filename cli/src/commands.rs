@@ -4,6 +4,7 @@ pub mod apply;
 pub mod audit;
 pub mod blocks;
 pub mod cancel_event;
+pub mod codes;
 pub mod desk;
 pub mod events;
 pub mod export;

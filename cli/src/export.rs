@@ -19,10 +19,10 @@ use crate::progress::Progress;
 use crate::wanted_reservations::Wanted;
 use attendees::Attendee;
 use ledger::EntryLine;
-use lines::{Line, LineWriter};
 use sales::Sale;
 
 pub use lines::Format;
+pub(crate) use lines::{Line, LineWriter};
 
 /// Where the lines come from and where they go.
 pub struct Export<'a> {

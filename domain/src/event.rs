@@ -10,6 +10,7 @@ use crate::fees::{Fees, TaxRate};
 use crate::ids::{DateKey, EventId, Lane, SeatNumber};
 use crate::money::{Currency, Money};
 use crate::plans::Postponements;
+use crate::presale::Presale;
 use crate::profile::{Overview, Profile};
 use crate::queue::{Control, Head, Order, Permutation, QueuePolicy, Ranking};
 use crate::refusal::Refusal;
@@ -46,6 +47,9 @@ pub struct Terms {
     /// When the sale opens. `None`: it is open from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<EpochMs>,
+    /// Phases before that opening, in which joining needs a code. Empty if there is no opening.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub presales: Vec<Presale>,
     /// When the sale closes, if the catalogue defines it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closes_at: Option<EpochMs>,
@@ -154,11 +158,11 @@ pub struct Event {
 pub enum SaleState {
     /// Over for good, or until an operator reopens the sale.
     Closed,
-    /// Before `opensAt`: users can join the queue, but nobody is admitted.
+    /// Before the opening, and outside of presales: users can join the queue, but nobody is admitted.
     NotOpen,
     /// The operator has paused the queue: nobody is called, and nobody can arrive.
     Paused,
-    /// On sale.
+    /// On sale; during a presale, to those who joined with a code.
     Open,
 }
 
@@ -294,7 +298,7 @@ impl Event {
             || self.closes_at().is_some_and(|at| at <= now)
         {
             SaleState::Closed
-        } else if self.terms.opens_at.is_some_and(|at| at > now) {
+        } else if self.next_opening(now).is_some() {
             SaleState::NotOpen
         } else if self.control.pause.is_on() {
             SaleState::Paused
@@ -337,10 +341,10 @@ impl Event {
         self.control.applied_to(self.terms.queue)
     }
 
-    /// Whether the opening time has come, regardless of pauses and closings.
+    /// Whether the first opening has come, regardless of pauses, closings, and the ends of presales.
     #[must_use]
     pub fn has_opened(&self, now: EpochMs) -> bool {
-        self.terms.opens_at.is_none_or(|at| at <= now)
+        self.first_opening().is_none_or(|at| at <= now)
     }
 
     /// The order in which a lane calls its numbers.
@@ -505,12 +509,10 @@ pub struct Programme {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod fixtures {
     use super::*;
-    use crate::seating::From;
-    use proptest::prelude::*;
 
-    fn event() -> Event {
+    pub(crate) fn event() -> Event {
         Event {
             event_id: EventId::parse("winter-live").unwrap(),
             terms: Terms {
@@ -526,6 +528,7 @@ mod tests {
                 cancel_until_hours: 24,
                 refund_to: RefundTo::Wallet,
                 opens_at: Some(EpochMs(1_000_000)),
+                presales: Vec::new(),
                 closes_at: None,
                 last_start: Some(EpochMs(9_000_000)),
                 doors_open_at: None,
@@ -539,6 +542,14 @@ mod tests {
             revision: 1,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixtures::event;
+    use super::*;
+    use crate::seating::From;
+    use proptest::prelude::*;
 
     #[test]
     fn a_sale_opens_at_its_time_and_closes_at_the_last_start() {

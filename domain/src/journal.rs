@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::ids::{DateKey, EventId, Malformed, SeatNumber};
 use crate::money::{Currency, Money};
 use crate::plans::{Postponement, Postponements};
+use crate::presale::PhaseName;
 use crate::queue::{Control, Strategy};
 
 /// Who acts: a principal of AWS by its ARN, an access key, or a user of a machine.
@@ -179,6 +180,17 @@ pub enum Act {
     UnblockSeats {
         seats: SomeSeats,
     },
+    /// Codes of a presale were made. They are told to nobody.
+    MakeCodes {
+        count: usize,
+        batch: String,
+        phase: PhaseName,
+        most_users: u32,
+    },
+    /// Codes were revoked.
+    RevokeCodes {
+        ids: Vec<String>,
+    },
     /// A new signing key.
     RotateKeys {
         kid: String,
@@ -283,6 +295,8 @@ impl Act {
             Self::DisallowRush => "disallow rush",
             Self::BlockSeats { .. } => "block seats",
             Self::UnblockSeats { .. } => "unblock seats",
+            Self::MakeCodes { .. } => "make codes",
+            Self::RevokeCodes { .. } => "revoke codes",
             Self::RotateKeys { .. } => "rotate keys",
         }
     }
@@ -311,6 +325,17 @@ impl Act {
             Self::AllowRush { until } => vec![format!("until {until}")],
             Self::BlockSeats { seats, block } => vec![seats.to_string(), format!("as {block}")],
             Self::UnblockSeats { seats } => vec![seats.to_string()],
+            Self::MakeCodes {
+                count,
+                batch,
+                phase,
+                most_users,
+            } => vec![
+                format!("{count} of batch {batch}"),
+                format!("phase: {phase}"),
+                format!("uses of each: {most_users}"),
+            ],
+            Self::RevokeCodes { ids } => ids.clone(),
             Self::RotateKeys { kid, retired } => std::iter::once(format!("new key: {kid}"))
                 .chain(retired.iter().map(|kid| format!("retired: {kid}")))
                 .collect(),

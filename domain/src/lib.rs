@@ -4,6 +4,7 @@
 //! no async runtime and no HTTP library, so the compiler keeps the rules apart from the store and
 //! from the API.
 
+pub mod access_code;
 pub mod best;
 pub mod block;
 pub mod books;
@@ -19,6 +20,7 @@ pub mod journal;
 pub mod localized;
 pub mod money;
 pub mod plans;
+pub mod presale;
 pub mod profile;
 pub mod queue;
 pub mod refusal;

@@ -69,6 +69,14 @@ pub enum Refusal {
     /// The event does not take place.
     EventCancelled,
     NotOpen(&'static str),
+    /// Before the general sale, only those with a code can join.
+    CodeRequired,
+    /// There is no such code, or it was revoked.
+    CodeInvalid,
+    /// The code is for another presale.
+    CodeNotNow,
+    /// As many users as may have used the code.
+    CodeUsedUp,
     NotAdmitted {
         /// `None` before the draw.
         position: Option<u64>,

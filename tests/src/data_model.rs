@@ -11,6 +11,7 @@ use boxoffice::demo_provider::{DemoProvider, DemoRefundState, DemoState};
 use boxoffice::output::Output;
 use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
+use domain::access_code::AccessCode;
 use domain::block::{Block, BlockKind};
 use domain::clock::EpochMs;
 use domain::event::Programme;
@@ -25,6 +26,7 @@ use shared::store::{Consistency, Store};
 
 use crate::invariants;
 use crate::issuer::TestIssuer;
+use crate::presale::codes_of;
 use crate::world::{Buyer, DATE, EVENT, LATER_DATE, PRICE, Reply, World, author, concert};
 
 const DOCUMENT: &str = include_str!("../../docs/DATA-MODEL.md");
@@ -186,6 +188,13 @@ events:
     totalTickets: 1
     price: 50000
     queue: {maxActive: 1}
+  - eventId: presold
+    name: Presold
+    venue: Club
+    admission: general
+    totalTickets: 1
+    opensAt: "2026-12-20T11:00:00Z"
+    presales: [{name: fans, opensAt: "2026-11-20T10:30:00Z"}]
 "#;
 
 const DRAWN: &str = "drawn";
@@ -301,6 +310,19 @@ async fn a_device_is_linked(world: &World) {
         .send("POST", "/device-links", &headers, Some(&body))
         .await;
     assert_eq!(linked.status, 200, "{linked:?}");
+}
+
+/// A user joins with a code, and another code is revoked.
+async fn codes_are_used(world: &World) {
+    let codes = codes_of(world, "presold", "fans", 2, 1).await;
+    let body = json!({ "code": codes[0] });
+    let joined = world.post("/events/presold/tokens", "", body).await;
+    assert_eq!(joined.status, 201, "{joined:?}");
+    let event = EventId::parse("presold").unwrap();
+    let hashes = [AccessCode::parse(&codes[1]).unwrap().hash(&event)];
+    let by = author();
+    let revoked = world.app.store().revoke_codes(&event, &hashes, &by);
+    assert_eq!(revoked.await.unwrap(), 1);
 }
 
 /// The only ticket is sold, and a user waits.
@@ -481,6 +503,7 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
     tickets_are_sold(&world).await;
     a_device_is_linked(&world).await;
     lots_are_drawn(&world).await;
+    codes_are_used(&world).await;
     everything_is_sold(&world).await;
     charges_are_confirmed(&world).await;
     world

@@ -17,6 +17,7 @@ use shared::store::Consistency;
 use crate::call_gate::{CallGate, Pass};
 use crate::grants::{self, Need, Used};
 use crate::issuer::TestIssuer;
+use crate::presale::{codes_of, presold};
 use crate::world::{
     Buyer, DATE, EVENT, FUNCTIONS, LATER_DATE, PRICE, Reply, World, concert_for, festival,
 };
@@ -140,6 +141,7 @@ async fn every_function_uses_every_permission_that_it_has() {
     somebody_whom_an_issuer_names_joins_and_leaves(&world).await;
     the_issuers_keys_are_read_in_init(&world).await;
     a_ticket_is_given_back(&world_with(&festival()).await).await;
+    somebody_joins_a_presale(&world_with(&presold(10)).await).await;
     a_place_is_given_up_before_the_draw(&world_with(&drawing(concert_for(1))).await).await;
     for programme in [concert_for(1), drawing(concert_for(1))] {
         a_departure_is_taken_back(&world_with(&programme).await, &programme).await;
@@ -407,6 +409,13 @@ async fn a_place_is_given_up_before_the_draw(world: &World) {
     let buyer = world.joins("requeue").await;
     world.clock.advance_seconds(60);
     world.joins_as("requeue", &buyer.user_id).await;
+}
+
+async fn somebody_joins_a_presale(world: &World) {
+    let code = codes_of(world, EVENT, "fan club", 1, 1).await.remove(0);
+    let join = Request::new("POST", format!("/events/{EVENT}/tokens"));
+    let joined = join.with(json!({ "code": code })).by(world, "").await;
+    assert_eq!(joined.status, 201, "{joined:?}");
 }
 
 /// Leaving while waiting and before a draw, each taken back at once.

@@ -85,6 +85,9 @@ mod plan_costs;
 /// Dates that are postponed.
 #[cfg(test)]
 mod postponed_dates;
+/// Presales: joining with a code before the general sale.
+#[cfg(test)]
+mod presale;
 #[cfg(test)]
 mod printed;
 /// The payment providers, each against a fake of it.

@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::clock::EpochMs;
 use domain::event::{Admission, Programme};
 use domain::fees::Fees;
 use domain::ids::EventId;
 use domain::money::Money;
+use domain::presale::{PhaseName, Presale};
 use domain::queue::{Reissue, Strategy};
 use fastrand::Rng;
 use futures::future::join_all;
@@ -20,9 +22,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::invariants;
+use crate::presale::codes_of;
 use crate::random_operator::{Changes, EXTRA_DATE, operate};
 use crate::wire::{Fault, Rule};
-use crate::world::{DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, World, concert_for, festival};
+use crate::world::{
+    DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, START, World, concert_for, festival,
+};
 
 const MARKET: &str = "night-market";
 const EVENTS: [&str; 3] = [EVENT, FESTIVAL, MARKET];
@@ -30,6 +35,12 @@ const EVENTS: [&str; 3] = [EVENT, FESTIVAL, MARKET];
 const SEATS: u32 = 50;
 /// So few that they are always nearly sold out.
 const TICKETS: u32 = 8;
+/// The market's presale lasts for the whole run.
+pub(crate) const MARKET_PRESALE: &str = "neighbours";
+pub(crate) const MARKET_OPENS: &str = "2026-12-20T10:00:00Z";
+/// Few enough codes and uses that some are used up.
+const CODES: usize = 40;
+const USES: u32 = 20;
 const WORKERS: usize = 8;
 /// The users who act most often.
 const REGULARS: usize = 120;
@@ -81,6 +92,13 @@ fn market() -> Programme {
         batch_seconds: 10,
     };
     market.event.terms.queue.reissue = Reissue::Requeue;
+    let opens_at = EpochMs::parse(MARKET_OPENS).unwrap();
+    market.event.terms.opens_at = Some(opens_at);
+    market.event.terms.presales = vec![Presale {
+        name: PhaseName::parse(MARKET_PRESALE).unwrap(),
+        opens_at: EpochMs::parse(START).unwrap(),
+        closes_at: opens_at,
+    }];
     market
 }
 
@@ -107,6 +125,8 @@ struct Move {
 
 struct Crowd {
     world: World,
+    /// Of the market's presale.
+    codes: Vec<String>,
     users: Vec<Mutex<User>>,
     actions_left: AtomicUsize,
     /// Answers by function and status or code.
@@ -120,6 +140,7 @@ impl Crowd {
         let world = World::with(seated()).await;
         world.add(general()).await;
         world.add(market()).await;
+        let codes = codes_of(&world, MARKET, MARKET_PRESALE, CODES, USES).await;
         let users = (0..users).map(|_| {
             Mutex::new(User {
                 id: Uuid::new_v4().to_string(),
@@ -128,6 +149,7 @@ impl Crowd {
         });
         Arc::new(Self {
             world,
+            codes,
             users: users.collect(),
             actions_left: AtomicUsize::new(actions),
             answers: Mutex::default(),
@@ -248,7 +270,13 @@ impl Crowd {
 
     async fn join(&self, process: &World, turn: &Move) -> Reply {
         let path = format!("/events/{}/tokens", turn.event);
-        let reply = process.post(&path, "", json!({"userId": turn.id})).await;
+        let mut body = json!({"userId": turn.id});
+        if turn.event == MARKET {
+            // Another one after some time, in case this one was revoked or is used up.
+            let code = (turn.at + turn.charges as usize) % self.codes.len();
+            body["code"] = self.codes[code].clone().into();
+        }
+        let reply = process.post(&path, "", body).await;
         if let Some(token) = reply.body["token"].as_str() {
             let mut user = self.users[turn.at].lock().unwrap();
             user.tokens.insert(turn.event, token.to_owned());

@@ -7,16 +7,21 @@ use boxoffice::Outcome;
 use boxoffice::cancelling::{self, Scope};
 use boxoffice::catalog_update::{Mode, apply_text};
 use boxoffice::commands::blocks::{SeatsArgs, block_seats, unblock_seats};
+use boxoffice::commands::codes::{self, WantedCodes};
+use boxoffice::export::Format;
 use boxoffice::output::Output;
 use boxoffice::postponing::{self, NewTime, Wanted};
 use boxoffice::seat_list::SeatList;
 use boxoffice::steering::{self, SaleAction, Steering};
+use domain::access_code::{CodeHash, CodePrefix};
 use domain::block::{Block, BlockKind};
 use domain::ids::{DateKey, EventId};
+use domain::presale::PhaseName;
 use fastrand::Rng;
 
+use crate::random::{MARKET_OPENS, MARKET_PRESALE};
 use crate::wire::{Fault, Rule};
-use crate::world::{DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, World, author};
+use crate::world::{DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, START, World, author};
 
 /// A date that the operator adds and removes, with so few seats that its buyers meet the operator.
 pub(crate) const EXTRA_DATE: &str = "2026-12-26";
@@ -64,6 +69,13 @@ fn catalogue(random: &mut Rng, seated: [&str; 2]) -> String {
         let parts = [
             format!("  - eventId: {id}\n    name: {id}\n    venue: Hall\n    admission: seated\n"),
             "    maxSeatsPerUser: 3\n    holdSeconds: 45\n".to_owned(),
+            if id == EVENT {
+                String::new()
+            } else {
+                format!(
+                    "    opensAt: {MARKET_OPENS}\n    presales: [{{name: {MARKET_PRESALE}, opensAt: {START}}}]\n"
+                )
+            },
             format!("    queue: {queue}graceSeconds: 20, sessionSeconds: 60}}\n    dates:\n"),
         ];
         text.extend(parts);
@@ -145,6 +157,31 @@ async fn change_plans(process: &World, random: &mut Rng, seated: [&str; 2]) -> &
     }
 }
 
+/// Makes codes, or revokes one of any age.
+async fn change_codes(process: &World, random: &mut Rng, market: &str) -> &'static str {
+    let store = process.app.store();
+    let event = EventId::parse(market).expect("an event id");
+    if random.bool() {
+        let wanted = WantedCodes {
+            event,
+            phase: PhaseName::parse(MARKET_PRESALE).expect("a phase"),
+            count: random.usize(1..4),
+            most_users: 1,
+            prefix: CodePrefix::default(),
+        };
+        let mut out = Output::to(Box::new(std::io::sink()));
+        let made = codes::make(store, &wanted, Format::Csv, &author(), &mut out).await;
+        return made.map_or("codes failed", |_| "codes done");
+    }
+    let Ok(known) = store.codes(&event).await else {
+        return "revoking failed";
+    };
+    let hashes: Vec<CodeHash> = known.into_keys().collect();
+    let hash = hashes[random.usize(..hashes.len())].clone();
+    let revoked = store.revoke_codes(&event, &[hash], &author()).await;
+    revoked.map_or("revoking failed", |_| "revoking done")
+}
+
 /// One change by a new process, which may be interrupted. A failure is an outcome too: the operator tries again later.
 pub(crate) async fn operate(
     world: &World,
@@ -165,6 +202,8 @@ pub(crate) async fn operate(
         change_blocks(&process, random, seated).await
     } else if random.u8(..5) == 0 {
         change_plans(&process, random, seated).await
+    } else if random.u8(..8) == 0 {
+        change_codes(&process, random, seated[1]).await
     } else if random.u8(..3) > 0 {
         let text = catalogue(random, seated);
         let mut out = Output::to(Box::new(std::io::sink()));

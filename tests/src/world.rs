@@ -147,6 +147,7 @@ pub fn concert() -> Programme {
                 refund_to: domain::event::RefundTo::Wallet,
                 cancel_until_hours: 24,
                 opens_at: None,
+                presales: Vec::new(),
                 closes_at: None,
                 last_start: Some(dates[1].starts_at),
                 doors_open_at: None,
@@ -288,9 +289,11 @@ impl World {
 
     /// Adds an event.
     pub async fn add(&self, programme: Programme) {
-        let create = Change::Create(programme.into());
-        let applied = Box::pin(self.app.store().apply(&create, &[], &author())).await;
-        applied.expect("an event");
+        let change = Change::Create(programme.into());
+        let (store, by) = (self.app.store(), author());
+        // Boxed, because the futures of whole tests contain it.
+        let applied = Box::pin(store.apply(&change, &[], &by));
+        applied.await.expect("an event");
     }
 
     /// The engine's address, for programs that are not in this process. It accepts any access keys.

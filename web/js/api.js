@@ -133,11 +133,13 @@ async function asUser(method, path, options = {}) {
 }
 
 /** Joins the event's queue, or returns the existing place. */
-export async function join(event) {
+/** Joins the line, with a code if one is needed. */
+export async function join(event, code) {
   const token = await currentIdToken();
   if (!token && await ready()) throw new ApiError("sign_in");
   try {
-    const answer = await call("POST", `/events/${encode(event)}/tokens`, { action: true, ...(token ? { token } : { body: { userId: userId() } }) });
+    const body = { ...(token ? {} : { userId: userId() }), ...(code ? { code } : {}) };
+    const answer = await call("POST", `/events/${encode(event)}/tokens`, { action: true, ...(token ? { token } : {}), ...(token && !code ? {} : { body }) });
     keepToken(event, answer);
     return answer;
   } catch (error) {

@@ -11,6 +11,7 @@ import { announce, h, icon, put } from "./dom.js";
 import { feeNote, ticketPrice } from "./fees.js";
 import { dayAndTime, days, duration, money, movedFrom, t } from "./i18n.js";
 import { picture } from "./picture.js";
+import { codeField, needsCode, nextOpening, presaleFacts } from "./presale.js";
 import { hasTurn, joinQueue, placeIn, watchPlace } from "./queue.js";
 import { isOffered, isResuming, signIn } from "./sign-in.js";
 import { leftText } from "./events.js";
@@ -34,6 +35,7 @@ class EventPage {
     Object.assign(this, { event, queue, signal });
     this.way = h("section", { class: "panel way", "aria-labelledby": "way-title" });
     this.problem = h("div", {});
+    this.code = codeField(event.eventId);
     this.main = h("div", { class: "main-column" });
     this.facts = h("div", {});
     this.returns = h("li", {});
@@ -133,19 +135,23 @@ class EventPage {
     if (event.state === "CLOSED") {
       return [heading(t("way.closed")), h("p", {}, t("way.closed_text")), h("a", { class: "button quiet", href: href() }, t("way.other_events"))];
     }
-    const opensIn = event.opensAt && Date.parse(event.opensAt) > now();
+    const opening = nextOpening(event);
+    const withCode = needsCode(event);
+    const isNext = opening === event.opensAt ? "opens_at" : "presale.opens_at";
     return [
-      heading(event.state === "NOT_OPEN" ? t("way.not_open") : t("way.open")),
+      heading(t(opening ? (withCode ? "presale.soon" : "way.not_open") : withCode ? "presale.title" : "way.open")),
       choice,
       date && !canBuy(date) && this.others(date),
-      opensIn && h("p", { class: "opens" }, t("opens_at", { time: dayAndTime(event.opensAt, event.timeZone) })),
-      opensIn && h("p", { class: "opens-in" }, h("span", {}, t("opens_in")), " ", countdown(event.opensAt, signal, { label: t("opens_in"), onZero: () => { event.state = "OPEN"; this.drawWay(); } })),
+      withCode && presaleFacts(event),
+      opening && h("p", { class: "opens" }, t(isNext, { time: dayAndTime(opening, event.timeZone) })),
+      opening && h("p", { class: "opens-in" }, h("span", {}, t("opens_in")), " ", countdown(opening, signal, { label: t("opens_in"), onZero: () => { event.state = "OPEN"; this.drawWay(); } })),
       queue && (queue.waiting > 0 || queue.state === "OPEN") && h("p", { class: "quiet-text" }, queue.waiting > 0 ? t("way.people_wait", { n: queue.waiting }) : t("way.nobody_waits")),
       queue?.draw && h("p", {}, t("draw.join_text")),
       event.state === "PAUSED" && h("p", {}, t("way.paused_text")),
       event.availableTickets === 0 && h("p", {}, t("way.sold_out_text")),
+      (withCode || this.asksCode) && this.code.field,
       this.joinButton(),
-      opensIn && openingFile(event),
+      opening && openingFile(event, opening),
       queue?.draw && h("p", {}, h("a", { href: href("e", event.eventId, "draw") }, t("draw.how"))),
     ];
   }
@@ -168,11 +174,20 @@ class EventPage {
         if (!signal.aborted) go(...(hasTurn(event.eventId) ? shopAddress(event.eventId) : ["e", event.eventId, "line"]));
       } catch (error) {
         put(problem, errorPanel(error, () => join.click()));
+        this.complainOfCode(error);
         // Joining goes on by itself when the user comes back.
         if (error.code === "sign_in" && isOffered()) await signIn("join").catch((failed) => put(problem, errorPanel(failed)));
       }
     });
     return join;
+  }
+
+  /** The sale has changed since the page was loaded, or the code is wrong. */
+  complainOfCode(error) {
+    if (!error.code?.startsWith("code_")) return;
+    this.asksCode = true;
+    this.drawWay();
+    this.code.complain();
   }
 
   rules() {
@@ -199,12 +214,12 @@ function whenLine(event) {
 }
 
 /** A button that saves the opening of the sale for the user's calendar. */
-function openingFile(event) {
+function openingFile(event, opening) {
   const url = new URL(href("e", event.eventId), location.href).href;
   const save = () => saveCalendarFile(`${event.eventId}-sale`, {
     uid: `${event.eventId}-sale@${location.host}`,
     title: t("way.opening_title", { event: event.eventName }),
-    startsAt: event.opensAt,
+    startsAt: opening,
     text: url,
     url,
     remindMinutes: 10,

@@ -8,6 +8,7 @@ import { isPast, matching, sorted } from "./event-search.js";
 import { ticketPrice } from "./fees.js";
 import { dayAndTime, dayKey, days, money, monthName, number, t } from "./i18n.js";
 import { picture } from "./picture.js";
+import { needsCode, presaleFacts } from "./presale.js";
 import { placeIn } from "./queue.js";
 import { emptyPanel, setTitle, skeleton, stateChip, stateOf } from "./ui.js";
 
@@ -119,7 +120,7 @@ function cardOf(event, isFirst) {
         event.artists?.length > 0 && h("p", { class: "artists" }, event.artists.join(" · ")),
         when(event),
         h("p", { class: "where" }, icon("pin"), [event.venue, !event.venue.includes(event.city) && event.city].filter(Boolean).join(", ")),
-        event.state === "NOT_OPEN" && event.opensAt && h("p", { class: "when" }, icon("clock"), t("opens_at", { time: dayAndTime(event.opensAt, event.timeZone) })),
+        needsCode(event) ? presaleFacts(event) : event.state === "NOT_OPEN" && event.opensAt && h("p", { class: "when" }, icon("clock"), t("opens_at", { time: dayAndTime(event.opensAt, event.timeZone) })),
         h("p", { class: "card-tail" }, h("span", { class: "from" }, priceFrom(event)), left))));
   return { event, item, left, chips };
 }

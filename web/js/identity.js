@@ -14,7 +14,7 @@ const LEAST_MS = 10000;
 /** The UUID namespace of URLs (RFC 9562). */
 const URLS = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
 /** What the browser keeps of a user, by the beginnings of the names. A charge without an answer stays: only its user can send it again. */
-const OF_A_USER = ["user", "token.", "line.", "hold.", "reservation.", "toppedup.", "date."];
+const OF_A_USER = ["user", "token.", "line.", "hold.", "reservation.", "toppedup.", "date.", "code."];
 
 /** The ID token whose user id is known, and that id. */
 let identified = { token: null, user: null };

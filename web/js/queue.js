@@ -8,6 +8,7 @@ import * as api from "./api.js";
 import { now, sleep } from "./clock.js";
 import { canVerify, rankOf } from "./draw.js";
 import { backoff } from "./network.js";
+import { codeFor } from "./presale.js";
 import { get, keys, remove, set, watch, withLock } from "./storage.js";
 import { nextEstimate } from "./wait-estimate.js";
 
@@ -126,7 +127,7 @@ export function joinQueue(event) {
   return withLock(`join.${event}`, async () => {
     const place = placeIn(event);
     if (place && place.status !== "EXPIRED") return place;
-    const answer = await api.join(event);
+    const answer = await api.join(event, codeFor(event));
     return savePlace(event, answer, place);
   });
 }

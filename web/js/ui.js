@@ -5,6 +5,7 @@ import { eachSecond, secondsUntil } from "./clock.js";
 import { alarm, announce, h, icon, put, setText } from "./dom.js";
 import { clockText, hasText, money, t } from "./i18n.js";
 import { isTransient } from "./network.js";
+import { needsCode } from "./presale.js";
 import { isOffered, signIn } from "./sign-in.js";
 import { get } from "./storage.js";
 
@@ -74,10 +75,13 @@ export function backLink(text, ...segments) {
   return h("a", { class: "back", href: href(...segments) }, icon("back"), text);
 }
 
-const STATES = { OPEN: "check", NOT_OPEN: "clock", PAUSED: "pause", CLOSED: "lock", CANCELLED: "lock" };
+const STATES = { OPEN: "check", PRESALE: "clock", NOT_OPEN: "clock", PAUSED: "pause", CLOSED: "lock", CANCELLED: "lock" };
 
-/** The state of an event's sale, or that the event is cancelled. */
-export const stateOf = (event) => (event.cancelledAt ? "CANCELLED" : event.state);
+/** The state of an event's sale, or that it is a presale, or that the event is cancelled. */
+export function stateOf(event) {
+  if (event.cancelledAt) return "CANCELLED";
+  return event.state === "OPEN" && needsCode(event) ? "PRESALE" : event.state;
+}
 
 /** Of an open sale: few tickets are left, with at most this share of them. */
 const FEW_SHARE = 0.1;

@@ -7,6 +7,7 @@ import { drawResult } from "./draw-page.js";
 import { announce, confirm, focusHeading, h, icon, put, s, setText } from "./dom.js";
 import { dayAndTime, duration, number, t } from "./i18n.js";
 import { askToNotify, canNotify, notifications, stopNotifying } from "./notify.js";
+import { nextOpening } from "./presale.js";
 import { checkSoon, joinQueue, leaveQueue, placeIn, watchPlace } from "./queue.js";
 import { isOn, setOn } from "./sound.js";
 import { watch } from "./storage.js";
@@ -123,13 +124,14 @@ class WaitingRoom {
   }
 
   updateState(place) {
-    const early = this.event.opensAt && (place.saleState ?? this.event.state) === "NOT_OPEN";
+    const opening = nextOpening(this.event);
+    const early = opening && (place.saleState ?? this.event.state) === "NOT_OPEN";
     const kind = early ? "early" : place.saleState === "PAUSED" ? "paused" : place.shortage ?? "none";
     if (this.state.dataset.kind === kind) return;
     this.state.dataset.kind = kind;
     if (kind === "early") {
-      put(this.state, h("p", { class: "opens" }, t("opens_at", { time: dayAndTime(this.event.opensAt, this.event.timeZone) })),
-        h("p", { class: "opens-in" }, h("span", {}, t("opens_in")), " ", countdown(this.event.opensAt, this.signal, { label: t("opens_in"), onZero: () => checkSoon(this.event.eventId) })));
+      put(this.state, h("p", { class: "opens" }, t(opening === this.event.opensAt ? "opens_at" : "presale.opens_at", { time: dayAndTime(opening, this.event.timeZone) })),
+        h("p", { class: "opens-in" }, h("span", {}, t("opens_in")), " ", countdown(opening, this.signal, { label: t("opens_in"), onZero: () => checkSoon(this.event.eventId) })));
     } else if (kind !== "none") {
       const text = t(STOPPED[kind]);
       put(this.state, notice(text));

@@ -9,6 +9,7 @@ use domain::event::{
 use domain::fees::Fees;
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::money::{Currency, Money};
+use domain::presale::Presale;
 use domain::profile::Overview;
 use domain::queue::{Control, Lanes, Order, QueuePolicy, Strategy};
 use shared::store::Described;
@@ -16,10 +17,11 @@ use shared::store::Described;
 use super::Known;
 use super::error::CatalogError;
 use super::fees::{self, Organizer, Percent};
+use super::presales::presales;
 use super::profile::{self, WantedPicture};
 use super::raw::{
     AdmissionWord, Amount, Day, List, MAX_SEATS, MAX_TICKETS, Opening, RawCatalog, RawDate,
-    RawEvent, RawQueue, RawSection, StrategyWord, Value, Whole,
+    RawEvent, RawPresale, RawQueue, RawSection, StrategyWord, Value, Whole,
 };
 use super::section::section;
 use super::times::{DayOfTime, ResolvedTime, WrittenTime, Zone};
@@ -148,7 +150,12 @@ impl Scope<'_> {
     }
 
     /// Reads each map of a required list, which must not be empty.
-    fn each<T>(&mut self, name: &str, field: List<T>, mut read: impl FnMut(&mut Scope<'_>, T)) {
+    pub(super) fn each<T>(
+        &mut self,
+        name: &str,
+        field: List<T>,
+        mut read: impl FnMut(&mut Scope<'_>, T),
+    ) {
         let Some((line, list)) = self.required(name, field) else {
             return;
         };
@@ -332,7 +339,7 @@ fn event(
     let first_applied_at = context.first_applied_at(event_id.as_ref());
     let has_opening = raw.opens_at.is_present();
     let opening_line = raw.opens_at.line();
-    let opens_at = opening(scope, raw.opens_at, first_applied_at, zone);
+    let (opens_at, presales) = openings(scope, raw.opens_at, raw.presales, first_applied_at, zone);
     let closing_line = raw.closes_at.line();
     let closes_at = scope
         .value("closesAt", raw.closes_at)
@@ -395,6 +402,7 @@ fn event(
             cancel_until_hours,
             refund_to: refund_to.unwrap_or_default(),
             opens_at,
+            presales,
             closes_at,
             last_start,
             doors_open_at,
@@ -464,16 +472,32 @@ fn time_zone(scope: &mut Scope<'_>, field: Value<String>) -> Option<Zone> {
     scope.accept((line, "timeZone"), Zone::named(&name))
 }
 
-fn opening(
+/// The general opening, and the presales before it.
+fn openings(
     scope: &mut Scope<'_>,
+    opens_at: Value<Opening>,
+    before: List<RawPresale>,
+    first_applied_at: EpochMs,
+    zone: Option<&Zone>,
+) -> (Option<EpochMs>, Vec<Presale>) {
+    let has_opening = opens_at.is_present();
+    let opens_at = opening(scope, "opensAt", opens_at, first_applied_at, zone);
+    let context = (first_applied_at, zone);
+    let presales = presales(scope, before, opens_at, has_opening, context);
+    (opens_at, presales)
+}
+
+pub(super) fn opening(
+    scope: &mut Scope<'_>,
+    name: &str,
     field: Value<Opening>,
     first_applied_at: EpochMs,
     zone: Option<&Zone>,
 ) -> Option<EpochMs> {
     let line = field.line();
-    match scope.value("opensAt", field)? {
+    match scope.value(name, field)? {
         Opening::After(seconds) => Some(first_applied_at.plus_ms(seconds * 1000)),
-        Opening::At(time) => moment(scope, (line, "opensAt"), time, zone),
+        Opening::At(time) => moment(scope, (line, name), time, zone),
     }
 }
 

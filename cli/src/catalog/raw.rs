@@ -11,6 +11,7 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::fees::{Percent, TaxNumber};
+use super::presales::WrittenPhase;
 use super::texts::{WrittenText, is_https};
 use super::times::WrittenTime;
 use super::yaml::{Field, Map, OneOrList, Scalar};
@@ -75,6 +76,8 @@ pub(super) struct RawEvent {
     pub(super) description: Field<WrittenText>,
     pub(super) terms: Field<WrittenText>,
     pub(super) opens_at: Value<Opening>,
+    /// Events with an opening only.
+    pub(super) presales: List<RawPresale>,
     pub(super) closes_at: Value<WrittenTime>,
     pub(super) queue: Field<Map<RawQueue>>,
     pub(super) admission: Value<AdmissionWord>,
@@ -86,6 +89,15 @@ pub(super) struct RawEvent {
     pub(super) date: Value<Day>,
     pub(super) starts_at: Value<WrittenTime>,
     pub(super) doors_open_at: Value<WrittenTime>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RawPresale {
+    pub(super) name: Value<WrittenPhase>,
+    pub(super) opens_at: Value<Opening>,
+    /// The general opening, if it is not there.
+    pub(super) closes_at: Value<Opening>,
 }
 
 #[derive(Deserialize, Default)]

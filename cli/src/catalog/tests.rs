@@ -3,6 +3,7 @@ use domain::event::Admission;
 use domain::fees::{Fees, TaxRate};
 use domain::ids::{DateKey, SeatNumber};
 use domain::money::{Currency, Money};
+use domain::presale::Presale;
 use domain::queue::{Order, Reissue, Strategy, TokenEndsOn};
 use domain::seating::{From, Rows};
 use proptest::prelude::*;
@@ -373,6 +374,65 @@ fn an_opening_can_be_relative_to_the_first_apply() {
     for wrong in ["+10", "+m", "+1w", "+99999d", "+-5m", "soon"] {
         assert_eq!(opening(wrong).unwrap_err()[0].field, "events[0].opensAt");
     }
+}
+
+/// The presales of the catalogue with these lines.
+fn presales(opening: &str, presales: &str) -> Result<Vec<Presale>, Vec<CatalogError>> {
+    let lines = format!("{opening}    presales: {presales}\n    venue:");
+    read(&VALID.replacen("    venue:", &lines, 1))
+        .map(|catalog| catalog.events[0].programme.event.terms.presales.clone())
+}
+
+#[test]
+fn a_presale_lasts_until_the_general_opening_unless_it_ends_before() {
+    let opening = "    opensAt: +2d\n";
+    let both = "[{name: Fans, opensAt: +1h, closesAt: +1d}, {name: 카드, opensAt: +25h}]";
+    let both = presales(opening, both).unwrap();
+    let times = |presale: &Presale| {
+        let after = |at: EpochMs| at.ms_since(now()) / 3_600_000;
+        (after(presale.opens_at), after(presale.closes_at))
+    };
+    assert_eq!(
+        both.iter().map(times).collect::<Vec<_>>(),
+        [(1, 24), (25, 48)]
+    );
+    assert_eq!(both[1].name.as_str(), "카드");
+}
+
+#[test]
+fn a_presale_is_refused_if_its_times_or_its_name_do_not_fit() {
+    let opening = "    opensAt: +2d\n";
+    let refused = |opening: &str, list: &str| presales(opening, list).unwrap_err()[0].field.clone();
+    for (list, field) in [
+        ("[{name: Fans}]", "presales[0].opensAt"),
+        ("[{opensAt: +1h}]", "presales[0].name"),
+        ("[{name: Fans, opensAt: +2d}]", "presales[0].opensAt"),
+        (
+            "[{name: Fans, opensAt: +1h, closesAt: +1h}]",
+            "presales[0].closesAt",
+        ),
+        (
+            "[{name: Fans, opensAt: +1h, closesAt: +3d}]",
+            "presales[0].closesAt",
+        ),
+        (
+            "[{name: Fans, opensAt: +1h}, {name: Fans, opensAt: +2h}]",
+            "presales[1].name",
+        ),
+        (
+            "[{name: Fans, opensAt: +1h, until: +2h}]",
+            "presales[0].until",
+        ),
+        ("[]", "presales"),
+    ] {
+        assert_eq!(
+            refused(opening, list),
+            format!("events[0].{field}"),
+            "{list}"
+        );
+    }
+    let list = "[{name: Fans, opensAt: +1h}]";
+    assert_eq!(refused("", list), "events[0].presales");
 }
 
 #[test]

@@ -188,6 +188,16 @@ fn flatten(path: &str, value: &Value, fields: &mut Fields) {
                 let percent = rate.map_or_else(|_| String::new(), TaxRate::in_percent);
                 fields.insert(below("taxRatePercent"), percent);
             }
+            ("presales", Value::Array(presales)) => {
+                for presale in presales {
+                    let name = presale.get("name").and_then(Value::as_str);
+                    flatten(
+                        &format!("presales[{}]", name.unwrap_or_default()),
+                        presale,
+                        fields,
+                    );
+                }
+            }
             ("profile", profile) => flatten(path, profile, fields),
             ("admission" | "strategy", Value::Object(inner)) => {
                 // `{"general": {…}}` stands for `admission: general` and the fields within.

@@ -350,7 +350,7 @@ async fn conflicts(
 /// Whether a draw whose opening is changed has been held.
 async fn moves_held_draw(store: &Store, former: &Event, event: &Event) -> Result<bool> {
     let is_draw = |event: &Event| event.terms.queue.order == Order::Draw;
-    if !is_draw(former) || !is_draw(event) || former.terms.opens_at == event.terms.opens_at {
+    if !is_draw(former) || !is_draw(event) || former.first_opening() == event.first_opening() {
         return Ok(false);
     }
     let heads = store.heads(former, Consistency::Strong).await?;

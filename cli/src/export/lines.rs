@@ -19,7 +19,7 @@ pub enum Format {
 }
 
 /// A line of an export. As JSON it is an object with the same names.
-pub(super) trait Line: Serialize {
+pub(crate) trait Line: Serialize {
     const COLUMNS: &'static [&'static str];
 
     /// The cells of a line of a CSV file. Texts of others have gone through
@@ -28,7 +28,7 @@ pub(super) trait Line: Serialize {
 }
 
 /// Writes lines page by page, so that memory stays bounded however many there are.
-pub(super) struct LineWriter<'a, L> {
+pub(crate) struct LineWriter<'a, L> {
     out: &'a mut Output,
     format: Format,
     written: u64,
@@ -37,7 +37,7 @@ pub(super) struct LineWriter<'a, L> {
 
 impl<'a, L: Line> LineWriter<'a, L> {
     /// Writes what comes before the first line.
-    pub(super) fn begin(out: &'a mut Output, format: Format) -> Result<Self> {
+    pub(crate) fn begin(out: &'a mut Output, format: Format) -> Result<Self> {
         match format {
             Format::Csv => {
                 let head = csv([L::COLUMNS.iter().copied()])?;
@@ -54,7 +54,7 @@ impl<'a, L: Line> LineWriter<'a, L> {
     }
 
     /// Writes some lines. Breaks if nobody takes them any more.
-    pub(super) fn page(&mut self, lines: &[L]) -> Result<ControlFlow<()>> {
+    pub(crate) fn page(&mut self, lines: &[L]) -> Result<ControlFlow<()>> {
         let text = match self.format {
             Format::Csv => csv(lines.iter().map(Line::cells))?,
             Format::Json => {
@@ -78,7 +78,7 @@ impl<'a, L: Line> LineWriter<'a, L> {
     }
 
     /// Writes what comes after the last line. Returns how many lines there are.
-    pub(super) fn end(self) -> u64 {
+    pub(crate) fn end(self) -> u64 {
         match self.format {
             Format::Csv => {}
             Format::Json => self.out.file("\n]\n"),

@@ -3,6 +3,7 @@
 //! The rules only judge values. `shared::audit` reads the items. The numbers of the invariants are those of
 //! docs/ARCHITECTURE.md.
 
+mod codes;
 mod lane;
 mod provider;
 mod seats;
@@ -12,6 +13,7 @@ mod withdrawals;
 
 use serde::{Serialize, Serializer};
 
+pub use codes::check_code;
 pub use lane::{LaneSnapshot, NumberOwners, OpenedSession};
 pub use provider::ProviderBooks;
 pub use seats::{SeatClaim, check_seats, owner_of};
@@ -31,7 +33,8 @@ pub enum Invariant {
     OneReservation = 3,
     /// Remaining tickets and confirmed tickets add up to all tickets.
     Stock = 4,
-    /// The queue calls in rank order, and uses no more slots than were allowed.
+    /// The queue calls in rank order, and uses no more slots than were allowed. A code counts the users who have used it, no more
+    /// than may.
     Queue = 5,
     /// Payments and refunds in the payment provider's books and DONE charges and withdrawals are the same, by id and
     /// amount.

@@ -132,8 +132,8 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
 fn wait_estimate(event: &Event, heads: &[Head], now: EpochMs) -> WaitEstimate {
     let grace_seconds = event.terms.queue.grace_seconds;
     let longest = heads.iter().max_by_key(|head| head.waiting());
-    match (event.terms.opens_at, longest) {
-        (Some(opens_at), _) if opens_at > now => WaitEstimate::before(opens_at, now, grace_seconds),
+    match (event.next_opening(now), longest) {
+        (Some(opens_at), _) => WaitEstimate::before(opens_at, now, grace_seconds),
         (_, Some(head)) => {
             head.wait_estimate(Some(head.waiting().div_ceil(2).max(1)), grace_seconds)
         }

@@ -96,7 +96,7 @@ fn is_stalled(event: &Event, head: &Head, now: EpochMs) -> bool {
         && has_work(event, head, now)
         && is_old(head.promoted_at)
         && is_old(Some(event.first_applied_at))
-        && is_old(event.terms.opens_at)
+        && is_old(event.last_opening(now))
         && is_old(event.control.pause.ended_at)
 }
 
@@ -313,7 +313,7 @@ impl PromotionRun<'_> {
             turnout: head.turnout.with(seen.passed),
             batch: capacity.window(admitted),
             batch_seconds: self.limits.batch.map(|batch| batch.seconds),
-            resumed_at: self.event.control.pause.ended_at,
+            resumed_at: self.event.calling_since(self.began_at),
             shortage,
             given_up: given_up.len() as u64,
             departed: self.departed(head, admitted).await?,

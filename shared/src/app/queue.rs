@@ -5,11 +5,13 @@ use futures::future::try_join;
 use super::App;
 use super::promotion::has_work;
 use crate::metrics::Count;
-use crate::store::{Arrival, Consistency, SessionKey, StoreError, TurnEnd};
+use crate::store::{Arrival, Consistency, Entered, SessionKey, StoreError, TurnEnd};
 use crate::token::Token;
+use domain::access_code::{AccessCode, CodeHash};
 use domain::clock::EpochMs;
 use domain::event::{Event, Programme, SaleState};
 use domain::ids::{EventId, Lane, Rank, UserId};
+use domain::presale::Joining;
 use domain::queue::{
     Head, OUTDATED_MS, Order, QueueEntry, Reissue, Session, TokenStatus, Turn, WaitEstimate,
 };
@@ -70,17 +72,14 @@ fn waiting(event: &Event, head: &Head, rank: Option<Rank>, now: EpochMs) -> Turn
     let queue = event.queue();
     let in_lane = rank.map(|rank| head.position(rank));
     let shortage = head.shortage_at(now);
-    let estimate = match event.terms.opens_at {
-        Some(opens_at) if opens_at > now => {
-            WaitEstimate::before(opens_at, now, queue.grace_seconds)
-        }
-        Some(_) | None => {
-            let estimate = head.wait_estimate(in_lane, queue.grace_seconds);
-            if event.sale_state(now) == SaleState::Open && shortage.is_none() {
-                estimate
-            } else {
-                estimate.without_time()
-            }
+    let estimate = if let Some(opens_at) = event.next_opening(now) {
+        WaitEstimate::before(opens_at, now, queue.grace_seconds)
+    } else {
+        let estimate = head.wait_estimate(in_lane, queue.grace_seconds);
+        if event.sale_state(now) == SaleState::Open && shortage.is_none() {
+            estimate
+        } else {
+            estimate.without_time()
         }
     };
     Turn::Waiting {
@@ -91,16 +90,23 @@ fn waiting(event: &Event, head: &Head, rank: Option<Rank>, now: EpochMs) -> Turn
     }
 }
 
+/// Whether a refusal means that nothing was written, so that a number that was taken is nobody's.
+fn is_final(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::CodeInvalid | Refusal::CodeUsedUp)
+}
+
 fn event_draws(event: &Event) -> bool {
     event.terms.queue.order == Order::Draw
 }
 
 impl App {
-    /// Joins the queue. The user keeps an existing number, or gets a new one at the end.
+    /// Joins the queue. The user keeps an existing number, or gets a new one at the end. Before the general sale, a new number
+    /// needs a code of a presale, as people type it.
     pub async fn join(
         &self,
         user: UserId,
         event: &EventId,
+        code: Option<&str>,
         now: EpochMs,
     ) -> Result<Joined, Refusal> {
         let programme = self.programme(event, now).await?;
@@ -123,14 +129,14 @@ impl App {
         });
         let Some(entry) = in_line else {
             return self
-                .join_with_new_number(user, &programme, entry, now)
+                .join_with_new_number(user, &programme, entry, code, now)
                 .await;
         };
         let token = token_for(user, event, entry, now);
         let status = self.token_status(&programme, &token, now).await?;
         if status.turn == Turn::Over {
             return self
-                .join_with_new_number(user, &programme, Some(entry), now)
+                .join_with_new_number(user, &programme, Some(entry), code, now)
                 .await;
         }
         Ok(Joined {
@@ -178,9 +184,12 @@ impl App {
         user: UserId,
         programme: &Programme,
         former: Option<QueueEntry>,
+        code: Option<&str>,
         now: EpochMs,
     ) -> Result<Joined, Refusal> {
         let event = &programme.event;
+        // Before a number is taken: who guesses codes takes none.
+        let code = self.check_code(user, event, code, now).await?;
         let lane = event.terms.queue.lanes.of(user);
         let Some(head) = self.store.take_number(event, lane).await? else {
             // The lane was closed, so the cached policies are out of date.
@@ -194,7 +203,23 @@ impl App {
             joined_at: now,
             left_at: None,
         };
-        let entry = self.store_entry(user, event, mine, former, &head).await?;
+        let stored = match code {
+            None => self.store_entry(user, event, mine, former, &head).await,
+            // Boxed, because a number without a code must not be slower.
+            Some(code) => {
+                Box::pin(self.store_entry_with_code(user, event, mine, former, &head, code)).await
+            }
+        };
+        let entry = match stored {
+            Ok(entry) => entry,
+            Err(refusal) => {
+                if is_final(&refusal) {
+                    self.end_turn(event, mine.lane, mine.number, &head, now)
+                        .await?;
+                }
+                return Err(refusal);
+            }
+        };
         let token = token_for(user, &event.event_id, entry, now);
         if entry.number != mine.number {
             self.end_turn(event, mine.lane, mine.number, &head, now)
@@ -260,6 +285,78 @@ impl App {
             former = Some(in_force);
         }
         Err(StoreError::OwnConflict.into())
+    }
+
+    /// Checks that the user may join, if a code is needed. Returns the code if its use has to be counted: this user's first one.
+    async fn check_code(
+        &self,
+        user: UserId,
+        event: &Event,
+        code: Option<&str>,
+        now: EpochMs,
+    ) -> Result<Option<CodeHash>, Refusal> {
+        let joining = event.joining(now);
+        if !joining.needs_code() {
+            return Ok(None);
+        }
+        let code = code.ok_or(Refusal::CodeRequired)?;
+        // Most typing errors, and most guesses, cost no read.
+        let code = AccessCode::parse(code).map_err(|_| Refusal::CodeInvalid)?;
+        let hash = code.hash(&event.event_id);
+        // Boxed, because joining without a code must not be slower.
+        let found = Box::pin(self.store.code_for(user, &event.event_id, &hash));
+        let (issued, is_known) = found.await?;
+        let issued = issued.ok_or(Refusal::CodeInvalid)?;
+        issued.check(&joining, is_known)?;
+        Ok((!is_known).then_some(hash))
+    }
+
+    /// The same as [`App::store_entry`], and counts the use of a code in the same step. A code that has changed since it was read
+    /// is read again.
+    async fn store_entry_with_code(
+        &self,
+        user: UserId,
+        event: &Event,
+        mine: QueueEntry,
+        former: Option<QueueEntry>,
+        head: &Head,
+        code: CodeHash,
+    ) -> Result<QueueEntry, Refusal> {
+        let requeues = event.terms.queue.reissue == Reissue::Requeue;
+        let mut former = former;
+        for _ in 0..ATTEMPTS {
+            let replaces = former.map(|former| former.number);
+            let end = former
+                .filter(|_| requeues)
+                .map(|former| turn_end(event, former.lane, former.number, head));
+            let entered = self
+                .store
+                .enter_with_code(user, event, mine, replaces, end.as_ref(), &code)
+                .await?;
+            match entered {
+                Entered::InForce(entry) if entry.number == mine.number => {
+                    if let Some(end) = &end {
+                        self.complete_departure(event, end, mine.joined_at).await?;
+                    }
+                    return Ok(entry);
+                }
+                Entered::InForce(entry) if !requeues || entry.number > mine.number => {
+                    return Ok(entry);
+                }
+                Entered::InForce(entry) => former = Some(entry),
+                Entered::CodeChanged => {
+                    let id = &event.event_id;
+                    let (issued, is_known) = self.store.code_for(user, id, &code).await?;
+                    let issued = issued.ok_or(Refusal::CodeInvalid)?;
+                    issued.check(&Joining::Free, is_known)?;
+                    if is_known {
+                        // A parallel request has counted it.
+                        return self.store_entry(user, event, mine, former, head).await;
+                    }
+                }
+            }
+        }
+        Err(StoreError::Conflict.into())
     }
 
     /// The status of a number that was just issued. The user is admitted at once if a slot is open
@@ -494,7 +591,9 @@ impl App {
             Some(Session::Live { expires_at, .. }) if expires_at > now => {
                 Ok(Turn::Active { expires_at })
             }
-            Some(session) if may_come(&session) => self.arrive(head, token, rank, now).await,
+            Some(session) if may_come(&session) => {
+                self.arrive(head, token, rank, session, now).await
+            }
             _ => Ok(Turn::Over),
         }
     }
@@ -506,6 +605,7 @@ impl App {
         head: &Head,
         token: &Token,
         rank: Rank,
+        session: Session,
         now: EpochMs,
     ) -> Result<Turn, Refusal> {
         let (entry, event) = try_join(
@@ -520,6 +620,9 @@ impl App {
         }
         match event.sale_state(now) {
             SaleState::Closed => return Ok(Turn::Over),
+            // Called in a presale that has ended since: the grace is theirs.
+            SaleState::NotOpen
+                if event.has_opened(now) && matches!(session, Session::Called { .. }) => {}
             SaleState::NotOpen | SaleState::Paused => {
                 return Ok(waiting(&event, head, Some(rank), now));
             }

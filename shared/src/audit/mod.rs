@@ -5,6 +5,7 @@
 //! 60 bytes), and the payments and refunds of two days. Sales continue meanwhile, so a subject with findings is read again,
 //! and only findings that persist are reported. At the end, the payment provider's books are compared.
 
+mod codes;
 mod lanes;
 mod provider;
 mod stock;
@@ -18,6 +19,7 @@ use futures::stream::{StreamExt, iter};
 
 use crate::provider::Provider;
 use crate::store::{Consistency, InspectedUser, READABLE, Store, StoreError, Subject, UNKNOWN};
+use domain::access_code::CodeHash;
 use domain::event::Programme;
 use domain::ids::{DateKey, EventId, Lane, UserId};
 use domain::invariants::{
@@ -124,6 +126,7 @@ async fn run_into(
         report
             .findings
             .extend(audit.read_stock(&programme.event).await?);
+        report.findings.extend(audit.read_codes(&id).await?);
         audit.events.insert(id, programme);
     }
     audit.check_subjects(report, &mut progress).await?;
@@ -131,6 +134,7 @@ async fn run_into(
     // The other checks need all users.
     if !report.is_cut_short {
         audit.check_lanes(report).await?;
+        audit.check_codes(report).await?;
         audit.check_stock(report).await?;
         audit.check_books(report).await?;
     }
@@ -143,6 +147,8 @@ struct Tallies {
     numbers: HashMap<(EventId, Lane), NumberOwners>,
     confirmed: BTreeMap<EventId, ConfirmedTickets>,
     provider_charges: u64,
+    /// The users who have used a code.
+    code_users: HashMap<(EventId, CodeHash), u32>,
     /// If the provider's books are compared.
     expected: Option<Expected>,
 }
@@ -153,6 +159,8 @@ struct Audit<'a> {
     events: BTreeMap<EventId, Programme>,
     /// The stock of each general-admission event when the audit began.
     stock: BTreeMap<EventId, StockLeft>,
+    /// How many users had used each code when the audit began.
+    codes: BTreeMap<EventId, BTreeMap<CodeHash, u32>>,
     tallies: Mutex<Tallies>,
     provider: Option<&'a dyn Provider>,
 }
@@ -191,6 +199,7 @@ impl<'a> Audit<'a> {
             only,
             events: BTreeMap::new(),
             stock: BTreeMap::new(),
+            codes: BTreeMap::new(),
             tallies: Mutex::new(tallies),
             provider,
         }
@@ -272,10 +281,15 @@ impl<'a> Audit<'a> {
         let InspectedUser {
             items,
             entries,
+            used_codes,
             unreadable,
         } = self.store.inspect_user(user).await?;
         if is_first {
             self.count(&items, &entries, user);
+            let mut tallies = self.tallies();
+            for (event, hash) in used_codes {
+                *tallies.code_users.entry((event, hash)).or_default() += 1;
+            }
         }
         let mut findings = unreadable;
         for (event, entry) in entries.iter().filter(|(event, _)| self.covers(event)) {

@@ -12,6 +12,7 @@ use domain::ids::{DateKey, EntryId, EventId, ReservationId, SeatNumber, UserId};
 use domain::image::Image;
 use domain::localized::LocalizedText;
 use domain::money::{Currency, Money};
+use domain::presale::Presale;
 use domain::profile::TimeZoneName;
 use domain::queue::{Head, Order, PROCEDURE, PollAfter, TokenStatus, Turn};
 use domain::reservation::{Reservation, ReservedSeat, State, Status};
@@ -40,13 +41,20 @@ pub struct EventView<'a> {
     venue: &'a str,
     admission: AdmissionView,
     currency: &'a Currency,
-    /// The start of the sale. Omitted if the sale is open from the start. Users can join the queue
-    /// before.
+    /// The start of the (general) sale. Omitted if the sale is open from the start. Users can join the queue
+    /// before; while there is a presale, with a code.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
         skip_serializing_if = "Option::is_none"
     )]
     opens_at: Option<EpochMs>,
+    /// The phases before that in which joining needs a code, in the order of their openings, without those that are over.
+    /// Omitted if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    presales: Vec<PresaleView<'a>>,
+    /// `true` while joining needs a code of a presale: of one that is open, or else of one that opens next. Omitted otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code_required: Option<bool>,
     /// The end of the sale. Omitted if it never closes.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
@@ -85,6 +93,29 @@ pub struct EventView<'a> {
     /// Charged besides every `price` above 0. Omitted if there are no fees.
     #[serde(skip_serializing_if = "Option::is_none")]
     fees: Option<FeesView>,
+}
+
+/// A phase before the general sale. The event is OPEN during it, for those who have joined with one of its codes.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Presale"))]
+#[serde(rename_all = "camelCase")]
+struct PresaleView<'a> {
+    name: &'a str,
+    #[serde(serialize_with = "rfc3339::serialize")]
+    opens_at: EpochMs,
+    #[serde(serialize_with = "rfc3339::serialize")]
+    closes_at: EpochMs,
+}
+
+impl<'a> PresaleView<'a> {
+    fn of(presale: &'a Presale) -> Self {
+        Self {
+            name: presale.name.as_str(),
+            opens_at: presale.opens_at,
+            closes_at: presale.closes_at,
+        }
+    }
 }
 
 /// The fees of an event. A ticket with a price costs `price` and `perTicket`, and an order with such
@@ -154,6 +185,11 @@ impl<'a> EventView<'a> {
     /// The event as it is at `now`.
     #[must_use]
     pub fn of(event: &'a Event, now: EpochMs) -> Self {
+        let presales = if event.sale_state(now) == SaleState::Closed {
+            Vec::new()
+        } else {
+            event.presales_ahead(now)
+        };
         let profile = &event.terms.profile;
         let overview = &event.terms.overview;
         Self {
@@ -166,6 +202,8 @@ impl<'a> EventView<'a> {
             },
             currency: &event.terms.currency,
             opens_at: event.terms.opens_at,
+            code_required: (!presales.is_empty()).then_some(true),
+            presales: presales.into_iter().map(PresaleView::of).collect(),
             closes_at: event.closes_at(),
             state: event.sale_state(now),
             cancelled_at: event.control.cancellation.map(|of| of.at),

@@ -75,7 +75,7 @@ pub enum ApplyRefused {
     TooManySeats(usize),
     #[error("totalTickets: cannot be less than the {sold} tickets that are sold")]
     TicketsSold { sold: u32 },
-    #[error("opensAt: cannot change once the draw has been held")]
+    #[error("opensAt, presales: the first opening cannot change once the draw has been held")]
     DrawHeld,
     #[error("the seats to be removed or moved could not be taken off sale in time; try again")]
     TooSlow,
@@ -199,7 +199,7 @@ impl Store {
         let result = self
             .write_update(programme, former, dates, texts, &withdrawal, &deed)
             .await;
-        if result.is_err() && event.terms.opens_at != former.event.terms.opens_at {
+        if result.is_err() && event.first_opening() != former.event.first_opening() {
             self.restore_opening(&event.event_id).await?;
         }
         if let Err(refused) = &result

@@ -127,11 +127,11 @@ impl Store {
                             .map_err(|error| StoreError::Unavailable(error.to_string()))?,
                     },
                     count: None,
-                    opens_at: event.terms.opens_at,
+                    opens_at: event.first_opening(),
                 })
             }
         };
-        let is_moved = |former: Draw| former.opens_at != event.terms.opens_at;
+        let is_moved = |former: Draw| former.opens_at != event.first_opening();
         let mut draws = heads.iter().filter_map(|(_, head)| (*head)?.draw);
         // A draw from before openings were stored says nothing about its own.
         let is_held =
@@ -147,7 +147,7 @@ impl Store {
                     return Err(ApplyRefused::Raced);
                 }
             } else if let Some(former) = head.and_then(|head| head.draw)
-                && let Some(opens_at) = event.terms.opens_at
+                && let Some(opens_at) = event.first_opening()
                 && former.count.is_none()
                 && is_moved(former)
                 && !self.move_opening(id, lane, opens_at).await?
@@ -161,7 +161,7 @@ impl Store {
     /// Gives the draws the opening of the event as it is, after a change that was refused.
     pub(super) async fn restore_opening(&self, id: &EventId) -> Result<()> {
         let event = self.event(id, Consistency::Strong).await?;
-        let opening = event.as_ref().and_then(|event| event.terms.opens_at);
+        let opening = event.as_ref().and_then(Event::first_opening);
         if let (Some(event), Some(opens_at)) = (event, opening)
             && event.terms.queue.order == Order::Draw
         {

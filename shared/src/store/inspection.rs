@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::charges::read_charge;
 use super::client::{Consistency, PageStart, Query, Store};
+use super::codes::UsedCode;
 use super::error::{Result, store_error};
 use super::expression::Key;
 use super::item::{Item, read_item, text};
@@ -17,6 +18,7 @@ use super::seats::read_claim;
 use super::wallets::read_entry;
 use super::withdrawals::{WithdrawalRequest, read_withdrawal};
 use super::{ChargeRecord, keys};
+use domain::access_code::CodeHash;
 use domain::charge::OrderId;
 use domain::ids::{DateKey, EventId, Lane, Rank, SeatNumber, UserId};
 use domain::invariants::{Finding, Invariant, OpenedSession, RememberedCharge, Stored, UserItems};
@@ -47,6 +49,8 @@ pub struct SubjectPage {
 pub struct InspectedUser {
     pub items: UserItems,
     pub entries: Vec<(EventId, Stored<QueueEntry>)>,
+    /// The codes that the user has used.
+    pub used_codes: Vec<(EventId, CodeHash)>,
     /// Items that cannot be read.
     pub unreadable: Vec<Finding>,
 }
@@ -90,6 +94,17 @@ pub fn head_key(event: &EventId, lane: Lane) -> String {
     name(&keys::head(event, lane))
 }
 
+/// The first of the keys under which an event's codes are.
+#[must_use]
+pub fn codes_key(event: &EventId) -> String {
+    keys::codes_pk(event, 0)
+}
+
+#[must_use]
+pub fn code_key(event: &EventId, hash: &CodeHash) -> String {
+    name(&keys::code(event, hash))
+}
+
 #[must_use]
 pub fn sessions_key(event: &EventId, lane: Lane) -> String {
     keys::sessions_pk(event, lane)
@@ -126,7 +141,7 @@ fn subject_of(item: &Item) -> Option<Subject> {
             }
         }
         "SESSIONS" | "QUEUE" | "STOCK" | "EVENT" | "TEXTS" | "IMAGE" | "CATALOG" | "SETTINGS"
-        | "SEATMAP" | "PROMOTE" | "DEPARTED" | "LINK" | "DUE" | "JOURNAL" => None,
+        | "SEATMAP" | "PROMOTE" | "DEPARTED" | "LINK" | "DUE" | "JOURNAL" | "CODES" => None,
         _ => unknown(Invariant::OneReservation),
     }
 }
@@ -170,8 +185,22 @@ impl Reader {
         item: Item,
         user: &mut UserItems,
         entries: &mut Vec<(EventId, Stored<QueueEntry>)>,
+        used_codes: &mut Vec<(EventId, CodeHash)>,
     ) {
         let sk = text(&item, "sk").to_owned();
+        if let Some(code) = sk.strip_prefix(keys::USED_CODE_PREFIX) {
+            let code = code.split_once('#').and_then(|(event, hash)| {
+                Some((EventId::parse(event).ok()?, CodeHash::read(hash)?))
+            });
+            match code {
+                Some(code) => {
+                    let record = self.read::<UsedCode>(Invariant::Queue, item);
+                    used_codes.extend(record.map(|_| code));
+                }
+                None => self.unknown(Invariant::Queue, &item),
+            }
+            return;
+        }
         if let Some(event) = sk.strip_prefix(keys::ENTRY_PREFIX) {
             if let Ok(event) = EventId::parse(event) {
                 let entry = self.read(Invariant::Queue, item);
@@ -277,12 +306,13 @@ impl Store {
         let money = self.query_all(&all_under(keys::wallet_pk(user))).await?;
         let mut reader = Reader::default();
         let mut entries = Vec::new();
+        let mut used_codes = Vec::new();
         let mut items = UserItems {
             wallet_key: name(&keys::wallet(user)),
             ..UserItems::default()
         };
         for item in own {
-            reader.read_own(item, &mut items, &mut entries);
+            reader.read_own(item, &mut items, &mut entries, &mut used_codes);
         }
         for item in money {
             reader.read_money(item, &mut items);
@@ -290,6 +320,7 @@ impl Store {
         Ok(InspectedUser {
             items,
             entries,
+            used_codes,
             unreadable: reader.unreadable,
         })
     }

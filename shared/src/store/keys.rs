@@ -1,6 +1,7 @@
 //! All keys of the tables. docs/DATA-MODEL.md lists the items.
 
 use super::expression::Key;
+use domain::access_code::CodeHash;
 use domain::charge::OrderId;
 use domain::clock::EpochMs;
 use domain::ids::{DateKey, EntryId, EventId, Lane, Rank, ReservationId, SeatNumber, UserId};
@@ -114,6 +115,32 @@ pub(super) const ENTRY_PREFIX: &str = "ENTRY#";
 
 pub(super) fn queue_entry(user: UserId, event: &EventId) -> Key {
     key(user_pk(user), format!("{ENTRY_PREFIX}{event}"))
+}
+
+/// The codes of an event are under this many keys, so that none of them takes all writes.
+pub(super) const CODE_SHARDS: u8 = 16;
+
+pub(super) fn codes_pk(event: &EventId, shard: u8) -> String {
+    format!("CODES#{event}#{shard:x}")
+}
+
+/// A code, by its hash, whose first digit is its shard.
+pub(super) fn code(event: &EventId, hash: &CodeHash) -> Key {
+    let hash = hash.as_str();
+    key(
+        format!("CODES#{event}#{}", hash.get(..1).unwrap_or_default()),
+        hash,
+    )
+}
+
+pub(super) const USED_CODE_PREFIX: &str = "CODE#";
+
+/// That a user has used a code of an event.
+pub(super) fn used_code(user: UserId, event: &EventId, hash: &CodeHash) -> Key {
+    key(
+        user_pk(user),
+        format!("{USED_CODE_PREFIX}{event}#{}", hash.as_str()),
+    )
 }
 
 pub(super) const RESERVATION_PREFIX: &str = "RESERVATION#";

@@ -8,6 +8,7 @@ mod apply;
 mod blocks;
 mod charges;
 mod client;
+mod codes;
 mod connect;
 mod device_links;
 mod due;
@@ -37,6 +38,7 @@ pub use apply::{ApplyRefused, Change, Described};
 pub use blocks::{BlockRefused, MOST_BLOCKED_AT_ONCE};
 pub use charges::ChargeConflict;
 pub use client::{Consistency, PageStart, Store, TableNames, back_off};
+pub use codes::MOST_CODES_AT_ONCE;
 pub use connect::{Connection, connect};
 pub use due::Due;
 pub use error::StoreError;
@@ -44,13 +46,13 @@ pub use events::PerformanceKey;
 pub use images::Picture;
 pub use inspection::{
     InspectedClaim, InspectedUser, READABLE, SessionPage, Subject, SubjectPage, UNKNOWN,
-    charge_key, event_key, first_stock_key, head_key, sessions_key,
+    charge_key, code_key, codes_key, event_key, first_stock_key, head_key, sessions_key,
 };
 pub use issuer_keys::{PublishedKeys, ReadingState, SharedIssuerKeys};
 pub use lookup::{ClaimPage, NumberedEntry, OwnedThing, TablePage};
 pub use off_sale::TakenSeat;
 pub use plans::ReplanRefused;
-pub use queue::{Arrival, Progress, SessionKey, TurnEnd};
+pub use queue::{Arrival, Entered, Progress, SessionKey, TurnEnd};
 pub use reservations::{
     FormerHolds, HoldConflict, HoldExtension, HoldRequest, TicketConflict, TicketRequest,
     TransactionLost,

@@ -179,7 +179,7 @@ impl RealCode {
             let app = &process.app;
             let programme = app.programme(&event, now).await.unwrap();
             match errand {
-                Errand::Join => drop(app.join(user, &event, now).await),
+                Errand::Join => drop(app.join(user, &event, None, now).await),
                 Errand::Poll => drop(app.token_status(&programme, &token, now).await),
                 Errand::Leave => drop(app.leave(&token, now).await),
                 Errand::Hold => {

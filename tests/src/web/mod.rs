@@ -18,6 +18,7 @@ mod numbers;
 mod paying;
 mod payment_states;
 mod pictures;
+mod presale;
 mod seats;
 mod signing_in;
 mod site;

@@ -88,6 +88,18 @@ kinds! {
     NOT_OPEN = 409 "not_open" "Not on sale" [],
         "The sale is closed, or the performance has begun.",
         "Choose another date or event.";
+    CODE_REQUIRED = 403 "code_required" "Joining needs a code" [],
+        "Before the general sale, only those can join the queue who have a code of the presale that is open or opens next.",
+        "Send the code as code in the body, or join when the event's codeRequired is no longer true.";
+    CODE_INVALID = 403 "code_invalid" "This is not a valid code" [],
+        "The code is mistyped, unknown, for another event, or was revoked.",
+        "Compare each letter and digit with the code that was received. Case, hyphens and spaces do not matter.";
+    CODE_NOT_NOW = 403 "code_not_now" "The code is not for this presale" [],
+        "The code is for another presale of the event than the one that is open or opens next.",
+        "See presales of the event, and join when the code's presale is the next one.";
+    CODE_USED_UP = 409 "code_used_up" "The code has been used" [],
+        "As many users as may have joined with this code. A user who has used it can use it again.",
+        "Use another code, or join as the user who has used this one.";
     NOT_ADMITTED = 403 "not_admitted" "It is not your turn yet" ["position?", "retryAfterSeconds"],
         "The token's number is still waiting in line.",
         "Request GET /events/{eventId}/tokens/me after retryAfterSeconds, until its status is ACTIVE.";

@@ -204,6 +204,22 @@ impl Problem {
                 "This date does not take place. What was paid is given back in full.",
             ),
             Refusal::NotOpen(why) => Self::new(NOT_OPEN, format!("Not on sale: {why}.")),
+            Refusal::CodeRequired => Self::new(
+                CODE_REQUIRED,
+                "Before the general sale, joining needs a code of the presale.",
+            ),
+            Refusal::CodeInvalid => Self::new(
+                CODE_INVALID,
+                "There is no such code for this event. Check each letter and digit.",
+            ),
+            Refusal::CodeNotNow => Self::new(
+                CODE_NOT_NOW,
+                "The code is for another presale of this event.",
+            ),
+            Refusal::CodeUsedUp => Self::new(
+                CODE_USED_UP,
+                "As many users as may have joined with this code.",
+            ),
             Refusal::NotAdmitted {
                 position,
                 poll_after,

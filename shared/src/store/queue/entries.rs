@@ -2,11 +2,13 @@
 
 use super::sessions::{MOST_DEPARTURES, SessionKey, end_session, return_to_line, session_ttl};
 use crate::store::client::{Consistency, Query, Returning, Store};
+use crate::store::codes::use_code;
 use crate::store::error::{Result, StoreError};
 use crate::store::expression::{IntoAttribute, Write};
 use crate::store::item::{Item, read_item, write_item};
 use crate::store::keys;
 use crate::store::refused::{TransactionError, Verdict, WriteError};
+use domain::access_code::CodeHash;
 use domain::clock::EpochMs;
 use domain::event::Event;
 use domain::ids::{EventId, Lane, UserId};
@@ -93,6 +95,16 @@ fn pass_departure(event: &EventId, lane: Lane, number: u64, now: EpochMs) -> Wri
 /// Removes a departure mark, if there is one, unless a promotion has passed it.
 fn unmark_departure(event: &EventId, lane: Lane, number: u64) -> Write {
     Write::delete(keys::departure(event, lane, number)).when("attribute_not_exists(#passedAt)")
+}
+
+/// The result of storing an entry together with the first use of a code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Entered {
+    /// The entry that is valid now. If it is another one, the same user was faster in a parallel request, and the code was not
+    /// counted.
+    InForce(QueueEntry),
+    /// The code was used up or revoked meanwhile, or this user has used it in a parallel request. Nothing was written.
+    CodeChanged,
 }
 
 impl Store {
@@ -195,6 +207,38 @@ impl Store {
             Err(TransactionError::Refused(verdicts)) => match verdicts.into_iter().next() {
                 Some(Verdict::Refused(Some(other))) => read_item(other),
                 _ => Err(StoreError::Conflict),
+            },
+            Err(TransactionError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Stores the user's entry and counts the use of a code, in one transaction. It replaces the entry with the number `replaces`;
+    /// with `former_end`, that number's turn ends in the same step.
+    pub async fn enter_with_code(
+        &self,
+        user: UserId,
+        event: &Event,
+        entry: QueueEntry,
+        replaces: Option<u64>,
+        former_end: Option<&TurnEnd>,
+        code: &CodeHash,
+    ) -> Result<Entered> {
+        let id = &event.event_id;
+        let keep_until = event.keep_until(entry.joined_at);
+        let stored = self
+            .transact(|now| {
+                let mut writes = vec![put_queue_entry(user, id, entry, replaces, keep_until)];
+                writes.extend(use_code(user, id, code, now));
+                writes.extend(former_end.map(|end| end_turn(end, keep_until)));
+                (writes, ())
+            })
+            .await;
+        match stored {
+            Ok(()) => Ok(Entered::InForce(entry)),
+            Err(TransactionError::Refused(verdicts)) => match verdicts.into_iter().next() {
+                Some(Verdict::Refused(Some(other))) => read_item(other).map(Entered::InForce),
+                Some(Verdict::Refused(None)) => Err(StoreError::Conflict),
+                Some(Verdict::Fine) | None => Ok(Entered::CodeChanged),
             },
             Err(TransactionError::Store(error)) => Err(error),
         }

@@ -4,7 +4,7 @@ mod entries;
 mod heads;
 mod sessions;
 
-pub use entries::TurnEnd;
+pub use entries::{Entered, TurnEnd};
 pub use heads::Progress;
 pub use sessions::{Arrival, SessionKey};
 

@@ -179,6 +179,7 @@ mod tests {
                 cancel_until_hours: 24,
                 refund_to: domain::event::RefundTo::Wallet,
                 opens_at: None,
+                presales: Vec::new(),
                 closes_at: None,
                 last_start: None,
                 doors_open_at: None,
