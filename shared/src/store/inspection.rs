@@ -126,7 +126,7 @@ fn subject_of(item: &Item) -> Option<Subject> {
             }
         }
         "SESSIONS" | "QUEUE" | "STOCK" | "EVENT" | "TEXTS" | "IMAGE" | "CATALOG" | "SETTINGS"
-        | "SEATMAP" | "PROMOTE" | "DEPARTED" | "LINK" | "DUE" | "JOURNAL" => None,
+        | "SEATMAP" | "PROMOTE" | "DEPARTED" | "LINK" | "DUE" | "JOURNAL" | "NOTICE" => None,
         _ => unknown(Invariant::OneReservation),
     }
 }

@@ -21,6 +21,7 @@ mod item;
 mod journal;
 mod keys;
 mod lookup;
+mod notices;
 mod off_sale;
 mod plans;
 mod queue;
