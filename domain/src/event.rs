@@ -59,6 +59,9 @@ pub struct Terms {
     /// When the doors open, for general admission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doors_open_at: Option<EpochMs>,
+    /// Not in the list of events, but reachable by its link.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden: bool,
     #[serde(default)]
     pub profile: Profile,
     /// Derived from the dates when the catalogue is applied. Empty if an earlier version applied it.
@@ -73,6 +76,14 @@ pub struct Terms {
 
 /// Time for a card's confirmation by another device, in seconds.
 pub const DEFAULT_PAYMENT_SECONDS: u32 = 600;
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
+}
 
 fn default_payment_seconds() -> u32 {
     DEFAULT_PAYMENT_SECONDS
@@ -532,6 +543,7 @@ pub(crate) mod fixtures {
                 closes_at: None,
                 last_start: Some(EpochMs(9_000_000)),
                 doors_open_at: None,
+                hidden: false,
                 profile: Profile::default(),
                 overview: Overview::default(),
                 queue: QueuePolicy::default(),

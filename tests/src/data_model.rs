@@ -187,6 +187,7 @@ events:
     admission: general
     totalTickets: 1
     price: 50000
+    hidden: true
     queue: {maxActive: 1}
   - eventId: presold
     name: Presold

@@ -105,6 +105,9 @@ mod random_operator;
 /// The same in a shop whose buyers pay at a provider.
 #[cfg(test)]
 mod random_payments;
+/// Events that get another name or place, or are hidden.
+#[cfg(test)]
+mod renamed_events;
 /// Costs that must not grow with waiting users, events or seats.
 #[cfg(test)]
 mod scale;

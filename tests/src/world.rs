@@ -151,6 +151,7 @@ pub fn concert() -> Programme {
                 closes_at: None,
                 last_start: Some(dates[1].starts_at),
                 doors_open_at: None,
+                hidden: false,
                 profile: Profile::default(),
                 overview: Overview::default(),
                 queue: QueuePolicy::default(),

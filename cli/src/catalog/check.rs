@@ -336,6 +336,7 @@ fn event(
     let payment_seconds = payment_seconds(scope, raw.payment_seconds);
     let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
     let refund_to = scope.value("refundTo", raw.refund_to);
+    let hidden = scope.value("hidden", raw.hidden).unwrap_or_default();
     let first_applied_at = context.first_applied_at(event_id.as_ref());
     let has_opening = raw.opens_at.is_present();
     let opening_line = raw.opens_at.line();
@@ -406,6 +407,7 @@ fn event(
             closes_at,
             last_start,
             doors_open_at,
+            hidden,
             profile,
             overview: Overview::default(),
             queue,

@@ -63,6 +63,7 @@ pub(super) struct RawEvent {
     pub(super) payment_seconds: Value<Whole<60, 3600>>,
     pub(super) cancel_until_hours: Value<Whole<0, 8760>>,
     pub(super) refund_to: Value<RefundTo>,
+    pub(super) hidden: Value<bool>,
     pub(super) artists: Field<Vec<Field<Scalar<Name>>>>,
     pub(super) city: Value<Name>,
     pub(super) address: Value<Name>,

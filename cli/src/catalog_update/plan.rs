@@ -118,12 +118,20 @@ impl Plan {
         };
         match (doubt.reason, is_new) {
             (DoubtReason::OtherDay, true) => self.errors.push(doubt.message),
+            // It is on another day by command.
+            (DoubtReason::OtherDay, false) if is_postponed(former, doubt.date) => {}
             (DoubtReason::OtherDay, false) | (DoubtReason::Past, true) => {
                 self.warnings.push(doubt.message);
             }
             (DoubtReason::Past, false) => {}
         }
     }
+}
+
+fn is_postponed(former: Option<&Programme>, date: Option<DateKey>) -> bool {
+    let control = former.map(|former| &former.event.control);
+    let all = control.and_then(|control| control.postponements(date));
+    all.is_some_and(|all| !all.is_empty())
 }
 
 /// The most that one ticket still costs, with its fees.

@@ -29,7 +29,9 @@ pub(crate) struct Event {
     #[serde(default)]
     pub(crate) image: Option<Image>,
     #[serde(default)]
-    pub(crate) cancelled_at: Option<String>,
+    cancelled_at: Option<String>,
+    #[serde(default)]
+    pub(crate) hidden: bool,
     #[serde(default)]
     pub(crate) opens_at: Option<String>,
     available_tickets: u32,

@@ -41,6 +41,7 @@ pub(crate) fn of_event(event: &Event, origin: &str) -> Markup {
     html! {
         title { (event.name) " · " (SITE) }
         meta name="description" content=(summary);
+        @if event.hidden { meta name="robots" content="noindex"; }
         link rel="canonical" href=(address);
         (open_graph(&title, &summary, &address))
         @if let Some(image) = &event.image { (picture(image, origin)) }

@@ -69,6 +69,9 @@ pub struct EventView<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     cancelled_at: Option<EpochMs>,
+    /// `true` if the event is not in the list of events. Omitted otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden: Option<bool>,
     /// The event's picture. Omitted if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<ImageView<'a>>,
@@ -207,6 +210,7 @@ impl<'a> EventView<'a> {
             closes_at: event.closes_at(),
             state: event.sale_state(now),
             cancelled_at: event.control.cancellation.map(|of| of.at),
+            hidden: event.terms.hidden.then_some(true),
             image: profile
                 .image
                 .as_ref()

@@ -141,7 +141,9 @@ fn subject_of(item: &Item) -> Option<Subject> {
             }
         }
         "SESSIONS" | "QUEUE" | "STOCK" | "EVENT" | "TEXTS" | "IMAGE" | "CATALOG" | "SETTINGS"
-        | "SEATMAP" | "PROMOTE" | "DEPARTED" | "LINK" | "DUE" | "JOURNAL" | "CODES" => None,
+        | "SEATMAP" | "PROMOTE" | "DEPARTED" | "LINK" | "DUE" | "JOURNAL" | "CODES" | "NOTICE" => {
+            None
+        }
         _ => unknown(Invariant::OneReservation),
     }
 }

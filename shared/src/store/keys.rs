@@ -277,6 +277,14 @@ pub(super) fn journal_entry(event: Option<&EventId>, at: EpochMs, random: u64) -
     )
 }
 
+/// A notice of changed plans of an event. Notices sort by time.
+pub(super) fn notice(event: &EventId, at: EpochMs, random: u64) -> Key {
+    key(
+        format!("NOTICE#{event}"),
+        format!("{}#{random:016x}", journal_time(at)),
+    )
+}
+
 /// All signing keys, in their own table.
 pub(super) const SIGNING_KEYS: &str = "SIGNING";
 

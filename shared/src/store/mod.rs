@@ -22,6 +22,7 @@ mod item;
 mod journal;
 mod keys;
 mod lookup;
+mod notices;
 mod off_sale;
 mod plans;
 mod queue;

@@ -1,9 +1,10 @@
-//! Changed plans: dates that are cancelled or postponed.
+//! Changed plans: events and dates that are cancelled or postponed.
 
 use super::apply::{ApplyRefused, date_write};
 use super::client::Store;
 use super::expression::Write;
 use super::journal::Deed;
+use super::notices;
 use domain::event::{Event, Programme};
 use domain::ids::DateKey;
 use domain::journal::{Act, Author};
@@ -37,7 +38,16 @@ impl Store {
         let event = &programme.event;
         let moved = programme.dates.values();
         let moved = moved.filter(|date| former.dates.get(&date.date) != Some(date));
-        let writes: Vec<Write> = moved.map(|date| date_write(event, date).1).collect();
+        let mut writes: Vec<Write> = moved.map(|date| date_write(event, date)).collect();
+        let mut told = notices::of_event(former, &programme);
+        let dates = event.control.dates.keys();
+        told.extend(dates.flat_map(|date| notices::of_date(former, &programme, *date)));
+        writes.extend(notices::notices(
+            former,
+            &programme,
+            &told,
+            self.clock.now(),
+        ));
         let revision = former.event.revision;
         Ok(self.write_event(event, revision, &writes, &deed).await?)
     }
