@@ -749,14 +749,14 @@ async fn changed_plans_are_published_once_with_what_buyers_have_to_know() {
         assert_eq!(postponed.text(field), "");
     }
 
-    let store = streamed.world.app.store();
+    let store = streamed.world.app.store().clone();
     for date in [DateKey::parse(LATER_DATE).ok(), None] {
         let scope = Scope { event: id(), date };
-        cancelling::cancel(store, &scope, &author())
+        cancelling::cancel(&store, &scope, &author())
             .await
             .unwrap()
             .unwrap();
-        cancelling::cancel(store, &scope, &author())
+        cancelling::cancel(&store, &scope, &author())
             .await
             .unwrap()
             .unwrap();

@@ -335,8 +335,6 @@ fn event(
     let hold_seconds = scope.count("holdSeconds", raw.hold_seconds, 300);
     let payment_seconds = payment_seconds(scope, raw.payment_seconds);
     let cancel_until_hours = scope.count("cancelUntilHours", raw.cancel_until_hours, 24);
-    let refund_to = scope.value("refundTo", raw.refund_to);
-    let hidden = scope.value("hidden", raw.hidden).unwrap_or_default();
     let first_applied_at = context.first_applied_at(event_id.as_ref());
     let has_opening = raw.opens_at.is_present();
     let opening_line = raw.opens_at.line();
@@ -401,13 +399,13 @@ fn event(
             hold_seconds,
             payment_seconds,
             cancel_until_hours,
-            refund_to: refund_to.unwrap_or_default(),
+            refund_to: scope.value("refundTo", raw.refund_to).unwrap_or_default(),
             opens_at,
             presales,
             closes_at,
             last_start,
             doors_open_at,
-            hidden,
+            hidden: scope.value("hidden", raw.hidden).unwrap_or_default(),
             profile,
             overview: Overview::default(),
             queue,
