@@ -1,30 +1,29 @@
-//! Cancels an event: stops its sale at once, then gives everybody the money back.
+//! Cancels an event or one date of it: stops the sale at once, then gives everybody the money back.
 //!
-//! The first write is the event's. From then on, joining, holding and paying are refused, as soon as a process has read the
+//! The first write is the event's, also for a date. From then on, joining, holding and paying are refused, as soon as a process has read the
 //! event again. What was decided before may still be written for [`CANCELLATION_SETTLES_SECONDS`], so the sweep goes over the
 //! table until a whole round that began later has found nothing. It can be interrupted and repeated at any point: each
 //! refund is one transaction.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::Result;
-use domain::event::Event;
-use domain::ids::{EventId, ReservationId};
+use domain::event::{Event, Programme};
+use domain::ids::{DateKey, EventId, ReservationId};
 use domain::journal::Author;
 use domain::money::Money;
-use domain::queue::{CANCELLATION_SETTLES_SECONDS, Control};
+use domain::plans::CANCELLATION_SETTLES_SECONDS;
 use domain::refusal::Refusal;
 use domain::reservation::{Reservation, State, Status};
 use futures::stream::{self, StreamExt};
 use shared::app::App;
 use shared::http::problem::Problem;
-use shared::store::{ApplyRefused, Store};
+use shared::store::Store;
 
-use crate::known_event;
+use crate::replanning::{self, Replanned};
 
-/// At most this many attempts, because another operator may change the event at the same moment.
-const ATTEMPTS: usize = 5;
 /// Reservations that are cancelled at once.
 const AT_ONCE: usize = 16;
 /// Rounds over the table. One that finds nothing ends the sweep, so more than two are rare.
@@ -53,14 +52,45 @@ pub struct Outlook {
     pub amount: Money,
 }
 
-/// Counts what cancelling the event would give back.
-pub async fn outlook(app: &App, event: &EventId) -> Result<Outlook> {
+/// What is cancelled: an event, or one date of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scope {
+    pub event: EventId,
+    pub date: Option<DateKey>,
+}
+
+impl Scope {
+    /// All dates of an event.
+    #[must_use]
+    pub fn of_event(event: EventId) -> Self {
+        Self { event, date: None }
+    }
+
+    fn has(&self, reservation: &Reservation) -> bool {
+        *reservation.event_id() == self.event
+            && self
+                .date
+                .is_none_or(|date| reservation.date() == Some(date))
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.date {
+            Some(date) => write!(f, "{} on {date}", self.event),
+            None => write!(f, "{}", self.event),
+        }
+    }
+}
+
+/// Counts what cancelling it would give back.
+pub async fn outlook(app: &App, scope: &Scope) -> Result<Outlook> {
     let mut outlook = Outlook::default();
     let mut start = None;
     loop {
         let page = app.store().scan_reservations(start).await?;
         let now = app.clock().now();
-        for reservation in page.found.iter().filter(|of| of.event_id() == event) {
+        for reservation in page.found.iter().filter(|of| scope.has(of)) {
             match reservation.status(now) {
                 Status::Confirmed => outlook.confirmed += 1,
                 Status::Held => outlook.held += 1,
@@ -75,53 +105,57 @@ pub async fn outlook(app: &App, event: &EventId) -> Result<Outlook> {
     }
 }
 
-/// Stops the sale for good. Repeating it changes nothing.
-pub async fn cancel(store: &Store, id: &EventId, author: &Author) -> Result<Event> {
+/// Stops the sale for good. Repeating it changes nothing. Refused, with the reason, if no other date
+/// would take place.
+pub async fn cancel(store: &Store, scope: &Scope, author: &Author) -> Result<Replanned> {
     let now = store.clock().now();
-    change(store, id, author, |control| control.cancelled_at(now)).await
+    replanning::replan(store, &scope.event, author, |programme| {
+        let control = programme.event.control.clone();
+        if scope.date.is_some_and(|date| !has_others(programme, date)) {
+            return Err("no other date takes place: cancel the event instead".to_owned());
+        }
+        Ok(control.cancelled_at(scope.date, now))
+    })
+    .await
 }
 
-async fn change(
-    store: &Store,
-    id: &EventId,
-    author: &Author,
-    to: impl Fn(Control) -> Control,
-) -> Result<Event> {
-    for _ in 0..ATTEMPTS {
-        let event = known_event::event(store, id).await?;
-        let control = to(event.control.clone());
-        if control == event.control {
-            return Ok(event);
-        }
-        match store.set_control(&event, control, author).await {
-            Ok(event) => return Ok(event),
-            Err(ApplyRefused::Raced) => {}
-            Err(refused) => return Err(refused.into()),
-        }
-    }
-    Err(ApplyRefused::Raced.into())
+/// Whether a date that is not cancelled is left without this one.
+fn has_others(programme: &Programme, date: DateKey) -> bool {
+    let control = &programme.event.control;
+    let is_held = |other: DateKey| control.cancellation_of(Some(other)).is_none();
+    !is_held(date)
+        || programme
+            .dates
+            .keys()
+            .any(|other| *other != date && is_held(*other))
 }
 
 /// Gives everybody the money back. `progress` is told how many reservations have been cancelled.
 pub async fn sweep(
     app: &App,
     event: &Event,
+    date: Option<DateKey>,
     author: &Author,
     mut progress: impl FnMut(&Swept),
 ) -> Result<Swept> {
-    let id = &event.event_id;
+    let scope = Scope {
+        event: event.event_id.clone(),
+        date,
+    };
+    let cancellation = event.control.cancellation_of(date);
     let mut swept = Swept::default();
     for _ in 0..MOST_ROUNDS {
         let began_at = app.clock().now();
-        let cancellation = event.control.cancellation;
         let has_settled = cancellation.is_some_and(|of| of.has_settled(began_at));
         swept.failed.clear();
-        let found = round(app, id, &mut swept, &mut progress).await?;
+        let found = round(app, &scope, &mut swept, &mut progress).await?;
         if has_settled && found == 0 {
-            change(app.store(), id, author, |control| {
-                control.refunded_at(app.clock().now())
+            replanning::replan(app.store(), &scope.event, author, |programme| {
+                let control = programme.event.control.clone();
+                Ok(control.refunded_at(date, app.clock().now()))
             })
-            .await?;
+            .await?
+            .map_err(anyhow::Error::msg)?;
             swept.is_complete = true;
             return Ok(swept);
         }
@@ -138,10 +172,10 @@ pub async fn sweep(
     Ok(swept)
 }
 
-/// One round over the table. Returns how many reservations of the event were alive.
+/// One round over the table. Returns how many reservations were alive.
 async fn round(
     app: &App,
-    id: &EventId,
+    scope: &Scope,
     swept: &mut Swept,
     progress: &mut impl FnMut(&Swept),
 ) -> Result<u64> {
@@ -152,7 +186,7 @@ async fn round(
         let now = app.clock().now();
         let living = page.found.into_iter().filter(|reservation| {
             let is_alive = matches!(reservation.status(now), Status::Held | Status::Confirmed);
-            reservation.event_id() == id && is_alive
+            scope.has(reservation) && is_alive
         });
         let mut cancelled = stream::iter(living)
             .map(async |reservation| {

@@ -12,7 +12,7 @@ mod profile;
 mod raw;
 mod section;
 mod texts;
-mod times;
+pub(crate) mod times;
 mod yaml;
 
 use std::collections::BTreeMap;

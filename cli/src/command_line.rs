@@ -17,6 +17,7 @@ use crate::commands::journal::JournalArgs;
 use crate::commands::keys::KeysCommand;
 use crate::commands::orders::OrdersArgs;
 use crate::commands::plan::PlanArgs;
+use crate::commands::postpone::PostponeArgs;
 use crate::commands::queue::QueueArgs;
 use crate::commands::report::ReportArgs;
 use crate::commands::return_tickets::ReturnArgs;
@@ -26,7 +27,7 @@ use crate::commands::verify_draw::VerifyDrawArgs;
 use crate::commands::withdrawals::WithdrawalsArgs;
 use crate::commands::{
     apply, audit, blocks, cancel_event, codes, desk, events, export, journal, keys, orders, plan,
-    queue, report, return_tickets, rush, serve, verify_draw, withdrawals,
+    postpone, queue, report, return_tickets, rush, serve, verify_draw, withdrawals,
 };
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
@@ -56,8 +57,10 @@ enum Command {
     Events(EventsArgs),
     /// Show an event's queue, or change how it runs
     Queue(QueueArgs),
-    /// Cancel an event for good, and give everybody the money back
+    /// Cancel an event or a date for good, and give everybody the money back
     CancelEvent(CancelEventArgs),
+    /// Move a date to another time, with its tickets
+    Postpone(PostponeArgs),
     /// Keep seats off sale, until a time or until they are unblocked
     Block(BlockArgs),
     /// Put blocked seats on sale again
@@ -124,6 +127,7 @@ fn execute(command_line: CommandLine, out: &mut Output) -> Result<Outcome> {
             Command::Events(args) => events::run(&args, &tables, out).await,
             Command::Queue(args) => queue::run(&args, &tables, out).await,
             Command::CancelEvent(args) => cancel_event::run(&args, &tables, out).await,
+            Command::Postpone(args) => postpone::run(&args, &tables, out).await,
             Command::Block(args) => blocks::block(&args, &tables, out).await,
             Command::Unblock(args) => blocks::unblock(&args, &tables, out).await,
             Command::Blocks(args) => blocks::list(&args, &tables, out).await,

@@ -12,6 +12,7 @@ pub mod journal;
 pub mod keys;
 pub mod orders;
 pub mod plan;
+pub mod postpone;
 pub mod queue;
 pub mod report;
 pub mod return_tickets;

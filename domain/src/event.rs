@@ -9,9 +9,11 @@ use crate::clock::EpochMs;
 use crate::fees::{Fees, TaxRate};
 use crate::ids::{DateKey, EventId, Lane, SeatNumber};
 use crate::money::{Currency, Money};
+use crate::plans::Postponements;
 use crate::presale::Presale;
 use crate::profile::{Overview, Profile};
 use crate::queue::{Control, Head, Order, Permutation, QueuePolicy, Ranking};
+use crate::refusal::Refusal;
 use crate::reservation::Performance;
 use crate::seating::{Drawing, Numbering, Plan, Rows};
 
@@ -60,6 +62,9 @@ pub struct Terms {
     /// When the doors open, for general admission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doors_open_at: Option<EpochMs>,
+    /// Not in the list of events, but reachable by its link.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden: bool,
     #[serde(default)]
     pub profile: Profile,
     /// Derived from the dates when the catalogue is applied. Empty if an earlier version applied it.
@@ -74,6 +79,14 @@ pub struct Terms {
 
 /// Time for a card's confirmation by another device, in seconds.
 pub const DEFAULT_PAYMENT_SECONDS: u32 = 600;
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
+}
 
 fn default_payment_seconds() -> u32 {
     DEFAULT_PAYMENT_SECONDS
@@ -183,10 +196,16 @@ impl Programme {
     pub fn performance(&self, date: Option<DateKey>) -> Performance {
         let terms = &self.event.terms;
         let starts_at = self.starts_at(date);
+        let postponements = self.event.control.postponements(date);
+        let returns_until = postponements.and_then(Postponements::returns_until);
+        let cancel_until = starts_at.map(|start| terms.cancel_until(start));
         Performance {
             venue: Some(terms.venue.clone()),
             starts_at,
-            cancel_until: starts_at.map(|start| terms.cancel_until(start)),
+            postponed_from: postponements.map_or_else(Vec::new, Postponements::former_starts),
+            cancel_until: cancel_until.map(|usual| usual.max(returns_until.unwrap_or(usual))),
+            returns_until,
+            cancelled_at: self.event.cancelled_at(date),
             partial_returns: terms.partial_returns,
             time_zone: terms.profile.time_zone.clone(),
             currency: Some(terms.currency.clone()),
@@ -196,15 +215,79 @@ impl Programme {
         }
     }
 
+    /// The dates that take place, in the order of their keys; all of them if none does.
+    pub fn held_dates(&self) -> impl Iterator<Item = &EventDate> {
+        let is_held = |date: &EventDate| {
+            self.event
+                .control
+                .cancellation_of(Some(date.date))
+                .is_none()
+        };
+        let any_is = self.dates.values().any(is_held);
+        self.dates
+            .values()
+            .filter(move |date| !any_is || is_held(date))
+    }
+
+    /// The dates in the order of their starts, which is not that of their keys if one was postponed.
+    #[must_use]
+    pub fn dates_by_start(&self) -> Vec<&EventDate> {
+        let mut dates: Vec<&EventDate> = self.dates.values().collect();
+        dates.sort_by_key(|date| (date.starts_at, date.date));
+        dates
+    }
+
+    /// The day of a date's start at the venue: that of its key, unless it was postponed.
+    #[must_use]
+    pub fn day_of(&self, date: &EventDate) -> DateKey {
+        let postponements = self.event.control.postponements(Some(date.date));
+        let last = postponements.and_then(Postponements::last);
+        last.map_or(date.date, |last| last.day)
+    }
+
+    /// Whether seats of the date can still be sold: it takes place, and it has not begun.
+    #[must_use]
+    pub fn is_ahead(&self, date: &EventDate, now: EpochMs) -> bool {
+        !date.has_begun(now) && self.event.cancelled_at(Some(date.date)).is_none()
+    }
+
+    /// The programme with other changes of operators, and with what follows from them: the starts of
+    /// postponed performances, and what is derived from the dates that take place. `None`: a start is
+    /// neither what a postponement moved nor what it moved it to; the performance is returned.
+    pub fn under(mut self, control: Control) -> Result<Self, Option<DateKey>> {
+        for (key, plan) in &control.dates {
+            if let Some(date) = self.dates.get_mut(key) {
+                let start = plan.postponements.start_for(date.starts_at);
+                date.move_to(start.ok_or(Some(*key))?);
+            }
+        }
+        if let Some(start) = self.event.terms.last_start
+            && self.event.terms.admission != Admission::Seated
+        {
+            let moved = control.postponements.start_for(start).ok_or(None)?;
+            let terms = &mut self.event.terms;
+            terms.doors_open_at = terms
+                .doors_open_at
+                .map(|doors| doors.plus_ms(moved.ms_since(start)));
+            terms.last_start = Some(moved);
+        }
+        self.event.control = control;
+        if self.event.terms.admission == Admission::Seated {
+            let last = self.held_dates().map(|date| date.starts_at).max();
+            self.event.terms.last_start = last;
+        }
+        self.event.terms.overview = self.overview();
+        Ok(self)
+    }
+
     /// What the list of events shows about the dates.
     #[must_use]
     pub fn overview(&self) -> Overview {
-        let sections = self.dates.values().flat_map(|date| &date.sections);
+        let dates: Vec<&EventDate> = self.held_dates().collect();
+        let sections = dates.iter().flat_map(|date| &date.sections);
         let prices = sections.map(|section| section.price);
         match self.event.terms.admission {
-            Admission::Seated => {
-                Overview::of(self.dates.values().map(|date| date.starts_at), prices)
-            }
+            Admission::Seated => Overview::of(dates.iter().map(|date| date.starts_at), prices),
             Admission::General { price, .. } => {
                 let start = self.event.terms.last_start;
                 Overview::of(start.into_iter(), std::iter::once(price))
@@ -239,10 +322,32 @@ impl Event {
         }
     }
 
-    /// Whether the event does not take place.
+    /// Whether the whole event does not take place.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.control.cancellation.is_some()
+    }
+
+    /// When a date was cancelled, by itself or with its event. `None`: it takes place. The date is
+    /// `None` for general admission.
+    #[must_use]
+    pub fn cancelled_at(&self, date: Option<DateKey>) -> Option<EpochMs> {
+        let cancellations = [
+            self.control.cancellation,
+            self.control.cancellation_of(date),
+        ];
+        cancellations.into_iter().flatten().map(|of| of.at).min()
+    }
+
+    /// Refuses if the event or the date is cancelled.
+    pub fn check_takes_place(&self, date: Option<DateKey>) -> Result<(), Refusal> {
+        if self.is_cancelled() {
+            return Err(Refusal::EventCancelled);
+        }
+        match self.cancelled_at(date) {
+            Some(_) => Err(Refusal::DateCancelled),
+            None => Ok(()),
+        }
     }
 
     /// The queue's policies with the operators' changes.
@@ -397,6 +502,13 @@ impl EventDate {
         })
     }
 
+    /// Moves the performance, and the opening of its doors with it.
+    fn move_to(&mut self, start: EpochMs) {
+        let by = start.ms_since(self.starts_at);
+        self.doors_open_at = self.doors_open_at.map(|doors| doors.plus_ms(by));
+        self.starts_at = start;
+    }
+
     /// Whether the performance has begun. Then nothing can be bought for it.
     #[must_use]
     pub fn has_begun(&self, now: EpochMs) -> bool {
@@ -436,6 +548,7 @@ pub(crate) mod fixtures {
                 closes_at: None,
                 last_start: Some(EpochMs(9_000_000)),
                 doors_open_at: None,
+                hidden: false,
                 profile: Profile::default(),
                 overview: Overview::default(),
                 queue: QueuePolicy::default(),

@@ -12,6 +12,7 @@ use crate::clock::EpochMs;
 use crate::event::Event;
 use crate::ids::{DateKey, EventId, Malformed, ReservationId, SeatNumber};
 use crate::money::{Currency, Money};
+use crate::plans::{Postponement, Postponements};
 use crate::presale::PhaseName;
 use crate::queue::{Control, Strategy};
 
@@ -134,8 +135,19 @@ pub enum Act {
     },
     /// The event does not take place.
     CancelEvent,
-    /// Everybody has their money back.
-    FinishRefunds,
+    /// A date of it does not take place.
+    CancelDate {
+        date: DateKey,
+    },
+    /// Everybody has their money back, of the event or of a date.
+    FinishRefunds {
+        date: Option<DateKey>,
+    },
+    /// A date was moved to another time, or a general-admission event.
+    Postpone {
+        date: Option<DateKey>,
+        postponement: Postponement,
+    },
     PauseSale,
     ResumeSale,
     CloseSale,
@@ -204,13 +216,7 @@ impl Act {
         let policy = event.terms.queue;
         let (was, is) = (former.applied_to(policy), control.applied_to(policy));
         let mut acts = Vec::new();
-        match (former.cancellation, control.cancellation) {
-            (None, Some(_)) => acts.push(Self::CancelEvent),
-            (Some(was), Some(is)) if was.refunded_at != is.refunded_at => {
-                acts.push(Self::FinishRefunds);
-            }
-            _ => {}
-        }
+        acts.extend(Self::of_plans(former, control));
         if control.closed && !former.closed {
             acts.push(Self::CloseSale);
         } else if control.pause.is_on() && !former.pause.is_on() {
@@ -251,6 +257,31 @@ impl Act {
         acts
     }
 
+    /// What these changes of plans are, of the event and of its dates.
+    fn of_plans(former: &Control, control: &Control) -> Vec<Self> {
+        let mut acts = Vec::new();
+        for date in std::iter::once(None).chain(control.dates.keys().copied().map(Some)) {
+            match (former.cancellation_of(date), control.cancellation_of(date)) {
+                (None, Some(_)) => {
+                    acts.push(date.map_or(Self::CancelEvent, |date| Self::CancelDate { date }));
+                }
+                (Some(was), Some(is)) if was.refunded_at != is.refunded_at => {
+                    acts.push(Self::FinishRefunds { date });
+                }
+                _ => {}
+            }
+            let was = former.postponements(date).and_then(Postponements::last);
+            match control.postponements(date).and_then(Postponements::last) {
+                Some(is) if was != Some(is) => acts.push(Self::Postpone {
+                    date,
+                    postponement: *is,
+                }),
+                Some(_) | None => {}
+            }
+        }
+        acts
+    }
+
     /// Its name in the journal.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -260,7 +291,9 @@ impl Act {
             Self::WriteDates { .. } => "write dates",
             Self::ChangeSettings { .. } => "change settings",
             Self::CancelEvent => "cancel event",
-            Self::FinishRefunds => "finish refunds",
+            Self::CancelDate { .. } => "cancel date",
+            Self::FinishRefunds { .. } => "finish refunds",
+            Self::Postpone { .. } => "postpone",
             Self::PauseSale => "pause sale",
             Self::ResumeSale => "resume sale",
             Self::CloseSale => "close sale",
@@ -337,8 +370,18 @@ impl Act {
             Self::RotateKeys { kid, retired } => std::iter::once(format!("new key: {kid}"))
                 .chain(retired.iter().map(|kid| format!("retired: {kid}")))
                 .collect(),
+            Self::CancelDate { date } => vec![date.to_string()],
+            Self::FinishRefunds { date } => date.iter().map(DateKey::to_string).collect(),
+            Self::Postpone { date, postponement } => {
+                let Postponement { from, to, .. } = postponement;
+                let returns = postponement.returns_until;
+                date.iter()
+                    .map(DateKey::to_string)
+                    .chain([format!("startsAt: {from} -> {to}")])
+                    .chain(returns.map(|until| format!("returns until {until}")))
+                    .collect()
+            }
             Self::CancelEvent
-            | Self::FinishRefunds
             | Self::PauseSale
             | Self::ResumeSale
             | Self::CloseSale

@@ -20,6 +20,7 @@ pub mod invariants;
 pub mod journal;
 pub mod localized;
 pub mod money;
+pub mod plans;
 pub mod presale;
 pub mod profile;
 pub mod queue;

@@ -84,6 +84,8 @@ pub enum Refusal {
     },
     TurnOver,
     DateNotFound,
+    /// The date does not take place. Others of the event do.
+    DateCancelled,
     SeatNotFound(SeatNumber),
     LimitExceeded(Limit),
     ReservationNotFound,

@@ -57,10 +57,19 @@ pub struct Performance {
     /// `None` also for general admission without a start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<EpochMs>,
+    /// The starts before, the first one first, if it was postponed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub postponed_from: Vec<EpochMs>,
     /// Until when the reservation can be cancelled once it is paid. `None` also if there is no
     /// start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_until: Option<EpochMs>,
+    /// Until when a cancellation gives everything back, if it was postponed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returns_until: Option<EpochMs>,
+    /// When the event or the date was cancelled, if it does not take place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<EpochMs>,
     /// Whether buyers may give a part of the tickets back, and keep the others.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub partial_returns: bool,
@@ -90,6 +99,13 @@ impl Performance {
             partial_returns: self.partial_returns || current.partial_returns,
             ..current
         }
+    }
+
+    /// Whether a cancellation at `now` gives everything back: it was cancelled, or postponed a short
+    /// while ago.
+    #[must_use]
+    pub fn gives_all_back(&self, now: EpochMs) -> bool {
+        self.cancelled_at.is_some() || self.returns_until.is_some_and(|until| now < until)
     }
 }
 
@@ -233,10 +249,21 @@ impl Reservation {
         self.total_price - self.fees.total()
     }
 
-    /// What a cancellation gives back, before it is made: the price, without the fees unless they
-    /// are refundable. Zero if nothing was paid.
+    /// If changed plans give everything back, the reservation that is given back says so for good.
+    pub fn keep_changed_plans(&mut self, current: &Performance, now: EpochMs) {
+        let described = self.performance.as_described_by(current.clone());
+        if described.gives_all_back(now) {
+            self.performance = described;
+        }
+    }
+
+    /// What a cancellation at `now` gives back: the price, without the fees unless they are
+    /// refundable, or the plans have changed. Zero if nothing was paid.
     #[must_use]
-    pub fn refund(&self) -> Money {
+    pub fn refund(&self, now: EpochMs) -> Money {
+        if self.performance.gives_all_back(now) {
+            return self.full_refund();
+        }
         match &self.state {
             State::Confirmed {
                 payment: Some(_), ..
@@ -247,8 +274,8 @@ impl Reservation {
         }
     }
 
-    /// What is given back if the event is cancelled: the price with all fees. Fees of tickets that
-    /// were given back before stay as they are.
+    /// What is given back if the plans change: the price with all fees. Fees of tickets that were given
+    /// back before stay as they are.
     #[must_use]
     pub fn full_refund(&self) -> Money {
         match &self.state {
@@ -442,10 +469,29 @@ mod tests {
 
     #[test]
     fn a_cancellation_gives_the_price_back_and_the_fees_only_if_they_are_refundable() {
-        assert_eq!(paid(false).refund(), Money(200));
-        assert_eq!(paid(true).refund(), Money(230));
+        assert_eq!(paid(false).refund(EpochMs(0)), Money(200));
+        assert_eq!(paid(true).refund(EpochMs(0)), Money(230));
         assert_eq!(paid(true).price_of_tickets(), Money(200));
         assert_eq!(paid(true).ticket_price(), Money(100));
+    }
+
+    #[test]
+    fn everything_is_given_back_if_it_is_cancelled_and_for_some_time_if_it_is_postponed() {
+        let with = |performance| Reservation {
+            performance,
+            ..paid(false)
+        };
+        let cancelled = with(Performance {
+            cancelled_at: Some(EpochMs(5)),
+            ..Performance::default()
+        });
+        assert_eq!(cancelled.refund(EpochMs(9)), Money(230));
+        let postponed = with(Performance {
+            returns_until: Some(EpochMs(9)),
+            ..Performance::default()
+        });
+        assert_eq!(postponed.refund(EpochMs(8)), Money(230));
+        assert_eq!(postponed.refund(EpochMs(9)), Money(200));
     }
 
     #[test]
@@ -459,7 +505,10 @@ mod tests {
                 state,
                 ..paid(false)
             };
-            assert_eq!((unpaid.refund(), unpaid.kept()), (Money::ZERO, Money::ZERO));
+            assert_eq!(
+                (unpaid.refund(EpochMs(0)), unpaid.kept()),
+                (Money::ZERO, Money::ZERO)
+            );
         }
     }
 

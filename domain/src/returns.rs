@@ -107,8 +107,8 @@ impl TicketsBack {
 }
 
 impl Reservation {
-    /// What a request gives back of this reservation.
-    pub fn portion(&self, wanted: &Returning) -> Result<Portion, NoSuchPart> {
+    /// What a request at `now` gives back of this reservation.
+    pub fn portion(&self, wanted: &Returning, now: EpochMs) -> Result<Portion, NoSuchPart> {
         let (seats, quantity) = match (wanted, self.date()) {
             (Returning::Seats(numbers), Some(_)) => {
                 let seats = self.seats_among(numbers)?;
@@ -143,7 +143,7 @@ impl Reservation {
                 .fees
                 .of_one_ticket(all_with_price)
                 .times(back_with_price),
-            are_fees_refundable: self.fees.refundable,
+            are_fees_refundable: self.fees.refundable || self.performance.gives_all_back(now),
             seats,
             quantity,
             price,
@@ -268,7 +268,7 @@ mod tests {
     }
 
     fn some(reservation: &Reservation, wanted: &Returning) -> TicketsBack {
-        match reservation.portion(wanted) {
+        match reservation.portion(wanted, EpochMs(0)) {
             Ok(Portion::Some(back)) => back,
             other => panic!("{other:?}"),
         }
@@ -326,25 +326,34 @@ mod tests {
         let wanted = seats(&[1, 3]);
         let back = some(&reservation, &wanted);
         let left = reservation.without(&back, Money::ZERO, EpochMs(0));
-        assert_eq!(left.portion(&wanted), Ok(Portion::Nothing));
-        assert_eq!(left.portion(&seats(&[3, 2])), Ok(Portion::All));
+        assert_eq!(left.portion(&wanted, EpochMs(0)), Ok(Portion::Nothing));
+        assert_eq!(left.portion(&seats(&[3, 2]), EpochMs(0)), Ok(Portion::All));
 
         let reservation = paid(&[], FEES);
         let back = some(&reservation, &Returning::AllBut(4));
         let left = reservation.without(&back, Money::ZERO, EpochMs(0));
-        assert_eq!(left.portion(&Returning::AllBut(4)), Ok(Portion::Nothing));
-        assert_eq!(left.portion(&Returning::AllBut(9)), Ok(Portion::Nothing));
-        assert_eq!(left.portion(&Returning::AllBut(0)), Ok(Portion::All));
+        assert_eq!(
+            left.portion(&Returning::AllBut(4), EpochMs(0)),
+            Ok(Portion::Nothing)
+        );
+        assert_eq!(
+            left.portion(&Returning::AllBut(9), EpochMs(0)),
+            Ok(Portion::Nothing)
+        );
+        assert_eq!(
+            left.portion(&Returning::AllBut(0), EpochMs(0)),
+            Ok(Portion::All)
+        );
     }
 
     #[test]
     fn what_a_reservation_does_not_have_cannot_be_given_back() {
         let with_seats = paid(&[100, 200], FEES);
         let unknown = Err(NoSuchPart::Seat(SeatNumber(3)));
-        assert_eq!(with_seats.portion(&seats(&[1, 3])), unknown);
-        let by_number = with_seats.portion(&Returning::AllBut(1));
+        assert_eq!(with_seats.portion(&seats(&[1, 3]), EpochMs(0)), unknown);
+        let by_number = with_seats.portion(&Returning::AllBut(1), EpochMs(0));
         assert_eq!(by_number, Err(NoSuchPart::HasSeats));
-        let by_seats = paid(&[], FEES).portion(&seats(&[1]));
+        let by_seats = paid(&[], FEES).portion(&seats(&[1]), EpochMs(0));
         assert_eq!(by_seats, Err(NoSuchPart::HasNoSeats));
     }
 
@@ -376,7 +385,7 @@ mod tests {
             let first = paid(&prices, fees);
             let mut now = first.clone();
             for number in returns {
-                match now.portion(&seats(&[number])) {
+                match now.portion(&seats(&[number]), EpochMs(0)) {
                     Ok(Portion::Some(back)) => now = now.without(&back, Money::ZERO, EpochMs(0)),
                     Ok(Portion::Nothing | Portion::All) | Err(_) => {}
                 }
@@ -384,7 +393,7 @@ mod tests {
                 prop_assert_eq!(seats + now.fees.total(), now.total_price);
                 prop_assert_eq!(now.kept(), now.total_price + now.returned.kept);
                 prop_assert_eq!(now.seats.len() + now.returned.seats.len(), prices.len());
-                prop_assert!(now.refund() <= now.total_price && now.returned.refunded >= Money::ZERO);
+                prop_assert!(now.refund(EpochMs(0)) <= now.total_price && now.returned.refunded >= Money::ZERO);
             }
         }
     }

@@ -1,13 +1,14 @@
 //! Events that are cancelled: nothing is sold any more, and everybody gets everything back.
 
-use boxoffice::cancelling::{self, Swept};
+use boxoffice::cancelling::{self, Scope, Swept};
 use boxoffice::steering::{self, SaleAction, Steering};
 use domain::clock::EpochMs;
 use domain::event::Programme;
 use domain::fees::Fees;
 use domain::ids::EventId;
 use domain::money::Money;
-use domain::queue::{CANCELLATION_SETTLES_SECONDS, Cancellation, Control};
+use domain::plans::{CANCELLATION_SETTLES_SECONDS, Cancellation};
+use domain::queue::Control;
 use serde_json::json;
 use shared::store::Consistency;
 
@@ -35,8 +36,12 @@ fn with_fees(mut programme: Programme) -> Programme {
 
 async fn cancels(world: &World, event: &str) {
     let operator = world.another_process();
-    let cancelled = cancelling::cancel(operator.app.store(), &id(event), &author()).await;
-    assert!(cancelled.unwrap().is_cancelled());
+    let scope = Scope {
+        event: id(event),
+        date: None,
+    };
+    let cancelled = cancelling::cancel(operator.app.store(), &scope, &author()).await;
+    assert!(cancelled.unwrap().unwrap().is_cancelled());
 }
 
 /// Everybody gets the money back, once nothing that began before can be sold any more.
@@ -45,7 +50,7 @@ async fn sweeps(world: &World, event: &str) -> Swept {
     let operator = world.another_process();
     let event = operator.app.programme(&id(event), world.clock.now()).await;
     let event = event.unwrap().event.clone();
-    let swept = cancelling::sweep(&operator.app, &event, &author(), |_| {}).await;
+    let swept = cancelling::sweep(&operator.app, &event, None, &author(), |_| {}).await;
     swept.unwrap()
 }
 
@@ -137,7 +142,7 @@ async fn a_hold_of_a_cancelled_event_is_released() {
     let event = operator.app.programme(&id(EVENT), world.clock.now()).await;
     let event = event.unwrap().event.clone();
     let by = author();
-    let sweep = cancelling::sweep(&operator.app, &event, &by, |_| {
+    let sweep = cancelling::sweep(&operator.app, &event, None, &by, |_| {
         world.clock.advance_seconds(CANCELLATION_SETTLES_SECONDS);
     });
     let swept = sweep.await.unwrap();
@@ -174,7 +179,7 @@ async fn payments_that_race_with_the_sweep_end_refunded() {
         let by = author();
         let (paid, swept) = tokio::join!(
             world.pay(&buyer, &held),
-            cancelling::sweep(&operator.app, &event, &by, |_| {
+            cancelling::sweep(&operator.app, &event, None, &by, |_| {
                 world.clock.advance_seconds(CANCELLATION_SETTLES_SECONDS);
             })
         );
@@ -200,7 +205,7 @@ async fn an_interrupted_sweep_says_what_is_left_and_the_next_one_completes_it() 
         .inject(Rule::next("TransactWriteItems", "", Fault::CutOff));
     let event = operator.app.programme(&id(EVENT), world.clock.now()).await;
     let event = event.unwrap().event.clone();
-    let swept = cancelling::sweep(&operator.app, &event, &author(), |_| {}).await;
+    let swept = cancelling::sweep(&operator.app, &event, None, &author(), |_| {}).await;
     let swept = swept.unwrap();
     assert!(!swept.is_complete);
     assert_eq!((swept.refunded, swept.failed.len()), (1, 1));

@@ -13,12 +13,16 @@ use boxoffice::permits;
 use boxoffice::steering::{SaleAction, Steering};
 use domain::access_code::AccessCode;
 use domain::block::{Block, BlockKind, Channel};
+use domain::clock::EpochMs;
+use domain::event::Programme;
 use domain::fees::TaxRate;
 use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::journal::{SomeSeats, Why};
+use domain::plans::Postponement;
+use domain::queue::Control;
 use domain::seating::Rows;
 use serde_json::json;
-use shared::store::Store;
+use shared::store::{Consistency, Store};
 
 use crate::channels::code_of_the_channel;
 use crate::invariants;
@@ -118,6 +122,8 @@ fn collect(path: &str, value: &AttributeValue, found: &mut Attributes) {
         AttributeValue::B(_) => "binary",
         AttributeValue::M(map) => {
             for (name, value) in map {
+                // Keys of dates are data.
+                let name = DateKey::parse(name).map_or(name.as_str(), |_| "DATE");
                 collect(&format!("{path}.{name}"), value, found);
             }
             "map"
@@ -184,6 +190,7 @@ events:
     admission: general
     totalTickets: 1
     price: 50000
+    hidden: true
     queue: {maxActive: 1}
   - eventId: presold
     name: Presold
@@ -470,15 +477,57 @@ async fn lots_are_drawn(world: &World) {
     .await;
 }
 
-/// Every item of both tables, after all of this.
-async fn an_event_is_cancelled(world: &World) {
-    let (store, id) = (world.app.store(), EventId::parse("drawn").unwrap());
-    let event = boxoffice::cancelling::cancel(store, &id, &author()).await;
-    let event = event.unwrap();
-    let control = event.control.clone().refunded_at(world.clock.now());
-    store.set_control(&event, control, &author()).await.unwrap();
+/// A date is postponed, and a ticket of it given back; the event and another date are cancelled.
+async fn plans_change(world: &World) {
+    let now = world.clock.now();
+    let postponement = |from: EpochMs| Postponement {
+        at: now,
+        from,
+        to: from.plus_seconds(86_400),
+        day: DateKey::parse(LATER_DATE).unwrap(),
+        returns_until: Some(from),
+    };
+    let date = |date: &str| Some(DateKey::parse(date).unwrap());
+    replan(world, EVENT, |programme, control| {
+        let start = programme.starts_at(date(DATE)).unwrap();
+        let control = control.postponed(date(DATE), postponement(start));
+        let control = control.cancelled_at(date(LATER_DATE), now);
+        control.refunded_at(date(LATER_DATE), now)
+    })
+    .await;
+    replan(world, "festival", |programme, control| {
+        let start = programme.starts_at(None).unwrap();
+        control.postponed(None, postponement(start))
+    })
+    .await;
+    replan(world, "drawn", |_, control| {
+        control.cancelled_at(None, now).refunded_at(None, now)
+    })
+    .await;
+    world.clock.advance_seconds(3);
+    let buyer = world.joins_with(10 * PRICE).await;
+    let id = id_of(&world.hold(&buyer, 10).await);
+    assert_eq!(world.pay(&buyer, &id).await.status, 201);
+    cancel(world, &buyer, &id).await;
+    let holder = world.joins_with(10 * PRICE).await;
+    let held = id_of(&world.hold(&holder, 11).await);
+    replan(world, EVENT, |_, control| {
+        control.cancelled_at(date(DATE), now)
+    })
+    .await;
+    world.clock.advance_seconds(3);
+    cancel(world, &holder, &held).await;
 }
 
+async fn replan(world: &World, event: &str, to: impl Fn(&Programme, Control) -> Control) {
+    let (store, id) = (world.app.store(), EventId::parse(event).unwrap());
+    let programme = store.programme(&id, Consistency::Strong).await;
+    let programme = programme.unwrap().unwrap();
+    let control = to(&programme, programme.event.control.clone());
+    store.replan(&programme, control, &author()).await.unwrap();
+}
+
+/// Every item of both tables, after all of this.
 async fn written() -> Vec<HashMap<String, AttributeValue>> {
     let mut concert = concert();
     let sections = concert
@@ -511,7 +560,7 @@ async fn written() -> Vec<HashMap<String, AttributeValue>> {
         .rotate_signing_keys(&author())
         .await
         .unwrap();
-    an_event_is_cancelled(&world).await;
+    plans_change(&world).await;
     let issuer = TestIssuer::start().await;
     let process = world.process_with_issuer(&issuer);
     process.app.preload_issuer_keys().await;

@@ -133,7 +133,7 @@ async fn a_paused_sale_has_a_history_and_a_closed_one_has_no_more() {
     scheduled(&world).await;
     assert_eq!(samples(&world, EVENT).await.len(), 1);
     world.clock.advance_seconds(60);
-    control(&world, |control| control.cancelled_at(now)).await;
+    control(&world, |control| control.cancelled_at(None, now)).await;
     scheduled(&world).await;
     assert_eq!(samples(&world, EVENT).await.len(), 1);
 }

@@ -55,6 +55,9 @@ mod blocks;
 /// The DynamoDB calls and units that each request may cost.
 #[cfg(test)]
 mod budget;
+/// Single dates that are cancelled.
+#[cfg(test)]
+mod cancelled_dates;
 /// Events that are cancelled, and the refunds.
 #[cfg(test)]
 mod cancelled_events;
@@ -85,6 +88,9 @@ mod model;
 /// The costs that `boxoffice plan` assumes are those of the handlers.
 #[cfg(test)]
 mod plan_costs;
+/// Dates that are postponed.
+#[cfg(test)]
+mod postponed_dates;
 /// Presales: joining with a code before the general sale.
 #[cfg(test)]
 mod presale;
@@ -105,6 +111,9 @@ mod random_operator;
 /// The same in a shop whose buyers pay at a provider.
 #[cfg(test)]
 mod random_payments;
+/// Events that get another name or place, or are hidden.
+#[cfg(test)]
+mod renamed_events;
 /// Parts of reservations that are given back.
 #[cfg(test)]
 mod returns;

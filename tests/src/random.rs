@@ -604,7 +604,13 @@ async fn the_audit_stays_clean_through_apply_steering_selling_and_restarts() {
     for what in ["hold-seat 201", "pay 201", "reserve-ticket 201"] {
         assert!(answers.contains_key(what), "no {what}: {answers:#?}");
     }
-    for what in ["apply done", "block done", "unblock done", "steering done"] {
+    for what in [
+        "apply done",
+        "block done",
+        "unblock done",
+        "postpone done",
+        "steering done",
+    ] {
         assert!(changes.contains_key(what), "no {what}: {changes:#?}");
     }
     crowd.world.clock.advance_seconds(3_600);

@@ -1,14 +1,16 @@
-//! An operator who changes running sales at random: applies catalogues, blocks and unblocks seats, pauses, resumes, steers,
-//! and is interrupted.
+//! An operator who changes running sales at random: applies catalogues, blocks and unblocks seats, postpones and cancels dates,
+//! pauses, resumes, steers, and is interrupted.
 
 use std::collections::BTreeMap;
 
 use boxoffice::Outcome;
+use boxoffice::cancelling::{self, Scope};
 use boxoffice::catalog_update::{Mode, apply_text};
 use boxoffice::commands::blocks::{SeatsArgs, block_seats, unblock_seats};
 use boxoffice::commands::codes::{self, WantedCodes};
 use boxoffice::export::Format;
 use boxoffice::output::Output;
+use boxoffice::postponing::{self, NewTime, Wanted};
 use boxoffice::seat_list::SeatList;
 use boxoffice::steering::{self, SaleAction, Steering};
 use domain::access_code::{CodeHash, CodePrefix};
@@ -130,6 +132,37 @@ async fn change_blocks(process: &World, random: &mut Rng, seated: [&str; 2]) -> 
     }
 }
 
+/// Postpones a date to a time that no catalogue knows, mostly with returns, or cancels the date that comes and goes.
+async fn change_plans(process: &World, random: &mut Rng, seated: [&str; 2]) -> &'static str {
+    let event = EventId::parse(seated[random.usize(..2)]).expect("an event id");
+    let store = process.app.store();
+    if random.u8(..8) == 0 {
+        let scope = Scope {
+            event,
+            date: DateKey::parse(EXTRA_DATE).ok(),
+        };
+        let cancelled = cancelling::cancel(store, &scope, &author()).await;
+        return match cancelled {
+            Ok(Ok(_)) => "cancel date done",
+            Ok(Err(_)) => "cancel date refused",
+            Err(_) => "cancel date failed",
+        };
+    }
+    let to = format!("2027-01-{:02}T19:00:00+09:00", random.u8(1..=28));
+    let lasts = random.bool();
+    let wanted = Wanted {
+        event,
+        date: DateKey::parse([DATE, LATER_DATE][random.usize(..2)]).ok(),
+        to: NewTime::parse(&to).expect("a time"),
+        returns_until: lasts.then(|| process.clock.now().plus_seconds(random.u32(20..120))),
+    };
+    match postponing::postpone(store, &wanted, &author()).await {
+        Ok(Ok(_)) => "postpone done",
+        Ok(Err(_)) => "postpone refused",
+        Err(_) => "postpone failed",
+    }
+}
+
 /// Makes codes, or revokes one of any age.
 async fn change_codes(process: &World, random: &mut Rng, market: &str) -> &'static str {
     let store = process.app.store();
@@ -174,6 +207,8 @@ pub(crate) async fn operate(
     }
     let what = if random.bool() {
         change_blocks(&process, random, seated).await
+    } else if random.u8(..5) == 0 {
+        change_plans(&process, random, seated).await
     } else if random.u8(..8) == 0 {
         change_codes(&process, random, seated[1]).await
     } else if random.u8(..3) > 0 {

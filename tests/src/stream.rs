@@ -8,18 +8,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification, StreamViewType};
+use boxoffice::cancelling::{self, Scope};
+use boxoffice::postponing::{self, NewTime, Wanted};
 use domain::clock::EpochMs;
 use domain::event::{Admission, Programme};
-use domain::ids::EventId;
+use domain::ids::{DateKey, EventId};
 use domain::money::Money;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::store::Change;
 
 use crate::invariants;
 use crate::queue_steps;
 use crate::template_yaml::TEMPLATE;
 use crate::world::{
-    Buyer, DATE, EVENT, FESTIVAL, PRICE, Reply, World, concert, concert_for, festival,
+    Buyer, DATE, EVENT, FESTIVAL, LATER_DATE, PRICE, Reply, World, author, concert, concert_for,
+    festival,
 };
 
 const FREE: &str = "open-air";
@@ -148,6 +152,18 @@ fn rendered(template: &str, record: &Value) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
+/// A target's parameter: itself, or what is at its path in the record.
+fn at_path(parameter: &str, record: &Value) -> String {
+    let Some(path) = parameter.strip_prefix("$.") else {
+        return parameter.to_owned();
+    };
+    let value = path
+        .split('.')
+        .try_fold(record, |value, name| value.get(name));
+    let value = value.and_then(Value::as_str);
+    value.expect("a text at the path").to_owned()
+}
+
 /// An event as a subscriber of the bus receives it.
 #[derive(Clone, PartialEq, Debug)]
 struct BusEvent {
@@ -273,7 +289,7 @@ impl Streamed {
                     let bus = &target.event_bridge_event_bus_parameters;
                     assert_eq!(bus.source, "boxoffice");
                     told.push(BusEvent {
-                        detail_type: bus.detail_type.clone(),
+                        detail_type: at_path(&bus.detail_type, record),
                         detail: rendered(&target.input_template, record),
                     });
                 }
@@ -288,7 +304,7 @@ impl Streamed {
         let found: BTreeSet<&str> = told
             .iter()
             .map(|told| match told.detail_type.as_str() {
-                "ReservationChanged" => told.text("change"),
+                "ReservationChanged" | "PlansChanged" => told.text("change"),
                 "LedgerEntryMade" => told.text("kind"),
                 other => panic!("an event {other}"),
             })
@@ -709,8 +725,144 @@ fn the_events_document_lists_every_field_in_order() {
             .skip(1)
             .step_by(2)
             .collect();
-        let detail_type = &target.event_bridge_event_bus_parameters.detail_type;
+        let detail_type = target
+            .event_bridge_event_bus_parameters
+            .detail_type
+            .as_str();
         assert!(fields.len() > 5);
-        assert_eq!(documented(detail_type), fields, "{detail_type}");
+        if !detail_type.starts_with("$.") {
+            assert_eq!(documented(detail_type), fields, "{detail_type}");
+            continue;
+        }
+        assert_eq!(documented("ReservationChanged"), fields);
+        // The fields that are not empty.
+        let mut rest = fields.iter();
+        for field in documented("PlansChanged") {
+            assert!(rest.any(|known| *known == field), "PlansChanged: {field}");
+        }
     }
+}
+
+fn id() -> EventId {
+    EventId::parse(EVENT).unwrap()
+}
+
+#[tokio::test]
+async fn changed_plans_are_published_once_with_what_buyers_have_to_know() {
+    let mut streamed = Streamed::of(concert()).await;
+    let world = &streamed.world;
+    let date = DateKey::parse(DATE).ok();
+    let before = concert().starts_at(date).unwrap();
+    let wanted = Wanted {
+        event: id(),
+        date,
+        to: NewTime::parse("2027-01-09T12:00:00Z").unwrap(),
+        returns_until: Some(world.clock.now().plus_seconds(3_600)),
+    };
+    for _ in 0..2 {
+        let store = world.app.store();
+        postponing::postpone(store, &wanted, &author())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    let told = streamed.told().await;
+    Streamed::assert_is(&told, &["POSTPONED"]);
+    let postponed = &told[0];
+    assert_eq!(postponed.detail_type, "PlansChanged");
+    assert_eq!(
+        (postponed.text("eventId"), postponed.text("date")),
+        (EVENT, DATE)
+    );
+    assert_eq!(postponed.text("eventName"), concert().event.terms.name);
+    let performance = &postponed.detail["performance"];
+    let number = |at: EpochMs| json!({ "N": at.0.to_string() });
+    let to = EpochMs::parse("2027-01-09T12:00:00Z").unwrap();
+    assert_eq!(performance["startsAt"], number(to));
+    assert_eq!(
+        performance["postponedFrom"],
+        json!({ "L": [number(before)] })
+    );
+    assert_eq!(
+        performance["returnsUntil"],
+        number(wanted.returns_until.unwrap())
+    );
+    for field in ["reservationId", "userId", "status"] {
+        assert_eq!(postponed.text(field), "");
+    }
+
+    let store = streamed.world.app.store().clone();
+    for date in [DateKey::parse(LATER_DATE).ok(), None] {
+        let scope = Scope { event: id(), date };
+        cancelling::cancel(&store, &scope, &author())
+            .await
+            .unwrap()
+            .unwrap();
+        cancelling::cancel(&store, &scope, &author())
+            .await
+            .unwrap()
+            .unwrap();
+        let told = streamed.told().await;
+        Streamed::assert_is(&told, &["CANCELLED"]);
+        assert_eq!(
+            told[0].text("date"),
+            date.map(|date| date.to_string()).unwrap_or_default()
+        );
+        assert!(told[0].detail["performance"]["cancelledAt"]["N"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn what_a_catalogue_changes_for_buyers_is_published_and_nothing_else() {
+    let mut streamed = Streamed::of(concert()).await;
+    let mut former = concert();
+    let mut applies = async |streamed: &mut Streamed, change: fn(&mut Programme)| {
+        let described = streamed
+            .world
+            .app
+            .store()
+            .described(&id())
+            .await
+            .unwrap()
+            .unwrap();
+        former = described.programme.clone();
+        let mut programme = described.programme.clone();
+        change(&mut programme);
+        let change = Change::Update {
+            described: programme.into(),
+            former: Box::new(described),
+        };
+        let store = streamed.world.app.store();
+        store.apply(&change, &[], &author()).await.unwrap();
+        let told = streamed.told().await;
+        told.into_iter()
+            .map(|told| (told.text("change").to_owned(), told))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let told = applies(&mut streamed, |programme| {
+        programme.event.terms.max_seats_per_user = 3;
+        programme.event.terms.hidden = true;
+    })
+    .await;
+    assert!(told.is_empty(), "{told:?}");
+    let told = applies(&mut streamed, |programme| {
+        programme.event.terms.name = "Winter Live at the Park".to_owned();
+        programme.event.terms.venue = "Park".to_owned();
+    })
+    .await;
+    let changes: Vec<_> = told.keys().map(String::as_str).collect();
+    assert_eq!(changes, ["RELOCATED", "RENAMED"]);
+    assert_eq!(told["RENAMED"].text("eventName"), "Winter Live at the Park");
+    let venue = &told["RELOCATED"].detail["performance"]["venue"];
+    assert_eq!(*venue, json!({ "S": "Park" }));
+    let told = applies(&mut streamed, |programme| {
+        let date = programme.dates.values_mut().next().unwrap();
+        date.starts_at = date.starts_at.plus_seconds(1_800);
+    })
+    .await;
+    let performance = &told["POSTPONED"].detail["performance"];
+    let first = former.dates.values().next().unwrap();
+    let from = json!({ "L": [{ "N": first.starts_at.0.to_string() }] });
+    assert_eq!(performance["postponedFrom"], from);
+    assert_eq!(told["POSTPONED"].text("date"), DATE);
 }

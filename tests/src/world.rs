@@ -152,6 +152,7 @@ pub fn concert() -> Programme {
                 closes_at: None,
                 last_start: Some(dates[1].starts_at),
                 doors_open_at: None,
+                hidden: false,
                 profile: Profile::default(),
                 overview: Overview::default(),
                 queue: QueuePolicy::default(),
@@ -230,7 +231,11 @@ impl World {
 
     /// A world with this event.
     pub async fn with(programme: Programme) -> Self {
-        Self::on(Operations::in_memory().expect("an engine"), programme).await
+        Box::pin(Self::on(
+            Operations::in_memory().expect("an engine"),
+            programme,
+        ))
+        .await
     }
 
     /// A world with this event, on a new database.

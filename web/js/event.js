@@ -9,7 +9,7 @@ import { now } from "./clock.js";
 import { canBuy, dateChooser } from "./dates.js";
 import { announce, h, icon, put } from "./dom.js";
 import { feeNote, ticketPrice } from "./fees.js";
-import { dayAndTime, days, duration, money, t } from "./i18n.js";
+import { dayAndTime, days, duration, money, movedFrom, t } from "./i18n.js";
 import { picture } from "./picture.js";
 import { codeField, needsCode, nextOpening, presaleFacts } from "./presale.js";
 import { hasTurn, joinQueue, placeIn, watchPlace } from "./queue.js";
@@ -160,7 +160,8 @@ class EventPage {
   others(date) {
     const others = this.event.dates.filter(canBuy).slice(0, MOST_OTHERS);
     return h("div", { class: "notice" }, icon("calendar"), h("div", {},
-      h("p", {}, t(others.length > 0 ? "way.date_gone_others" : "way.date_gone", { time: dayAndTime(date.startsAt, this.event.timeZone) })),
+      date.cancelledAt && h("p", { "data-testid": "date-cancelled" }, t("error.date_cancelled")),
+      (!date.cancelledAt || others.length > 0) && h("p", {}, t(others.length > 0 ? "way.date_gone_others" : "way.date_gone", { time: dayAndTime(date.startsAt, this.event.timeZone) })),
       h("div", { class: "actions" }, others.map((other) => h("button", { type: "button", class: "button small quiet", "data-testid": "other-date", onclick: () => this.choose(other) }, dayAndTime(other.startsAt, this.event.timeZone))))));
   }
 
@@ -204,10 +205,12 @@ class EventPage {
 }
 
 function whenLine(event) {
-  const starts = event.dates?.map((date) => date.startsAt) ?? [event.startsAt].filter(Boolean);
+  const held = event.dates?.filter((date) => !date.cancelledAt);
+  const starts = (held?.length > 0 ? held : event.dates)?.map((date) => date.startsAt) ?? [event.startsAt].filter(Boolean);
   if (starts.length === 0) return null;
   const text = starts.length === 1 ? dayAndTime(starts[0], event.timeZone) : t("dates.span", { n: starts.length, days: days(starts[0], starts.at(-1), event.timeZone) });
-  return h("p", { class: "when" }, icon("calendar"), text);
+  const moved = movedFrom(event, event.timeZone);
+  return [h("p", { class: "when" }, icon("calendar"), text), moved && h("p", { class: "quiet-text", "data-testid": "moved-from" }, moved)];
 }
 
 /** A button that saves the opening of the sale for the user's calendar. */

@@ -129,6 +129,9 @@ function formatted(instant, zone, options) {
 export const dayAndTime = (instant, zone) =>
   formatted(instant, zone, { weekday: "short", year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 
+/** From when a performance was moved to where it is now, in words; null if it was not. */
+export const movedFrom = ({ postponedFrom }, zone) => (postponedFrom?.length > 0 ? t("moved_from", { time: dayAndTime(postponedFrom.at(-1), zone) }) : null);
+
 /** The time of day, in the zone of the venue. */
 export const time = (instant, zone) => formatted(instant, zone, { hour: "numeric", minute: "2-digit" });
 

@@ -70,6 +70,7 @@ function savePlace(event, answer, before) {
     expiresAt: answer.expiresAt ?? null,
     hintSeconds: answer.pollAfterSeconds ?? null,
     shortage: shortageOf(answer),
+    cancelledAt: answer.cancelledAt ?? null,
     // The hint for a token already includes jitter.
     ...schedule(answer.status === "ACTIVE" ? secondsToNextCheck(answer.expiresAt) : answer.pollAfterSeconds ?? TURN_POLL_SECONDS),
   };

@@ -12,7 +12,7 @@ import { loadTicket } from "./kept-tickets.js";
 import { pendingPayment, toppedUp } from "./payment.js";
 import { payingView } from "./paying.js";
 import { picture } from "./picture.js";
-import { currencyOf, purchaseFacts, startOf, whenText } from "./purchase.js";
+import { changedPlans, currencyOf, givesAllBack, purchaseFacts, startOf, whenText } from "./purchase.js";
 import { seatName } from "./seating.js";
 import { shareButton } from "./share.js";
 import { refundChoice } from "./refund-choice.js";
@@ -95,6 +95,7 @@ class ReservationPage {
       && asyncButton(h("button", { type: "button", class: "button quiet", "data-testid": "return-part" }, t("part.give")), () => this.giveBackPart());
     return [
       !isFresh && notice(t("ticket.stored")),
+      changedPlans(reservation, this.event),
       isNew && h("div", { class: "notice good", "data-testid": "done" }, icon("check"), h("p", {}, t("ticket.new"))),
       h("article", { class: "ticket", "aria-labelledby": "ticket-title" },
         h("div", { class: "ticket-art" }, picture({ eventId: reservation.eventId, image: this.event?.image }, "(min-width: 44rem) 40rem, 100vw", true)),
@@ -105,15 +106,15 @@ class ReservationPage {
         h("div", { class: "ticket-stub" }, codeImage(codeText(reservation), t("ticket.code")), h("p", { class: "ticket-id" }, reservation.reservationId))),
       this.passes(),
       h("div", { class: "actions spread no-print" },
-        startsAt && !started && h("button", { type: "button", class: "button quiet", "data-testid": "calendar", onclick: () => this.saveToCalendar(startsAt) }, icon("calendar"), t("ticket.calendar")),
+        startsAt && !started && !reservation.cancelledAt && h("button", { type: "button", class: "button quiet", "data-testid": "calendar", onclick: () => this.saveToCalendar(startsAt) }, icon("calendar"), t("ticket.calendar")),
         // The event, not the ticket: whoever has the ticket's code could enter with it.
         shareButton(t("ticket.share"), { title: reservation.eventName, text: t("ticket.share_text", { event: reservation.eventName, when: whenText(reservation, this.event) ?? "" }), url: location.origin + href("e", reservation.eventId) }),
         h("button", { type: "button", class: "button quiet", onclick: () => window.print() }, icon("print"), t("ticket.print")),
         this.receipt(),
         !started && givePart,
-        !started && give),
+        (!started || reservation.cancelledAt) && give),
       this.returned(),
-      !started && reservation.fees && h("p", { class: "quiet-text no-print", "data-testid": "refundable" }, t("ticket.refundable", { price: money(reservation.refundable, this.currency) }), " ", refundText(reservation.fees)),
+      !started && reservation.fees && !givesAllBack(reservation) && h("p", { class: "quiet-text no-print", "data-testid": "refundable" }, t("ticket.refundable", { price: money(reservation.refundable, this.currency) }), " ", refundText(reservation.fees)),
       this.problem,
     ];
   }
@@ -217,6 +218,7 @@ class ReservationPage {
     const { reservation } = this;
     return [this.head(t("reservation.CANCELLED")),
       h("div", { class: "panel" },
+        reservation.cancelledAt && h("p", { "data-testid": "plan-cancelled" }, t("cancelled.by_organiser")),
         this.refund(),
         purchaseFacts(reservation, this.event),
         h("div", { class: "actions" }, h("a", { class: "button", href: href("e", reservation.eventId) }, t("to_event")), h("a", { class: "button quiet", href: href("wallet") }, t("nav.wallet")), this.receipt()))];

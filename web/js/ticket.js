@@ -4,7 +4,7 @@ import { go, href, redirect } from "./address.js";
 import { announce, h, icon, put } from "./dom.js";
 import { keptTicket, loadTicket } from "./kept-tickets.js";
 import { t } from "./i18n.js";
-import { whenText } from "./purchase.js";
+import { changedPlans, whenText } from "./purchase.js";
 import { seatName } from "./seating.js";
 import { codeImage, codeText } from "./ticket-code.js";
 import { backLink, notice, setTitle, skeleton } from "./ui.js";
@@ -55,12 +55,13 @@ class TicketPage {
 
   /** What the API said replaces what was kept. The page is drawn again only if it differs. */
   update({ reservation, event, isFresh }) {
-    const before = JSON.stringify([this.seats, this.isFresh]);
+    const shown = () => JSON.stringify([this.seats, this.isFresh, this.reservation.startsAt, this.reservation.cancelledAt]);
+    const before = shown();
     const { seatNumber } = this.seats[this.at] ?? {};
     Object.assign(this, { reservation, event, isFresh });
     this.seats = reservation.seats;
     this.at = this.seats.findIndex((seat) => seat.seatNumber === seatNumber);
-    if (JSON.stringify([this.seats, this.isFresh]) !== before) this.draw();
+    if (shown() !== before) this.draw();
   }
 
   turnTo(index) {
@@ -97,6 +98,7 @@ class TicketPage {
     put(this.root,
       backLink(t("pass.all"), "tickets", reservation.reservationId),
       !this.isFresh && notice(t("ticket.stored")),
+      changedPlans(reservation, event),
       h("article", { class: "pass", "aria-labelledby": "pass-seat" },
         h("p", { class: "pass-event" }, reservation.eventName),
         h("h1", { id: "pass-seat" }, seatName(seat)),

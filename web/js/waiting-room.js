@@ -176,9 +176,16 @@ class WaitingRoom {
       h("div", { class: "actions spread" }, this.leaveButton()));
   }
 
-  EXPIRED() {
+  EXPIRED(place) {
     const { event } = this;
     setTitle(event.eventName);
+    if (place.cancelledAt) {
+      return h("div", { class: "panel room-panel", "data-testid": "room-cancelled" },
+        h("h1", {}, t("way.cancelled")),
+        h("p", { class: "lead" }, event.eventName),
+        h("p", {}, t("way.cancelled_text")),
+        h("div", { class: "actions spread" }, h("a", { class: "button", href: href("tickets") }, icon("ticket"), t("nav.tickets")), h("a", { class: "button quiet", href: href() }, t("way.other_events"))));
+    }
     const again = asyncButton(h("button", { type: "button", class: "button big", "data-testid": "join" }, t("room.again")), async () => {
       try {
         await joinQueue(event.eventId);

@@ -406,6 +406,7 @@ fn event(
             closes_at,
             last_start,
             doors_open_at,
+            hidden: scope.value("hidden", raw.hidden).unwrap_or_default(),
             profile,
             overview: Overview::default(),
             queue,

@@ -64,6 +64,7 @@ pub(super) struct RawEvent {
     pub(super) cancel_until_hours: Value<Whole<0, 8760>>,
     pub(super) refund_to: Value<RefundTo>,
     pub(super) partial_returns: Value<bool>,
+    pub(super) hidden: Value<bool>,
     pub(super) artists: Field<Vec<Field<Scalar<Name>>>>,
     pub(super) city: Value<Name>,
     pub(super) address: Value<Name>,

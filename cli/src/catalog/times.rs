@@ -20,13 +20,13 @@ const TIME_OF_DAY: &[BorrowedFormatItem<'_>] =
 
 /// The venue's time zone.
 #[derive(Clone)]
-pub(super) struct Zone {
-    pub(super) name: TimeZoneName,
+pub(crate) struct Zone {
+    pub(crate) name: TimeZoneName,
     rules: TimeZone,
 }
 
 impl Zone {
-    pub(super) fn named(name: &str) -> Result<Self, String> {
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
         let unknown = || {
             format!(
                 "`{name}` is not a time zone of the IANA database, such as Asia/Seoul or Europe/Berlin"
@@ -69,7 +69,7 @@ impl Zone {
     }
 
     /// What the venue's clocks show at a moment.
-    fn local(&self, at: EpochMs) -> Option<PrimitiveDateTime> {
+    pub(crate) fn local(&self, at: EpochMs) -> Option<PrimitiveDateTime> {
         let moment = jiff::Timestamp::from_millisecond(at.0).ok()?;
         let offset = self.rules.to_offset(moment).seconds();
         let local = at
@@ -82,7 +82,7 @@ impl Zone {
 /// A time as it is written.
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(try_from = "String")]
-pub(super) enum WrittenTime {
+pub(crate) enum WrittenTime {
     /// `2026-12-24T19:00:00+09:00`
     Moment(OffsetDateTime),
     /// `2026-12-24T19:00:00`, at the venue.
@@ -117,7 +117,7 @@ impl TryFrom<String> for WrittenTime {
 
 /// The day of a time that is written without one.
 #[derive(Clone, Copy)]
-pub(super) enum DayOfTime {
+pub(crate) enum DayOfTime {
     /// There is none: the time must have its own.
     Own,
     On(Date),
@@ -147,21 +147,21 @@ impl DayOfTime {
 /// A time with the day and the time that the venue's clocks show, or, if the event has no time zone,
 /// those in the offset in which it is written.
 #[derive(Clone, Copy)]
-pub(super) struct ResolvedTime {
-    pub(super) at: EpochMs,
-    pub(super) local: PrimitiveDateTime,
+pub(crate) struct ResolvedTime {
+    pub(crate) at: EpochMs,
+    pub(crate) local: PrimitiveDateTime,
 }
 
 impl ResolvedTime {
     /// Whether a date's key names the day, and the time if it has one.
-    pub(super) fn is_on(&self, date: DateKey) -> bool {
+    pub(crate) fn is_on(&self, date: DateKey) -> bool {
         date.is_of(self.local)
     }
 }
 
 impl WrittenTime {
     /// The moment. `zone` is the event's time zone.
-    pub(super) fn resolve(
+    pub(crate) fn resolve(
         self,
         day: DayOfTime,
         zone: Option<&Zone>,

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use domain::clock::EpochMs;
 use domain::event::{Admission, Event, EventDate, Programme, Section, Terms};
-use domain::ids::{EventId, SeatNumber};
+use domain::ids::{DateKey, EventId, SeatNumber};
 use domain::journal::Author;
 use domain::money::Money;
-use domain::queue::{Order, QueuePolicy, Strategy};
+use domain::plans::Postponements;
+use domain::queue::{Control, Order, QueuePolicy, Strategy};
 use domain::seating;
 use domain::seats::Claim;
 use shared::store::{ApplyRefused, Change, Consistency, Described, Settings, Store};
@@ -117,12 +118,20 @@ impl Plan {
         };
         match (doubt.reason, is_new) {
             (DoubtReason::OtherDay, true) => self.errors.push(doubt.message),
+            // It is on another day by command.
+            (DoubtReason::OtherDay, false) if is_postponed(former, doubt.date) => {}
             (DoubtReason::OtherDay, false) | (DoubtReason::Past, true) => {
                 self.warnings.push(doubt.message);
             }
             (DoubtReason::Past, false) => {}
         }
     }
+}
+
+fn is_postponed(former: Option<&Programme>, date: Option<DateKey>) -> bool {
+    let control = former.map(|former| &former.event.control);
+    let all = control.and_then(|control| control.postponements(date));
+    all.is_some_and(|all| !all.is_empty())
 }
 
 /// The most that one ticket still costs, with its fees.
@@ -134,7 +143,10 @@ fn highest_price(programme: &Programme, now: EpochMs) -> Option<Money> {
     let highest = match terms.admission {
         Admission::General { price, .. } => Some(price),
         Admission::Seated => {
-            let dates = programme.dates.values().filter(|date| !date.has_begun(now));
+            let dates = programme
+                .dates
+                .values()
+                .filter(|date| programme.is_ahead(date, now));
             let sections = dates.flat_map(|date| &date.sections);
             sections.map(|section| section.price).max()
         }
@@ -157,7 +169,7 @@ async fn step(
     };
     let conflicts = conflicts(store, &former.programme, &described.programme, now).await?;
     Ok(if conflicts.is_empty() {
-        Ok(update(&former, described.clone()))
+        update(&former, described.clone()).map_err(|conflict| vec![conflict])
     } else {
         Err(conflicts)
     })
@@ -204,17 +216,20 @@ fn created(programme: &Programme) -> Vec<String> {
         .collect()
 }
 
-fn update(before: &Described, mut described: Described) -> Step {
+/// What changes, or why it may not.
+fn update(before: &Described, described: Described) -> Result<Step, String> {
+    let Described { programme, texts } = described;
     let former = &before.programme;
-    let programme = &mut described.programme;
-    programme.event.control = former
+    let mut control = former
         .event
         .control
         .under(&former.event.terms.queue, &programme.event.terms.queue);
     if former.event.terms.beacon != programme.event.terms.beacon {
         // The given value came from the former source.
-        programme.event.control.beacon = None;
+        control.beacon = None;
     }
+    let kept = kept_postponements(&programme, &control);
+    let mut programme = replanned(programme, &control)?;
     programme.event.first_applied_at = former.event.first_applied_at;
     programme.event.revision = former.event.revision;
     keep_shards(
@@ -222,22 +237,55 @@ fn update(before: &Described, mut described: Described) -> Step {
         &mut programme.event.terms.admission,
     );
     let id = programme.event.event_id.clone();
+    let described = Described { programme, texts };
     if described == *before {
-        return Step {
-            description: vec![format!("unchanged {id}")],
+        let mut description = vec![format!("unchanged {id}")];
+        description.extend(kept);
+        return Ok(Step {
+            description,
             change: None,
-        };
+        });
     }
     let mut description = vec![format!("update {id}")];
+    description.extend(kept);
     let changes = differences(before, &described).into_iter();
     description.extend(changes.map(|change| format!("  {change}")));
-    Step {
+    Ok(Step {
         description,
         change: Some(Change::Update {
             described,
             former: Box::new(before.clone()),
         }),
-    }
+    })
+}
+
+/// What the catalogue describes, with what operators have changed about its dates.
+fn replanned(programme: Programme, control: &Control) -> Result<Programme, String> {
+    let id = programme.event.event_id.clone();
+    programme.under(control.clone()).map_err(|date| {
+        let place = date.map_or_else(String::new, |date| format!("dates: {date}: "));
+        let to = control.postponements(date).and_then(Postponements::last);
+        let to = to.map_or_else(String::new, |last| format!(" to {}", last.to));
+        format!("{id}: {place}startsAt: it was postponed{to}: write this or a former time, or use `boxoffice postpone`")
+    })
+}
+
+/// A line for each start of the catalogue that a postponement has replaced.
+fn kept_postponements(programme: &Programme, control: &Control) -> Vec<String> {
+    let line = |date: Option<DateKey>| {
+        let last = control.postponements(date).and_then(Postponements::last)?;
+        let said = programme.starts_at(date).filter(|said| *said != last.to)?;
+        let place = date.map_or_else(String::new, |date| format!("dates[{date}]."));
+        Some(format!(
+            "  {place}startsAt: {said} was postponed: stays at {}",
+            last.to
+        ))
+    };
+    let dates = programme.dates.keys().copied().map(Some);
+    std::iter::once(None)
+        .chain(dates)
+        .filter_map(line)
+        .collect()
 }
 
 /// Reservations return their tickets to the shards that they came from, so shards remain.

@@ -1,13 +1,13 @@
-//! `boxoffice cancel-event`: cancels an event for good.
+//! `boxoffice cancel-event`: cancels an event, or one date of it, for good.
 
 use anyhow::Result;
 use clap::Args;
-use domain::ids::EventId;
+use domain::ids::{DateKey, EventId};
 use domain::journal::{Author, Why};
 use shared::app::App;
 
 use crate::author;
-use crate::cancelling;
+use crate::cancelling::{self, Scope};
 use crate::known_event;
 use crate::outcome::Outcome;
 use crate::output::{Output, error_line};
@@ -18,6 +18,9 @@ use crate::table_options::TableOptions;
 pub struct CancelEventArgs {
     #[arg(value_parser = EventId::parse)]
     event: EventId,
+    /// Only this date. The others take place
+    #[arg(value_parser = DateKey::parse)]
+    date: Option<DateKey>,
     /// Why: the journal keeps it
     #[arg(long, value_name = "TEXT", value_parser = Why::parse)]
     why: Why,
@@ -32,13 +35,19 @@ pub async fn run(
     out: &mut Output,
 ) -> Result<Outcome> {
     let store = tables.store().await?;
-    let event = known_event::event(&store, &args.event).await?;
-    let currency = event.terms.currency.clone();
+    let programme = known_event::programme(&store, &args.event).await?;
+    if let Some(date) = args.date {
+        known_event::date(&programme, date)?;
+    }
+    let currency = programme.event.terms.currency;
+    let scope = Scope {
+        event: args.event.clone(),
+        date: args.date,
+    };
     let app = App::new(store);
-    let outlook = cancelling::outlook(&app, &args.event).await?;
+    let outlook = cancelling::outlook(&app, &scope).await?;
     out.line(format_args!(
-        "{}: {} confirmed reservations, {} held, {} {currency} to give back",
-        args.event,
+        "{scope}: {} confirmed reservations, {} held, {} {currency} to give back",
         outlook.confirmed,
         outlook.held,
         outlook.amount.in_major_units(&currency)
@@ -51,14 +60,19 @@ pub async fn run(
         who: author::who(tables).await?,
         why: Some(args.why.clone()),
     };
-    let event = cancelling::cancel(app.store(), &args.event, &author).await?;
+    let event = match cancelling::cancel(app.store(), &scope, &author).await? {
+        Ok(event) => event,
+        Err(reason) => {
+            error_line(format_args!("{scope}: {reason}"));
+            return Ok(Outcome::Negative);
+        }
+    };
     out.line(format_args!(
-        "{} is cancelled, and nothing is sold any more",
-        args.event
+        "{scope} is cancelled, and nothing is sold any more"
     ));
     let total = outlook.confirmed + outlook.held;
     let mut progress = Progress::of(total);
-    let swept = cancelling::sweep(&app, &event, &author, |swept| {
+    let swept = cancelling::sweep(&app, &event, args.date, &author, |swept| {
         let done = swept.refunded + swept.released;
         progress.report(done, || format!("cancel-event: {done} of about {total}"));
     })

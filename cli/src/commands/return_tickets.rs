@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Args};
+use domain::clock::EpochMs;
 use domain::event::RefundTo;
 use domain::ids::{ReservationId, SeatNumber, UserId};
 use domain::journal::Author;
@@ -14,6 +15,7 @@ use shared::http::problem::Problem;
 use shared::store::{OwnedThing, Store};
 
 use crate::author::{self, WhyOption};
+use crate::known_event;
 use crate::money_view::amount_text;
 use crate::order_view::OrderView;
 use crate::outcome::Outcome;
@@ -96,12 +98,16 @@ pub async fn return_tickets(
         bail!("the table has no catalogue yet: see `boxoffice apply`");
     };
     let currency = settings.currency;
-    let reservation = find(app.store(), args).await?;
+    let mut reservation = find(app.store(), args).await?;
+    let event = args.reservation.event_id();
+    let programme = known_event::programme(app.store(), event).await?;
+    let now = app.clock().now();
+    reservation.keep_changed_plans(&programme.performance(args.reservation.date()), now);
     let wanted = match (&args.seats, args.keep) {
         (Some(seats), _) => Returning::Seats(seats.seats().to_vec()),
         (None, stay) => Returning::AllBut(stay.unwrap_or_default()),
     };
-    let plan = match plan(&reservation, &wanted) {
+    let plan = match plan(&reservation, &wanted, now) {
         Ok(plan) => plan,
         Err(refused) => {
             error_line(refused);
@@ -150,7 +156,7 @@ async fn find(store: &Store, args: &TicketsArgs) -> Result<Reservation> {
     Ok(found.ok_or_else(unknown)?)
 }
 
-fn plan(reservation: &Reservation, wanted: &Returning) -> Result<Plan, String> {
+fn plan(reservation: &Reservation, wanted: &Returning, now: EpochMs) -> Result<Plan, String> {
     let of_seats = |seats: &[domain::reservation::ReservedSeat]| {
         seats.iter().map(|seat| seat.seat_number).collect()
     };
@@ -166,7 +172,7 @@ fn plan(reservation: &Reservation, wanted: &Returning) -> Result<Plan, String> {
         State::Held { .. } => return Err("it is not paid: nothing can be given back".to_owned()),
     }
     let portion = reservation
-        .portion(wanted)
+        .portion(wanted, now)
         .map_err(|refused| match refused {
             NoSuchPart::Seat(seat) => format!("the reservation has no seat {seat}"),
             NoSuchPart::HasSeats => "the reservation has seats: name them by --seats".to_owned(),
@@ -186,7 +192,7 @@ fn plan(reservation: &Reservation, wanted: &Returning) -> Result<Plan, String> {
         Portion::All => Plan {
             tickets: reservation.quantity,
             seats: of_seats(&reservation.seats),
-            refund: reservation.refund(),
+            refund: reservation.refund(now),
         },
     })
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::answer::{ApiError, ApiResult, valid};
 use super::api::{DeskState, event_id};
-use crate::cancelling::{self, Swept};
+use crate::cancelling::{self, Scope, Swept};
 use crate::known_event;
 
 /// How far the cancellations of this process are.
@@ -91,7 +91,7 @@ pub(super) async fn outlook(
 ) -> ApiResult<Json<Value>> {
     let id = event_id(&event)?;
     known_event::event(desk.app().store(), &id).await?;
-    let outlook = cancelling::outlook(desk.app(), &id).await?;
+    let outlook = cancelling::outlook(desk.app(), &Scope::of_event(id)).await?;
     Ok(Json(json!({
         "confirmed": outlook.confirmed,
         "held": outlook.held,
@@ -142,8 +142,11 @@ pub(super) async fn cancel(
 }
 
 async fn begin(desk: &DeskState, id: &EventId, author: &Author) -> Result<Event> {
-    let event = cancelling::cancel(desk.app().store(), id, author).await?;
-    let outlook = cancelling::outlook(desk.app(), id).await?;
+    let scope = Scope::of_event(id.clone());
+    let event = cancelling::cancel(desk.app().store(), &scope, author)
+        .await?
+        .map_err(anyhow::Error::msg)?;
+    let outlook = cancelling::outlook(desk.app(), &scope).await?;
     desk.cancellations().change(id, |progress| {
         progress.total = outlook.confirmed + outlook.held;
     });
@@ -155,7 +158,7 @@ async fn sweep(desk: Arc<DeskState>, event: Event, author: Author) {
     let id = &event.event_id;
     let cancellations = desk.cancellations();
     let note = |swept: &Swept| cancellations.change(id, |progress| progress.note(swept));
-    let result = cancelling::sweep(desk.app(), &event, &author, note).await;
+    let result = cancelling::sweep(desk.app(), &event, None, &author, note).await;
     let ended = result.map(|swept| cancellations.change(id, |progress| progress.note(&swept)));
     cancellations.end(id, ended);
 }

@@ -79,7 +79,7 @@ impl Stock {
             Admission::Seated => programme
                 .dates
                 .values()
-                .filter(|date| !date.has_begun(now))
+                .filter(|date| programme.is_ahead(date, now))
                 .enumerate()
                 .flat_map(|(at, date)| {
                     let of_date = date.total_seats();

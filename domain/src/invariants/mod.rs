@@ -39,8 +39,8 @@ pub enum Invariant {
     /// Payments and refunds in the payment provider's books and DONE charges and withdrawals are the same, by id and
     /// amount.
     Provider = 6,
-    /// Nothing of a cancelled event is sold after its cancellation, and once its refunds are finished, it has no CONFIRMED
-    /// reservation.
+    /// Nothing of a cancelled event or date is sold after its cancellation, and once its refunds are finished, it has no
+    /// CONFIRMED reservation.
     Cancellation = 7,
 }
 

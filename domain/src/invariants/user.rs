@@ -9,7 +9,7 @@ use crate::clock::EpochMs;
 use crate::event::Programme;
 use crate::ids::{EntryId, EventId, ReservationId, SeatNumber, UserId};
 use crate::money::Money;
-use crate::queue::Cancellation;
+use crate::plans::Cancellation;
 use crate::reservation::{Reservation, State};
 use crate::wallet::{EntryKind, LedgerEntry, Wallet};
 use crate::withdrawal::Withdrawal;
@@ -68,14 +68,20 @@ impl UserItems {
                 continue;
             }
             let programme = events.get(id.event_id());
-            let is_event_cancelled = programme.is_some_and(|of| of.event.is_cancelled());
-            findings.extend(check_payment(reservation, paid, is_event_cancelled));
+            let is_cancelled =
+                programme.is_some_and(|of| of.event.cancelled_at(id.date()).is_some());
+            findings.extend(check_payment(reservation, paid, is_cancelled));
             findings.extend(check_quantity(reservation));
             findings.extend(check_owner(reservation, user, is_archived, now));
             match programme {
                 Some(programme) => {
-                    let cancellation = programme.event.control.cancellation;
-                    findings.extend(cancellation.and_then(|of| check_cancelled(reservation, of)));
+                    let control = &programme.event.control;
+                    let own = id
+                        .date()
+                        .and_then(|date| control.cancellation_of(Some(date)));
+                    let cancellations = own.into_iter().chain(control.cancellation);
+                    let broken = cancellations.filter_map(|of| check_cancelled(reservation, of));
+                    findings.extend(broken.take(1));
                 }
                 None => findings.push(Finding::new(
                     Invariant::OneReservation,
@@ -245,7 +251,7 @@ impl UserItems {
     }
 }
 
-/// A reservation of a cancelled event.
+/// A reservation of a cancelled event or date.
 fn check_cancelled(
     reservation: &Stored<Reservation>,
     cancellation: Cancellation,
@@ -284,7 +290,7 @@ fn check_cancelled(
 fn check_payment(
     reservation: &Stored<Reservation>,
     paid: Money,
-    is_event_cancelled: bool,
+    is_cancelled: bool,
 ) -> Vec<Finding> {
     let Stored { key, value } = reservation;
     let mut findings = Vec::new();
@@ -293,12 +299,15 @@ fn check_payment(
     };
     let owed = match &value.state {
         State::Confirmed { .. } => value.total_price + value.returned.kept,
-        // With all fees. Who had returned the tickets before has been refunded without them.
+        // With all fees, if it was cancelled or returned after a postponement. Who had returned the
+        // tickets before has been refunded without them.
         State::Cancelled {
             payment: Some(payment),
             refunded,
             ..
-        } if is_event_cancelled && *refunded == payment.amount - value.returned.kept => {
+        } if (is_cancelled || value.performance.returns_until.is_some())
+            && *refunded == payment.amount - value.returned.kept =>
+        {
             value.returned.kept
         }
         State::Cancelled {

@@ -1,9 +1,13 @@
 //! What operators change about a queue while it runs.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{QueuePolicy, Strategy};
 use crate::clock::EpochMs;
+use crate::ids::DateKey;
+use crate::plans::{Cancellation, DatePlan, Postponement, Postponements};
 use crate::rehearsal::Permit;
 
 /// What operators have changed about a queue. It is kept when a catalogue is applied again.
@@ -26,6 +30,12 @@ pub struct Control {
     /// The event does not take place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<Cancellation>,
+    /// What was changed about single dates. It stays when the catalogue no longer has the date.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub dates: BTreeMap<DateKey, DatePlan>,
+    /// How the event was postponed, for general admission.
+    #[serde(skip_serializing_if = "Postponements::is_empty")]
+    pub postponements: Postponements,
     /// Permission to load the event with `boxoffice rush`. It may have expired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rehearsal: Option<Permit>,
@@ -83,30 +93,56 @@ impl Control {
         }
     }
 
-    /// The event cancelled at `now`, unless it was before.
+    /// The event, or one date of it, cancelled at `now`, unless it was before.
     #[must_use]
-    pub fn cancelled_at(self, now: EpochMs) -> Self {
-        let cancellation = self.cancellation.or(Some(Cancellation {
-            at: now,
-            refunded_at: None,
-        }));
-        Self {
-            cancellation,
-            ..self
+    pub fn cancelled_at(mut self, date: Option<DateKey>, now: EpochMs) -> Self {
+        let cancellation = self.cancellation_mut(date);
+        *cancellation = Some(Cancellation::begun(*cancellation, now));
+        self
+    }
+
+    /// Everybody has their money back since `now`, of the event or of a date that is cancelled.
+    #[must_use]
+    pub fn refunded_at(mut self, date: Option<DateKey>, now: EpochMs) -> Self {
+        let cancellation = self.cancellation_mut(date);
+        *cancellation = cancellation.map(|of| of.refunded(now));
+        self
+    }
+
+    fn cancellation_mut(&mut self, date: Option<DateKey>) -> &mut Option<Cancellation> {
+        match date {
+            Some(date) => &mut self.dates.entry(date).or_default().cancellation,
+            None => &mut self.cancellation,
         }
     }
 
-    /// Everybody has their money back since `now`.
+    /// The cancellation of the whole event, or that of one date alone.
     #[must_use]
-    pub fn refunded_at(self, now: EpochMs) -> Self {
-        let cancellation = self.cancellation.map(|of| Cancellation {
-            refunded_at: of.refunded_at.or(Some(now)),
-            ..of
-        });
-        Self {
-            cancellation,
-            ..self
+    pub fn cancellation_of(&self, date: Option<DateKey>) -> Option<Cancellation> {
+        match date {
+            Some(date) => self.dates.get(&date).and_then(|plan| plan.cancellation),
+            None => self.cancellation,
         }
+    }
+
+    /// How a date was postponed, or a general-admission event.
+    #[must_use]
+    pub fn postponements(&self, date: Option<DateKey>) -> Option<&Postponements> {
+        match date {
+            Some(date) => self.dates.get(&date).map(|plan| &plan.postponements),
+            None => Some(&self.postponements),
+        }
+    }
+
+    /// With a postponement of a date, or of a general-admission event.
+    #[must_use]
+    pub fn postponed(mut self, date: Option<DateKey>, next: Postponement) -> Self {
+        let all = match date {
+            Some(date) => &mut self.dates.entry(date).or_default().postponements,
+            None => &mut self.postponements,
+        };
+        *all = all.with(next);
+        self
     }
 
     /// The queue running again from `now` on, after a pause or after being closed by hand.
@@ -117,28 +153,6 @@ impl Control {
             pause: self.pause.ended_at(now, grace_seconds),
             ..self
         }
-    }
-}
-
-/// An event that does not take place. This cannot be taken back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Cancellation {
-    pub at: EpochMs,
-    /// When everybody had their money back. `None`: that is not done yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refunded_at: Option<EpochMs>,
-}
-
-/// A payment that was decided before a cancellation is over after this time, in seconds: an event may
-/// be two seconds old, and a request takes at most 29.
-pub const CANCELLATION_SETTLES_SECONDS: u32 = 60;
-
-impl Cancellation {
-    /// Whether nothing can be sold any more by what began before it.
-    #[must_use]
-    pub fn has_settled(self, now: EpochMs) -> bool {
-        self.at.plus_seconds(CANCELLATION_SETTLES_SECONDS) <= now
     }
 }
 

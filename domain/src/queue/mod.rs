@@ -22,7 +22,7 @@ use crate::ids::{Lane, Rank};
 use crate::shortage::Shortage;
 
 pub use capacity::Capacity;
-pub use control::{CANCELLATION_SETTLES_SECONDS, Cancellation, Control, Pause};
+pub use control::{Control, Pause};
 pub use departures::Departures;
 pub use draw::{Draw, PROCEDURE, Permutation, Ranking, Secret};
 pub use head::{BatchWindow, Head, PollAfter, WaitEstimate};
@@ -58,6 +58,8 @@ pub const TOKEN_LIFETIME_SECONDS: u32 = 30 * 24 * 60 * 60;
 /// The state of a queue token's number.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct TokenStatus {
+    /// When the event was cancelled. Then nobody is called any more.
+    pub cancelled_at: Option<EpochMs>,
     /// `None` before the draw.
     pub rank: Option<Rank>,
     pub turn: Turn,

@@ -60,6 +60,7 @@ pub fn operation() -> shared::openapi::Operation {
         problem::IDEMPOTENCY_KEY_REUSED,
         problem::LIMIT_EXCEEDED,
         problem::EVENT_CANCELLED,
+        problem::DATE_CANCELLED,
         problem::RESERVATION_NOT_FOUND,
         problem::NOT_PAYABLE,
         problem::HOLD_EXPIRED,

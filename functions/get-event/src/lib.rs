@@ -49,7 +49,7 @@ pub fn operation() -> shared::openapi::Operation {
 struct Body<'a> {
     #[serde(flatten)]
     event: EventView<'a>,
-    /// All seats of all dates, or all tickets for general admission.
+    /// All seats of all dates that take place, or all tickets for general admission.
     total_tickets: u32,
     /// Neither sold nor held.
     available_tickets: u32,
@@ -72,6 +72,12 @@ struct Body<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     starts_at: Option<EpochMs>,
+    /// The starts before, the first one first, for general admission. Omitted unless it was postponed.
+    #[serde(
+        serialize_with = "rfc3339::list::serialize",
+        skip_serializing_if = "<[_]>::is_empty"
+    )]
+    postponed_from: Vec<EpochMs>,
     /// When the doors open, for general admission.
     #[serde(
         serialize_with = "rfc3339::option::serialize",
@@ -101,7 +107,7 @@ struct Body<'a> {
     /// The conditions of a purchase, in the same subset of Markdown.
     #[serde(skip_serializing_if = "Option::is_none")]
     terms: Option<&'a LocalizedText>,
-    /// For seated admission: all dates including past ones, in ascending order.
+    /// For seated admission: all dates including past and cancelled ones, in the order of their starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     dates: Option<Vec<DateDetailsView<'a>>>,
 }
@@ -111,9 +117,22 @@ struct Body<'a> {
 #[cfg_attr(feature = "openapi", schemars(rename = "DateOnSale"))]
 #[serde(rename_all = "camelCase")]
 struct DateDetailsView<'a> {
+    /// Identifies the date. It stays the same when the date is postponed.
     date: DateKey,
     #[serde(serialize_with = "rfc3339::serialize")]
     starts_at: EpochMs,
+    /// The starts before, the first one first. Omitted unless the date was postponed.
+    #[serde(
+        serialize_with = "rfc3339::list::serialize",
+        skip_serializing_if = "<[_]>::is_empty"
+    )]
+    postponed_from: Vec<EpochMs>,
+    /// When the organiser cancelled the date, or the event. Omitted if it takes place.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    cancelled_at: Option<EpochMs>,
     #[serde(
         serialize_with = "rfc3339::option::serialize",
         skip_serializing_if = "Option::is_none"
@@ -122,7 +141,7 @@ struct DateDetailsView<'a> {
     /// Until when paid tickets can be cancelled.
     #[serde(serialize_with = "rfc3339::serialize")]
     cancel_until: EpochMs,
-    /// Neither sold nor held. None once the performance has begun.
+    /// Neither sold nor held. None once the performance has begun, or if it is cancelled.
     available_seats: u32,
     total_seats: u32,
     sections: Vec<SectionView<'a>>,
@@ -137,7 +156,7 @@ struct SectionView<'a> {
     price: Money,
     /// The number of seats.
     seats: u32,
-    /// Neither sold nor held. None once the performance has begun.
+    /// Neither sold nor held. None once the performance has begun, or if it is cancelled.
     available_seats: u32,
     /// The number of rows, if known. The first row is nearest to the stage.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,6 +189,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let (total_tickets, available_tickets, left) =
         app.tickets_left(&programme, request.now()).await?;
     let texts = app.texts(&programme.event).await?;
+    let whole = programme.performance(None);
     let terms = &programme.event.terms;
     let profile = &terms.profile;
     let (price, starts_at, dates) = match terms.admission {
@@ -187,8 +207,9 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         partial_returns: terms.partial_returns,
         price,
         starts_at,
+        postponed_from: whole.postponed_from,
         doors_open_at: terms.doors_open_at,
-        cancel_until: starts_at.map(|start| terms.cancel_until(start)),
+        cancel_until: whole.cancel_until.filter(|_| starts_at.is_some()),
         address: profile.address.as_deref(),
         organizer: profile.organizer.as_deref(),
         age_limit: profile.age_limit,
@@ -206,21 +227,24 @@ fn dates<'a>(
     now: EpochMs,
 ) -> Vec<DateDetailsView<'a>> {
     programme
-        .dates
-        .values()
+        .dates_by_start()
+        .into_iter()
         .zip(left)
-        .map(|(date, left)| DateDetailsView {
-            date: date.date,
-            starts_at: date.starts_at,
-            doors_open_at: date.doors_open_at,
-            cancel_until: programme.event.terms.cancel_until(date.starts_at),
-            available_seats: if date.has_begun(now) {
-                0
-            } else {
-                left.available_seats()
-            },
-            total_seats: left.total_seats,
-            sections: sections(date, left, now),
+        .map(|(date, left)| {
+            let is_ahead = programme.is_ahead(date, now);
+            let performance = programme.performance(Some(date.date));
+            let usual = programme.event.terms.cancel_until(date.starts_at);
+            DateDetailsView {
+                date: date.date,
+                starts_at: date.starts_at,
+                postponed_from: performance.postponed_from,
+                cancelled_at: performance.cancelled_at,
+                doors_open_at: date.doors_open_at,
+                cancel_until: performance.cancel_until.unwrap_or(usual),
+                available_seats: if is_ahead { left.available_seats() } else { 0 },
+                total_seats: left.total_seats,
+                sections: sections(date, left, is_ahead),
+            }
         })
         .collect()
 }
@@ -228,7 +252,7 @@ fn dates<'a>(
 fn sections<'a>(
     date: &'a EventDate,
     left: &DateAvailability,
-    now: EpochMs,
+    is_ahead: bool,
 ) -> Vec<SectionView<'a>> {
     date.sections
         .iter()
@@ -237,7 +261,7 @@ fn sections<'a>(
             name: &section.name,
             price: section.price,
             seats: section.seats,
-            available_seats: if date.has_begun(now) { 0 } else { *available },
+            available_seats: if is_ahead { *available } else { 0 },
             rows: section.rows.as_ref().map(Rows::count),
             row_lengths: match &section.rows {
                 Some(Rows::Lengths(lengths)) => lengths,

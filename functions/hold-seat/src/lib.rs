@@ -41,6 +41,7 @@ pub fn operation() -> shared::openapi::Operation {
         problem::EVENT_NOT_FOUND,
         problem::WRONG_ADMISSION,
         problem::EVENT_CANCELLED,
+        problem::DATE_CANCELLED,
         problem::NOT_OPEN,
         problem::DATE_NOT_FOUND,
         problem::SEAT_NOT_FOUND,

@@ -32,7 +32,7 @@ pub fn operation() -> shared::openapi::Operation {
     )
     .describe(
         "List the dates",
-        "Dates that have not begun and have free seats, in ascending order.",
+        "Dates that take place, have not begun and have free seats, in the order of their starts.",
     )
     .query(
         "from",
@@ -59,6 +59,7 @@ pub fn operation() -> shared::openapi::Operation {
 #[cfg_attr(feature = "openapi", schemars(rename = "DateAvailability"))]
 #[serde(rename_all = "camelCase")]
 struct DateAvailabilityView {
+    /// Identifies the date. It stays the same when the date is postponed.
     date: DateKey,
     #[serde(serialize_with = "rfc3339::serialize")]
     starts_at: EpochMs,
@@ -93,10 +94,10 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     check_not_closed(&programme.event, request.now())?;
     app.admit(&programme, &token, request.now()).await?;
     let dates = programme
-        .dates
-        .values()
-        .filter(|date| !date.has_begun(request.now()))
-        .filter(|date| from.is_none_or(|from| date.date.is_from(from)));
+        .dates_by_start()
+        .into_iter()
+        .filter(|date| programme.is_ahead(date, request.now()))
+        .filter(|date| from.is_none_or(|from| programme.day_of(date).is_from(from)));
     let dates = app
         .availability(&programme.event, dates, request.now())
         .await?

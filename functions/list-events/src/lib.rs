@@ -40,6 +40,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let events = app.events(request.now()).await?;
     let events = events
         .iter()
+        .filter(|event| !event.terms.hidden)
         .map(|event| EventView::of(event, request.now()))
         .collect();
     Ok(Answer::ok(&Body { events }).public())

@@ -54,6 +54,7 @@ pub fn operation() -> shared::openapi::Operation {
         problem::EVENT_NOT_FOUND,
         problem::WRONG_ADMISSION,
         problem::EVENT_CANCELLED,
+        problem::DATE_CANCELLED,
         problem::NOT_OPEN,
         problem::DATE_NOT_FOUND,
     ])
@@ -166,6 +167,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
         .dates
         .get(&date_key)
         .ok_or(Refusal::DateNotFound)?;
+    programme.event.check_takes_place(Some(date_key))?;
     let sections = sections(date, wanted.as_deref(), after)?;
     let has_begun = date.has_begun(request.now());
     let mut seats: Vec<SeatOnSale> = app
@@ -247,9 +249,10 @@ async fn later_dates(
     request: &ApiRequest,
 ) -> Result<Vec<LaterDate>, Refusal> {
     let later = programme
-        .dates
-        .values()
-        .filter(|later| later.date > date.date && !later.has_begun(request.now()));
+        .dates_by_start()
+        .into_iter()
+        .filter(|later| later.starts_at > date.starts_at)
+        .filter(|later| programme.is_ahead(later, request.now()));
     Ok(app
         .availability(&programme.event, later, request.now())
         .await?

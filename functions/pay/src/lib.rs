@@ -39,6 +39,7 @@ pub fn operation() -> shared::openapi::Operation {
     .response::<Body>(200, "Already paid. The response is the same.")
     .problems(&[
         problem::EVENT_CANCELLED,
+        problem::DATE_CANCELLED,
         problem::RESERVATION_NOT_FOUND,
         problem::NOT_PAYABLE,
         problem::HOLD_EXPIRED,

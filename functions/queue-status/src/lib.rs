@@ -1,7 +1,7 @@
 //! GET /events/{eventId}/queue: the public numbers of a queue. The response is the same for
 //! everybody, so a CDN can answer a million pollers.
 
-use domain::clock::EpochMs;
+use domain::clock::{EpochMs, rfc3339};
 use domain::event::{Event, SaleState};
 use domain::ids::EventId;
 use domain::queue::{Head, PollAfter, Rate, WaitEstimate};
@@ -50,6 +50,12 @@ pub fn operation() -> shared::openapi::Operation {
 struct Body<'a> {
     event_id: EventId,
     state: SaleState,
+    /// When the organiser cancelled the event. Omitted if it takes place. The sale is CLOSED then.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    cancelled_at: Option<EpochMs>,
     /// Numbers issued in all lanes.
     issued: u64,
     /// How many of them have been called.
@@ -97,6 +103,7 @@ async fn handle(app: &App, request: &mut ApiRequest) -> Result<Answer, Refusal> 
     let is_calling = state == SaleState::Open && shortage.is_none();
     let body = Body {
         state,
+        cancelled_at: event.cancelled_at(None),
         issued: sum(|head| head.issued),
         admitted: sum(Head::called),
         waiting: sum(Head::waiting),

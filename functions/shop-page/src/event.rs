@@ -29,7 +29,9 @@ pub(crate) struct Event {
     #[serde(default)]
     pub(crate) image: Option<Image>,
     #[serde(default)]
-    pub(crate) cancelled_at: Option<String>,
+    cancelled_at: Option<String>,
+    #[serde(default)]
+    pub(crate) hidden: bool,
     #[serde(default)]
     pub(crate) opens_at: Option<String>,
     available_tickets: u32,
@@ -38,6 +40,8 @@ pub(crate) struct Event {
     price: Option<Money>,
     #[serde(default)]
     starts_at: Option<String>,
+    #[serde(default)]
+    postponed_from: Vec<String>,
     #[serde(default)]
     doors_open_at: Option<String>,
     #[serde(default)]
@@ -101,6 +105,10 @@ pub(crate) struct Source {
 struct Date {
     starts_at: String,
     #[serde(default)]
+    postponed_from: Vec<String>,
+    #[serde(default)]
+    cancelled_at: Option<String>,
+    #[serde(default)]
     doors_open_at: Option<String>,
     available_seats: u32,
     sections: Vec<Section>,
@@ -114,6 +122,9 @@ struct Section {
 /// A performance, of either kind of admission.
 pub(crate) struct Performance<'a> {
     pub(crate) starts_at: &'a str,
+    /// The starts before, if it was postponed.
+    pub(crate) postponed_from: &'a [String],
+    pub(crate) is_cancelled: bool,
     pub(crate) doors_open_at: Option<&'a str>,
     /// With the fee of the ticket.
     pub(crate) lowest_price: Money,
@@ -125,6 +136,8 @@ impl Event {
     pub(crate) fn performances(&self) -> impl Iterator<Item = Performance<'_>> {
         let general = self.starts_at.as_deref().map(|starts_at| Performance {
             starts_at,
+            postponed_from: &self.postponed_from,
+            is_cancelled: self.cancelled_at.is_some(),
             doors_open_at: self.doors_open_at.as_deref(),
             lowest_price: self.fees.with_ticket_fee(self.price.unwrap_or(Money::ZERO)),
             is_sold_out: self.available_tickets == 0,
@@ -136,6 +149,8 @@ impl Event {
                 .map(|section| self.fees.with_ticket_fee(section.price));
             Performance {
                 starts_at: &date.starts_at,
+                postponed_from: &date.postponed_from,
+                is_cancelled: date.cancelled_at.is_some() || self.cancelled_at.is_some(),
                 doors_open_at: date.doors_open_at.as_deref(),
                 lowest_price: prices.min().unwrap_or(Money::ZERO),
                 is_sold_out: date.available_seats == 0,

@@ -41,6 +41,7 @@ pub(crate) fn of_event(event: &Event, origin: &str) -> Markup {
     html! {
         title { (event.name) " · " (SITE) }
         meta name="description" content=(summary);
+        @if event.hidden { meta name="robots" content="noindex"; }
         link rel="canonical" href=(address);
         (open_graph(&title, &summary, &address))
         @if let Some(image) = &event.image { (picture(image, origin)) }
@@ -106,7 +107,8 @@ fn one(event: &Event, performance: &Performance<'_>, address: &str, origin: &str
         "url": address,
         "startDate": performance.starts_at,
         "doorTime": performance.doors_open_at,
-        "eventStatus": if event.cancelled_at.is_some() { "https://schema.org/EventCancelled" } else { "https://schema.org/EventScheduled" },
+        "previousStartDate": performance.postponed_from,
+        "eventStatus": status(performance),
         "eventAttendanceMode": "https://schema.org/OfflineEventAttendanceMode",
         "location": {
             "@type": "Place",
@@ -127,6 +129,17 @@ fn one(event: &Event, performance: &Performance<'_>, address: &str, origin: &str
     });
     without_nulls(&mut described);
     described
+}
+
+/// As schema.org names it.
+fn status(performance: &Performance<'_>) -> &'static str {
+    if performance.is_cancelled {
+        "https://schema.org/EventCancelled"
+    } else if performance.postponed_from.is_empty() {
+        "https://schema.org/EventScheduled"
+    } else {
+        "https://schema.org/EventRescheduled"
+    }
 }
 
 fn without_nulls(value: &mut Value) {

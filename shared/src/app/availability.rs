@@ -231,7 +231,8 @@ impl App {
             .collect())
     }
 
-    /// The total and remaining tickets or seats of an event, of the dates that have not begun.
+    /// The total and remaining tickets or seats of an event, of the dates that take place and have not
+    /// begun; and the availability of all dates, in the order of their starts.
     pub async fn tickets_left(
         &self,
         programme: &Programme,
@@ -249,11 +250,12 @@ impl App {
             }
             Admission::Seated => {
                 let dates = self
-                    .availability(event, programme.dates.values(), now)
+                    .availability(event, programme.dates_by_start(), now)
                     .await?;
-                let total = dates.iter().map(|date| date.total_seats).sum();
-                let left = dates
-                    .iter()
+                let held: BTreeSet<DateKey> = programme.held_dates().map(|it| it.date).collect();
+                let held = dates.iter().filter(|date| held.contains(&date.date));
+                let total = held.clone().map(|date| date.total_seats).sum();
+                let left = held
                     .filter(|date| date.starts_at > now)
                     .map(DateAvailability::available_seats)
                     .sum();

@@ -31,17 +31,14 @@ pub enum Outcome {
 }
 
 impl App {
-    /// Refuses if the event of a reservation is cancelled.
+    /// Refuses if the event or the date of a reservation is cancelled.
     pub(super) async fn check_takes_place(
         &self,
         id: &ReservationId,
         now: EpochMs,
     ) -> Result<(), Refusal> {
         let programme = self.programme(id.event_id(), now).await?;
-        if programme.event.is_cancelled() {
-            return Err(Refusal::EventCancelled);
-        }
-        Ok(())
+        programme.event.check_takes_place(id.date())
     }
 
     /// Pays a hold from the user's wallet. Repeating the request returns the first payment.
@@ -121,8 +118,8 @@ impl App {
         Ok(reservation)
     }
 
-    /// Replaces what tickets say about their performances by what the catalogue says now, because a
-    /// date can be postponed. Ended reservations stay as they are.
+    /// Replaces what tickets say about their performances by what the catalogue says now, because an
+    /// event can be renamed and moved, and a date postponed. Ended reservations stay as they are.
     async fn describe(
         &self,
         reservations: &mut [Reservation],
@@ -133,7 +130,8 @@ impl App {
         let wanted: HashSet<_> = reservations.iter().filter(live).map(key).collect();
         let current = self.store.performances(&wanted).await?;
         for reservation in reservations.iter_mut().filter(|of| of.is_live(now)) {
-            if let Some(current) = current.get(&key(reservation)) {
+            if let Some((name, current)) = current.get(&key(reservation)) {
+                reservation.event_name.clone_from(name);
                 let performance = &mut reservation.performance;
                 *performance = performance.as_described_by(current.clone());
             }

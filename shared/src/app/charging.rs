@@ -61,7 +61,7 @@ impl App {
             if let Some(known) = self.store.provider_charge(order).await? {
                 return self.repeat_charge(provider, request, known).await;
             }
-            let (charge, hold) = self.new_charge(provider, request, now).await?;
+            let (charge, hold) = Box::pin(self.new_charge(provider, request, now)).await?;
             let due_at = charge.expires_at.min(now.plus_seconds(FIRST_ASK_SECONDS));
             match self
                 .store

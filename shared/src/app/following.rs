@@ -246,14 +246,11 @@ impl App {
         for attempt in 1..=ATTEMPTS {
             let now = self.clock().now();
             let programme = self.current_programme(id.event_id(), now).await?;
-            if programme.event.is_cancelled() {
-                return Ok(PurchaseState::NotPaid);
-            }
             let (reservation, wallet) = self.reservation_and_wallet(user, id).await?;
             let date = reservation
                 .date()
                 .and_then(|date| programme.dates.get(&date))
-                .filter(|date| date.starts_at > now);
+                .filter(|date| programme.is_ahead(date, now));
             let is_there = date.is_some_and(|date| {
                 reservation.seats.iter().all(|seat| {
                     let section = date.section_of(seat.seat_number);

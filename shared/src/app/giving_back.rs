@@ -38,8 +38,9 @@ impl Returner<'_> {
 
 impl App {
     /// Cancels a reservation: releases a hold, or refunds a payment. `refund_to` says where the
-    /// refund goes; without it, the event does. If the event is cancelled, everything is given back,
-    /// at any time. Repeating the request returns the same result.
+    /// refund goes; without it, the event does. If the event or the date is cancelled, everything is
+    /// given back, at any time, and so it is for some time if the date was postponed. Repeating the
+    /// request returns the same result.
     pub async fn cancel(
         &self,
         user: UserId,
@@ -78,7 +79,11 @@ impl App {
     ) -> Result<Reservation, Refusal> {
         let mut now = now;
         for attempt in 1..=ATTEMPTS {
-            let reservation = self.stored_reservation(user, id).await?;
+            let mut reservation = self.stored_reservation(user, id).await?;
+            if reservation.is_live(now) {
+                let programme = self.programme(id.event_id(), now).await?;
+                reservation.keep_changed_plans(&programme.performance(id.date()), now);
+            }
             let back = match &reservation.state {
                 State::Cancelled { .. } => return Ok(reservation),
                 State::Held { held_until } if *held_until <= now => {
@@ -99,7 +104,7 @@ impl App {
                 State::Confirmed { .. } => {
                     let portion = match wanted {
                         None => Portion::All,
-                        Some(wanted) => reservation.portion(wanted).map_err(no_such_part)?,
+                        Some(wanted) => reservation.portion(wanted, now).map_err(no_such_part)?,
                     };
                     if portion == Portion::Nothing {
                         return Ok(reservation);
@@ -140,18 +145,16 @@ impl App {
             Portion::Some(tickets) => Some(tickets),
             Portion::Nothing | Portion::All => None,
         };
-        let is_event_cancelled = programme.event.is_cancelled();
-        if is_event_cancelled && tickets.is_some() {
-            // Everything is given back, with all fees.
-            return Err(Refusal::EventCancelled);
+        if tickets.is_some() {
+            // Of what is cancelled, everything is given back.
+            programme.event.check_takes_place(reservation.date())?;
         }
-        if let (Returner::Buyer, false) = (by, is_event_cancelled) {
+        if let Returner::Buyer = by {
             check_allowed(programme, &reservation, tickets.is_some(), now)?;
         }
         let refund = match &tickets {
             Some(tickets) => tickets.refund(),
-            None if is_event_cancelled => reservation.full_refund(),
-            None => reservation.refund(),
+            None => reservation.refund(now),
         };
         let is_paid = matches!(&reservation.state, State::Confirmed { payment: Some(_) });
         let (wallet, parts) = if is_paid {
@@ -200,8 +203,8 @@ impl App {
 }
 
 /// A confirmed reservation can be cancelled until `cancelUntilHours` before the start, or until the
-/// time that was promised when its seats were held, if that is later. A part of it can be given back
-/// if the event says so, or has said so then.
+/// time that was promised when its seats were held, if that is later; and at any time if everything
+/// is given back. A part of it can be given back if the event says so, or has said so then.
 fn check_allowed(
     programme: &Programme,
     reservation: &Reservation,
@@ -210,7 +213,8 @@ fn check_allowed(
 ) -> Result<(), Refusal> {
     let current = programme.performance(reservation.date());
     let performance = reservation.performance.as_described_by(current);
-    if performance.cancel_until.is_some_and(|until| now >= until) {
+    let is_too_late = performance.cancel_until.is_some_and(|until| now >= until);
+    if is_too_late && !performance.gives_all_back(now) {
         return Err(Refusal::NotCancellable("it is too late to cancel"));
     }
     if is_part && !performance.partial_returns {

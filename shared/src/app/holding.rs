@@ -535,6 +535,9 @@ fn on_sale(programme: &Programme, date: DateKey, now: EpochMs) -> Result<&EventD
     super::check_not_closed(&programme.event, now).map_err(EarlyRefusal::BeforeAdmission)?;
     match programme.dates.get(&date) {
         None => Err(EarlyRefusal::AfterAdmission(Refusal::DateNotFound)),
+        Some(_) if programme.event.cancelled_at(Some(date)).is_some() => {
+            Err(EarlyRefusal::BeforeAdmission(Refusal::DateCancelled))
+        }
         Some(date) if date.has_begun(now) => Err(EarlyRefusal::BeforeAdmission(Refusal::NotOpen(
             "the performance has begun",
         ))),

@@ -406,7 +406,13 @@ impl App {
         let event = &programme.event;
         let mut head = *head;
         let rank = event.ranking(token.lane, &head).rank_of(token.number);
-        let status = |turn| Ok(TokenStatus { rank, turn });
+        let status = |turn| {
+            Ok(TokenStatus {
+                cancelled_at: event.cancelled_at(None),
+                rank,
+                turn,
+            })
+        };
         let Some(known) = rank.filter(|_| event.sale_state(now) == SaleState::Open) else {
             return status(waiting(event, &head, rank, now));
         };
@@ -501,7 +507,11 @@ impl App {
                     .await?
             }
         };
-        Ok(TokenStatus { rank, turn })
+        Ok(TokenStatus {
+            cancelled_at: programme.event.cancelled_at(None),
+            rank,
+            turn,
+        })
     }
 
     /// Checks that the user is admitted. The session is read first, because a live session admits

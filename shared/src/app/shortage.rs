@@ -48,7 +48,7 @@ impl App {
         let sections: Vec<(&EventDate, &Section)> = programme
             .dates
             .values()
-            .filter(|date| !date.has_begun(now))
+            .filter(|date| programme.is_ahead(date, now))
             .flat_map(|date| date.sections.iter().map(move |section| (date, section)))
             .collect();
         let total = sections.len();

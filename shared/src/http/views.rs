@@ -70,6 +70,9 @@ pub struct EventView<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     cancelled_at: Option<EpochMs>,
+    /// `true` if the event is not in the list of events. Omitted otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden: Option<bool>,
     /// The event's picture. Omitted if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<ImageView<'a>>,
@@ -80,8 +83,8 @@ pub struct EventView<'a> {
     city: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone: Option<&'a TimeZoneName>,
-    /// The starts of all dates, including past ones, in ascending order; for general admission at
-    /// most one.
+    /// The starts of all dates, including past ones but not cancelled ones, in ascending order; for
+    /// general admission at most one.
     #[serde(
         serialize_with = "rfc3339::list::serialize",
         skip_serializing_if = "<[EpochMs]>::is_empty"
@@ -208,6 +211,7 @@ impl<'a> EventView<'a> {
             closes_at: event.closes_at(),
             state: event.sale_state(now),
             cancelled_at: event.control.cancellation.map(|of| of.at),
+            hidden: event.terms.hidden.then_some(true),
             image: profile
                 .image
                 .as_ref()
@@ -282,6 +286,12 @@ pub struct TokenView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     rank: Option<u64>,
     status: StatusView,
+    /// When the organiser cancelled the event. Omitted if it takes place.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    cancelled_at: Option<EpochMs>,
     /// 1 for the next to be called, 0 when ACTIVE. Omitted when EXPIRED and before a draw. An upper
     /// bound.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -328,6 +338,7 @@ impl<'a> TokenView<'a> {
             lane: token.lane.0,
             rank: status.rank.map(|rank| rank.0),
             status: StatusView::Expired,
+            cancelled_at: status.cancelled_at,
             position: None,
             ahead: None,
             estimated_wait_seconds: None,
@@ -496,6 +507,12 @@ pub struct ReservationView<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     starts_at: Option<EpochMs>,
+    /// The starts before, the first one first. Omitted unless the performance was postponed.
+    #[serde(
+        serialize_with = "rfc3339::list::serialize",
+        skip_serializing_if = "<[_]>::is_empty"
+    )]
+    postponed_from: &'a [EpochMs],
     /// Until when the reservation can be cancelled once it is paid. What was promised when the seats
     /// were held stays: a later catalogue can only extend it. Also omitted if there is no start.
     #[serde(
@@ -503,6 +520,20 @@ pub struct ReservationView<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     cancel_until: Option<EpochMs>,
+    /// Until when a cancellation gives everything back, with all fees, because the performance was
+    /// postponed. Omitted otherwise.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    returns_until: Option<EpochMs>,
+    /// When the organiser cancelled the event or the date. Everything that was paid is given back.
+    /// Omitted if it takes place.
+    #[serde(
+        serialize_with = "rfc3339::option::serialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    cancelled_at: Option<EpochMs>,
     /// Whether a part of the tickets can be given back until then, and the others be kept.
     partial_returns: bool,
     /// The venue's time zone. Also omitted if unknown.
@@ -549,7 +580,8 @@ pub struct ReservationView<'a> {
     )]
     paid_at: Option<EpochMs>,
     /// For a confirmed reservation: the amount that goes back to the wallet if it is cancelled now
-    /// or later, until `cancelUntil`. It is without the fees, unless they are refundable.
+    /// or later, until `cancelUntil`. It is without the fees, unless they are refundable, or the
+    /// plans have changed (`returnsUntil`, `cancelledAt`).
     #[serde(skip_serializing_if = "Option::is_none")]
     refundable: Option<Money>,
     /// What was given back of it while the others stayed. Omitted if nothing was. `seats`, `quantity`,
@@ -695,6 +727,9 @@ impl<'a> ReservationView<'a> {
             date: reservation.date(),
             venue: performance.venue.as_deref(),
             starts_at: performance.starts_at,
+            postponed_from: &performance.postponed_from,
+            returns_until: performance.returns_until,
+            cancelled_at: performance.cancelled_at,
             cancel_until: performance.cancel_until,
             partial_returns: performance.partial_returns,
             time_zone: performance.time_zone.as_ref(),
@@ -713,7 +748,7 @@ impl<'a> ReservationView<'a> {
             payment_id: payment.map(|payment| payment.payment_id),
             paid_at: payment.map(|payment| payment.paid_at),
             refundable: matches!(reservation.state, State::Confirmed { .. })
-                .then(|| reservation.refund()),
+                .then(|| reservation.refund(now)),
             returned,
             refunded: refunded.map(|(refunded, _)| refunded),
             refunded_to_source: refunded.map(|(_, to_source)| to_source),

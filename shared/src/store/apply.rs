@@ -6,6 +6,7 @@ use super::expression::Write;
 use super::item::write_item;
 use super::journal::Deed;
 use super::keys;
+use super::notices;
 use super::off_sale::{MOST_SEATS, TakenSeat, WithdrawRefused, Withdrawal};
 use super::refused::{TransactionError, Verdict};
 use super::stock::{change_stock, put_stock};
@@ -96,8 +97,9 @@ impl From<WithdrawRefused> for ApplyRefused {
 }
 
 /// Dates that are written in one transaction, which has at most 100 items: these, the event, its
-/// entry in the catalogue, its texts, the entry of the journal, and at most 16 stock shards.
-const DATES_AT_ONCE: usize = 80;
+/// entry in the catalogue, its texts, the entry of the journal, at most 16 stock shards, and what buyers
+/// are told: of each date, and of the event.
+const DATES_AT_ONCE: usize = 38;
 /// If buyers change the stock at the same time, its change is decided again, at most this many
 /// times.
 const STOCK_ATTEMPTS: usize = 8;
@@ -144,9 +146,12 @@ impl Store {
         let Described { programme, texts } = described;
         let event = &programme.event;
         self.prepare_queue(event).await?;
-        let mut dates = programme.dates.values().map(|date| date_write(event, date));
-        let first: Vec<DateWrite> = dates.by_ref().take(DATES_AT_ONCE).collect();
-        let rest: Vec<DateWrite> = dates.collect();
+        let mut dates = programme.dates.values().map(|date| DateWrites {
+            date: date.date,
+            writes: vec![date_write(event, date)],
+        });
+        let first: Vec<DateWrites> = dates.by_ref().take(DATES_AT_ONCE).collect();
+        let rest: Vec<DateWrites> = dates.collect();
         let mut others = writes_of(&first);
         others.extend(new_stock(event));
         others.extend(changed_texts(&event.event_id, &Texts::default(), texts));
@@ -164,11 +169,11 @@ impl Store {
         &self,
         event: &Event,
         revision: u64,
-        dates: &[DateWrite],
+        dates: &[DateWrites],
         author: &Author,
     ) -> Result<Event, ApplyRefused> {
         let act = Act::WriteDates {
-            dates: dates.iter().map(|(date, _)| *date).collect(),
+            dates: dates.iter().map(|of| of.date).collect(),
         };
         let deed = Deed::one(author, act);
         self.write_event(event, revision, &writes_of(dates), &deed)
@@ -194,10 +199,14 @@ impl Store {
             .map(|before| (before, programme.dates.get(&before.date)))
             .collect();
         let withdrawal = self.withdraw_moved_seats(&event.event_id, &changes).await?;
-        let dates = changed_dates(programme, former);
+        let now = self.clock.now();
+        let dates = changed_dates(programme, former, now);
+        let told = notices::of_event(former, programme);
+        let mut others = notices::notices(former, programme, &told, now);
+        others.extend(texts);
         let is_one_transaction = dates.len() <= DATES_AT_ONCE;
         let result = self
-            .write_update(programme, former, dates, texts, &withdrawal, &deed)
+            .write_update(programme, former, dates, others, &withdrawal, &deed)
             .await;
         if result.is_err() && event.first_opening() != former.event.first_opening() {
             self.restore_opening(&event.event_id).await?;
@@ -217,8 +226,8 @@ impl Store {
         &self,
         programme: &Programme,
         former: &Programme,
-        mut dates: Vec<DateWrite>,
-        texts: Option<Write>,
+        mut dates: Vec<DateWrites>,
+        others: Vec<Write>,
         withdrawal: &Withdrawal,
         deed: &Deed<'_>,
     ) -> Result<(), ApplyRefused> {
@@ -228,7 +237,7 @@ impl Store {
             .await?;
         let last = dates.split_off(dates.len().saturating_sub(1) / DATES_AT_ONCE * DATES_AT_ONCE);
         let mut last = writes_of(&last);
-        last.extend(texts);
+        last.extend(others);
         let mut revision = former.event.revision;
         for dates in dates.chunks(DATES_AT_ONCE) {
             self.check_in_time(withdrawal)?;
@@ -351,16 +360,25 @@ impl Store {
     }
 }
 
-/// Writes the dates that the update adds, changes and removes.
-fn changed_dates(programme: &Programme, former: &Programme) -> Vec<DateWrite> {
+/// Writes the dates that the update adds, changes and removes, and what buyers are told of them.
+fn changed_dates(programme: &Programme, former: &Programme, now: EpochMs) -> Vec<DateWrites> {
     let event = &programme.event;
     let changed = programme.dates.values();
     let changed = changed.filter(|date| former.dates.get(&date.date) != Some(date));
     let removed = former.dates.keys();
     let removed = removed.filter(|date| !programme.dates.contains_key(date));
-    changed
-        .map(|date| date_write(event, date))
-        .chain(removed.map(|date| (*date, Write::delete(keys::date(&event.event_id, *date)))))
+    let changed = changed.map(|date| {
+        let told = notices::of_date(former, programme, date.date);
+        let mut writes = notices::notices(former, programme, &told, now);
+        writes.push(date_write(event, date));
+        (date.date, writes)
+    });
+    let removed = removed.map(|date| {
+        let delete = Write::delete(keys::date(&event.event_id, *date));
+        (*date, vec![delete])
+    });
+    let all = changed.chain(removed);
+    all.map(|(date, writes)| DateWrites { date, writes })
         .collect()
 }
 
@@ -376,16 +394,18 @@ fn changed_texts(id: &EventId, former: &Texts, texts: &Texts) -> Option<Write> {
     }
 }
 
-/// The write of a date.
-type DateWrite = (DateKey, Write);
-
-fn date_write(event: &Event, date: &EventDate) -> DateWrite {
-    let key = keys::date(&event.event_id, date.date);
-    (date.date, Write::put(key, write_item(date)))
+/// The writes of a date.
+struct DateWrites {
+    date: DateKey,
+    writes: Vec<Write>,
 }
 
-fn writes_of(dates: &[DateWrite]) -> Vec<Write> {
-    dates.iter().map(|(_, write)| write.clone()).collect()
+pub(super) fn date_write(event: &Event, date: &EventDate) -> Write {
+    Write::put(keys::date(&event.event_id, date.date), write_item(date))
+}
+
+fn writes_of(dates: &[DateWrites]) -> Vec<Write> {
+    dates.iter().flat_map(|of| of.writes.clone()).collect()
 }
 
 /// The whole stock of a new general-admission event.

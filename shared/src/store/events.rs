@@ -69,12 +69,12 @@ impl Store {
         Ok(texts.unwrap_or_default())
     }
 
-    /// These performances as the catalogue describes them now. Those that it does not have are left
-    /// out.
+    /// The names of these events, and the performances, as the catalogue describes them now. Those that
+    /// it does not have are left out.
     pub async fn performances(
         &self,
         wanted: &HashSet<PerformanceKey>,
-    ) -> Result<HashMap<PerformanceKey, Performance>> {
+    ) -> Result<HashMap<PerformanceKey, (String, Performance)>> {
         let keys: HashSet<_> = wanted
             .iter()
             .flat_map(|(event, date)| {
@@ -99,7 +99,11 @@ impl Store {
                 };
                 programme.dates.insert(*date, read_item(item.clone())?);
             }
-            found.insert((id.clone(), *date), programme.performance(*date));
+            let performance = programme.performance(*date);
+            found.insert(
+                (id.clone(), *date),
+                (programme.event.terms.name, performance),
+            );
         }
         Ok(found)
     }

@@ -141,9 +141,8 @@ fn subject_of(item: &Item) -> Option<Subject> {
             }
         }
         "SESSIONS" | "QUEUE" | "STOCK" | "EVENT" | "TEXTS" | "IMAGE" | "CATALOG" | "SETTINGS"
-        | "SEATMAP" | "PROMOTE" | "DEPARTED" | "LINK" | "DUE" | "JOURNAL" | "HISTORY" | "CODES" => {
-            None
-        }
+        | "SEATMAP" | "PROMOTE" | "DEPARTED" | "LINK" | "DUE" | "JOURNAL" | "HISTORY" | "CODES"
+        | "NOTICE" => None,
         _ => unknown(Invariant::OneReservation),
     }
 }

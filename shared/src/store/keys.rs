@@ -290,6 +290,14 @@ pub(super) fn sample(event: &EventId, at: EpochMs) -> Key {
     key(history_pk(event), journal_time(Sample::minute_of(at)))
 }
 
+/// A notice of changed plans of an event. Notices sort by time.
+pub(super) fn notice(event: &EventId, at: EpochMs, random: u64) -> Key {
+    key(
+        format!("NOTICE#{event}"),
+        format!("{}#{random:016x}", journal_time(at)),
+    )
+}
+
 /// All signing keys, in their own table.
 pub(super) const SIGNING_KEYS: &str = "SIGNING";
 

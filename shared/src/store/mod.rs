@@ -23,7 +23,9 @@ mod item;
 mod journal;
 mod keys;
 mod lookup;
+mod notices;
 mod off_sale;
+mod plans;
 mod queue;
 mod refused;
 mod reservations;
@@ -51,6 +53,7 @@ pub use inspection::{
 pub use issuer_keys::{PublishedKeys, ReadingState, SharedIssuerKeys};
 pub use lookup::{ClaimPage, NumberedEntry, OwnedThing, TablePage};
 pub use off_sale::TakenSeat;
+pub use plans::ReplanRefused;
 pub use queue::{Arrival, Entered, Progress, SessionKey, TurnEnd};
 pub use reservations::{
     FormerHolds, GivenBack, HoldConflict, HoldExtension, HoldRequest, TicketConflict,

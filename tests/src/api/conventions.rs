@@ -323,10 +323,10 @@ async fn only_public_answers_are_cacheable_and_no_field_is_null() {
 #[test]
 fn every_code_has_one_status_and_one_title() {
     let mut codes: Vec<_> = KINDS.iter().map(|kind| kind.code).collect();
-    assert_eq!(codes.len(), 42);
+    assert_eq!(codes.len(), 43);
     codes.sort_unstable();
     codes.dedup();
-    assert_eq!(codes.len(), 42);
+    assert_eq!(codes.len(), 43);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use domain::event::{Admission, Programme};
 use domain::fees::Fees;
 use domain::ids::EventId;
 use domain::money::Money;
-use domain::queue::CANCELLATION_SETTLES_SECONDS;
+use domain::plans::CANCELLATION_SETTLES_SECONDS;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -318,14 +318,16 @@ async fn a_cancelled_event_gives_the_rest_back_and_no_fee_of_what_was_returned_b
     assert_eq!(returns(&world, &buyer, &id, "seats=1").await.status, 200);
     let event = EventId::parse(EVENT).unwrap();
     let operator = world.another_process();
-    let cancelled = cancelling::cancel(operator.app.store(), &event, &author())
+    let scope = cancelling::Scope::of_event(event);
+    let cancelled = cancelling::cancel(operator.app.store(), &scope, &author())
         .await
+        .unwrap()
         .unwrap();
     world.clock.advance_seconds(CANCELLATION_SETTLES_SECONDS);
     returns(&world, &buyer, &id, "seats=2")
         .await
         .is_problem(409, "event_cancelled");
-    let swept = cancelling::sweep(&operator.app, &cancelled, &author(), |_| {})
+    let swept = cancelling::sweep(&operator.app, &cancelled, None, &author(), |_| {})
         .await
         .unwrap();
     let rest = 2 * (PRICE + PER_TICKET) + PER_ORDER;

@@ -6,6 +6,7 @@ mod at_the_venue;
 mod browser;
 mod buying;
 mod calendar_file;
+mod changed_plans;
 mod checkout;
 mod choosing;
 mod desk;

@@ -9,7 +9,7 @@ use super::site::{FIELD, HALL, Site};
 
 impl Browser {
     /// Buys seats of the hall. Returns the reservation's id.
-    async fn buys(&self, site: &Site, seats: [u32; 2]) -> String {
+    pub(super) async fn buys(&self, site: &Site, seats: [u32; 2]) -> String {
         self.goes_to_the_seats(site, "hall").await;
         self.chooses(&seats).await;
         self.holds().await;

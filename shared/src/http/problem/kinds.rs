@@ -82,6 +82,9 @@ kinds! {
     EVENT_CANCELLED = 409 "event_cancelled" "The event is cancelled" [],
         "The organiser has cancelled the event. Everything that was paid for it is given back in full, with all fees.",
         "There is nothing to do: the refund comes by itself. Choose another event.";
+    DATE_CANCELLED = 409 "date_cancelled" "The date is cancelled" [],
+        "The organiser has cancelled this date of the event. Everything that was paid for it is given back in full, with all fees. Other dates take place.",
+        "There is nothing to do: the refund comes by itself. Choose another date.";
     NOT_OPEN = 409 "not_open" "Not on sale" [],
         "The sale is closed, or the performance has begun.",
         "Choose another date or event.";

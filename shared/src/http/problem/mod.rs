@@ -199,6 +199,10 @@ impl Problem {
                 EVENT_CANCELLED,
                 "The event does not take place. What was paid is given back in full.",
             ),
+            Refusal::DateCancelled => Self::new(
+                DATE_CANCELLED,
+                "This date does not take place. What was paid is given back in full.",
+            ),
             Refusal::NotOpen(why) => Self::new(NOT_OPEN, format!("Not on sale: {why}.")),
             Refusal::CodeRequired => Self::new(
                 CODE_REQUIRED,

@@ -203,6 +203,7 @@ mod tests {
                 closes_at: None,
                 last_start: None,
                 doors_open_at: None,
+                hidden: false,
                 profile: Profile::default(),
                 overview: Overview::default(),
                 queue: QueuePolicy::default(),

@@ -70,6 +70,15 @@ pub(super) struct ReservationRecord {
     date: String,
     #[serde(skip_deserializing)]
     change: StateRecord,
+    #[serde(skip_deserializing)]
+    told: Told,
+}
+
+/// The `detail-type` under which the item's changes are told on the bus.
+#[derive(Default, Serialize)]
+enum Told {
+    #[default]
+    ReservationChanged,
 }
 
 /// What the latest write did to the reservation.
@@ -137,6 +146,7 @@ impl From<Reservation> for ReservationRecord {
             event_id,
             date,
             change,
+            told: Told::ReservationChanged,
         }
     }
 }
