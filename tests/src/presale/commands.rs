@@ -161,6 +161,7 @@ async fn codes_read_and_write_only_what_the_documented_permissions_allow() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn codes_are_made_listed_revoked_and_exported_by_command_on_a_running_server() {
     let server = Server::start(&["--in-memory"]).await;
+    let (other, _) = something_on_sale(&server).await;
     let at = ["--endpoint-url", server.dynamodb.as_str()];
     let folder = tempfile::tempdir().unwrap();
     let catalogue = folder.path().join("presale.yaml");
@@ -219,7 +220,6 @@ events:
     assert_eq!(exported.status.code(), Some(0), "{exported:?}");
     assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 3);
 
-    let (other, _) = something_on_sale(&server).await;
     let wanted = ["codes", "make", &other, "--phase", "fans", "--count", "2"];
     let refused = run(&[&wanted[..], &at].concat()).await;
     assert_eq!(refused.status.code(), Some(1));
