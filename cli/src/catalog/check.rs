@@ -21,7 +21,7 @@ use super::presales::presales;
 use super::profile::{self, WantedPicture};
 use super::raw::{
     AdmissionWord, Amount, Day, List, MAX_SEATS, MAX_TICKETS, Opening, RawCatalog, RawDate,
-    RawEvent, RawPresale, RawQueue, RawSection, StrategyWord, Value, Whole,
+    RawEvent, RawFees, RawPresale, RawQueue, RawSection, StrategyWord, Value, Whole,
 };
 use super::section::section;
 use super::times::{DayOfTime, ResolvedTime, WrittenTime, Zone};
@@ -416,12 +416,22 @@ fn event(
         first_applied_at,
         revision: 0,
     };
-    let mut programme = Programme { event, dates };
+    let programme = priced(scope, Programme { event, dates }, raw.fees, context);
+    Some((Described { programme, texts }, picture))
+}
+
+/// The programme with its fees, which its prices limit, and its overview.
+fn priced(
+    scope: &mut Scope<'_>,
+    mut programme: Programme,
+    fees: Field<Map<RawFees>>,
+    context: &Context<'_>,
+) -> Programme {
     let overview = programme.overview();
     let dearest = overview.highest_price;
-    programme.event.terms.fees = fees::fees(scope, raw.fees, dearest, context.wallet_ceiling);
+    programme.event.terms.fees = fees::fees(scope, fees, dearest, context.wallet_ceiling);
     programme.event.terms.overview = overview;
-    Some((Described { programme, texts }, picture))
+    programme
 }
 
 /// How buyers give tickets back.

@@ -118,6 +118,7 @@ async fn an_operator_returns_the_last_tickets_and_the_reservation_is_cancelled()
         (&json!(true), &json!(2), &json!(2 * PRICE))
     );
     assert_eq!(done["reservation"]["returned"]["quantity"], 2);
+    world.clock.advance_seconds(1);
     let (outcome, _) = run(&world, &id, &Part::Keep(0), &["--yes"]).await;
     assert_eq!(outcome, Outcome::Done);
     let kept = 3 * PER_TICKET + PER_ORDER;
