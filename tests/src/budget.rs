@@ -206,7 +206,7 @@ async fn promotion(places: u32, waiting: u32) -> Cost {
     }
     world.clock.advance_ms(1_000);
     world.wire.reset_meter();
-    promote::handle(&world.app).await.unwrap();
+    world.app.promote_all().await.unwrap();
     world.wire.cost()
 }
 
@@ -233,6 +233,7 @@ async fn promoting_a_queue_without_waiting_users_writes_nothing() {
     world.joins(EVENT).await;
     world.clock.advance_ms(1_000);
     world.wire.reset_meter();
-    promote::handle(&world.app).await.unwrap();
+    world.app.promote_all().await.unwrap();
     assert_within("promotion, nobody waits", world.wire.cost(), (2, 0.0, 1.0));
 }
+

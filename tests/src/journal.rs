@@ -202,8 +202,11 @@ async fn each_transaction_of_a_long_run_has_an_entry_with_its_dates() {
         told,
         [
             ("create event", 200),
-            ("write dates", 40),
-            ("write dates", 80)
+            ("write dates", 10),
+            ("write dates", 38),
+            ("write dates", 38),
+            ("write dates", 38),
+            ("write dates", 38)
         ]
     );
 }

@@ -398,7 +398,8 @@ async fn the_scheduled_executable_promotes() {
         (&json!(EVENT), &json!(0))
     );
     assert_eq!(unit_of(queue, "waiting"), Some("Count"));
-    let run = lines.last().unwrap();
+    let run = lines.iter().find(|line| line["message"] == "promotion");
+    let run = run.expect("a line for the run");
     assert_eq!(
         (&run["lanes_failed"], &run["lanes_skipped"]),
         (&json!(0), &json!(0))
