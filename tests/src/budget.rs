@@ -236,4 +236,3 @@ async fn promoting_a_queue_without_waiting_users_writes_nothing() {
     world.app.promote_all().await.unwrap();
     assert_within("promotion, nobody waits", world.wire.cost(), (2, 0.0, 1.0));
 }
-

@@ -12,6 +12,7 @@ use domain::event::Programme;
 use domain::fees::ReservedFees;
 use domain::ids::DateKey;
 use domain::reservation::Performance;
+use domain::returns::Returned;
 
 /// The `detail-type` of a notice on the bus.
 const TOLD: &str = "PlansChanged";
@@ -50,6 +51,7 @@ struct Record<'a> {
     fees: ReservedFees,
     total_price: u32,
     refunded: u32,
+    returned: Returned,
     status: &'static str,
 }
 
@@ -88,6 +90,7 @@ pub(super) fn notices(
             fees: ReservedFees::default(),
             total_price: 0,
             refunded: 0,
+            returned: Returned::default(),
             status: "",
         };
         // It tells apart notices of the same millisecond.

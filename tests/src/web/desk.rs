@@ -17,6 +17,10 @@ async fn somebody_holds(site: &Site, seat: u32) -> (String, String) {
 }
 
 /// What the journal of the hall says.
+/// The view of an event is that of the hall.
+const HALL_IS_SHOWN: &str =
+    "document.getElementById('name')?.textContent === 'Evening at the Hall'";
+
 async fn journal(site: &Site) -> String {
     let journal = run(&["journal", "hall", "--endpoint-url", &site.server.dynamodb]).await;
     String::from_utf8(journal.stdout).unwrap()
@@ -27,8 +31,7 @@ impl Browser {
     async fn opens_the_hall(&self, desk: &str) {
         self.open(desk).await;
         self.click("[data-event=hall] a").await;
-        self.until("document.getElementById('name')?.textContent === 'Evening at the Hall'")
-            .await;
+        self.until(HALL_IS_SHOWN).await;
     }
 
     /// Confirms the act that the desk asks about.
@@ -62,7 +65,7 @@ async fn an_operator_sees_and_steers_a_sale() {
         // The key has left the address, and a reload keeps the view.
         operator.until("location.hash === '#/events/hall'").await;
         operator.reload().await;
-        operator.until("document.getElementById('name')?.textContent === 'Evening at the Hall'").await;
+        operator.until(HALL_IS_SHOWN).await;
 
         operator.click("#pause").await;
         operator.says("Nobody is let in until it is resumed").await;
@@ -377,6 +380,7 @@ async fn every_view_of_the_desk_is_accessible_in_light_and_dark_and_in_both_lang
             check(event, "#dates button").await;
         }
         operator.run("location.hash = '#/events/hall'").await;
+        operator.until(HALL_IS_SHOWN).await;
         operator.click("#dates button").await;
         operator.shows("#seats canvas").await;
         operator.click("#choose-seats").await;
