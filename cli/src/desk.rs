@@ -4,7 +4,7 @@
 //! that could be attacked.
 //!
 //! Other users of this machine, and pages of other origins in the operator's browser, can reach the port. So every call of
-//! the API needs a key. There is one for each [role](roles), printed as the fragment of the page's address, behind `#`, which
+//! the API needs a key. There is one for each role, printed as the fragment of the page's address, behind `#`, which
 //! browsers never send.
 
 mod answer;
