@@ -222,7 +222,7 @@ impl IssuedCode {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::presale::Presale;
     use proptest::prelude::*;
@@ -278,7 +278,8 @@ mod tests {
         assert_eq!(format!("{code:?}"), "AccessCode(…)");
     }
 
-    fn issued(users: u32) -> IssuedCode {
+    /// A code for two users, of which this many have used it.
+    pub(crate) fn issued(users: u32) -> IssuedCode {
         IssuedCode {
             batch: "b".to_owned(),
             phase: PhaseName::parse("fans").ok(),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::block::{Block, Channel, Ranges};
 use crate::clock::EpochMs;
 use crate::event::Event;
-use crate::ids::{DateKey, EventId, Malformed, ReservationId, SeatNumber};
+use crate::ids::{DateKey, EventId, Malformed, ReservationId, SeatNumber, one_line};
 use crate::money::{Currency, Money};
 use crate::plans::{Postponement, Postponements};
 use crate::presale::PhaseName;
@@ -64,16 +64,7 @@ impl Why {
 
     /// Parses a reason. Spaces around it are removed.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
-        let text = text.trim();
-        let fits = (1..=Self::MOST).contains(&text.chars().count());
-        if fits && !text.chars().any(char::is_control) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(format!(
-                "must be 1 to {} characters on one line",
-                Self::MOST
-            ))
-        }
+        one_line(text, Self::MOST).map(Self)
     }
 }
 

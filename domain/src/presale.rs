@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::EpochMs;
 use crate::event::Event;
-use crate::ids::Malformed;
+use crate::ids::{Malformed, one_line};
 
 /// The name of a presale, as buyers see it: 1 to 60 characters on one line.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -19,16 +19,7 @@ impl PhaseName {
     /// # Errors
     /// If it is empty, too long, or contains control characters.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
-        let text = text.trim();
-        let fits = (1..=Self::MOST).contains(&text.chars().count());
-        if fits && !text.chars().any(char::is_control) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(format!(
-                "must be 1 to {} characters on one line",
-                Self::MOST
-            ))
-        }
+        one_line(text, Self::MOST).map(Self)
     }
 
     #[must_use]

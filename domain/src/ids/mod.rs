@@ -16,6 +16,17 @@ pub use reservation_id::ReservationId;
 /// Why a text is not a valid identifier, as a sentence for the sender.
 pub type Malformed = String;
 
+/// A text of people on one line: 1 to `most` characters, without control characters. Spaces around it are removed.
+pub(crate) fn one_line(text: &str, most: usize) -> Result<String, Malformed> {
+    let text = text.trim();
+    let fits = (1..=most).contains(&text.chars().count());
+    if fits && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("must be 1 to {most} characters on one line"))
+    }
+}
+
 /// An event's id: `[a-z0-9-]{1,64}`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -38,24 +38,11 @@ pub fn check_code(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::EpochMs;
-    use crate::presale::PhaseName;
-
-    fn code(users: u32) -> IssuedCode {
-        IssuedCode {
-            batch: "b".to_owned(),
-            phase: PhaseName::parse("fans").ok(),
-            channel: None,
-            most_users: 2,
-            users,
-            made_at: EpochMs(0),
-            revoked_at: None,
-        }
-    }
+    use crate::access_code::tests::issued;
 
     #[test]
     fn a_codes_count_is_that_of_its_users_who_may_become_more_meanwhile() {
-        let check = |before, counted, after| check_code("k", before, counted, Some(&code(after)));
+        let check = |before, counted, after| check_code("k", before, counted, Some(&issued(after)));
         assert_eq!(check(1, 1, 1), None);
         assert_eq!(check(0, 1, 2), None);
         assert!(check(1, 0, 1).is_some());
