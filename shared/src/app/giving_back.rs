@@ -80,11 +80,7 @@ impl App {
         let mut now = now;
         for attempt in 1..=ATTEMPTS {
             let mut reservation = self.stored_reservation(user, id).await?;
-            if reservation.is_live(now) {
-                let programme = self.programme(id.event_id(), now).await?;
-                reservation.keep_changed_plans(&programme.performance(id.date()), now);
-            }
-            let back = match &reservation.state {
+            match &reservation.state {
                 State::Cancelled { .. } => return Ok(reservation),
                 State::Held { held_until } if *held_until <= now => {
                     return Err(Refusal::NotCancellable("the hold has expired"));
@@ -94,26 +90,28 @@ impl App {
                         "it is not paid yet, and only all of a hold can be given up",
                     ));
                 }
-                State::Held { .. } => GivenBack {
+                State::Held { .. } | State::Confirmed { .. } => {}
+            }
+            let programme = self.programme(id.event_id(), now).await?;
+            reservation.keep_changed_plans(&programme.performance(id.date()), now);
+            let back = if reservation.held_until().is_some() {
+                GivenBack {
                     from: reservation,
                     tickets: None,
                     wallet: None,
                     refund: Money::ZERO,
                     parts: Vec::new(),
-                },
-                State::Confirmed { .. } => {
-                    let portion = match wanted {
-                        None => Portion::All,
-                        Some(wanted) => reservation.portion(wanted, now).map_err(no_such_part)?,
-                    };
-                    if portion == Portion::Nothing {
-                        return Ok(reservation);
-                    }
-                    let programme = self.programme(id.event_id(), now).await?;
-                    let back =
-                        self.of_confirmed(&programme, reservation, portion, refund_to, by, now);
-                    Box::pin(back).await?
                 }
+            } else {
+                let portion = match wanted {
+                    None => Portion::All,
+                    Some(wanted) => reservation.portion(wanted, now).map_err(no_such_part)?,
+                };
+                if portion == Portion::Nothing {
+                    return Ok(reservation);
+                }
+                let back = self.of_confirmed(&programme, reservation, portion, refund_to, by, now);
+                Box::pin(back).await?
             };
             match self.store.give_back(&back, by.author()).await {
                 Ok(reservation) => {
