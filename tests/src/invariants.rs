@@ -1,6 +1,6 @@
 //! Checks that all invariants hold, and reads the table.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::invariants::Finding;
@@ -60,4 +60,30 @@ pub async fn broken(world: &World) -> Vec<Finding> {
 pub async fn check(world: &World) {
     let broken = broken(world).await;
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Acts on the table only by calls that OPERATIONS.md permits those who act, and asserts that nothing was written but items of
+/// these kinds. Returns all items before and after.
+pub async fn writes_only(
+    world: &World,
+    kinds: &[&str],
+    act: impl AsyncFnOnce(),
+) -> [BTreeMap<(String, String), Item>; 2] {
+    let before = items(world).await;
+    world.wire.reset_meter();
+    act().await;
+    let calls = world.wire.calls().into_iter().map(|call| call.operation);
+    let calls: BTreeSet<String> = calls.collect();
+    let allowed = ["BatchGetItem", "GetItem", "Query", "TransactWriteItems"];
+    let allowed = allowed.map(str::to_owned);
+    assert!(calls.is_subset(&allowed.into()), "{calls:?}");
+    let after = items(world).await;
+    let changed = after
+        .iter()
+        .filter(|(key, item)| before.get(*key) != Some(*item));
+    let written: BTreeSet<&str> = changed
+        .filter_map(|((pk, _), _)| pk.split('#').next())
+        .collect();
+    assert_eq!(written, kinds.iter().copied().collect());
+    [before, after]
 }
